@@ -6,6 +6,7 @@
 #ifndef CORMACK_IO_H
 #define CORMACK_IO_H
 
+#include "cormack/file.h"
 #include "cormack/image.h"
 
 /* What to do about a missing slice of a DICOM volume. */
@@ -38,12 +39,5 @@ CM_API void cm_write_default_options(CmWriteOptions *options);
 /* Writes by the extension; a path without extension, or ending in /, is a folder of DICOM. An image that the format cannot hold exactly
  * (type, rank, geometry where the format has one) is CM_ERR_UNSUPPORTED that says what to use instead. */
 CM_API bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err);
-
-/* Whole file into memory (cm_free); refuses more than `limit` bytes (0: no limit). A zero byte follows the last one. */
-CM_API CM_NODISCARD uint8_t *cm_file_read(CmContext *ctx, const char *path, size_t limit, size_t *size, CmError **err);
-/* Writes beside, syncs, renames; disk full or unwritable is CM_ERR_IO and leaves the old file as it was. */
-CM_API bool cm_file_write(CmContext *ctx, const char *path, const void *bytes, size_t size, CmError **err);
-/* Makes the folder and those above it. */
-CM_API bool cm_make_folder(const char *path, CmError **err);
 
 #endif

@@ -1,0 +1,258 @@
+/* Tables to and from CSV (RFC 4180) and JSON. */
+#include <string.h>
+
+#include "core/table_priv.h"
+#include "core/text.h"
+
+/* ---- writing --------------------------------------------------------------------------------------------------------- */
+
+static void add_csv_field(CmTextBuffer *out, const char *text) {
+  if (!strpbrk(text, ",\"\r\n") && *text != ' ' && !(*text && text[strlen(text) - 1] == ' ')) {
+    cm__text_add(out, text);
+    return;
+  }
+  cm__text_add_n(out, "\"", 1);
+  for (const char *quote; (quote = strchr(text, '"')); text = quote + 1) {
+    cm__text_add_n(out, text, (size_t)(quote - text) + 1);
+    cm__text_add_n(out, "\"", 1);
+  }
+  cm__text_add(out, text);
+  cm__text_add_n(out, "\"", 1);
+}
+
+/* A present empty text is "" in quotes, so that it does not read back as missing. */
+static void add_csv_cell(CmTextBuffer *out, const CmTable *table, int64_t row, int column) {
+  char number[64];
+  const char *text = cm_table_text(table, row, column);
+  if (text && !*text) cm__text_add(out, "\"\"");
+  else add_csv_field(out, text ? text : cm_table_cell(table, row, column, number, sizeof number));
+}
+
+static void add_csv_header(CmTextBuffer *out, const CmTable *table) {
+  for (int i = 0; i < table->columns; i++) {
+    CmTextBuffer name;
+    cm__text_start(&name, out->ctx, out->err);
+    cm__text_add(&name, table->column[i].name);
+    if (*table->column[i].unit) cm__text_addf(&name, " [%s]", table->column[i].unit);
+    char *text = cm__text_finish(&name);
+    if (i) cm__text_add_n(out, ",", 1);
+    if (text) add_csv_field(out, text);
+    else out->failed = true;
+    cm_free(text);
+  }
+  cm__text_add_n(out, "\n", 1);
+}
+
+char *cm_table_to_csv(CmContext *ctx, const CmTable *table, CmError **err) {
+  CmTextBuffer out;
+  cm__text_start(&out, ctx, err);
+  add_csv_header(&out, table);
+  for (int64_t row = 0; row < table->rows; row++) {
+    for (int i = 0; i < table->columns; i++) {
+      if (i) cm__text_add_n(&out, ",", 1);
+      add_csv_cell(&out, table, row, i);
+    }
+    cm__text_add_n(&out, "\n", 1);
+  }
+  return cm__text_finish(&out);
+}
+
+static void add_json_cell(CmTextBuffer *out, const CmTable *table, int64_t row, int column) {
+  char number[64];
+  if (cm_table_is_missing(table, row, column)) cm__text_add(out, "null");
+  else if (table->column[column].type == CM_COLUMN_TEXT) cm__text_add_json(out, cm_table_text(table, row, column));
+  else if (table->column[column].type == CM_COLUMN_REAL) cm__text_add_real(out, cm_table_real(table, row, column));
+  else cm__text_add(out, cm_table_cell(table, row, column, number, sizeof number));
+}
+
+char *cm_table_to_json(CmContext *ctx, const CmTable *table, CmError **err) {
+  static const char *const type_names[] = {"real", "int", "text"};
+  CmTextBuffer out;
+  cm__text_start(&out, ctx, err);
+  cm__text_add(&out, "{\"columns\":[");
+  for (int i = 0; i < table->columns; i++) {
+    cm__text_add(&out, i ? ",{\"name\":" : "{\"name\":");
+    cm__text_add_json(&out, table->column[i].name);
+    cm__text_addf(&out, ",\"type\":\"%s\",\"unit\":", type_names[table->column[i].type]);
+    cm__text_add_json(&out, table->column[i].unit);
+    cm__text_add(&out, "}");
+  }
+  cm__text_add(&out, "],\n\"rows\":[");
+  for (int64_t row = 0; row < table->rows; row++) {
+    cm__text_add(&out, row ? ",\n[" : "\n[");
+    for (int i = 0; i < table->columns; i++) {
+      if (i) cm__text_add_n(&out, ",", 1);
+      add_json_cell(&out, table, row, i);
+    }
+    cm__text_add(&out, "]");
+  }
+  cm__text_add(&out, "]}\n");
+  return cm__text_finish(&out);
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------------- */
+
+typedef struct Field {
+  char *text;
+  bool quoted;
+} Field;
+
+typedef struct Reader {
+  CmContext *ctx;
+  const char *at, *end, *name;
+  int64_t line;
+  Field *fields; /* of all records, one after another */
+  int64_t count, room;
+  int64_t columns;
+} Reader;
+
+static bool keep_field(Reader *reader, CmTextBuffer *text, bool quoted, CmError **err) {
+  char *value = cm__text_finish(text);
+  if (!value) return false;
+  if (reader->count == reader->room) {
+    int64_t room = reader->room ? 2 * reader->room : 256;
+    Field *grown = cm_realloc(reader->ctx, reader->fields, (size_t)room * sizeof *grown, err);
+    if (!grown) {
+      cm_free(value);
+      return false;
+    }
+    reader->fields = grown;
+    reader->room = room;
+  }
+  reader->fields[reader->count++] = (Field){value, quoted};
+  return true;
+}
+
+static bool read_quoted(Reader *reader, CmTextBuffer *text, CmError **err) {
+  int64_t first_line = reader->line;
+  for (reader->at++; reader->at < reader->end; reader->at++) {
+    if (*reader->at == '"') {
+      if (reader->at + 1 >= reader->end || reader->at[1] != '"') {
+        reader->at++;
+        return true;
+      }
+      reader->at++;
+    }
+    reader->line += *reader->at == '\n';
+    cm__text_add_n(text, reader->at, 1);
+  }
+  cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: a quoted field is never closed", reader->name, (long long)first_line);
+  return false;
+}
+
+static bool read_field(Reader *reader, CmError **err) {
+  CmTextBuffer text;
+  cm__text_start(&text, reader->ctx, err);
+  bool quoted = reader->at < reader->end && *reader->at == '"';
+  if (quoted && !read_quoted(reader, &text, err)) {
+    cm_free(text.text);
+    return false;
+  }
+  const char *from = reader->at;
+  while (reader->at < reader->end && *reader->at != ',' && *reader->at != '\n' && *reader->at != '\r') reader->at++;
+  if (quoted && reader->at > from) {
+    cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: text behind a closing quote", reader->name, (long long)reader->line);
+    cm_free(text.text);
+    return false;
+  }
+  cm__text_add_n(&text, from, (size_t)(reader->at - from));
+  return keep_field(reader, &text, quoted, err);
+}
+
+static bool read_record(Reader *reader, CmError **err) {
+  int64_t before = reader->count, line = reader->line;
+  for (;;) {
+    if (!read_field(reader, err)) return false;
+    if (reader->at >= reader->end || *reader->at != ',') break;
+    reader->at++;
+  }
+  if (reader->at < reader->end && *reader->at == '\r') reader->at++;
+  if (reader->at < reader->end && *reader->at == '\n') reader->at++;
+  reader->line++;
+  int64_t fields = reader->count - before;
+  if (!reader->columns) reader->columns = fields;
+  if (fields == 1 && reader->columns > 1 && !*reader->fields[before].text) { /* an empty line */
+    cm_free(reader->fields[--reader->count].text);
+    return true;
+  }
+  if (fields == reader->columns) return true;
+  cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld has %lld fields, the first line %lld", reader->name, (long long)line,
+               (long long)fields, (long long)reader->columns);
+  return false;
+}
+
+static const Field *field_at(const Reader *reader, int64_t row, int64_t column) {
+  return &reader->fields[(row + 1) * reader->columns + column];
+}
+
+static bool field_missing(const Field *field) { return !field->quoted && !*field->text; }
+
+static CmColumnType find_type(const Reader *reader, int64_t rows, int64_t column) {
+  CmColumnType type = CM_COLUMN_INT;
+  bool any = false;
+  for (int64_t row = 0; row < rows; row++) {
+    const Field *field = field_at(reader, row, column);
+    int64_t integer;
+    double real;
+    if (field_missing(field)) continue;
+    any = true;
+    if (field->quoted || !cm__parse_real(field->text, &real)) return CM_COLUMN_TEXT;
+    if (type == CM_COLUMN_INT && !cm__parse_int(field->text, &integer)) type = CM_COLUMN_REAL;
+  }
+  return any ? type : CM_COLUMN_REAL;
+}
+
+/* «name [unit]» into its parts, in place. */
+static const char *split_unit(char *header) {
+  size_t length = strlen(header);
+  char *open = strrchr(header, '[');
+  if (!open || length < 4 || header[length - 1] != ']' || open == header || open[-1] != ' ' || open == header + 1) return "";
+  header[length - 1] = 0;
+  open[-1] = 0;
+  return open + 1;
+}
+
+static bool fill_cell(CmTable *table, int64_t row, int column, const Field *field, CmError **err) {
+  double real = 0;
+  int64_t integer = 0;
+  if (field_missing(field)) return true;
+  CmColumnType type = cm_table_column_type(table, column);
+  if (type == CM_COLUMN_TEXT) return cm_table_set_text(table, row, column, field->text, err);
+  if (type == CM_COLUMN_INT && cm__parse_int(field->text, &integer)) cm_table_set_int(table, row, column, integer);
+  if (type == CM_COLUMN_REAL && cm__parse_real(field->text, &real)) cm_table_set_real(table, row, column, real);
+  return true;
+}
+
+static CmTable *build_table(Reader *reader, CmError **err) {
+  CmTable *table = cm_table_create(reader->ctx, err);
+  int64_t rows = reader->columns ? reader->count / reader->columns - 1 : 0;
+  bool good = table != NULL;
+  for (int64_t column = 0; good && column < reader->columns; column++) {
+    CmColumnType type = find_type(reader, rows, column);
+    char *name = reader->fields[column].text;
+    const char *unit = split_unit(name);
+    good = cm_table_add_column(table, name, type, unit, err) >= 0;
+    if (!good) cm_error_context(err, "%s: line 1", reader->name);
+  }
+  for (int64_t row = 0; good && row < rows; row++) {
+    good = cm_table_add_row(table, err) >= 0;
+    for (int64_t column = 0; good && column < reader->columns; column++)
+      good = fill_cell(table, row, (int)column, field_at(reader, row, column), err);
+  }
+  if (!good) cm_table_unref(&table);
+  return table;
+}
+
+CmTable *cm_table_parse_csv(CmContext *ctx, const char *text, size_t size, const char *name, CmError **err) {
+  static const char mark[] = "\xEF\xBB\xBF"; /* UTF-8 byte order mark, as spreadsheets write it */
+  if (size >= 3 && memcmp(text, mark, 3) == 0) text += 3, size -= 3;
+  Reader reader = {.ctx = ctx, .at = text, .end = text + size, .name = name, .line = 1};
+  CmTable *table = NULL;
+  bool good = size > 0;
+  if (!good) cm_error_set(err, CM_ERR_FORMAT, "%s: is empty; the first line must name the columns", name);
+  while (good && reader.at < reader.end) good = read_record(&reader, err);
+  if (good) table = build_table(&reader, err);
+  for (int64_t i = 0; i < reader.count; i++) cm_free(reader.fields[i].text);
+  cm_free(reader.fields);
+  return table;
+}

@@ -1,0 +1,140 @@
+#include "core/text.h"
+
+#include <errno.h>
+#include <locale.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cormack/table.h"
+
+void cm__text_start(CmTextBuffer *buffer, CmContext *ctx, CmError **err) {
+  *buffer = (CmTextBuffer){.ctx = ctx, .err = err};
+}
+
+void cm__text_add_n(CmTextBuffer *buffer, const char *text, size_t size) {
+  if (buffer->failed) return;
+  if (buffer->size + size + 1 > buffer->room) {
+    size_t room = (buffer->size + size + 1) * 2 + 256;
+    char *grown = cm_realloc(buffer->ctx, buffer->text, room, buffer->err);
+    if (!grown) {
+      buffer->failed = true;
+      return;
+    }
+    buffer->text = grown;
+    buffer->room = room;
+  }
+  memcpy(buffer->text + buffer->size, text, size);
+  buffer->size += size;
+  buffer->text[buffer->size] = 0;
+}
+
+void cm__text_add(CmTextBuffer *buffer, const char *text) { cm__text_add_n(buffer, text, strlen(text)); }
+
+void cm__text_addf(CmTextBuffer *buffer, const char *format, ...) {
+  char small[512];
+  va_list args;
+  va_start(args, format);
+  int size = vsnprintf(small, sizeof small, format, args);
+  va_end(args);
+  if (size < 0) return;
+  if ((size_t)size < sizeof small) {
+    cm__text_add_n(buffer, small, (size_t)size);
+    return;
+  }
+  char *large = NULL;
+  va_start(args, format);
+  size = vasprintf(&large, format, args);
+  va_end(args);
+  if (size < 0) {
+    cm_error_set(buffer->failed ? NULL : buffer->err, CM_ERR_MEMORY, "no memory for a text");
+    buffer->failed = true;
+    return;
+  }
+  cm__text_add_n(buffer, large, (size_t)size);
+  free(large);
+}
+
+static void add_json_character(CmTextBuffer *buffer, unsigned char c) {
+  static const char escapes[] = {'"', '\\', '\b', '\f', '\n', '\r', '\t', 0};
+  static const char letters[] = "\"\\bfnrt";
+  const char *at = c ? strchr(escapes, c) : NULL;
+  if (at) cm__text_addf(buffer, "\\%c", letters[at - escapes]);
+  else cm__text_addf(buffer, "\\u%04x", c);
+}
+
+void cm__text_add_json(CmTextBuffer *buffer, const char *text) {
+  if (!text) {
+    cm__text_add(buffer, "null");
+    return;
+  }
+  cm__text_add_n(buffer, "\"", 1);
+  while (*text) {
+    size_t plain = 0;
+    while ((unsigned char)text[plain] >= 0x20 && text[plain] != '"' && text[plain] != '\\') plain++;
+    cm__text_add_n(buffer, text, plain);
+    text += plain;
+    if (*text) add_json_character(buffer, (unsigned char)*text++);
+  }
+  cm__text_add_n(buffer, "\"", 1);
+}
+
+void cm__text_add_real(CmTextBuffer *buffer, double value) {
+  char text[32];
+  cm__text_add(buffer, isfinite(value) ? cm_real_text(value, text) : "null");
+}
+
+char *cm__text_finish(CmTextBuffer *buffer) {
+  if (!buffer->failed && !buffer->text) cm__text_add_n(buffer, "", 0);
+  if (buffer->failed) {
+    cm_free(buffer->text);
+    buffer->text = NULL;
+  }
+  return buffer->text;
+}
+
+/* The C locale, so that a comma in the user's locale changes nothing. glibc hands out a static object for "C". */
+static double c_strtod(const char *text, char **end) {
+  locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
+  double value = plain ? strtod_l(text, end, plain) : strtod(text, end);
+  if (plain) freelocale(plain);
+  return value;
+}
+
+bool cm__parse_real(const char *text, double *value) {
+  static const char *const infinite[] = {"inf", "+inf", "-inf"};
+  for (int i = 0; i < CM_COUNT(infinite); i++) {
+    if (strcmp(text, infinite[i])) continue;
+    *value = i == 2 ? -INFINITY : INFINITY;
+    return true;
+  }
+  if (!*text || strspn(text, "+-.0123456789eE") != strlen(text)) return false;
+  char *end;
+  double parsed = c_strtod(text, &end);
+  if (*end || !isfinite(parsed)) return false;
+  *value = parsed;
+  return true;
+}
+
+bool cm__parse_int(const char *text, int64_t *value) {
+  size_t sign = *text == '-' || *text == '+';
+  if (!text[sign] || strspn(text + sign, "0123456789") != strlen(text + sign)) return false;
+  errno = 0;
+  long long parsed = strtoll(text, NULL, 10);
+  if (errno) return false;
+  *value = parsed;
+  return true;
+}
+
+const char *cm_real_text(double value, char to[32]) {
+  if (isnan(value)) return strcpy(to, "");
+  if (isinf(value)) return strcpy(to, value > 0 ? "inf" : "-inf");
+  for (int digits = 15; digits <= 17; digits++) {
+    snprintf(to, 32, "%.*g", digits, value);
+    char *comma = strchr(to, ','); /* a user's locale */
+    if (comma) *comma = '.';
+    if (digits == 17 || c_strtod(to, NULL) == value) break;
+  }
+  return to;
+}
