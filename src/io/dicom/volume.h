@@ -109,16 +109,41 @@ typedef struct CmStackList {
 
 /* How far a slice may lie from its place on the even grid, as part of the slice spacing; and across, as part of the pixel spacing. */
 #define CM_SPACING_TOLERANCE 0.1
-/* Frames no further apart along the normal than this are at the same position, in mm. */
+/* Frames no further apart along the normal than this part of the pixel spacing are at the same position. */
 #define CM_SAME_POSITION 0.01
+/* How far a time point may lie from its place on the even time axis, as part of the step. */
+#define CM_TIME_TOLERANCE 0.05
 
 void cm__frame_clear(CmFrame *frame); /* everything absent */
 /* Splits the frames of one series into stacks, appended to `list`; everything lives in the pool. The order of `frames` does not matter. */
 bool cm__frames_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t count, CmStackList *list, CmError **err);
 
-/* Parts of the above, for tests. */
-/* Orders `count` frames of one orientation and size along their normal and finds grid, gaps, tilt and time axis. */
-bool cm__stack_assemble(CmPool *pool, const CmFrame **frames, int64_t count, CmStackList *list, CmError **err);
+/* Parts of the above. */
+
+typedef enum CmRole { CM_ROLE_SPLIT, CM_ROLE_PLACE, CM_ROLE_TIME, CM_ROLE_ORDER } CmRole;
+const char *cm__fact_name(CmFact fact);
+CmRole cm__fact_role(CmFact fact);
+bool cm__fact_same(CmFact fact, double a, double b); /* within the fact's tolerance; absent equals absent */
+const char *cm__trait_name(CmTrait trait);
+/* Total order by instance number, SOPInstanceUID and frame: the same whatever the order of files. */
+int cm__frame_order(const CmFrame *a, const CmFrame *b);
+/* Unit axes and normal out of an orientation; false where its vectors are absent, not of unit length or not at right angles. */
+bool cm__frame_axes(const CmFrame *frame, double direction[9]);
+
+/* Stacks frames that differ in nothing but place and time: finds positions, grid, gaps, tilt and time axis; splits further where
+ * time or acquisition asks for it. `label` is what has split them so far. */
+bool cm__stack_assemble(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err);
+/* Frames without positions: slices ordered by instance number, or a picture with the frames of its file as time points. */
+bool cm__stack_ordered(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err);
+bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err);
+/* Appends a zeroed stack with room for slices * times frames. */
+CmStack *cm__stack_new(CmPool *pool, CmStackList *list, int64_t slices, int64_t times, const char *label, CmError **err);
+/* Adds to stack->note; false: no memory, also where text is NULL. */
+bool cm__stack_note(CmPool *pool, CmStack *stack, const char *text, CmError **err);
+/* Spacing in the plane and, for a single slice, across it, from a frame. */
+bool cm__stack_spacing(CmPool *pool, CmStack *stack, const CmFrame *frame, CmError **err);
+/* Sets the fourth axis of a stack whose frames are in place: values, step and name; *even tells whether the times are evenly spaced. */
+bool cm__stack_clock(CmPool *pool, CmStack *stack, const char *name, CmFact fact, bool *even, CmError **err);
 
 typedef enum CmGridKind { CM_GRID_EVEN, CM_GRID_GAPS, CM_GRID_IRREGULAR } CmGridKind;
 typedef struct CmGrid {
