@@ -156,6 +156,8 @@ CM_API const CmParam *cm_op_find_param(const CmOp *op, const char *name);
 CM_API CM_NODISCARD void *cm_params_create(CmContext *ctx, const CmOp *op, CmError **err);
 /* Parses and checks one value. CM_ERR_PARAMETER names the parameter, what is wrong, and the range or the nearest name. */
 CM_API bool cm_params_set(const CmOp *op, void *params, const char *name, const char *value, CmError **err);
+/* Several: "radius=2 edge=mirror". */
+CM_API bool cm_params_set_words(CmContext *ctx, const CmOp *op, void *params, const char *words, CmError **err);
 /* One value as text that cm_params_set reads back to the same bits. */
 CM_API const char *cm_params_get(const CmOp *op, const void *params, const CmParam *param, char *to, size_t size);
 /* {"sigma": 1.5, "edge": "mirror"}: all parameters, in the order of the description. Free with cm_free(). */

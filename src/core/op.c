@@ -158,21 +158,6 @@ bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue
   return good;
 }
 
-/* "radius=2 edge=mirror" into params. */
-static bool set_words(CmContext *ctx, const CmOp *op, void *params, const char *words, CmError **err) {
-  char *copy = cm_strdup(ctx, words, err), *rest = copy;
-  bool good = copy != NULL;
-  for (char *word; good && (word = strsep(&rest, " \t"));) {
-    if (!*word) continue;
-    char *value = strchr(word, '=');
-    if (value) *value++ = 0;
-    else cm_error_set(err, CM_ERR_USAGE, "«%s» is not of the form name=value", word);
-    good = value && cm_params_set(op, params, word, value, err);
-  }
-  cm_free(copy);
-  return good;
-}
-
 CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *words, CmImage *image, CmError **err) {
   const CmOp *op = cm_op_get(name, err);
   if (!op) return NULL;
@@ -180,7 +165,7 @@ CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *words, CmImag
   CmValue in[CM_MAX_PORTS] = {{0}}, out[CM_MAX_PORTS] = {{0}};
   bool wanted[CM_MAX_PORTS] = {true};
   in[0] = cm_value_image(image);
-  bool good = params && set_words(ctx, op, params, words ? words : "", err) && cm_op_run(ctx, op, params, in, out, wanted, err);
+  bool good = params && cm_params_set_words(ctx, op, params, words ? words : "", err) && cm_op_run(ctx, op, params, in, out, wanted, err);
   for (int i = 1; good && i < op->output_count; i++) cm_value_unref(&out[i]);
   cm_free(params);
   return good && is_image(out[0].kind) ? out[0].image : NULL;

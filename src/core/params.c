@@ -167,6 +167,20 @@ bool cm_params_set(const CmOp *op, void *params, const char *name, const char *v
   return parse_value(param, value, (char *)params + param->offset, err);
 }
 
+bool cm_params_set_words(CmContext *ctx, const CmOp *op, void *params, const char *words, CmError **err) {
+  char *copy = cm_strdup(ctx, words, err), *rest = copy;
+  bool good = copy != NULL;
+  for (char *word; good && (word = strsep(&rest, " \t"));) {
+    if (!*word) continue;
+    char *value = strchr(word, '=');
+    if (value) *value++ = 0;
+    else cm_error_set(err, CM_ERR_USAGE, "«%s» is not of the form name=value", word);
+    good = value && cm_params_set(op, params, word, value, err);
+  }
+  cm_free(copy);
+  return good;
+}
+
 void *cm_params_create(CmContext *ctx, const CmOp *op, CmError **err) {
   void *params = cm_calloc(ctx, 1, op->params_size, err);
   for (int i = 0; params && i < op->param_count; i++) {

@@ -1,0 +1,156 @@
+/* Help, made from the registry and the declarations of the commands. */
+#include <string.h>
+
+#include "cli/cli.h"
+
+static void print_wrapped(FILE *to, const char *text, int indent) {
+  enum { WIDTH = 100 };
+  int column = 0;
+  while (*text) {
+    size_t length = strcspn(text, " \n");
+    if (column == 0) column = fprintf(to, "%*s", indent, "");
+    else if (column + 1 + (int)length > WIDTH) column = fprintf(to, "\n%*s", indent, "") - 1;
+    else if (column > indent) column += fprintf(to, " ");
+    fprintf(to, "%.*s", (int)length, text);
+    column += (int)length;
+    text += length;
+    if (*text == '\n') fputc('\n', to), column = 0;
+    if (*text) text++;
+  }
+  if (column) fputc('\n', to);
+}
+
+static void print_range(FILE *to, const CmParam *param) {
+  char low[32], high[32];
+  const char *unit = param->unit && *param->unit && strcmp(param->unit, "1") ? param->unit : "";
+  switch (param->type) {
+    case CM_INT:
+    case CM_REAL:
+    case CM_INTS:
+    case CM_REALS:
+      fprintf(to, "%s to %s%s%s", cm_real_text(param->min, low), cm_real_text(param->max, high), *unit ? " " : "", unit);
+      if (param->type == CM_INTS || param->type == CM_REALS) fprintf(to, ", %d to %d numbers", param->min_count, param->max_count);
+      break;
+    case CM_ENUM:
+      for (const char *c = param->choices; *c; c++) {
+        if (*c == '|') fputs(", ", to);
+        else fputc(*c, to);
+      }
+      break;
+    case CM_BOOL:
+      fputs("true or false", to);
+      break;
+    case CM_TEXT:
+      fputs("text", to);
+      break;
+  }
+}
+
+static void print_params(FILE *to, const CmParam *params, int count) {
+  for (int i = 0; i < count; i++) {
+    fprintf(to, "  --%s", params[i].name);
+    if (params[i].type != CM_BOOL) fprintf(to, " %s", *params[i].initial ? params[i].initial : "...");
+    fputc('\n', to);
+    print_wrapped(to, params[i].help, 6);
+    fputs("      (", to);
+    print_range(to, &params[i]);
+    fprintf(to, "; default %s)\n", *params[i].initial ? params[i].initial : "none");
+  }
+}
+
+static const char *const common_options =
+    "  --threads N     threads to use; 0, the default: all processors\n"
+    "  --memory 8G     ceiling for memory in bytes, K, M or G; 0, the default: none\n"
+    "  --quiet         no progress and no notes\n"
+    "  --json          machine-readable output where something is reported\n"
+    "  --help          this text\n";
+
+/* Operations grouped by family, families in alphabetical order; the registry is sorted by name. */
+static void print_op_names(FILE *to) {
+  const char *last = "";
+  for (;;) {
+    const char *family = NULL;
+    for (int i = 0; i < cm_op_count(); i++) {
+      const char *f = cm_op_at(i)->family;
+      if (strcmp(f, last) > 0 && (!family || strcmp(f, family) < 0)) family = f;
+    }
+    if (!family) return;
+    int column = fprintf(to, "  %-12s", family);
+    for (int i = 0; i < cm_op_count(); i++) {
+      if (strcmp(cm_op_at(i)->family, family)) continue;
+      if (column > 90) column = fprintf(to, "\n  %-12s", "") - 1;
+      column += fprintf(to, " %s", cm_op_at(i)->name);
+    }
+    fputc('\n', to);
+    last = family;
+  }
+}
+
+void cm__cli_help_program(FILE *to) {
+  fputs("cormack " CM_VERSION ": medical images from the file to an explained, validated prediction\n\n"
+        "  cormack OPERATION IN... OUT... [--param value]     any operation of the list below\n", to);
+  for (int i = 0; i < cm__command_list_count; i++) {
+    const CmCommand *command = cm__command_list[i];
+    char usage[128];
+    snprintf(usage, sizeof usage, "cormack %s %s", command->name, command->arguments);
+    fprintf(to, "  %-50s %s\n", usage, command->summary);
+  }
+  fputs("\nOperations by family («cormack NAME --help» explains one):\n", to);
+  print_op_names(to);
+  fprintf(to, "\nOptions of every command:\n%s", common_options);
+  fputs("\nExit code: 0 done; 1 done, but some inputs were put into quarantine; 2 bad usage or input; 3 a fault of ours.\n", to);
+}
+
+void cm__cli_help_command(FILE *to, const CmCommand *command) {
+  fprintf(to, "cormack %s %s%s\n\n", command->name, command->arguments, command->option_count ? " [--option value]" : "");
+  print_wrapped(to, command->summary, 0);
+  if (command->details) {
+    fputc('\n', to);
+    print_wrapped(to, command->details, 0);
+  }
+  if (command->option_count) fputs("\nOptions:\n", to);
+  print_params(to, command->options, command->option_count);
+  fprintf(to, "\nOptions of every command:\n%s", common_options);
+}
+
+static void print_ports(FILE *to, const char *title, const CmPort *ports, int count) {
+  fprintf(to, "\n%s:\n", title);
+  for (int i = 0; i < count; i++) {
+    fprintf(to, ports[i].optional ? "  --%s FILE" : "  %s", ports[i].name);
+    fprintf(to, " (%s%s)\n", cm_kind_name(ports[i].kind), ports[i].optional ? ", may be left out" : "");
+    print_wrapped(to, ports[i].help, 6);
+  }
+}
+
+static void print_usage(FILE *to, const CmOp *op) {
+  fprintf(to, "cormack %s", op->name);
+  for (int i = 0; i < op->input_count; i++)
+    if (!op->inputs[i].optional) fprintf(to, " %s", op->inputs[i].name);
+  for (int i = 0; i < op->output_count; i++)
+    if (!op->outputs[i].optional) fprintf(to, " %s", op->outputs[i].name);
+  fputs(" [--param value]\n\n", to);
+}
+
+void cm__cli_help_op(FILE *to, const CmOp *op) {
+  print_usage(to, op);
+  print_wrapped(to, op->summary, 0);
+  if (op->details) {
+    fputc('\n', to);
+    print_wrapped(to, op->details, 0);
+  }
+  print_ports(to, "In", op->inputs, op->input_count);
+  print_ports(to, "Out", op->outputs, op->output_count);
+  if (op->param_count) fputs("\nParameters:\n", to);
+  print_params(to, op->params, op->param_count);
+  if (op->tolerance > 0) fprintf(to, "\nResults agree between machines within %g (relative).\n", op->tolerance);
+  else fputs("\nResults are the same bits on every machine and with any number of threads.\n", to);
+  if (op->cite && *op->cite) {
+    fputs("\nSource: ", to);
+    print_wrapped(to, op->cite, 0);
+  }
+  if (op->examples && *op->examples) {
+    fputs("\nExamples:\n", to);
+    print_wrapped(to, op->examples, 2);
+  }
+  fprintf(to, "\nOptions of every command:\n%s", common_options);
+}
