@@ -1,0 +1,54 @@
+# The README's commands. Each does the set-up that it needs, and nothing twice.
+#   make demo     build, make a cohort of CT studies, run the whole job, end with the path of a report
+#   make test     build and run all tests
+#   make build | bench | fuzz | lint | sanitize | docs | install | clean
+# CM_SETUP=no leaves the installation of packages to you.
+
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+PREFIX ?= /usr/local
+FUZZ_SECONDS ?= 30
+DEMO ?= demo
+CTEST = ctest --test-dir
+
+.PHONY: build demo test bench fuzz lint sanitize docs install clean
+
+build:
+	@tools/setup.sh build
+	@[ -f build/build.ninja ] || cmake --preset default >/dev/null
+	@cmake --build build --target cormack cormack_shared -j $(JOBS)
+
+demo: build
+	@tools/demo.sh $(DEMO)
+
+test:
+	@tools/setup.sh build test peers
+	@[ -f build/build.ninja ] || cmake --preset default >/dev/null
+	@cmake --build build -j $(JOBS) --target cormack cormack_shared tests
+	@$(CTEST) build -j $(JOBS) --output-on-failure
+
+# The same tests with clang under AddressSanitizer and UndefinedBehaviorSanitizer; the loops under ThreadSanitizer.
+sanitize:
+	@tools/setup.sh build test check peers
+	@tools/sanitize.sh $(JOBS)
+
+fuzz:
+	@tools/setup.sh build check
+	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
+
+bench: build
+	@tools/setup.sh test peers
+	@cmake --build build -j $(JOBS) --target benches
+	@bench/run.sh
+
+lint: build
+	@tools/setup.sh check
+	@tools/lint.sh
+
+docs: build
+	@tools/make_reference.py build/cormack docs/reference
+
+install: build
+	@cmake --install build --prefix $(PREFIX)
+
+clean:
+	rm -rf build build-* out
