@@ -27,30 +27,39 @@ typedef struct CmDicomSet {
   const CmDicom *file;
   const uint8_t *begin, *end;
   uint8_t big_endian, explicit_vr, depth;
-  uint64_t reserved;
+  uint32_t charset_length; /* SpecificCharacterSet in force: own or inherited (PS3.5 7.5.3, PS3.3 C.12.1.1.2) */
+  const uint8_t *charset;
 } CmDicomSet;
 
 typedef struct CmDicomElement {
   uint32_t tag;
-  uint16_t vr;            /* CM_VR; in implicit VR from the dictionary when asked for, else CM_VR('U','N') */
-  const uint8_t *value;   /* borrowed; NULL only where length is 0 */
-  uint64_t length;        /* bytes of the value; for undefined length what lies between the delimiters */
+  uint16_t vr;            /* CM_VR. In implicit VR, and for UN, from the dictionary; CM_VR('U','N') where that does not know it */
+  bool undefined_length;  /* a sequence or encapsulated pixel data whose end was marked, not counted */
+  uint8_t implicit_items; /* its items are in implicit VR whatever the data set is in (CP-246) */
+  const uint8_t *value;   /* borrowed; NULL where length is 0, and for the pixel data under CM_DICOM_HEADER */
+  uint64_t length;        /* bytes of the value; for undefined length what lies between the delimiters (0 for pixels under CM_DICOM_HEADER) */
   CmDicomSet set;         /* where it was found */
-  bool undefined_length;  /* sequence or encapsulated pixel data */
 } CmDicomElement;
 
-/* Opens and walks the top level once. Files without preamble or meta information are read where the standard's encodings can be told
- * apart; anything else is CM_ERR_FORMAT. A file cut off before its pixel data ends is CM_ERR_FORMAT with the offset and what is missing. */
+/* Opens and walks the top level once; nested sequences are checked to be whole. Files without preamble or meta information are read where
+ * the standard's encodings can be told apart; anything else is CM_ERR_FORMAT (cm_dicom_sniff tells what is not DICOM at all). A file cut
+ * off before its pixel data ends is CM_ERR_FORMAT with the offset and what is missing, under both scopes. Files are mapped: one that
+ * another process shortens while it is open stops the program, as with every mapped file. */
 CM_API CM_NODISCARD CmDicom *cm_dicom_open(CmContext *ctx, const char *path, CmDicomScope scope, CmError **err);
 /* Same on a caller's bytes, which must outlive the CmDicom. `name` is for messages. */
 CM_API CM_NODISCARD CmDicom *cm_dicom_parse(CmContext *ctx, const uint8_t *bytes, size_t size, const char *name,
                                             CmDicomScope scope, CmError **err);
 CM_API void cm_dicom_close(CmDicom **dicom);
+/* Whether the first bytes of a file (give 512 or more where it has them) look like DICOM, whole or broken. */
+CM_API bool cm_dicom_detect(const uint8_t *head, size_t size);
+/* Same for a file; false also where it cannot be read. */
+CM_API bool cm_dicom_sniff(const char *path);
 
 CM_API CmDicomSet cm_dicom_root(const CmDicom *dicom);
 CM_API CmDicomSet cm_dicom_meta(const CmDicom *dicom);           /* group 0002; empty set where absent */
 CM_API const char *cm_dicom_transfer_syntax(const CmDicom *dicom); /* UID; borrowed */
 CM_API const char *cm_dicom_path(const CmDicom *dicom);
+CM_API uint64_t cm_dicom_file_size(const CmDicom *dicom);        /* bytes on disk or of the buffer */
 CM_API CmContext *cm_dicom_context(const CmDicom *dicom);
 
 /* First element with the tag at this level. false: absent (not an error). */
@@ -78,6 +87,7 @@ CM_API CM_NODISCARD char *cm_dicom_element_text(const CmDicomElement *element, C
 CM_API const char *cm_dicom_keyword(uint32_t tag);               /* "PatientID"; NULL if unknown */
 CM_API bool cm_dicom_tag(const char *keyword, uint32_t *tag);    /* keyword, "0010,0020" or "(0010,0020)" */
 CM_API uint16_t cm_dicom_vr(uint32_t tag);                       /* CM_VR('U','N') if unknown */
+CM_API const char *cm_dicom_vm(uint32_t tag);                    /* "1", "1-n", "2-2n"; NULL if unknown */
 CM_API const char *cm_dicom_uid_name(const char *uid);           /* "CT Image Storage"; NULL if unknown */
 /* The data set as DICOM JSON (PS3.18 F), bulk data left out. Free with cm_free(). */
 CM_API CM_NODISCARD char *cm_dicom_to_json(const CmDicom *dicom, CmError **err);

@@ -1,0 +1,316 @@
+/* Opening: bytes at hand, meta information, encoding, and one walk over the top level that leaves an index. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libdeflate.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "io/dicom/detect.h"
+#include "io/dicom/dicom_file.h"
+
+/* Enough for the headers of most CT, MR and PET files; the rest are mapped after that. Measured (docs/dicom.md): reading 16 KiB costs
+ * less than mapping, whose page faults count for each file. */
+#define HEAD_BYTES 16384
+#define ENTRIES_AT_FIRST 256
+
+static const char implicit_little[] = "1.2.840.10008.1.2", explicit_little[] = "1.2.840.10008.1.2.1",
+                  explicit_big[] = "1.2.840.10008.1.2.2";
+
+/* Transfer syntaxes whose data set is a deflated stream (PS3.5 A.5 and the JPIP ones of A.6, A.7). */
+static bool is_deflated(const char *uid) {
+  return !strcmp(uid, "1.2.840.10008.1.2.1.99") || !strcmp(uid, "1.2.840.10008.1.2.4.95") ||
+         !strcmp(uid, "1.2.840.10008.1.2.4.205");
+}
+
+/* Implicit: the default, GE's private one with big-endian pixels, and Papyrus 3. */
+static bool is_implicit(const char *uid) {
+  return !strcmp(uid, implicit_little) || !strcmp(uid, "1.2.840.113619.5.2") || !strcmp(uid, "1.2.840.10008.1.20");
+}
+
+/* Inflates bytes [from, size) in steps that grow by what came out, never by what the file claims. */
+static bool inflate(CmDicom *d, uint64_t from, CmError **err) {
+  size_t in_size = (size_t)(d->size - from), most, room;
+  if (!cm_size_multiply(in_size, 1040, &most, err)) return false; /* deflate packs at most 1032:1 */
+  most += 4096;
+  room = in_size * 4 + 65536 < most ? in_size * 4 + 65536 : most;
+  struct libdeflate_decompressor *machine = libdeflate_alloc_decompressor();
+  if (!machine) {
+    cm_error_set(err, CM_ERR_MEMORY, "no memory for inflating; close other programs");
+    return false;
+  }
+  enum libdeflate_result result = LIBDEFLATE_INSUFFICIENT_SPACE;
+  size_t consumed = 0, produced = 0;
+  uint8_t *out = NULL;
+  while (result == LIBDEFLATE_INSUFFICIENT_SPACE) {
+    cm_free(out);
+    out = cm_alloc(d->ctx, (size_t)from + room, err);
+    if (!out) goto done;
+    result = libdeflate_deflate_decompress_ex(machine, d->bytes + from, in_size, out + from, room, &consumed, &produced);
+    if (room == most) break;
+    room = room < most / 3 ? room * 3 : most;
+  }
+  if (result != LIBDEFLATE_SUCCESS) {
+    cm_error_set(err, CM_ERR_FORMAT, "the deflated data set that begins at byte %llu is damaged or cut off; get the whole file",
+                 (unsigned long long)from);
+    cm_free(out);
+    out = NULL;
+    goto done;
+  }
+  memcpy(out, d->bytes, (size_t)from); /* preamble and meta information, so that offsets stay */
+  d->inflated = out;
+  d->bytes = out;
+  d->size = d->total = from + produced;
+done:
+  libdeflate_free_decompressor(machine);
+  return out != NULL;
+}
+
+/* Walks group 0002 from *at and takes the transfer syntax. The group's length is not believed. */
+static bool parse_meta(CmDicom *d, uint64_t *at, CmError **err) {
+  const uint8_t *p = d->bytes + *at, *end = d->bytes + d->size;
+  d->meta.begin = p;
+  while (end - p >= 8 && cm__load16(p, false) == 2) {
+    CmDicomStep step;
+    if (!cm__dicom_step(&d->meta, p, end, true, &step, err)) {
+      cm_error_context(err, "file meta information");
+      return false;
+    }
+    p = step.next;
+  }
+  d->meta.end = p;
+  *at = (uint64_t)(p - d->bytes);
+  cm_dicom_text(d->meta, CM_TAG(2, 0x10), d->transfer_syntax, sizeof d->transfer_syntax);
+  return true;
+}
+
+/* Sets the encoding of the root, which begins at `at`. */
+static bool choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start, CmError **err) {
+  CmDicomSet *root = &d->root;
+  if (!start->has_meta) {
+    root->big_endian = start->big_endian;
+    root->explicit_vr = start->explicit_vr;
+  } else if (!d->transfer_syntax[0]) {
+    bool big = false, explicit_vr = false;
+    if (at < d->size && !cm__dicom_guess_encoding(d->bytes + at, d->size - at, &big, &explicit_vr)) {
+      cm_error_set(err, CM_ERR_FORMAT, "TransferSyntaxUID (0002,0010) is missing and the encoding cannot be told from the bytes");
+      return false;
+    }
+    root->big_endian = big;
+    root->explicit_vr = explicit_vr;
+  } else {
+    root->big_endian = !strcmp(d->transfer_syntax, explicit_big);
+    root->explicit_vr = !is_implicit(d->transfer_syntax);
+    root->explicit_vr = cm__dicom_form(d->bytes + at, d->bytes + d->size, root->explicit_vr);
+  }
+  if (!d->transfer_syntax[0])
+    strcpy(d->transfer_syntax, root->big_endian ? explicit_big : root->explicit_vr ? explicit_little : implicit_little);
+  return true;
+}
+
+static bool all_zero(const uint8_t *p, const uint8_t *end) {
+  while (p < end)
+    if (*p++) return false;
+  return true;
+}
+
+/* The pixel data of a header: its length is checked against the file, its bytes may not be at hand. */
+static bool pixel_head(CmDicom *d, const uint8_t *p, const uint8_t *end, CmDicomEntry *entry, CmError **err) {
+  CmDicomHead head;
+  if (!cm__load_head(p, (uint64_t)(end - p), d->root.big_endian, d->root.explicit_vr, &head)) {
+    cm_error_set(err, CM_ERR_FORMAT, "cut off at byte %llu, within the header of the pixel data; get the whole file",
+                 (unsigned long long)d->size);
+    return false;
+  }
+  uint64_t offset = (uint64_t)(p - d->bytes) + head.size;
+  bool undefined = head.length == CM__UNDEFINED;
+  if (!undefined && head.length > d->total - offset) {
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "cut off at byte %llu: the pixel data at byte %llu has %u bytes, but only %llu are left; get the whole file",
+                 (unsigned long long)d->total, (unsigned long long)offset, head.length, (unsigned long long)(d->total - offset));
+    return false;
+  }
+  *entry = (CmDicomEntry){.tag = head.tag, .vr = head.vr, .undefined_length = undefined, .outside = true, .offset = offset,
+                          .length = undefined ? 0 : head.length};
+  return true;
+}
+
+/* One pass over the top level: counts the elements and stores the first `room` of them. */
+static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool check, CmError **err) {
+  const uint8_t *p = d->root.begin, *end = d->bytes + d->size;
+  uint64_t count = 0;
+  uint32_t last = 0;
+  d->sorted = true;
+  while (p < end) {
+    CmDicomEntry entry;
+    uint32_t tag = end - p >= 4 ? cm__load_tag(p, d->root.big_endian) : 0;
+    if (tag == 0 && d->size == d->total && all_zero(p, end)) break; /* padding behind the data set */
+    bool pixels = cm__is_pixel_tag(tag);
+    if (pixels && d->scope == CM_DICOM_HEADER) {
+      if (!pixel_head(d, p, end, &entry, err)) return false;
+      end = p;
+    } else {
+      CmDicomStep step;
+      if (!cm__dicom_step(&d->root, p, end, check, &step, err)) return false;
+      p = step.next;
+      if (tag >> 16 == 0xFFFE) continue; /* a delimiter too many */
+      entry = (CmDicomEntry){.tag = tag, .vr = step.head.vr, .undefined_length = step.undefined_length,
+                             .offset = (uint64_t)(step.value - d->bytes), .length = step.length};
+    }
+    if (tag <= last && count) d->sorted = false;
+    last = tag;
+    if (count < room) entries[count] = entry;
+    count++;
+    if (pixels && d->scope == CM_DICOM_HEADER) break;
+  }
+  if (d->size < d->total && end == d->bytes + d->size) {
+    cm_error_set(err, CM_ERR_FORMAT, "the header goes on behind the bytes at hand");
+    return false;
+  }
+  d->root.end = p;
+  d->count = count;
+  return true;
+}
+
+/* Everything from the bytes at hand to the index. */
+static bool parse(CmDicom *d, CmError **err) {
+  CmDicomStart start;
+  d->root = d->meta = (CmDicomSet){.file = d, .explicit_vr = 1, .begin = d->bytes, .end = d->bytes};
+  d->transfer_syntax[0] = 0;
+  if (!cm__dicom_detect_start(d->bytes, d->size, &start)) {
+    cm_error_set(err, CM_ERR_FORMAT, "not a DICOM file: neither the mark DICM at byte 128 nor a data set at its beginning");
+    return false;
+  }
+  uint64_t at = start.offset;
+  if (start.has_meta && !parse_meta(d, &at, err)) return false;
+  if (is_deflated(d->transfer_syntax)) {
+    if (d->size < d->total) return false; /* the whole stream is needed: ask for it */
+    ptrdiff_t meta_begin = d->meta.begin - d->bytes, meta_end = d->meta.end - d->bytes;
+    if (!inflate(d, at, err)) return false;
+    d->meta.begin = d->bytes + meta_begin;
+    d->meta.end = d->bytes + meta_end;
+  }
+  if (!choose_encoding(d, at, &start, err)) return false;
+  d->root.begin = d->bytes + at;
+  CmDicomEntry first[ENTRIES_AT_FIRST];
+  if (!walk_root(d, first, ENTRIES_AT_FIRST, true, err)) return false;
+  d->entries = cm_alloc_array(d->ctx, (size_t)d->count, sizeof *d->entries, err);
+  if (!d->entries) return false;
+  if (d->count <= ENTRIES_AT_FIRST)
+    memcpy(d->entries, first, (size_t)d->count * sizeof *first);
+  else if (!walk_root(d, d->entries, d->count, false, err))
+    return false;
+  cm__dicom_adopt_charset(&d->root);
+  return true;
+}
+
+static CmDicom *create(CmContext *ctx, const char *name, size_t extra, CmDicomScope scope, uint8_t **room, CmError **err) {
+  size_t name_size = strlen(name) + 1;
+  CmDicom *d = cm_alloc(ctx, sizeof *d + name_size + extra, err);
+  if (!d) return NULL;
+  memset(d, 0, sizeof *d);
+  d->ctx = ctx;
+  d->scope = scope;
+  d->name = (char *)(d + 1);
+  memcpy(d->name, name, name_size);
+  *room = (uint8_t *)d->name + name_size;
+  return d;
+}
+
+static bool read_fully(int fd, uint8_t *to, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t got = read(fd, to + done, size - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return false;
+    done += (size_t)got;
+  }
+  return true;
+}
+
+static bool map_file(CmDicom *d, int fd, CmError **err) {
+  void *map = mmap(NULL, (size_t)d->file_size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (map == MAP_FAILED) {
+    cm_error_set(err, CM_ERR_IO, "cannot be mapped: %s", strerror(errno));
+    return false;
+  }
+  d->map = map;
+  d->bytes = map;
+  d->size = d->file_size;
+  return true;
+}
+
+/* Reads the head for a header or a small file, maps otherwise. */
+static bool load(CmDicom *d, int fd, uint8_t *head, size_t head_size, CmError **err) {
+  d->total = d->file_size;
+  if (head_size) {
+    if (!read_fully(fd, head, head_size)) {
+      cm_error_set(err, CM_ERR_IO, "cannot be read: %s", errno ? strerror(errno) : "it became shorter while it was read");
+      return false;
+    }
+    d->bytes = head;
+    d->size = head_size;
+    bool whole = head_size == d->file_size;
+    if (parse(d, whole ? err : NULL)) return true;
+    if (whole) return false;
+    cm_free(d->entries);
+    d->entries = NULL;
+  }
+  return map_file(d, fd, err) && parse(d, err);
+}
+
+CmDicom *cm_dicom_open(CmContext *ctx, const char *path, CmDicomScope scope, CmError **err) {
+  CmDicom *d = NULL;
+  bool good = false;
+  struct stat info;
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not keep us waiting */
+  if (fd < 0 || fstat(fd, &info)) {
+    cm_error_set(err, errno == ENOENT ? CM_ERR_MISSING : CM_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
+    goto done;
+  }
+  if (!S_ISREG(info.st_mode)) {
+    cm_error_set(err, CM_ERR_IO, "%s: is not a file; give the path of a DICOM file", path);
+    goto done;
+  }
+  size_t size = (size_t)info.st_size;
+  size_t head_size = size <= HEAD_BYTES ? size : scope == CM_DICOM_HEADER ? HEAD_BYTES : 0;
+  uint8_t *head;
+  d = create(ctx, path, head_size, scope, &head, err);
+  if (!d) goto done;
+  d->file_size = size;
+  good = size ? load(d, fd, head, head_size, err) : false;
+  if (!size) cm_error_set(err, CM_ERR_FORMAT, "the file is empty; get the whole file");
+  if (!good) cm_error_context(err, "%s", path);
+done:
+  if (fd >= 0) close(fd);
+  if (!good) cm_dicom_close(&d);
+  return d;
+}
+
+CmDicom *cm_dicom_parse(CmContext *ctx, const uint8_t *bytes, size_t size, const char *name, CmDicomScope scope, CmError **err) {
+  uint8_t *unused;
+  CmDicom *d = create(ctx, name, 0, scope, &unused, err);
+  if (!d) return NULL;
+  d->bytes = bytes;
+  d->size = d->total = d->file_size = size;
+  if (parse(d, err)) return d;
+  cm_error_context(err, "%s", name);
+  cm_dicom_close(&d);
+  return NULL;
+}
+
+void cm_dicom_close(CmDicom **dicom) {
+  CmDicom *d = *dicom;
+  if (!d) return;
+  if (d->map) munmap(d->map, (size_t)d->file_size);
+  cm_free(d->inflated);
+  cm_free(d->entries);
+  cm_free(d);
+  *dicom = NULL;
+}
+
+CmDicomSet cm_dicom_root(const CmDicom *dicom) { return dicom->root; }
+CmDicomSet cm_dicom_meta(const CmDicom *dicom) { return dicom->meta; }
+const char *cm_dicom_transfer_syntax(const CmDicom *dicom) { return dicom->transfer_syntax; }
+const char *cm_dicom_path(const CmDicom *dicom) { return dicom->name; }
+CmContext *cm_dicom_context(const CmDicom *dicom) { return dicom->ctx; }
+uint64_t cm_dicom_file_size(const CmDicom *dicom) { return dicom->file_size; }
