@@ -198,11 +198,17 @@ static double bone_hu(double d) { return 170 + 520 * smoothstep(-3.2, -0.6, d); 
 
 static void lay(double *hu, double over, double share) { *hu += share * (over - *hu); }
 
+/* x - floor(x), which compilers turn into a call where the instruction set is old. */
+static inline double fraction(double x) {
+  const double whole = (double)(int64_t)x;
+  return x - whole + (x < whole ? 1 : 0);
+}
+
 /* Slow waves, about -1..1, so that no tissue is flat. */
 static double wave(const Anatomy *a, const double q[3], double k) {
   const double x = q[0] * k + a->texture[0], y = q[1] * k + a->texture[1], z = q[2] * k + a->texture[2];
   /* triangle waves: no library sine in the inner loop */
-  const double u = x - floor(x), v = y - floor(y), w = z - floor(z);
+  const double u = fraction(x), v = fraction(y), w = fraction(z);
   return 4 * (fabs(u - 0.5) + fabs(v - 0.5) + fabs(w - 0.5)) / 1.5 - 2;
 }
 
@@ -212,7 +218,7 @@ static double wall_hu(const Anatomy *a, const double q[3], const Site *s, double
   lay(&hu, 55 + 6 * wave(a, q, 0.06), cover(s->body + 2 + a->fat, w));
   /* sheets of fat between the layers of muscle */
   const double sheet = s->cage + 5 * wave(a, q, 0.012);
-  for (int k = 0; k < 3; k++) lay(&hu, -85, cover(fabs(sheet - 17 - 19 * k) - 1.6, w) * 0.9);
+  for (int k = 0; k < 3; k++) lay(&hu, -85, cover(fabs(sheet - 17 - 19 * k) - 1.6, w) * 0.9 * smoothstep(a->apex + 2, a->apex - 12, q[2]));
   if (a->female && q[1] < -60 && s->cage > 14) lay(&hu, -20 + 60 * wave(a, q, 0.11), 0.45 * cover(s->body + 8, w) * smoothstep(-110, -80, q[2]) * smoothstep(25, 0, q[2]));
   return hu;
 }
@@ -224,7 +230,7 @@ static void lay_ribs(const Anatomy *a, const double q[3], const Site *s, double 
   const double v = (q[1] - profile_at(&a->cage_c, q[2], &slope)) / profile_at(&a->cage_b, q[2], &slope);
   const double turn = v / (fabs(u) + fabs(v) + 1e-9); /* 1 at the spine, -1 at the sternum: the diamond angle */
   const double lift = q[2] + 42 * (1 - turn) - 26 * smoothstep(-0.55, -1, turn) + a->rib_phase;
-  const double spacing = 24, dz = lift - spacing * floor(lift / spacing + 0.5), dr = s->cage - 7;
+  const double spacing = 24, dz = spacing * (fraction(lift / spacing + 0.5) - 0.5), dr = s->cage - 7;
   const double e = sqrt(dr * dr / (3.9 * 3.9) + dz * dz / (6.2 * 6.2)), d = (e - 1) * 4.6;
   if (fabs(q[0]) < 17) return;
   const double share = cover(d, w);
@@ -236,7 +242,7 @@ static void lay_ribs(const Anatomy *a, const double q[3], const Site *s, double 
 static void lay_spine(const double q[3], double w, double *hu) {
   const double ys = spine_y(q[2]), x = q[0], y = q[1] - ys;
   if (y < -24 || y > 75 || fabs(x) > 48) return;
-  const double level = q[2] / 24, dz = (level - floor(level)) * 24; /* 0..24 within a vertebra */
+  const double dz = 24 * fraction(q[2] / 24); /* 0..24 within a vertebra */
   const double end = fmin(dz, 24 - dz);
   const double g = sqrt(x * x / 324 + y * y / 225), body = (g - 1) * 15.5;
   const double disc = 3 - end; /* > 0: in the disc */
@@ -262,7 +268,7 @@ static void lay_front_and_shoulders(const Anatomy *a, const double q[3], const S
   if (q[2] > 10) {
     /* scapula: a thin plate behind the ribs, thicker at its spine; in raised arms it stands to the side */
     const double plate = s->cage + 0.25 * (a->apex - q[2]) - 34;
-    const double extent = fmax(fmax(x - 128, 62 - x), fmax(18 + 0.2 * x - q[1], 14 - q[2]));
+    const double extent = fmax(fmax(x - 128, 62 - x), fmax(fmax(18 + 0.2 * x - q[1], 14 - q[2]), q[2] - a->apex + 12));
     const double d = fmax(fabs(plate) - 2.4 - 2.6 * smoothstep(118, 126, x), extent);
     if (d < 2) lay(hu, bone_hu(d - 1), cover(d, w));
   }
@@ -300,7 +306,7 @@ static void lay_abdomen(const Anatomy *a, const double q[3], const Site *s, doub
   const double share = cover(below, w);
   double in = -100 + 6 * wave(a, q, 0.05);
   const double z0 = a->dome[1];
-  const double liver = smooth_max(smooth_max(q[0] - 34 + 0.12 * (q[1] + 20), s->cage + 3.5, 10), q[1] - 52, 14);
+  const double liver = smooth_max(smooth_max(q[0] - 44 + 0.12 * (q[1] + 20) + 0.007 * (q[2] - a->dome[0] + 20) * (q[2] - a->dome[0] + 20), s->cage + 3.5, 14), q[1] - 52, 14);
   lay(&in, a->liver_hu + 4 * wave(a, q, 0.05), cover(liver, w));
   const double spleen = ellipsoid(q, 92, 40, z0 - 26, 32, 36, 42);
   lay(&in, a->liver_hu - 6, cover(spleen, w));

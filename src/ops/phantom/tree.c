@@ -33,7 +33,7 @@ static bool add(Tubes *tubes, const double a[3], const double b[3], double ra, d
 }
 
 static bool add_airway(Tubes *tubes, const double a[3], const double b[3], double ra, double rb, bool main_airway, CmError **err) {
-  const double wall_a = 0.7 + 0.12 * ra, wall_b = 0.7 + 0.12 * rb;
+  const double wall_a = 0.45 + 0.12 * ra, wall_b = 0.45 + 0.12 * rb;
   return add(tubes, a, b, ra + wall_a, rb + wall_b, TUBE_WALL, main_airway, err) &&
          add(tubes, a, b, ra, rb, TUBE_AIR, main_airway, err);
 }
@@ -42,6 +42,7 @@ static bool add_airway(Tubes *tubes, const double a[3], const double b[3], doubl
 
 typedef struct Growth {
   Tubes *tubes;
+  const Anatomy *anatomy;
   Rng rng;
   bool bronchi; /* an airway goes along with each wide branch */
   double tip;   /* radius at the last points */
@@ -87,8 +88,11 @@ static bool branch(Growth *g, const double a[3], const double b[3], const double
     double p[3];
     for (int k = 0; k < 3; k++) p[k] = (1 - t) * (1 - t) * a[k] + 2 * t * (1 - t) * m[k] + t * t * b[k];
     const double r0 = ra + (rb - ra) * s, r1 = ra + (rb - ra) * t;
-    if (!add(g->tubes, last, p, r0, r1, TUBE_BLOOD, false, err)) return false;
-    if (g->bronchi && r0 > 1.15) {
+    /* what would cross the heart or the wall on its way is left out */
+    const double mid[3] = {0.5 * (last[0] + p[0]), 0.5 * (last[1] + p[1]), 0.5 * (last[2] + p[2])};
+    const bool within = r0 > 4 || cm__anatomy_lung(g->anatomy, mid) < 1;
+    if (within && !add(g->tubes, last, p, r0, r1, TUBE_BLOOD, false, err)) return false;
+    if (within && g->bronchi && r0 > 1.7) {
       const double off = 0.95, side = a[0] > 0 ? 1 : -1;
       double la[3], lb[3];
       for (int k = 0; k < 3; k++) {
@@ -136,7 +140,7 @@ static bool grow_lung(Tubes *tubes, const Anatomy *a, Rng *rng, const double roo
     memcpy(points[i].x, q, sizeof q);
     points[i++].key = 0;
   }
-  Growth g = {tubes, *rng, bronchi, 0.42};
+  Growth g = {tubes, a, *rng, bronchi, 0.62};
   rng->counter += 1u << 20;
   const double aim[3] = {side * 0.9, 0.1, -0.3};
   const bool ok = grow(&g, root, aim, points, n, radius, 0, err);
@@ -202,8 +206,8 @@ bool cm__tree_make(CmContext *ctx, const Anatomy *a, uint64_t seed, int patient,
   if (!great_vessels(tubes, a, err) || !great_airways(tubes, err)) goto error;
   for (int side = 0; side < 2; side++) {
     const int sign = side == 0 ? -1 : 1;
-    if (!grow_lung(tubes, a, &rng, artery[side], 6.2, sign, 520, true, err) ||
-        !grow_lung(tubes, a, &rng, vein[side], 5.0, sign, 380, false, err))
+    if (!grow_lung(tubes, a, &rng, artery[side], 6.2, sign, 480, true, err) ||
+        !grow_lung(tubes, a, &rng, vein[side], 5.2, sign, 360, false, err))
       goto error;
   }
   return true;
