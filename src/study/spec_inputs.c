@@ -1,0 +1,165 @@
+/* «inputs:» and «labels:» of a study file. */
+#include <glob.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "study/pattern.h"
+#include "study/spec.h"
+
+static const char *const input_keys[] = {"path",  "modality",   "series", "keys", "subject", "visit",  "kind",
+                                         "fill", "min_slices", "select", "suv",  "optional", "labels"};
+static const char *const kinds[] = {"image", "labels"};
+static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
+static const char *const subject_keys[] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
+static const char *const visit_keys[] = {"StudyDate", "StudyInstanceUID", "none"};
+
+/* A name that can be part of a reference and of a file name. */
+static void check_name(CmSpec *spec, const CmYaml *at, const char *name, const char *what) {
+  size_t length = strlen(name);
+  bool good = length > 0 && length <= 64 && name[0] != '-' && name[0] != '_';
+  for (size_t i = 0; i < length && good; i++)
+    good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
+           name[i] == '_' || name[i] == '-';
+  if (!good) cm__problem_add(&spec->problems, at, "'%s' cannot name %s; use letters, digits, _ and -, at most 64", name, what);
+}
+
+static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
+  for (int i = 0; i < input->path_count; i++) {
+    const CmYaml *node = at->kind == CM__YAML_LIST && i < at->count ? at->items[i] : at;
+    const char *path = cm__spec_path(spec, input->paths[i]);
+    struct stat info;
+    if (stat(path, &info) == 0) continue;
+    bool is_glob = strpbrk(path, "*?[") != NULL;
+    glob_t found = {0};
+    if (is_glob && glob(path, 0, NULL, &found) == 0 && found.gl_pathc > 0) {
+      globfree(&found);
+      continue;
+    }
+    globfree(&found);
+    if (input->optional) continue;
+    if (is_glob) cm__problem_add(&spec->problems, node, "input '%s': no file matches '%s'", input->name, path);
+    else cm__problem_add(&spec->problems, node, "input '%s': there is no file or folder '%s'; paths are relative to the study file", input->name, path);
+  }
+}
+
+static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
+  CmProblems *problems = &spec->problems;
+  int kind = 0;
+  *input = (CmSpecInput){.name = input->name, .at = input->at, .kind = CM_KIND_IMAGE, .modality = "", .series = "", .keys = ""};
+  if (node->kind != CM__YAML_MAP) { /* ct: studies/ */
+    input->paths = cm__yaml_texts(problems, node, "a path", &input->path_count);
+    if (input->paths) check_paths(spec, input, node);
+    return;
+  }
+  cm__yaml_known_keys(problems, node, input_keys, CM_COUNT(input_keys), "an input");
+  cm__yaml_text(problems, node, "modality", &input->modality);
+  cm__yaml_text(problems, node, "series", &input->series);
+  cm__yaml_text(problems, node, "keys", &input->keys);
+  cm__yaml_text(problems, node, "select", &input->select);
+  cm__yaml_text(problems, node, "labels", &input->labels);
+  cm__yaml_bool(problems, node, "suv", &input->suv);
+  cm__yaml_bool(problems, node, "optional", &input->optional);
+  cm__yaml_choice(problems, node, "kind", kinds, CM_COUNT(kinds), &kind);
+  cm__yaml_choice(problems, node, "fill", fills, CM_COUNT(fills), &input->fill);
+  cm__yaml_choice(problems, node, "subject", subject_keys, CM_COUNT(subject_keys), &input->subject_key);
+  cm__yaml_choice(problems, node, "visit", visit_keys, CM_COUNT(visit_keys), &input->visit_key);
+  cm__yaml_int(problems, node, "min_slices", 0, 1000000, &input->min_slices);
+  input->kind = kind ? CM_KIND_LABELS : CM_KIND_IMAGE;
+  const char *wrong = *input->keys ? cm__pattern_problem(input->keys) : NULL;
+  if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input '%s': keys: %s", input->name, wrong);
+  const CmYaml *path = cm__yaml_get(node, "path");
+  if (!path) {
+    cm__problem_add(problems, input->at, "input '%s' has no path; add path: a folder, a file or a pattern", input->name);
+    return;
+  }
+  input->paths = cm__yaml_texts(problems, path, "a path", &input->path_count);
+  if (input->paths) check_paths(spec, input, path);
+}
+
+void cm__spec_inputs(CmSpec *spec) {
+  const CmYaml *node = cm__yaml_get(spec->root, "inputs");
+  if (!node || node->kind != CM__YAML_MAP || node->count == 0) {
+    cm__problem_add(&spec->problems, node ? node : spec->root,
+                    "the study has no inputs; add e.g. 'inputs: {ct: {path: studies/, modality: CT}}'");
+    return;
+  }
+  if (node->count > CM__MAX_INPUTS) {
+    cm__problem_add(&spec->problems, node, "%d inputs are more than a study may have (%d); use patterns in path", node->count, CM__MAX_INPUTS);
+    return;
+  }
+  spec->inputs = cm__arena_alloc(&spec->arena, (size_t)node->count, sizeof *spec->inputs, &spec->problems.failure);
+  if (!spec->inputs) return;
+  for (int i = 0; i < node->count; i++) {
+    spec->inputs[i].name = node->keys[i]->text;
+    spec->inputs[i].at = node->keys[i];
+    check_name(spec, node->keys[i], node->keys[i]->text, "an input");
+    parse_input(spec, &spec->inputs[i], node->items[i]);
+  }
+  spec->input_count = node->count;
+}
+
+/* ---- labels --------------------------------------------------------------------------------------------------------- */
+
+static void check_column(CmSpec *spec, const CmYaml *node, const char *key, const char *column, bool required) {
+  const CmTable *table = spec->labels.table;
+  if (!column) {
+    if (required) cm__problem_add(&spec->problems, spec->labels.at, "labels: say which column is the %s, e.g. %s: COLUMN", key, key);
+    return;
+  }
+  if (!table || cm_table_find_column(table, column) >= 0) return;
+  int count = cm_table_columns(table);
+  const char **names = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *names, &spec->problems.failure);
+  if (!names) return;
+  const char *list = "";
+  for (int i = 0; i < count && list; i++) {
+    names[i] = cm_table_column_name(table, i);
+    if (i < 20) list = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", list, i ? ", " : "", names[i]);
+  }
+  const char *near = cm_nearest_name(column, names, count);
+  const CmYaml *at = cm__yaml_get(node, key);
+  if (near) cm__problem_add(&spec->problems, at, "labels: '%s' has no column '%s'; did you mean '%s'?", spec->labels.file, column, near);
+  else if (list) cm__problem_add(&spec->problems, at, "labels: '%s' has no column '%s'; it has %s", spec->labels.file, column, list);
+}
+
+static void parse_label_file(CmSpec *spec, const CmYaml *node) {
+  CmSpecLabels *labels = &spec->labels;
+  CmError *wrong = NULL;
+  cm__yaml_text(&spec->problems, node, "subject", &labels->subject);
+  cm__yaml_text(&spec->problems, node, "time", &labels->time);
+  labels->table = cm_table_read_csv(spec->ctx, cm__spec_path(spec, labels->file), &wrong);
+  if (!labels->table) {
+    if (cm_error_code(wrong) == CM_ERR_MEMORY) cm_error_move(&spec->problems.failure, &wrong);
+    else cm__problem_add(&spec->problems, cm__yaml_get(node, "file"), "labels: %s", cm_error_text(wrong));
+    cm_error_free(&wrong);
+  }
+  check_column(spec, node, "subject", labels->subject, true);
+  check_column(spec, node, "target", labels->target, true);
+  check_column(spec, node, "time", labels->time, false);
+}
+
+void cm__spec_labels(CmSpec *spec) {
+  static const char *const keys[] = {"file", "of", "subject", "target", "time"};
+  const CmYaml *node = cm__yaml_get(spec->root, "labels");
+  if (!node) return;
+  CmSpecLabels *labels = &spec->labels;
+  labels->at = cm__yaml_key(spec->root, "labels");
+  if (node->kind != CM__YAML_MAP) {
+    cm__problem_add(&spec->problems, node, "labels must be e.g. {file: diagnoses.csv, subject: patient_id, target: malignant}");
+    return;
+  }
+  cm__yaml_known_keys(&spec->problems, node, keys, CM_COUNT(keys), "labels");
+  cm__yaml_text(&spec->problems, node, "file", &labels->file);
+  cm__yaml_text(&spec->problems, node, "target", &labels->target);
+  const CmYaml *of = cm__yaml_get(node, "of");
+  if (labels->file && of) cm__problem_add(&spec->problems, of, "labels come from a file or of an input, not both; drop one");
+  else if (labels->file) parse_label_file(spec, node);
+  else if (of) {
+    const char *name = NULL;
+    CmSpecRef ref;
+    cm__yaml_text(&spec->problems, node, "of", &name);
+    if (!name || !cm__spec_ref(spec, of, name, CM_KIND_NONE, "labels", &ref)) return;
+    if (ref.input < 0) cm__problem_add(&spec->problems, of, "labels: '%s' is a step; name an input whose files carry labels (.npz)", name);
+    else labels->input = ref.input;
+    if (!labels->target) labels->target = "label";
+  } else cm__problem_add(&spec->problems, labels->at, "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz)");
+}
