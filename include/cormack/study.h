@@ -27,7 +27,8 @@ CM_API void cm_study_free(CmStudy **study);
 CM_API const char *cm_study_name(const CmStudy *study); /* what stands behind «study:»; "" where that is missing */
 CM_API int cm_study_problem_count(const CmStudy *study);
 CM_API const CmStudyProblem *cm_study_problem_at(const CmStudy *study, int at); /* by line */
-/* true where there are none; else CM_ERR_USAGE with all of them, one a line: «FILE:LINE:COLUMN: what is wrong; what to do». */
+/* true where there are none; else CM_ERR_USAGE with all of them: «FILE: 2 problems, nothing was run: LINE:COLUMN: what | LINE:COLUMN: …».
+ * The command line prints them one a line, as «FILE:LINE:COLUMN: what is wrong; what to do». */
 CM_API bool cm_study_check(const CmStudy *study, CmError **err);
 
 typedef struct CmStudyOptions {

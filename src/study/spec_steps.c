@@ -52,6 +52,13 @@ static void find_op(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   cm_error_free(&wrong);
 }
 
+static void parse_between(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
+  static const char *const choices[] = {"visits"};
+  int choice = -1;
+  cm__yaml_choice(&spec->problems, node, "between", choices, CM_COUNT(choices), &choice);
+  step->between = choice == 0;
+}
+
 static void start_step(CmSpec *spec, int at, const CmYaml *node) {
   CmSpecStep *step = &spec->steps[at];
   *step = (CmSpecStep){.at = node, .name = ""};
@@ -62,6 +69,7 @@ static void start_step(CmSpec *spec, int at, const CmYaml *node) {
   }
   find_op(spec, step, node);
   if (step->op) step->name = step->op->name;
+  parse_between(spec, step, node);
   cm__yaml_text(&spec->problems, node, "name", &step->name);
   if (!*step->name) return;
   const CmYaml *name_at = cm__yaml_get(node, "name");
@@ -150,13 +158,6 @@ static void parse_save(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   }
 }
 
-static void parse_between(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
-  static const char *const choices[] = {"visits"};
-  int choice = -1;
-  cm__yaml_choice(&spec->problems, node, "between", choices, CM_COUNT(choices), &choice);
-  step->between = choice == 0;
-}
-
 static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   const char *skip[CM_COUNT(step_keys) + CM_MAX_PORTS];
   char what[100];
@@ -184,7 +185,6 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
 
 static void parse_step(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   if (node->kind != CM__YAML_MAP || !step->op) return;
-  parse_between(spec, step, node);
   connect_of(spec, step, cm__yaml_get(node, "of"));
   const CmYaml *in = cm__yaml_get(node, "in");
   if (in && in->kind != CM__YAML_MAP) cm__problem_add(&spec->problems, in, "step '%s': in must be a group of PORT: NAME, not %s", step->name, cm__yaml_kind_name(in));
@@ -261,6 +261,9 @@ static void find_roots(CmSpec *spec, CmSpecStep *step) {
     }
     if (ref->when != CM__WHEN_SAME) step->between = true;
   }
+  if (!step->roots && step->op && step->op->input_count == 0)
+    cm__problem_add(&spec->problems, step->at, "step '%s': %s takes no input, so there is nothing to do it for; run it by itself and use its files as an input",
+                    step->name, step->op->name);
   for (int i = 0; i < CM_MAX_PORTS; i++) {
     const CmSpecRef *ref = &step->in[i];
     bool of_pair = ref->step >= 0 && spec->steps[ref->step].between;
