@@ -82,7 +82,7 @@ void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *co
     if (at < count) continue;
     const char *near = cm_nearest_name(key, known, count);
     if (near) {
-      cm__problem_add(problems, map->keys[i], "unknown key '%s' in %s; did you mean '%s'?", key, what, near);
+      cm__problem_add(problems, map->keys[i], "unknown key «%s» in %s; did you mean «%s»?", key, what, near);
     } else {
       char list[600];
       size_t used = 0;
@@ -91,7 +91,7 @@ void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *co
         int more = snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", known[k]);
         if (more > 0) used += (size_t)more;
       }
-      cm__problem_add(problems, map->keys[i], "unknown key '%s' in %s; it has %s", key, what, list);
+      cm__problem_add(problems, map->keys[i], "unknown key «%s» in %s; it has %s", key, what, list);
     }
   }
 }
@@ -131,14 +131,14 @@ void cm__yaml_text(CmProblems *problems, const CmYaml *map, const char *key, con
   const CmYaml *node = cm__yaml_get(map, key);
   if (!node) return;
   if (node->kind == CM__YAML_SCALAR && !cm__yaml_is_null(node)) *to = node->text;
-  else cm__problem_add(problems, node, "'%s' must be a text, not %s", key, cm__yaml_kind_name(node));
+  else cm__problem_add(problems, node, "«%s» must be a text, not %s", key, cm__yaml_kind_name(node));
 }
 
 void cm__yaml_bool(CmProblems *problems, const CmYaml *map, const char *key, bool *to) {
   const CmYaml *node = cm__yaml_get(map, key);
   if (!node || cm__yaml_as_bool(node, to)) return;
-  if (node->kind == CM__YAML_SCALAR) cm__problem_add(problems, node, "'%s' must be true or false, not '%s'", key, node->text);
-  else cm__problem_add(problems, node, "'%s' must be true or false, not %s", key, cm__yaml_kind_name(node));
+  if (node->kind == CM__YAML_SCALAR) cm__problem_add(problems, node, "«%s» must be true or false, not «%s»", key, node->text);
+  else cm__problem_add(problems, node, "«%s» must be true or false, not %s", key, cm__yaml_kind_name(node));
 }
 
 void cm__yaml_int(CmProblems *problems, const CmYaml *map, const char *key, int64_t min, int64_t max, int64_t *to) {
@@ -146,10 +146,10 @@ void cm__yaml_int(CmProblems *problems, const CmYaml *map, const char *key, int6
   if (!node) return;
   int64_t value;
   if (!cm__yaml_as_int(node, &value))
-    cm__problem_add(problems, node, "'%s' must be a whole number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "'" : "",
-                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "'" : "");
+    cm__problem_add(problems, node, "«%s» must be a whole number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "«" : "",
+                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "»" : "");
   else if (value < min || value > max)
-    cm__problem_add(problems, node, "'%s' is %lld; it goes from %lld to %lld", key, (long long)value, (long long)min, (long long)max);
+    cm__problem_add(problems, node, "«%s» is %lld; it goes from %lld to %lld", key, (long long)value, (long long)min, (long long)max);
   else *to = value;
 }
 
@@ -158,10 +158,10 @@ void cm__yaml_real(CmProblems *problems, const CmYaml *map, const char *key, dou
   if (!node) return;
   double value;
   if (!cm__yaml_as_real(node, &value))
-    cm__problem_add(problems, node, "'%s' must be a number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "'" : "",
-                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "'" : "");
+    cm__problem_add(problems, node, "«%s» must be a number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "«" : "",
+                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "»" : "");
   else if (value < min || value > max)
-    cm__problem_add(problems, node, "'%s' is %g; it goes from %g to %g", key, value, min, max);
+    cm__problem_add(problems, node, "«%s» is %g; it goes from %g to %g", key, value, min, max);
   else *to = value;
 }
 
@@ -182,8 +182,8 @@ void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, c
     int more = snprintf(list + used, sizeof list - used, "%s%s", k == 0 ? "" : k == count - 1 ? " or " : ", ", choices[k]);
     if (more > 0) used += (size_t)more;
   }
-  if (near) cm__problem_add(problems, cm__yaml_get(map, key), "'%s' is '%s', but must be %s; did you mean '%s'?", key, text, list, near);
-  else cm__problem_add(problems, cm__yaml_get(map, key), "'%s' is '%s', but must be %s", key, text, list);
+  if (near) cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s; did you mean «%s»?", key, text, list, near);
+  else cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s", key, text, list);
 }
 
 const char **cm__yaml_texts(CmProblems *problems, const CmYaml *node, const char *what, int *count) {

@@ -32,8 +32,8 @@ static void report_unknown_name(CmSpec *spec, const CmYaml *at, const char *name
   for (int i = 0; i < spec->input_count; i++) names[i] = spec->inputs[i].name;
   for (int i = 0; i < spec->step_count; i++) names[spec->input_count + i] = spec->steps[i].name;
   const char *near = cm_nearest_name(name, names, count);
-  if (near) cm__problem_add(&spec->problems, at, "%s: there is no input or step '%s'; did you mean '%s'?", where, name, near);
-  else cm__problem_add(&spec->problems, at, "%s: there is no input or step '%s'; add it, or use the name of one", where, name);
+  if (near) cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; did you mean «%s»?", where, name, near);
+  else cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; add it, or use the name of one", where, name);
 }
 
 bool cm__spec_kind_fits(CmKind given, CmKind wanted) {
@@ -56,7 +56,7 @@ static void report_kind(CmSpec *spec, const CmYaml *at, const char *text, CmKind
     mend = is_input ? "if its files are masks, say kind: labels at the input; else make one, e.g. with threshold"
                     : "make one from it, e.g. with threshold";
   if (wanted == CM_KIND_TABLE) mend = "use a step that makes one, e.g. regions";
-  cm__problem_add(&spec->problems, at, "%s takes %s, but '%s' is %s; %s", where, kind_words(wanted), text, kind_words(given), mend);
+  cm__problem_add(&spec->problems, at, "%s takes %s, but «%s» is %s; %s", where, kind_words(wanted), text, kind_words(given), mend);
 }
 
 /* The output meant by "step" or "step.port"; -1 where there is none. */
@@ -80,8 +80,8 @@ static void report_output(CmSpec *spec, const CmYaml *at, const CmSpecStep *step
     if (more > 0 && used + (size_t)more < sizeof list) used += (size_t)more;
   }
   const char *near = cm_nearest_name(port, names, step->op->output_count);
-  if (near) cm__problem_add(&spec->problems, at, "%s: step '%s' has no output '%s'; did you mean '%s.%s'?", where, step->name, port, step->name, near);
-  else cm__problem_add(&spec->problems, at, "%s: step '%s' (%s) has no output '%s'; it has %s", where, step->name, step->op->name, port, list);
+  if (near) cm__problem_add(&spec->problems, at, "%s: step «%s» has no output «%s»; did you mean «%s.%s»?", where, step->name, port, step->name, near);
+  else cm__problem_add(&spec->problems, at, "%s: step «%s» (%s) has no output «%s»; it has %s", where, step->name, step->op->name, port, list);
 }
 
 bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind, const char *where, CmSpecRef *ref) {
@@ -92,7 +92,7 @@ bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind,
     if (strcmp(when, "@before") == 0) found.when = CM__WHEN_BEFORE;
     else if (strcmp(when, "@after") == 0) found.when = CM__WHEN_AFTER;
     else {
-      cm__problem_add(&spec->problems, at, "%s: '%s' must be @before or @after", where, when);
+      cm__problem_add(&spec->problems, at, "%s: «%s» must be @before or @after", where, when);
       return false;
     }
     length = (size_t)(when - text);
@@ -110,7 +110,7 @@ bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind,
   }
   if (found.input >= 0) {
     CmKind given = spec->inputs[found.input].kind;
-    if (port) cm__problem_add(&spec->problems, at, "%s: '%s' is an input and has no outputs; write '%s'", where, name, name);
+    if (port) cm__problem_add(&spec->problems, at, "%s: «%s» is an input and has no outputs; write «%s»", where, name, name);
     else if (!cm__spec_kind_fits(given, kind)) report_kind(spec, at, text, given, kind, where, true);
     else {
       *ref = found;
@@ -174,13 +174,13 @@ static void report_unknown_param(CmSpec *spec, const CmOp *about, const CmYaml *
   for (int i = 0; i < more_count; i++) names[about->param_count + i] = more[i];
   const char *near = cm_nearest_name(key->text, names, count);
   if (near) {
-    cm__problem_add(&spec->problems, key, "%s: unknown parameter '%s'; did you mean '%s'?", what, key->text, near);
+    cm__problem_add(&spec->problems, key, "%s: unknown parameter «%s»; did you mean «%s»?", what, key->text, near);
     return;
   }
   const char *list = about->param_count ? "" : "no parameters";
   for (int i = 0; i < about->param_count && list; i++)
     list = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", list, i ? ", " : "", names[i]);
-  if (list) cm__problem_add(&spec->problems, key, "%s: unknown parameter '%s'; %s has %s", what, key->text, about->name, list);
+  if (list) cm__problem_add(&spec->problems, key, "%s: unknown parameter «%s»; %s has %s", what, key->text, about->name, list);
 }
 
 void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip, int skip_count,
@@ -197,7 +197,7 @@ void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml
     }
     const char *value = param_text(spec, map->items[i]);
     if (!value) {
-      cm__problem_add(&spec->problems, map->items[i], "%s: '%s' must be a value or a list of values", what, key);
+      cm__problem_add(&spec->problems, map->items[i], "%s: «%s» must be a value or a list of values", what, key);
       continue;
     }
     CmError *wrong = NULL;
@@ -219,8 +219,8 @@ static void parse_outputs(CmSpec *spec) {
     if (item->kind != CM__YAML_SCALAR || cm__yaml_is_null(item) || at >= count) continue;
     CmSpecRef ref;
     if (!cm__spec_ref(spec, item, names[at++], CM_KIND_NONE, "outputs", &ref)) continue;
-    if (ref.input >= 0) cm__problem_add(&spec->problems, item, "outputs: '%s' is an input; list steps, e.g. one that cleans it", item->text);
-    else if (ref.when != CM__WHEN_SAME) cm__problem_add(&spec->problems, item, "outputs: '%s' cannot name one of two visits; leave the @ away", item->text);
+    if (ref.input >= 0) cm__problem_add(&spec->problems, item, "outputs: «%s» is an input; list steps, e.g. one that cleans it", item->text);
+    else if (ref.when != CM__WHEN_SAME) cm__problem_add(&spec->problems, item, "outputs: «%s» cannot name one of two visits; leave the @ away", item->text);
     else spec->steps[ref.step].save[ref.port] = true;
   }
 }
@@ -245,11 +245,11 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
   spec->labels.input = -1;
   spec->root = cm__yaml_parse(&spec->arena, text, size, problems);
   if (spec->root && spec->root->kind != CM__YAML_MAP) {
-    cm__problem_add(problems, spec->root, "a study file begins with 'study: NAME', not with %s", cm__yaml_kind_name(spec->root));
+    cm__problem_add(problems, spec->root, "a study file begins with «study: NAME», not with %s", cm__yaml_kind_name(spec->root));
   } else if (spec->root) {
     cm__yaml_known_keys(problems, spec->root, top_keys, CM_COUNT(top_keys), "a study");
     cm__yaml_text(problems, spec->root, "study", &spec->name);
-    if (!cm__yaml_get(spec->root, "study")) cm__problem_add(problems, spec->root, "the study has no name; begin with 'study: NAME'");
+    if (!cm__yaml_get(spec->root, "study")) cm__problem_add(problems, spec->root, "the study has no name; begin with «study: NAME»");
     cm__yaml_choice(problems, spec->root, "cache", caches, CM_COUNT(caches), &cache);
     cm__spec_inputs(spec);
     cm__spec_steps(spec);

@@ -20,7 +20,7 @@ static void check_name(CmSpec *spec, const CmYaml *at, const char *name, const c
   for (size_t i = 0; i < length && good; i++)
     good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
            name[i] == '_' || name[i] == '-';
-  if (!good) cm__problem_add(&spec->problems, at, "'%s' cannot name %s; use letters, digits, _ and -, at most 64", name, what);
+  if (!good) cm__problem_add(&spec->problems, at, "«%s» cannot name %s; use letters, digits, _ and -, at most 64", name, what);
 }
 
 static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
@@ -37,8 +37,8 @@ static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
     }
     globfree(&found);
     if (input->optional) continue;
-    if (is_glob) cm__problem_add(&spec->problems, node, "input '%s': no file matches '%s'", input->name, path);
-    else cm__problem_add(&spec->problems, node, "input '%s': there is no file or folder '%s'; paths are relative to the study file", input->name, path);
+    if (is_glob) cm__problem_add(&spec->problems, node, "input «%s»: no file matches «%s»", input->name, path);
+    else cm__problem_add(&spec->problems, node, "input «%s»: there is no file or folder «%s»; paths are relative to the study file", input->name, path);
   }
 }
 
@@ -66,10 +66,10 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   cm__yaml_int(problems, node, "min_slices", 0, 1000000, &input->min_slices);
   input->kind = kind ? CM_KIND_LABELS : CM_KIND_IMAGE;
   const char *wrong = *input->keys ? cm__pattern_problem(input->keys) : NULL;
-  if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input '%s': keys: %s", input->name, wrong);
+  if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input «%s»: keys: %s", input->name, wrong);
   const CmYaml *path = cm__yaml_get(node, "path");
   if (!path) {
-    cm__problem_add(problems, input->at, "input '%s' has no path; add path: a folder, a file or a pattern", input->name);
+    cm__problem_add(problems, input->at, "input «%s» has no path; add path: a folder, a file or a pattern", input->name);
     return;
   }
   input->paths = cm__yaml_texts(problems, path, "a path", &input->path_count);
@@ -80,7 +80,7 @@ void cm__spec_inputs(CmSpec *spec) {
   const CmYaml *node = cm__yaml_get(spec->root, "inputs");
   if (!node || node->kind != CM__YAML_MAP || node->count == 0) {
     cm__problem_add(&spec->problems, node ? node : spec->root,
-                    "the study has no inputs; add e.g. 'inputs: {ct: {path: studies/, modality: CT}}'");
+                    "the study has no inputs; add e.g. «inputs: {ct: {path: studies/, modality: CT}}»");
     return;
   }
   if (node->count > CM__MAX_INPUTS) {
@@ -117,8 +117,8 @@ static void check_column(CmSpec *spec, const CmYaml *node, const char *key, cons
   }
   const char *near = cm_nearest_name(column, names, count);
   const CmYaml *at = cm__yaml_get(node, key);
-  if (near) cm__problem_add(&spec->problems, at, "labels: '%s' has no column '%s'; did you mean '%s'?", spec->labels.file, column, near);
-  else if (list) cm__problem_add(&spec->problems, at, "labels: '%s' has no column '%s'; it has %s", spec->labels.file, column, list);
+  if (near) cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; did you mean «%s»?", spec->labels.file, column, near);
+  else if (list) cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; it has %s", spec->labels.file, column, list);
 }
 
 static void parse_label_file(CmSpec *spec, const CmYaml *node) {
@@ -158,7 +158,7 @@ void cm__spec_labels(CmSpec *spec) {
     CmSpecRef ref;
     cm__yaml_text(&spec->problems, node, "of", &name);
     if (!name || !cm__spec_ref(spec, of, name, CM_KIND_NONE, "labels", &ref)) return;
-    if (ref.input < 0) cm__problem_add(&spec->problems, of, "labels: '%s' is a step; name an input whose files carry labels (.npz)", name);
+    if (ref.input < 0) cm__problem_add(&spec->problems, of, "labels: «%s» is a step; name an input whose files carry labels (.npz)", name);
     else labels->input = ref.input;
     if (!labels->target) labels->target = "label";
   } else cm__problem_add(&spec->problems, labels->at, "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz)");

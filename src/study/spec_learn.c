@@ -37,7 +37,7 @@ static void parse_aggregate(CmSpec *spec, CmSpecSource *source, const CmYaml *no
     to->columns = cm__yaml_texts(&spec->problems, node->items[i], "a column", &to->column_count);
     bool one = how == CM__AGG_LARGEST || how == CM__AGG_SMALLEST || how == CM__AGG_BY;
     if (one && to->column_count > 1)
-      cm__problem_add(&spec->problems, node->items[i], "aggregate: '%s' takes one column, and %d are given", hows[how], to->column_count);
+      cm__problem_add(&spec->problems, node->items[i], "aggregate: «%s» takes one column, and %d are given", hows[how], to->column_count);
     if (!one && to->column_count == 1 && strcmp(to->columns[0], "all") == 0) to->columns = NULL;
   }
 }
@@ -59,7 +59,7 @@ static void parse_source(CmSpec *spec, CmSpecSource *source, const CmYaml *node,
   }
   source->ref = (CmSpecRef){.input = -1, .step = -1};
   if (name && cm__spec_ref(spec, at, name, CM_KIND_TABLE, "learn: table", &source->ref) && source->ref.when != CM__WHEN_SAME)
-    cm__problem_add(&spec->problems, at, "learn: '%s' cannot name one of two visits; leave the @ away and use visit: first or last", name);
+    cm__problem_add(&spec->problems, at, "learn: «%s» cannot name one of two visits; leave the @ away and use visit: first or last", name);
   parse_aggregate(spec, source, aggregate);
 }
 
@@ -90,8 +90,8 @@ static void report_model(CmSpec *spec, const CmYaml *at, const char *name) {
     list = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", list, i ? ", " : "", names[i]);
   }
   const char *near = cm_nearest_name(name, names, count);
-  if (near) cm__problem_add(&spec->problems, at, "unknown model '%s'; did you mean '%s'?", name, near);
-  else if (list) cm__problem_add(&spec->problems, at, "unknown model '%s'; there are %s", name, list);
+  if (near) cm__problem_add(&spec->problems, at, "unknown model «%s»; did you mean «%s»?", name, near);
+  else if (list) cm__problem_add(&spec->problems, at, "unknown model «%s»; there are %s", name, list);
 }
 
 static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const char *name, const CmYaml *params) {
@@ -104,11 +104,11 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   }
   for (int i = 0; i < learn->learner_count; i++)
     if (strcmp(learn->learners[i].name, name) == 0) {
-      cm__problem_add(&spec->problems, at, "two models are called '%s'; give one another name, e.g. {model: %s, name: %s_2}", name, kind, kind);
+      cm__problem_add(&spec->problems, at, "two models are called «%s»; give one another name, e.g. {model: %s, name: %s_2}", name, kind, kind);
       return;
     }
   char what[100];
-  snprintf(what, sizeof what, "model '%.64s'", name);
+  snprintf(what, sizeof what, "model «%.64s»", name);
   void *values = cm_params_create(spec->ctx, &found->about, &spec->problems.failure);
   if (!values) return;
   cm__spec_params(spec, &found->about, values, params, skip, CM_COUNT(skip), what);
@@ -139,7 +139,7 @@ static void parse_model(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "model", &kind);
   cm__yaml_text(&spec->problems, node, "name", &name);
   if (kind) add_learner(spec, cm__yaml_get(node, "model"), kind, name ? name : kind, node);
-  else if (!cm__yaml_get(node, "model")) cm__problem_add(&spec->problems, node, "a model with parameters is written {model: svm, c: 2}; 'model' is missing");
+  else if (!cm__yaml_get(node, "model")) cm__problem_add(&spec->problems, node, "a model with parameters is written {model: svm, c: 2}; «model» is missing");
 }
 
 static void parse_models(CmSpec *spec, const CmYaml *node) {
@@ -158,7 +158,7 @@ static void parse_models(CmSpec *spec, const CmYaml *node) {
     if (!map) parse_model(spec, list ? models->items[i] : models);
     else if (models->items[i]->kind == CM__YAML_MAP || cm__yaml_is_null(models->items[i]))
       add_learner(spec, models->keys[i], models->keys[i]->text, models->keys[i]->text, models->items[i]);
-    else cm__problem_add(&spec->problems, models->items[i], "model '%s' must be a group of parameters, e.g. %s: {}", models->keys[i]->text, models->keys[i]->text);
+    else cm__problem_add(&spec->problems, models->items[i], "model «%s» must be a group of parameters, e.g. %s: {}", models->keys[i]->text, models->keys[i]->text);
   }
 }
 
@@ -178,7 +178,7 @@ static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "hold_out", &spec->learn.hold_out);
   const CmTable *labels = spec->labels.table;
   if (spec->learn.hold_out && labels && cm_table_find_column(labels, spec->learn.hold_out) < 0)
-    cm__problem_add(&spec->problems, hold_out, "validate: hold_out must be a share such as 0.2, or a column of '%s' that marks the test rows; it has no '%s'",
+    cm__problem_add(&spec->problems, hold_out, "validate: hold_out must be a share such as 0.2, or a column of «%s» that marks the test rows; it has no «%s»",
                     spec->labels.file, spec->learn.hold_out);
 }
 
@@ -227,7 +227,7 @@ static void parse_roles(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "target", &target);
   cm__yaml_text(&spec->problems, node, "positive", &learn->positive);
   if (target && spec->labels.table && cm_table_find_column(spec->labels.table, target) < 0)
-    cm__problem_add(&spec->problems, cm__yaml_get(node, "target"), "learn: '%s' has no column '%s'", spec->labels.file, target);
+    cm__problem_add(&spec->problems, cm__yaml_get(node, "target"), "learn: «%s» has no column «%s»", spec->labels.file, target);
   if (target) spec->labels.target = target;
   if (cm__yaml_get(node, "features"))
     learn->features = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "features"), "a feature", &learn->feature_count);
@@ -254,7 +254,7 @@ void cm__spec_learn(CmSpec *spec) {
   if (!learn->validate) return;
   cm__yaml_known_keys(&spec->problems, node, learn_keys, CM_COUNT(learn_keys), "learn");
   if (!spec->labels.at)
-    cm__problem_add(&spec->problems, learn->at, "there is nothing to learn from without labels; add e.g. 'labels: {file: diagnoses.csv, subject: patient_id, target: malignant}'");
+    cm__problem_add(&spec->problems, learn->at, "there is nothing to learn from without labels; add e.g. «labels: {file: diagnoses.csv, subject: patient_id, target: malignant}»");
   parse_sources(spec, node);
   parse_roles(spec, node);
   const CmYaml *prepare = cm__yaml_get(node, "prepare");

@@ -25,10 +25,10 @@ static void check_unique(CmSpec *spec, int at) {
   const CmSpecStep *step = &spec->steps[at];
   for (int i = 0; i < spec->input_count; i++)
     if (strcmp(spec->inputs[i].name, step->name) == 0)
-      cm__problem_add(&spec->problems, step->at, "the name '%s' belongs to an input (line %d); give the step another", step->name, spec->inputs[i].at->line);
+      cm__problem_add(&spec->problems, step->at, "the name «%s» belongs to an input (line %d); give the step another", step->name, spec->inputs[i].at->line);
   for (int i = 0; i < at; i++)
     if (strcmp(spec->steps[i].name, step->name) == 0)
-      cm__problem_add(&spec->problems, step->at, "the name '%s' belongs to the step in line %d; add another, e.g. name: %s2", step->name,
+      cm__problem_add(&spec->problems, step->at, "the name «%s» belongs to the step in line %d; add another, e.g. name: %s2", step->name,
                       spec->steps[i].at->line, step->name);
 }
 
@@ -46,8 +46,8 @@ static void find_op(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     const char **names = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *names, &spec->problems.failure);
     for (int i = 0; names && i < count; i++) names[i] = cm_op_at(i)->name;
     if (names) near = cm_nearest_name(name, names, count);
-    if (near) cm__problem_add(&spec->problems, at, "unknown operation '%s'; did you mean '%s'?", name, near);
-    else cm__problem_add(&spec->problems, at, "unknown operation '%s'; cormack ops lists them", name);
+    if (near) cm__problem_add(&spec->problems, at, "unknown operation «%s»; did you mean «%s»?", name, near);
+    else cm__problem_add(&spec->problems, at, "unknown operation «%s»; cormack ops lists them", name);
   }
   cm_error_free(&wrong);
 }
@@ -77,7 +77,7 @@ static void start_step(CmSpec *spec, int at, const CmYaml *node) {
   size_t length = strlen(step->name);
   if (strspn(step->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != length || length > 64 ||
       step->name[0] == '-' || step->name[0] == '_')
-    cm__problem_add(&spec->problems, step->at, "'%s' cannot name a step; use letters, digits, _ and -, at most 64", step->name);
+    cm__problem_add(&spec->problems, step->at, "«%s» cannot name a step; use letters, digits, _ and -, at most 64", step->name);
   check_unique(spec, at);
 }
 
@@ -86,7 +86,7 @@ static void start_step(CmSpec *spec, int at, const CmYaml *node) {
 static void connect(CmSpec *spec, CmSpecStep *step, int port, const CmYaml *at) {
   char where[200];
   const CmPort *to = &step->op->inputs[port];
-  snprintf(where, sizeof where, "step '%.64s': '%s'", step->name, to->name);
+  snprintf(where, sizeof where, "step «%.64s»: «%s»", step->name, to->name);
   if (at->kind != CM__YAML_SCALAR || cm__yaml_is_null(at)) {
     cm__problem_add(&spec->problems, at, "%s must name an input or a step, not %s", where, cm__yaml_kind_name(at));
     return;
@@ -101,17 +101,17 @@ static void connect(CmSpec *spec, CmSpecStep *step, int port, const CmYaml *at) 
 static void connect_of(CmSpec *spec, CmSpecStep *step, const CmYaml *of) {
   if (!of) return;
   if (step->op->input_count == 0) {
-    cm__problem_add(&spec->problems, of, "step '%s': %s takes no inputs; drop 'of'", step->name, step->op->name);
+    cm__problem_add(&spec->problems, of, "step «%s»: %s takes no inputs; drop «of»", step->name, step->op->name);
   } else if (of->kind == CM__YAML_LIST) {
     if (of->count > step->op->input_count)
-      cm__problem_add(&spec->problems, of, "step '%s': %s takes at most %d inputs, and %d are given", step->name, step->op->name,
+      cm__problem_add(&spec->problems, of, "step «%s»: %s takes at most %d inputs, and %d are given", step->name, step->op->name,
                       step->op->input_count, of->count);
     for (int i = 0; i < of->count && i < step->op->input_count; i++) connect(spec, step, i, of->items[i]);
   } else {
     connect(spec, step, 0, of);
     bool pair = step->between && step->in[0].at && step->in[0].when == CM__WHEN_SAME;
     if (pair && step->op->input_count < 2) {
-      cm__problem_add(&spec->problems, of, "step '%s': %s takes one input, so it cannot work between visits", step->name, step->op->name);
+      cm__problem_add(&spec->problems, of, "step «%s»: %s takes one input, so it cannot work between visits", step->name, step->op->name);
     } else if (pair) {
       CmSpecRef *first = &step->in[0];
       if (first->step >= 0 && spec->steps[first->step].between) return; /* exists once per pair already; found out below */
@@ -129,7 +129,7 @@ static void check_required(CmSpec *spec, const CmSpecStep *step, const CmYaml *n
     const CmYaml *given = i == 0 ? cm__yaml_get(node, "of") : cm__yaml_get(node, port->name);
     const CmYaml *of = cm__yaml_get(node, "of");
     if (given || (of && of->kind == CM__YAML_LIST && i < of->count) || (i == 1 && step->between)) continue; /* given, and wrong: reported */
-    cm__problem_add(&spec->problems, step->at, "step '%s': %s needs %s%s%s (%s); add %s: NAME", step->name, step->op->name,
+    cm__problem_add(&spec->problems, step->at, "step «%s»: %s needs %s%s%s (%s); add %s: NAME", step->name, step->op->name,
                     cm_kind_name(port->kind), " ", port->name, port->help ? port->help : "", i == 0 ? "of" : port->name);
   }
 }
@@ -153,8 +153,8 @@ static void parse_save(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     }
     const char *near = found < 0 ? cm_nearest_name(names[k], outputs, step->op->output_count) : NULL;
     if (found >= 0) step->save[found] = step->wanted[found] = true;
-    else cm__problem_add(&spec->problems, save, "step '%s': save must be true or an output of %s, not '%s'%s%s%s", step->name, step->op->name,
-                         names[k], near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
+    else cm__problem_add(&spec->problems, save, "step «%s»: save must be true or an output of %s, not «%s»%s%s%s", step->name, step->op->name,
+                         names[k], near ? "; did you mean «" : "", near ? near : "", near ? "»?" : "");
   }
 }
 
@@ -168,7 +168,7 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     if (strcmp(step_keys[i], "params") != 0 || !group || group->kind == CM__YAML_MAP || !cm_op_find_param(step->op, "params"))
       skip[count++] = step_keys[i];
   for (int i = 0; i < step->op->input_count; i++) skip[count++] = step->op->inputs[i].name;
-  snprintf(what, sizeof what, "step '%.64s'", step->name);
+  snprintf(what, sizeof what, "step «%.64s»", step->name);
   step->params = cm_params_create(spec->ctx, step->op, &spec->problems.failure);
   if (!step->params) return;
   cm__spec_params(spec, step->op, step->params, node, skip, count, what);
@@ -187,11 +187,11 @@ static void parse_step(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   if (node->kind != CM__YAML_MAP || !step->op) return;
   connect_of(spec, step, cm__yaml_get(node, "of"));
   const CmYaml *in = cm__yaml_get(node, "in");
-  if (in && in->kind != CM__YAML_MAP) cm__problem_add(&spec->problems, in, "step '%s': in must be a group of PORT: NAME, not %s", step->name, cm__yaml_kind_name(in));
+  if (in && in->kind != CM__YAML_MAP) cm__problem_add(&spec->problems, in, "step «%s»: in must be a group of PORT: NAME, not %s", step->name, cm__yaml_kind_name(in));
   for (int i = 0; in && in->kind == CM__YAML_MAP && i < in->count; i++) {
     int port = find_port(step->op, in->keys[i]->text);
     if (port >= 0) connect(spec, step, port, in->items[i]);
-    else cm__problem_add(&spec->problems, in->keys[i], "step '%s': %s has no input '%s'", step->name, step->op->name, in->keys[i]->text);
+    else cm__problem_add(&spec->problems, in->keys[i], "step «%s»: %s has no input «%s»", step->name, step->op->name, in->keys[i]->text);
   }
   for (int i = 0; i < node->count; i++) {
     int port = is_step_key(node->keys[i]->text) ? -1 : find_port(step->op, node->keys[i]->text);
@@ -217,7 +217,7 @@ static void visit(Order *o, int at) {
     int next = step->in[i].step;
     if (next < 0) continue;
     if (o->state[next] == 1) {
-      cm__problem_add(&o->spec->problems, step->in[i].at, "step '%s' waits for '%s', which waits for '%s': a circle; break it", step->name,
+      cm__problem_add(&o->spec->problems, step->in[i].at, "step «%s» waits for «%s», which waits for «%s»: a circle; break it", step->name,
                       o->spec->steps[next].name, step->name);
       step->in[i].step = -1;
     } else if (o->state[next] == 0) {
@@ -262,17 +262,17 @@ static void find_roots(CmSpec *spec, CmSpecStep *step) {
     if (ref->when != CM__WHEN_SAME) step->between = true;
   }
   if (!step->roots && step->op && step->op->input_count == 0)
-    cm__problem_add(&spec->problems, step->at, "step '%s': %s takes no input, so there is nothing to do it for; run it by itself and use its files as an input",
+    cm__problem_add(&spec->problems, step->at, "step «%s»: %s takes no input, so there is nothing to do it for; run it by itself and use its files as an input",
                     step->name, step->op->name);
   for (int i = 0; i < CM_MAX_PORTS; i++) {
     const CmSpecRef *ref = &step->in[i];
     bool of_pair = ref->step >= 0 && spec->steps[ref->step].between;
     if (ref->input < 0 && ref->step < 0) continue;
     if (of_pair && ref->when != CM__WHEN_SAME)
-      cm__problem_add(&spec->problems, ref->at, "step '%s': '%s' is made between visits and exists once for both; leave the @ away", step->name,
+      cm__problem_add(&spec->problems, ref->at, "step «%s»: «%s» is made between visits and exists once for both; leave the @ away", step->name,
                       spec->steps[ref->step].name);
     if (!of_pair && step->between && ref->when == CM__WHEN_SAME)
-      cm__problem_add(&spec->problems, ref->at, "step '%s' works between two visits; say which '%s' is meant: %s@before or %s@after", step->name,
+      cm__problem_add(&spec->problems, ref->at, "step «%s» works between two visits; say which «%s» is meant: %s@before or %s@after", step->name,
                       ref->at->text, ref->at->text, ref->at->text);
   }
 }
@@ -286,14 +286,14 @@ static void check_between(CmSpec *spec, const CmSpecStep *step) {
     pair |= step->in[i].step >= 0 && spec->steps[step->in[i].step].between;
   }
   if (!pair && step->in[0].at && !(before && after))
-    cm__problem_add(&spec->problems, step->at, "step '%s' works between visits but uses only one of them; give it both, with @before and @after",
+    cm__problem_add(&spec->problems, step->at, "step «%s» works between visits but uses only one of them; give it both, with @before and @after",
                     step->name);
 }
 
 void cm__spec_steps(CmSpec *spec) {
   const CmYaml *node = cm__yaml_get(spec->root, "steps");
   if (!node || node->kind != CM__YAML_LIST || node->count == 0) {
-    cm__problem_add(&spec->problems, node ? node : spec->root, "the study has no steps; add a list, e.g. 'steps: [{name: clean, op: median, of: ct}]'");
+    cm__problem_add(&spec->problems, node ? node : spec->root, "the study has no steps; add a list, e.g. «steps: [{name: clean, op: median, of: ct}]»");
     return;
   }
   if (node->count > 1000) {

@@ -41,7 +41,7 @@ static const char *expand_variables(Builder *b, const char *text, const CmYaml *
     size_t length = variable_name_length(name);
     bool fallback = length && name[length] == ':' && name[length + 1] == '-';
     if (!close || !length || (name[length] != '}' && !fallback)) {
-      cm__problem_add(b->problems, at, "'%.40s' is not a variable; write ${NAME} or ${NAME:-default}, or $${ for a plain ${", open);
+      cm__problem_add(b->problems, at, "«%.40s» is not a variable; write ${NAME} or ${NAME:-default}, or $${ for a plain ${", open);
       return text;
     }
     char *key = cm__arena_strndup(b->arena, name, length, &b->problems->failure);
@@ -105,7 +105,7 @@ static bool build_map(Builder *b, const yaml_node_t *from, CmYaml *node, int dep
     }
     const CmYaml *first = cm__yaml_key(node, key->text);
     if (first) {
-      cm__problem_add(b->problems, key, "the key '%s' stands here a second time (first in line %d); keep one", key->text, first->line);
+      cm__problem_add(b->problems, key, "the key «%s» stands here a second time (first in line %d); keep one", key->text, first->line);
       continue;
     }
     node->keys[node->count] = key;
@@ -137,7 +137,18 @@ static CmYaml *build(Builder *b, int id, int depth) {
   return ok ? node : NULL;
 }
 
-static void report_syntax(CmProblems *problems, const yaml_parser_t *parser) {
+/* Whether the line of the mark (0-based) holds the words. */
+static bool line_has(const char *text, size_t size, size_t line, const char *words) {
+  const char *at = text, *end = text + size;
+  for (; line && at < end; line--) {
+    const char *next = memchr(at, '\n', (size_t)(end - at));
+    at = next ? next + 1 : end;
+  }
+  const char *next = at < end ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+  return at < end && memmem(at, (size_t)((next ? next : end) - at), words, strlen(words)) != NULL;
+}
+
+static void report_syntax(CmProblems *problems, const yaml_parser_t *parser, const char *text, size_t size) {
   CmYaml at = mark_node(&parser->problem_mark);
   if (parser->error == YAML_MEMORY_ERROR) {
     cm_error_set(&problems->failure, CM_ERR_MEMORY, "no memory to parse the file");
@@ -146,9 +157,11 @@ static void report_syntax(CmProblems *problems, const yaml_parser_t *parser) {
                     parser->problem ? parser->problem : "unreadable");
   } else {
     const char *problem = parser->problem ? parser->problem : "not valid YAML";
-    bool tab = strstr(problem, "cannot start any token") != NULL;
+    const char *mend = "";
+    if (strstr(problem, "cannot start any token")) mend = "; indent with spaces, not tabs, and put odd characters in quotes";
+    else if (line_has(text, size, parser->problem_mark.line, "${")) mend = "; inside { } and [ ] write a variable in quotes: \"${NAME}\"";
     cm__problem_add(problems, &at, "not valid YAML: %s%s%s%s", problem, parser->context ? " " : "",
-                    parser->context ? parser->context : "", tab ? "; indent with spaces, not tabs, and put odd characters in quotes" : "");
+                    parser->context ? parser->context : "", mend);
   }
 }
 
@@ -166,7 +179,7 @@ CmYaml *cm__yaml_parse(CmArena *arena, const char *text, size_t size, CmProblems
   yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
   CmYaml *root = NULL;
   if (!yaml_parser_load(&parser, &document)) {
-    report_syntax(problems, &parser);
+    report_syntax(problems, &parser, text, size);
   } else {
     Builder b = {.arena = arena, .problems = problems, .document = &document};
     if (yaml_document_get_root_node(&document)) root = build(&b, 1, 0);
@@ -174,7 +187,7 @@ CmYaml *cm__yaml_parse(CmArena *arena, const char *text, size_t size, CmProblems
     yaml_document_delete(&document);
     if (root) {
       if (!yaml_parser_load(&parser, &document)) {
-        report_syntax(problems, &parser);
+        report_syntax(problems, &parser, text, size);
       } else {
         const yaml_node_t *more = yaml_document_get_root_node(&document);
         CmYaml at = more ? mark_node(&more->start_mark) : *root;
