@@ -1,0 +1,224 @@
+#include "ops/filter/separable.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "cormack/parallel.h"
+#include "ops/simd.h"
+
+/* What one worker needs for one tile; the template's functions see R as float and as double. */
+#define R float
+#define X(name) name##_f32
+#define load_f32 cm__line_to_f32
+#define unload_f32 cm__line_from_f32
+#define Tile TileF32
+typedef struct TileF32 {
+  const CmSeparable *job;
+  CmGrid grid;
+  int64_t t, y0, y1;
+  const R *half[3];
+  R *scratch;
+  const R **pointers;
+  uint8_t *inside;
+  double *restored;
+} TileF32;
+#include "ops/filter/separable_tmpl.c"
+#undef R
+#undef X
+#undef Tile
+#define R double
+#define X(name) name##_f64
+#define load_f64 cm__line_to_f64
+#define unload_f64 cm__line_from_f64
+#define Tile TileF64
+typedef struct TileF64 {
+  const CmSeparable *job;
+  CmGrid grid;
+  int64_t t, y0, y1;
+  const R *half[3];
+  R *scratch;
+  const R **pointers;
+  uint8_t *inside;
+  double *restored;
+} TileF64;
+#include "ops/filter/separable_tmpl.c"
+#undef R
+#undef X
+#undef Tile
+
+typedef struct Plan {
+  CmContext *ctx;
+  const CmSeparable *job;
+  CmGrid grid;
+  int64_t tile_rows, tiles; /* rows of a tile, tiles of a time point */
+  bool wide;
+} Plan;
+
+bool cm__separable_wide(const CmSeparable *job)
+{
+  return job->exact || !cm__type_fits_f32(cm_image_type(job->image)) || cm_image_type(job->out) == CM_F64;
+}
+
+static int64_t tile_values(const Plan *plan, int64_t rows)
+{
+  const CmTaps *taps = plan->job->taps;
+  const CmGrid *grid = &plan->grid;
+  int64_t line = (grid->nx + 2 * taps[0].radius) * grid->components;
+  int64_t band = taps[1].radius ? (rows + 2 * taps[1].radius) * grid->row : 0;
+  return line + band + (2 * taps[2].radius + 1) * rows * grid->row + grid->row;
+}
+
+/* Tiles that stay in the second-level cache, and that take at most a sixty-fourth of the image. */
+static void plan_tiles(Plan *plan)
+{
+  const CmGrid *grid = &plan->grid;
+  const int64_t value = plan->wide ? 8 : 4, image = grid->rows * grid->row * (int64_t)grid->size;
+  int64_t budget = image / 64, least = 2 * plan->job->taps[1].radius;
+  budget = budget < 65536 ? 65536 : budget > 786432 ? 786432 : budget;
+  least = least < 4 ? 4 : least > 16 ? 16 : least;
+  plan->tile_rows = 64;
+  while (plan->tile_rows > least && tile_values(plan, plan->tile_rows) * value > budget)
+    plan->tile_rows--;
+  if (plan->tile_rows > grid->ny)
+    plan->tile_rows = grid->ny;
+  plan->tiles = cm_chunk_count(grid->ny, plan->tile_rows);
+}
+
+static bool do_tile(void *arg, CmRange range, CmError **err)
+{
+  const Plan *plan = arg;
+  const CmSeparable *job = plan->job;
+  const CmGrid *grid = &plan->grid;
+  const int64_t tile = range.begin % plan->tiles;
+  int64_t most = 0, y0 = tile * plan->tile_rows, y1 = y0 + plan->tile_rows < grid->ny ? y0 + plan->tile_rows : grid->ny;
+  for (int axis = 0; axis < 3; axis++)
+    most = job->taps[axis].radius > most ? job->taps[axis].radius : most;
+  const size_t value = plan->wide ? 8 : 4;
+  bool ok = false;
+  void *scratch = cm_alloc_array(plan->ctx, (size_t)tile_values(plan, y1 - y0), value, err);
+  void *pointers = cm_alloc_array(plan->ctx, (size_t)(2 * most + 1), sizeof(void *), err);
+  void *half = cm_alloc_array(plan->ctx, (size_t)(3 * most + 3), value, err);
+  uint8_t *inside = cm_alloc(plan->ctx, (size_t)grid->nx, err);
+  double *restored = cm_alloc_array(plan->ctx, job->mask && job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
+  if (!scratch || !pointers || !half || !inside || !restored)
+    goto done;
+  TileF32 narrow = {.job = job, .grid = *grid, .t = range.begin / plan->tiles, .y0 = y0, .y1 = y1, .scratch = scratch,
+                    .pointers = pointers, .inside = inside, .restored = restored};
+  TileF64 wide = {.job = job, .grid = *grid, .t = narrow.t, .y0 = y0, .y1 = y1, .scratch = scratch, .pointers = pointers,
+                  .inside = inside, .restored = restored};
+  for (int axis = 0; axis < 3; axis++) {
+    float *f32 = (float *)half + axis * (most + 1);
+    double *f64 = (double *)half + axis * (most + 1);
+    for (int64_t k = 0; job->taps[axis].radius && k <= job->taps[axis].radius; k++) {
+      if (plan->wide)
+        f64[k] = job->taps[axis].half[k];
+      else
+        f32[k] = (float)job->taps[axis].half[k];
+    }
+    narrow.half[axis] = f32;
+    wide.half[axis] = f64;
+  }
+  if (plan->wide)
+    tile_f64(&wide);
+  else
+    tile_f32(&narrow);
+  ok = true;
+done:
+  cm_free(scratch);
+  cm_free(pointers);
+  cm_free(half);
+  cm_free(inside);
+  cm_free(restored);
+  return ok;
+}
+
+bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err)
+{
+  Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .wide = cm__separable_wide(job)};
+  plan_tiles(&plan);
+  return cm_parallel_for(ctx, job->what, plan.tiles * plan.grid.nt, 1, do_tile, &plan, err);
+}
+
+bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err)
+{
+  const CmImage *image = call->in[0].image;
+  CmMask mask;
+  CmImage *out = NULL;
+  bool ok = false;
+  if (!cm__mask_open(&mask, &call->in[1], image, err))
+    goto done;
+  out = cm_image_create_like(call->ctx, image, type, cm_image_components(image), err);
+  if (!out)
+    goto done;
+  job->image = image;
+  job->mask = &mask;
+  job->out = out;
+  if (!cm__separable(call->ctx, job, err))
+    goto done;
+  call->out[0] = cm_value_image(cm_image_ref(out));
+  ok = true;
+done:
+  cm_image_unref(&out);
+  cm__separable_free(job);
+  return ok;
+}
+
+void cm__separable_free(CmSeparable *job)
+{
+  for (int axis = 0; axis < 3; axis++) {
+    cm_free(job->taps[axis].half);
+    job->taps[axis].half = NULL;
+  }
+}
+
+bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, bool derivative, CmTaps *taps, CmError **err)
+{
+  int64_t radius = sigma > 0.0 ? (int64_t)floor(truncate * sigma + 0.5) : 0;
+  *taps = (CmTaps){.radius = radius, .parity = derivative ? -1 : 1};
+  if (sigma > 0.0 && radius == 0 && derivative)
+    taps->radius = radius = 1;
+  if (radius > 10000) {
+    cm_error_set(err, CM_ERR_PARAMETER, "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; at most 10000 voxels",
+                 sigma, truncate);
+    return false;
+  }
+  taps->half = cm_alloc_array(ctx, (size_t)radius + 1, sizeof(double), err);
+  if (!taps->half)
+    return false;
+  double sum = 0.0;
+  for (int64_t k = radius; k >= 0; k--) {
+    double weight = radius == 0 ? 1.0 : exp(-0.5 * (double)(k * k) / (sigma * sigma));
+    taps->half[k] = derivative ? weight * (double)k : weight;
+    sum += derivative ? 2.0 * weight * (double)(k * k) : k ? 2.0 * weight : weight;
+  }
+  for (int64_t k = 0; k <= radius; k++)
+    taps->half[k] /= sum;
+  return true;
+}
+
+bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
+                            const CmImage *image, CmError **err)
+{
+  double voxels[3];
+  cm__axis_sizes(sigma, units, image, voxels);
+  for (int axis = 0; axis < 3; axis++)
+    if (!cm__gaussian_taps(ctx, voxels[axis], truncate, false, &job->taps[axis], err)) {
+      cm__separable_free(job);
+      return false;
+    }
+  return true;
+}
+
+CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type, CmError **err)
+{
+  CmSeparable job = {.what = "gaussian", .image = image};
+  bool ok = true;
+  job.out = cm_image_create_like(ctx, image, type, cm_image_components(image), err);
+  for (int axis = 0; axis < 3 && ok; axis++)
+    ok = cm__gaussian_taps(ctx, cm_image_dims(image)[axis] == 1 ? 0.0 : sigma[axis], 4.0, false, &job.taps[axis], err);
+  ok = ok && job.out && cm__separable(ctx, &job, err);
+  cm__separable_free(&job);
+  if (!ok)
+    cm_image_unref(&job.out);
+  return job.out;
+}
