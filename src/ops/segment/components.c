@@ -1,0 +1,266 @@
+#include "ops/segment/components.h"
+
+#include <float.h>
+#include <string.h>
+
+#include "cormack/parallel.h"
+
+#define CM_TEMPLATE "ops/segment/components_tmpl.c"
+#include "ops/each_type.h"
+
+static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf, CmRun *) = CM_TYPE_TABLE(row_runs);
+static void (*const paint_run[CM_TYPE_COUNT])(void *, const CmRun *, int64_t) = CM_TYPE_TABLE(paint_run);
+
+typedef struct Find {
+  const CmImage *image;
+  CmComponents *found;
+  CmConnect connect;
+  CmComponentsOf of;
+  int64_t chunk; /* rows */
+} Find;
+
+/* A row before this one that its runs may touch; reach 1: at corners too. */
+typedef struct Neighbour {
+  int dy, dz, reach;
+} Neighbour;
+static const Neighbour neighbours[5][4] = {
+  [CM_CONNECT_6] = {{-1, 0, 0}, {0, -1, 0}},
+  [CM_CONNECT_18] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 0}, {1, -1, 0}},
+  [CM_CONNECT_26] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 1}, {1, -1, 1}},
+  [CM_CONNECT_4] = {{-1, 0, 0}},
+  [CM_CONNECT_8] = {{-1, 0, 1}},
+};
+
+static bool count_runs(void *arg, CmRange range, CmError **err)
+{
+  Find *find = arg;
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++)
+    find->found->row_begin[row + 1] = row_runs[cm_image_type(find->image)](
+      cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of, NULL);
+  return true;
+}
+
+static uint32_t root_of(CmRun *runs, uint32_t at)
+{
+  while (runs[at].component != at) {
+    runs[at].component = runs[runs[at].component].component;
+    at = runs[at].component;
+  }
+  return at;
+}
+
+/* The root of a set is its first run, whatever the order of the unions. */
+static void unite(CmRun *runs, uint32_t a, uint32_t b)
+{
+  a = root_of(runs, a);
+  b = root_of(runs, b);
+  if (a < b)
+    runs[b].component = a;
+  else
+    runs[a].component = b;
+}
+
+static bool same_value(const Find *find, int64_t row_a, int32_t xa, int64_t row_b, int32_t xb)
+{
+  const CmGrid *grid = &find->found->grid;
+  const char *a = cm__row(find->image, grid, row_a), *b = cm__row(find->image, grid, row_b);
+  return memcmp(a + (size_t)xa * grid->size, b + (size_t)xb * grid->size, grid->size) == 0;
+}
+
+static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach)
+{
+  CmRun *runs = find->found->runs;
+  int64_t a = find->found->row_begin[row_a], a_end = find->found->row_begin[row_a + 1];
+  int64_t b = find->found->row_begin[row_b], b_end = find->found->row_begin[row_b + 1];
+  while (a < a_end && b < b_end) {
+    const CmRun *ra = &runs[a], *rb = &runs[b];
+    bool touch = rb->x0 < ra->x1 + reach && ra->x0 < rb->x1 + reach;
+    if (touch && (find->of != CM_COMPONENTS_VALUE || same_value(find, row_a, ra->x0, row_b, rb->x0)))
+      unite(runs, (uint32_t)a, (uint32_t)b);
+    if (ra->x1 < rb->x1)
+      a++;
+    else
+      b++;
+  }
+}
+
+/* Unites the runs of a row with those of the rows before it in [first, last). */
+static void unite_row(const Find *find, int64_t row, int64_t first, int64_t last)
+{
+  const CmGrid *grid = &find->found->grid;
+  const int64_t y = row % grid->ny, z = row / grid->ny % grid->nz;
+  for (int k = 0; k < 4; k++) {
+    const Neighbour *near = &neighbours[find->connect][k];
+    if ((near->dy == 0 && near->dz == 0) || y + near->dy < 0 || y + near->dy >= grid->ny || z + near->dz < 0)
+      continue;
+    int64_t other = row + near->dy + near->dz * grid->ny;
+    if (other >= first && other < last)
+      unite_rows(find, row, other, near->reach);
+  }
+}
+
+static bool find_runs(void *arg, CmRange range, CmError **err)
+{
+  Find *find = arg;
+  CmComponents *found = find->found;
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++) {
+    int64_t begin = found->row_begin[row], end = found->row_begin[row + 1];
+    row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, find->of,
+                                         found->runs + begin);
+    for (int64_t run = begin; run < end; run++)
+      found->runs[run].component = (uint32_t)run;
+    unite_row(find, row, range.begin, row);
+  }
+  return true;
+}
+
+static void measure(const Find *find, CmComponent *item, const CmRun *run, int64_t row)
+{
+  const CmGrid *grid = &find->found->grid;
+  const int64_t n = run->x1 - run->x0, at[3] = {run->x0, row % grid->ny, row / grid->ny % grid->nz};
+  if (item->voxels == 0) {
+    item->first = row * grid->nx + run->x0;
+    item->value = find->of == CM_COMPONENTS_VALUE ? (int64_t)cm_image_value(find->image, item->first) : 1;
+    item->t = row / (grid->ny * grid->nz);
+    memcpy(item->box_min, at, sizeof(at));
+    memcpy(item->box_max, at, sizeof(at));
+  }
+  for (int axis = 0; axis < 3; axis++) {
+    int64_t last = axis == 0 ? run->x1 - 1 : at[axis];
+    item->box_min[axis] = at[axis] < item->box_min[axis] ? at[axis] : item->box_min[axis];
+    item->box_max[axis] = last > item->box_max[axis] ? last : item->box_max[axis];
+  }
+  item->voxels += n;
+  item->sum[0] += 0.5 * (double)n * (double)(run->x0 + run->x1 - 1);
+  item->sum[1] += (double)(n * at[1]);
+  item->sum[2] += (double)(n * at[2]);
+}
+
+/* Numbers the roots in order, and measures. */
+static bool number(CmContext *ctx, const Find *find, CmError **err)
+{
+  CmComponents *found = find->found;
+  const CmGrid *grid = &found->grid;
+  const int64_t total = found->row_begin[grid->rows];
+  int64_t count = 0;
+  for (int64_t run = 0; run < total; run++)
+    count += found->runs[run].component == run;
+  found->items = cm_calloc(ctx, (size_t)count, sizeof(CmComponent), err);
+  if (!found->items)
+    return false;
+  found->count = count;
+  count = 0;
+  for (int64_t row = 0; row < grid->rows; row++)
+    for (int64_t at = found->row_begin[row]; at < found->row_begin[row + 1]; at++) {
+      CmRun *run = &found->runs[at];
+      /* what a run points to stands before it and has its number already */
+      run->component = run->component == at ? (uint32_t)count++ : found->runs[run->component].component;
+      measure(find, &found->items[run->component], run, row);
+    }
+  return true;
+}
+
+bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of, CmComponents *found,
+                         CmError **err)
+{
+  *found = (CmComponents){.grid = cm__grid(image)};
+  const CmGrid *grid = &found->grid;
+  /* about 16 pieces of whole planes (rows in 2D): seams between them are united afterwards */
+  const int64_t plane = grid->nz * grid->nt > 1 ? grid->ny : 1, planes = grid->rows / plane;
+  Find find = {.image = image, .found = found, .connect = connect, .of = of, .chunk = plane * cm_chunk_count(planes, 16)};
+  if (grid->components != 1) {
+    cm_error_set(err, CM_ERR_DATA, "the image has %lld components; give one with one", (long long)grid->components);
+    return false;
+  }
+  found->row_begin = cm_calloc(ctx, (size_t)grid->rows + 1, sizeof(int64_t), err);
+  if (!found->row_begin || !cm_parallel_for(ctx, NULL, grid->rows, cm__row_chunk(grid), count_runs, &find, err))
+    goto error;
+  for (int64_t row = 0; row < grid->rows; row++)
+    found->row_begin[row + 1] += found->row_begin[row];
+  if (found->row_begin[grid->rows] > (int64_t)UINT32_MAX) {
+    cm_error_set(err, CM_ERR_DATA, "more than 4294967295 runs of voxels; smooth or crop the image first");
+    goto error;
+  }
+  found->runs = cm_alloc_array(ctx, (size_t)found->row_begin[grid->rows], sizeof(CmRun), err);
+  if (!found->runs || !cm_parallel_for(ctx, "connected components", grid->rows, find.chunk, find_runs, &find, err))
+    goto error;
+  for (int64_t seam = find.chunk; seam < grid->rows; seam += find.chunk)
+    for (int64_t row = seam; row < seam + plane && row < grid->rows; row++)
+      unite_row(&find, row, 0, seam);
+  if (!number(ctx, &find, err))
+    goto error;
+  return true;
+error:
+  cm__components_free(found);
+  return false;
+}
+
+void cm__components_free(CmComponents *found)
+{
+  cm_free(found->runs);
+  cm_free(found->row_begin);
+  cm_free(found->items);
+  *found = (CmComponents){.count = 0};
+}
+
+typedef struct Paint {
+  const CmComponents *found;
+  const int64_t *label;
+  bool keep;
+  CmImage *out;
+} Paint;
+
+static bool paint_rows(void *arg, CmRange range, CmError **err)
+{
+  const Paint *paint = arg;
+  const CmComponents *found = paint->found;
+  const CmType type = cm_image_type(paint->out);
+  CmGrid grid = found->grid;
+  (void)err;
+  grid.size = cm_type_size(type);
+  for (int64_t row = range.begin; row < range.end; row++) {
+    void *to = cm__row_mut(paint->out, &grid, row);
+    if (!paint->keep)
+      memset(to, 0, (size_t)grid.nx * grid.size);
+    for (int64_t run = found->row_begin[row]; run < found->row_begin[row + 1]; run++)
+      if (paint->label[found->runs[run].component] != 0)
+        paint_run[type](to, &found->runs[run], paint->label[found->runs[run].component]);
+  }
+  return true;
+}
+
+bool cm__components_paint(CmContext *ctx, const CmComponents *found, const int64_t *label, bool keep, CmImage *out, CmError **err)
+{
+  Paint paint = {.found = found, .label = label, .keep = keep, .out = out};
+  return cm_parallel_for(ctx, NULL, found->grid.rows, cm__row_chunk(&found->grid), paint_rows, &paint, err);
+}
+
+CmImage *cm__components_largest(CmContext *ctx, const CmImage *image, CmConnect connect, CmError **err)
+{
+  CmComponents found;
+  int64_t *label = NULL, best = -1;
+  CmImage *out = NULL;
+  if (!cm__components_find(ctx, image, connect, CM_COMPONENTS_NONZERO, &found, err))
+    return NULL;
+  label = cm_calloc(ctx, (size_t)found.count, sizeof(int64_t), err);
+  out = cm_image_create_like(ctx, image, CM_U8, 1, err);
+  if (!label || !out)
+    goto error;
+  for (int64_t k = 0; k < found.count; k++)
+    if (best < 0 || found.items[k].voxels > found.items[best].voxels)
+      best = k;
+  if (best >= 0)
+    label[best] = 1;
+  if (!cm__components_paint(ctx, &found, label, false, out, err))
+    goto error;
+  cm_free(label);
+  cm__components_free(&found);
+  return out;
+error:
+  cm_image_unref(&out);
+  cm_free(label);
+  cm__components_free(&found);
+  return NULL;
+}
