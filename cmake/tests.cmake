@@ -62,7 +62,7 @@ foreach(source ${fuzz_sources})
   target_link_libraries(${name} PRIVATE cormack_static)
 endforeach()
 add_custom_target(fuzzers DEPENDS ${fuzz_targets})
-add_custom_target(tests DEPENDS cormack ${test_targets})
+add_custom_target(tests DEPENDS cormack cormack_shared ${test_targets})
 
 # Benchmarks: bench/bench_*.c, built by `make bench`.
 file(GLOB bench_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/bench/bench_*.c)

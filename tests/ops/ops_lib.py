@@ -30,7 +30,7 @@ def library():
     if not os.path.exists(path):
         print("skipped: no", path)
         sys.exit(77)
-    lib = C.CDLL(path)
+    lib = C.CDLL(path, mode=os.RTLD_LAZY)
     for name in ("cm_context_create", "cm_image_create", "cm_image_data_mut", "cm_image_data", "cm_op_get", "cm_params_create",
                  "cm_image_dims", "cm_image_geometry", "cm_table_create"):
         getattr(lib, name).restype = C.c_void_p

@@ -71,7 +71,7 @@ class Filters(unittest.TestCase):
         image.SetSpacing((0.7, 1, 2.5))
         theirs = sitk.GetArrayFromImage(sitk.GradientMagnitude(image))
         ours = self.ops.apply("gradient_magnitude", a, spacing=(0.7, 1, 2.5), type="f64")
-        self.assertLess(abs(ours - theirs).max(), 1e-12)
+        self.assertLess(abs(ours - theirs).max(), 1e-6)  # SimpleITK gives f32
         smooth = nd.gaussian_gradient_magnitude(a, 1.5, mode="nearest", truncate=6)
         ours = self.ops.apply("gradient_magnitude", a, sigma=1.5, units="voxel", truncate=6, type="f64")
         self.assertLess(abs(ours - smooth).max(), 1e-6)
@@ -102,6 +102,8 @@ class Morphology(unittest.TestCase):
                         opened = nd.binary_dilation(eroded, element)
                         np.testing.assert_array_equal(self.ops.apply("open", a, mode=mode, border=border, **kw), opened)
                         closed = nd.binary_erosion(dilated, element, border_value=not zero)
+                        if mode == "label":  # which never takes a label away when it closes
+                            closed = closed | (a > 0)
                         np.testing.assert_array_equal(self.ops.apply("close", a, mode=mode, border=border, **kw), closed, str((kw, mode, border)))
 
     def test_grey(self):
@@ -159,7 +161,7 @@ class Components(unittest.TestCase):
         a = (np.random.default_rng(5).integers(0, 3, (9, 20, 30))).astype(np.int16)
         theirs = skimage.measure.label(a, connectivity=3, background=0)
         np.testing.assert_array_equal(self.ops.apply("connected_components", a, connectivity="26", by_label=True, order="first"), theirs)
-        ours = self.ops.apply("connected_components", a > 0 if False else (a > 1).astype(np.uint8), connectivity="4", order="first")
+        ours = self.ops.apply("connected_components", (a > 1).astype(np.uint8), connectivity="4", order="first")
         last = 0
         for z in range(9):
             part = skimage.measure.label(a[z] > 1, connectivity=1)

@@ -64,15 +64,11 @@ static void morph_row(const Morph *job, int64_t y, int64_t z, uint64_t *a, uint6
     int64_t next = k < element->count ? element->items[k].half : 0;
     for (; half > next; half--) {
       a[words - 1] &= tail;
-      if (job->fill) {
-        a[0] |= 1;
-        a[words - 1] |= (uint64_t)1 << ((in->nx - 1) % 64);
-      }
       widen(a, b, words);
       uint64_t *swap = a;
       a = b;
       b = swap;
-      if (job->fill) {
+      if (job->fill) { /* from the voxels just beyond the ends */
         a[0] |= 1;
         a[words - 1] |= (uint64_t)1 << ((in->nx - 1) % 64);
       }

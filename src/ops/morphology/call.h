@@ -18,7 +18,8 @@ extern const CmParam cm__morph_params[5];
   "Element: ball, all d with sum (d / r)^2 <= 1 over the axes (an ellipsoid for anisotropic radii or spacing); box, all |d| <= r; " \
   "cross, the axes of the box. mode=grey: the largest (dilate) or smallest (erode) value under the element, for masks the same "   \
   "as binary morphology. mode=binary: what is not 0 counts as set, the result is 1 or 0. mode=label: each label by itself, as if " \
-  "the others were background; it may grow into background only, and where two claim a voxel the smaller label has it. "          \
+  "the others were background; it may grow into background only, and where two claim a voxel the smaller label has it; " \
+  "dilate and close take no label away. " \
   "Border: ignore, what lies beyond takes no part; zero, it counts as 0. Mask: voxels outside keep their value. NaN takes no "   \
   "part, and stays where the element holds nothing else (binary: counts as 0). Time points and components stay apart."
 

@@ -71,17 +71,16 @@ static bool same_value(const Find *find, int64_t row_a, int32_t xa, int64_t row_
 static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach)
 {
   CmRun *runs = find->found->runs;
-  int64_t a = find->found->row_begin[row_a], a_end = find->found->row_begin[row_a + 1];
-  int64_t b = find->found->row_begin[row_b], b_end = find->found->row_begin[row_b + 1];
-  while (a < a_end && b < b_end) {
-    const CmRun *ra = &runs[a], *rb = &runs[b];
-    bool touch = rb->x0 < ra->x1 + reach && ra->x0 < rb->x1 + reach;
-    if (touch && (find->of != CM_COMPONENTS_VALUE || same_value(find, row_a, ra->x0, row_b, rb->x0)))
-      unite(runs, (uint32_t)a, (uint32_t)b);
-    if (ra->x1 < rb->x1)
-      a++;
-    else
+  const int64_t a_end = find->found->row_begin[row_a + 1], b_end = find->found->row_begin[row_b + 1];
+  int64_t b = find->found->row_begin[row_b];
+  for (int64_t a = find->found->row_begin[row_a]; a < a_end; a++) {
+    const int32_t x0 = runs[a].x0, x1 = runs[a].x1;
+    while (b < b_end && runs[b].x1 + reach <= x0)
       b++;
+    /* the last run that touches this one may touch the next one as well */
+    for (int64_t k = b; k < b_end && runs[k].x0 < x1 + reach; k++)
+      if (find->of != CM_COMPONENTS_VALUE || same_value(find, row_a, x0, row_b, runs[k].x0))
+        unite(runs, (uint32_t)a, (uint32_t)k);
   }
 }
 
