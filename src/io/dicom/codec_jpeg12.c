@@ -1,0 +1,8 @@
+/* The IJG codec built for samples of 12 bits. */
+#include <stdio.h>
+
+#include <gdcmjpeg/12/jpeglib.h>
+#include <gdcmjpeg/12/jerror.h>
+
+#define CODEC_JPEG cm__codec_jpeg12
+#include "io/dicom/codec_jpeg_tmpl.c"

@@ -1,0 +1,8 @@
+/* The IJG codec built for samples of 16 bits. */
+#include <stdio.h>
+
+#include <gdcmjpeg/16/jpeglib.h>
+#include <gdcmjpeg/16/jerror.h>
+
+#define CODEC_JPEG cm__codec_jpeg16
+#include "io/dicom/codec_jpeg_tmpl.c"
