@@ -1,4 +1,5 @@
 /* The IJG codec built for samples of 16 bits. */
+#define D_LOSSLESS_SUPPORTED /* as the library was built: its structures depend on it */
 #include <stdio.h>
 
 #include <gdcmjpeg/16/jpeglib.h>

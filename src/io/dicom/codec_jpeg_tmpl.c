@@ -68,7 +68,6 @@ static void begin(JpegJob *job, CmCodecInput input) {
   job->errors.output_message = on_output;
   jpeg_create_decompress(&job->codec);
   job->codec.client_data = job;
-  job->codec.mem->max_memory_to_use = (long)1 << 40; /* the frame's size is bounded by the caller; never a temporary file */
   job->source = (struct jpeg_source_mgr){.next_input_byte = input.bytes,
                                          .bytes_in_buffer = input.size,
                                          .init_source = source_start,
