@@ -103,6 +103,24 @@ CmType cm__out_type(int32_t choice, CmType keep)
   return choice == 0 ? keep : choice == 1 ? CM_F32 : CM_F64;
 }
 
+bool cm__copy_words(CmImage *to, const CmImage *from, CmError **err)
+{
+  if (!cm_image_set_unit(to, cm_image_unit(from), err))
+    return false;
+  for (int at = 0; at < cm_image_meta_count(from); at++) {
+    const char *key, *value;
+    cm_image_meta_at(from, at, &key, &value);
+    if (!cm_image_set_meta(to, key, value, err))
+      return false;
+  }
+  for (int at = 0; at < cm_image_label_count(from); at++) {
+    CmLabel label = cm_image_label_at(from, at);
+    if (!cm_image_set_label(to, label.value, label.name, label.rgb, err))
+      return false;
+  }
+  return true;
+}
+
 const CmPort cm__filter_inputs[2] = {
   {.name = "image", .kind = CM_KIND_IMAGE, .components = true, .help = "what is filtered"},
   {.name = "mask", .kind = CM_KIND_LABELS, .optional = true, .types = CM_INTEGER_TYPES, .help = "where: not 0"},

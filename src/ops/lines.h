@@ -49,6 +49,9 @@ void cm__mask_restore(const uint8_t *inside, const CmGrid *grid, CmType from_typ
   CM_PARAM_ENUM(S, type, CM_TYPE_CHOICES, "keep", "voxel type of the result: the input's (integers rounded and clamped), f32 or f64")
 CmType cm__out_type(int32_t choice, CmType keep);
 
+/* Unit, metadata and label names of `from`, for a result of another size. */
+bool cm__copy_words(CmImage *to, const CmImage *from, CmError **err);
+
 /* The ports of a filter: one image, an optional mask, one image out. */
 extern const CmPort cm__filter_inputs[2];
 extern const CmPort cm__filter_outputs[1];
