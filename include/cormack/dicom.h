@@ -160,18 +160,25 @@ typedef struct CmDicomAttribute {
 } CmDicomAttribute;
 
 typedef struct CmDicomWriteOptions {
-  const char *sop_class_uid;        /* NULL: derived from the source's class, else secondary capture */
-  const char *const *source_files;  /* referenced in SourceImageSequence; patient, study and frame of reference are taken from the first */
+  const char *sop_class_uid;        /* CT, MR, PET or Secondary Capture Image Storage; NULL: by the source's class, else by the image's metadata
+                                     * "Modality" (CT, MR, PT), else secondary capture */
+  const char *const *source_files;  /* referenced in SourceImageSequence; patient, study, equipment and frame of reference are taken from the first,
+                                     * what belongs to one slice from the source at its position */
   int source_count;
-  const CmDicomAttribute *attributes; /* override or add */
+  const CmDicomAttribute *attributes; /* override or add; text in UTF-8; a text of NULL leaves the attribute out */
   int attribute_count;
   const char *uid_seed;             /* UIDs are 2.25.<hash of seed and content>: same input, same UIDs; never NULL */
   bool secondary_capture;           /* write rendered u8 images as SC rather than as a derived image */
   uint64_t reserved[8];
 } CmDicomWriteOptions;
 
-/* Writes one file per slice, IM0001.dcm …, into `folder` (explicit little endian). The image needs an integer type of at most 16 bits, or
- * values that slope and intercept hold exactly. */
+/* Writes one file per slice (and time point), IM0001.dcm …, into `folder`, which is made where it does not exist. Explicit little endian,
+ * text in UTF-8. Without sources patient and study come from the image's metadata (keywords) and from the attributes; ImageType is
+ * DERIVED\SECONDARY unless an attribute says otherwise (a phantom's ORIGINAL\PRIMARY\AXIAL).
+ * Voxels: integers of at most 16 bits as they are (8 bits widened for CT, MR, PET), others where a rescale slope and intercept hold every
+ * value exactly, else CM_ERR_UNSUPPORTED. 3 components of u8 or u16 are RGB, secondary capture only. Unit "HU" becomes RescaleType HU, "Bq/ml" and
+ * "g/ml" the PET units. Geometry is written to the 16 characters that DICOM's decimals have. Slices are written in parallel, same bytes at any
+ * thread count. On failure the files already written stay. */
 CM_API bool cm_dicom_write_series(CmContext *ctx, const CmImage *image, const char *folder, const CmDicomWriteOptions *options, CmError **err);
 /* 2.25.<decimal of a 128-bit hash> (PS3.5 B.2), deterministic. */
 CM_API void cm_dicom_uid(const char *seed, char uid[65]);

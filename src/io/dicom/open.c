@@ -85,16 +85,17 @@ static bool parse_meta(CmDicom *d, uint64_t *at, CmError **err) {
 }
 
 /* Sets the encoding of the root, which begins at `at`. */
-static bool choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start, CmError **err) {
+static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start) {
   CmDicomSet *root = &d->root;
   if (!start->has_meta) {
     root->big_endian = start->big_endian;
     root->explicit_vr = start->explicit_vr;
   } else if (!d->transfer_syntax[0]) {
     bool big = false, explicit_vr = false;
-    if (at < d->size && !cm__dicom_guess_encoding(d->bytes + at, d->size - at, &big, &explicit_vr)) {
-      cm_error_set(err, CM_ERR_FORMAT, "TransferSyntaxUID (0002,0010) is missing and the encoding cannot be told from the bytes");
-      return false;
+    const uint8_t *p = d->bytes + at;
+    if (d->size - at >= 8 && !cm__dicom_guess_encoding(p, d->size - at, &big, &explicit_vr)) {
+      explicit_vr = cm__is_letter(p[4]) && cm__is_letter(p[5]);
+      big = cm__load16(p, false) >= 0x400 && cm__load16(p, true) < 0x400; /* groups are small numbers; the walk will tell */
     }
     root->big_endian = big;
     root->explicit_vr = explicit_vr;
@@ -105,7 +106,6 @@ static bool choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start, 
   }
   if (!d->transfer_syntax[0])
     strcpy(d->transfer_syntax, root->big_endian ? explicit_big : root->explicit_vr ? explicit_little : implicit_little);
-  return true;
 }
 
 static bool all_zero(const uint8_t *p, const uint8_t *end) {
@@ -175,7 +175,7 @@ static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool che
 /* Everything from the bytes at hand to the index. */
 static bool parse(CmDicom *d, CmError **err) {
   CmDicomStart start;
-  d->root = d->meta = (CmDicomSet){.file = d, .explicit_vr = 1, .begin = d->bytes, .end = d->bytes};
+  d->root = d->meta = (CmDicomSet){.file = d, .explicit_vr = 1}; /* an absent meta set has no bytes */
   d->transfer_syntax[0] = 0;
   if (!cm__dicom_detect_start(d->bytes, d->size, &start)) {
     cm_error_set(err, CM_ERR_FORMAT, "not a DICOM file: neither the mark DICM at byte 128 nor a data set at its beginning");
@@ -190,7 +190,7 @@ static bool parse(CmDicom *d, CmError **err) {
     d->meta.begin = d->bytes + meta_begin;
     d->meta.end = d->bytes + meta_end;
   }
-  if (!choose_encoding(d, at, &start, err)) return false;
+  choose_encoding(d, at, &start);
   d->root.begin = d->bytes + at;
   CmDicomEntry first[ENTRIES_AT_FIRST];
   if (!walk_root(d, first, ENTRIES_AT_FIRST, true, err)) return false;
