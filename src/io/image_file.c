@@ -22,6 +22,11 @@ typedef struct Format {
 
 /* In the order in which they are asked; the surest marks first. */
 static const Format formats[] = {
+    {"PNG", {".png"}, cm__png_detect, cm__png_read, cm__png_write},
+    {"JPEG", {".jpg", ".jpeg"}, cm__jpeg_detect, cm__jpeg_read, cm__jpeg_write},
+    {"NumPy", {".npy"}, cm__npy_detect, cm__npy_read, cm__npy_write},
+    {"NumPy archive", {".npz"}, cm__npz_detect, cm__npz_read, cm__npz_write},
+    {"TIFF", {".tif", ".tiff"}, cm__tiff_detect, cm__tiff_read, cm__tiff_write},
     {"NIfTI", {".nii", ".nii.gz"}, cm__nifti_detect, cm__nifti_read, cm__nifti_write},
 };
 

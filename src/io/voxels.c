@@ -179,32 +179,40 @@ static CmType type_for_int64(const void *data, int64_t count, bool is_signed) {
   return low >= -exact && high <= exact ? CM_F64 : CM_TYPE_COUNT;
 }
 
-/* Narrows in place (the results are never wider). */
-static bool narrow(void *data, int64_t count, int raw, CmType *type, CmError **err) {
-  if (raw == CM_RAW_I64 || raw == CM_RAW_U64) {
-    *type = type_for_int64(data, count, raw == CM_RAW_I64);
-    if (*type == CM_TYPE_COUNT) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "holds 64-bit integers beyond 2^53, which no voxel type of Cormack keeps exactly; "
-                   "convert it to a smaller type first");
-      return false;
-    }
-    const int64_t *from = data;
-    for (int64_t i = 0; i < count; i++) {
-      int64_t value = from[i];
-      if (*type == CM_I32) {
-        int32_t small = (int32_t)value;
-        memcpy((uint8_t *)data + 4 * i, &small, 4);
-      } else if (*type == CM_U32) {
-        uint32_t small = (uint32_t)value;
-        memcpy((uint8_t *)data + 4 * i, &small, 4);
-      } else {
-        double real = (double)value;
-        memcpy((uint8_t *)data + 8 * i, &real, 8);
-      }
-    }
-    return true;
+/* Narrows 64-bit integers in place (the results are never wider). */
+static bool narrow(void *data, int64_t count, bool is_signed, CmType *type, CmError **err) {
+  *type = type_for_int64(data, count, is_signed);
+  if (*type == CM_TYPE_COUNT) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "holds 64-bit integers beyond 2^53, which no voxel type of Cormack keeps exactly; "
+                 "convert it to a smaller type first");
+    return false;
   }
+  const int64_t *from = data;
+  uint8_t *to = data;
+  for (int64_t i = 0; i < count; i++) {
+    int64_t value = from[i];
+    if (*type == CM_F64) {
+      double real = (double)value;
+      memcpy(to + 8 * i, &real, 8);
+    } else { /* i32 and u32 have the same low bits */
+      uint32_t small = (uint32_t)value;
+      memcpy(to + 4 * i, &small, 4);
+    }
+  }
+  return true;
+}
+
+bool cm__raw_to_type(CmContext *ctx, int raw, int64_t count, void **block, void **data, CmType *type, CmError **err) {
+  if (raw == CM_RAW_I64 || raw == CM_RAW_U64) return narrow(*data, count, raw == CM_RAW_I64, type, err);
   *type = (CmType)raw;
+  if (raw != CM_RAW_F16) return true;
+  float *wide = cm_alloc_array(ctx, (size_t)count, sizeof(float), err);
+  if (!wide) return false;
+  const uint16_t *half = *data;
+  for (int64_t i = 0; i < count; i++) wide[i] = half_to_float(half[i]);
+  cm_free(*block);
+  *block = *data = wide;
+  *type = CM_F32;
   return true;
 }
 
@@ -231,17 +239,7 @@ CmImage *cm__voxels_take(CmContext *ctx, const CmLayout *layout, void *block, vo
     if (layout->role[i] == CM_ROLE_C) components = layout->size[i];
     else dims[layout->role[i] - CM_ROLE_X] = layout->size[i];
   }
-  if (layout->raw == CM_RAW_F16) {
-    float *wide = cm_alloc_array(ctx, (size_t)count, sizeof(float), err);
-    if (!wide) goto done;
-    const uint16_t *half = data;
-    for (int64_t i = 0; i < count; i++) wide[i] = half_to_float(half[i]);
-    cm_free(block);
-    block = data = wide;
-    type = CM_F32;
-  } else if (!narrow(data, count, layout->raw, &type, err)) {
-    goto done;
-  }
+  if (!cm__raw_to_type(ctx, layout->raw, count, &block, &data, &type, err)) goto done;
   image = cm_image_wrap(ctx, type, layout->rank, dims, (int)components, data, free_block, block, err);
 done:
   if (!image) cm_free(block);

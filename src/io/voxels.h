@@ -32,6 +32,8 @@ bool cm__layout_bytes(const CmLayout *layout, uint64_t *bytes, CmError **err);
  * is freed on failure. */
 CmImage *cm__voxels_take(CmContext *ctx, const CmLayout *layout, void *block, void *data, CmError **err);
 
+/* Turns `count` numbers of a CmRaw type at *data in *block into a CmType, in place or in a new block that replaces *block. */
+bool cm__raw_to_type(CmContext *ctx, int raw, int64_t count, void **block, void **data, CmType *type, CmError **err);
 /* Reverses the bytes of `count` numbers of `size` bytes. */
 bool cm__swap_bytes(CmContext *ctx, void *data, int64_t count, size_t size, CmError **err);
 /* dst[sum i*to] = src[sum i*from] for all i < n; strides in numbers; the axes from fast to slow of dst are 0..4. */

@@ -26,6 +26,10 @@ typedef struct Case {
 static const Case cases[] = {
     {".nii", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
     {".nii.gz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
+    {".npy", CM_REAL_TYPES, 4, false, false, ANY_COMPONENTS},
+    {".npz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
+    {".tif", CM_REAL_TYPES, 3, true, true, ANY_COMPONENTS},
+    {".png", CM_TYPE_BIT(CM_U8) | CM_TYPE_BIT(CM_U16), 2, false, false, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4},
 };
 
 static const int64_t dims[4] = {7, 5, 3, 2};
