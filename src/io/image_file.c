@@ -3,12 +3,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "io/dicom/read.h"
 #include "io/formats.h"
 #include "io/image_file.h"
-#if __has_include("io/dicom/read.h")
-#include "io/dicom/read.h"
-#define CM_HAS_DICOM
-#endif
 
 #define HEAD_BYTES 8192
 
@@ -24,6 +21,7 @@ typedef struct Format {
 static const Format formats[] = {
     {"PNG", {".png"}, cm__png_detect, cm__png_read, cm__png_write},
     {"JPEG", {".jpg", ".jpeg"}, cm__jpeg_detect, cm__jpeg_read, cm__jpeg_write},
+    {"NRRD", {".nrrd", ".nhdr"}, cm__nrrd_detect, cm__nrrd_read, cm__nrrd_write},
     {"NumPy", {".npy"}, cm__npy_detect, cm__npy_read, cm__npy_write},
     {"NumPy archive", {".npz"}, cm__npz_detect, cm__npz_read, cm__npz_write},
     {"TIFF", {".tif", ".tiff"}, cm__tiff_detect, cm__tiff_read, cm__tiff_write},
@@ -75,23 +73,13 @@ done:
   return name;
 }
 
-static CmImage *read_dicom(CmContext *ctx, const char *path, const CmReadOptions *options, CmError **err) {
-#ifdef CM_HAS_DICOM
-  return cm__dicom_read_path(ctx, path, options, err);
-#else
-  (void)ctx, (void)options;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: is DICOM, which this build does not read", path);
-  return NULL;
-#endif
-}
-
 CmImage *cm_image_read(CmContext *ctx, const char *path, const CmReadOptions *options, CmError **err) {
   CmReadOptions usual;
   cm_read_default_options(&usual);
   if (!options) options = &usual;
   const char *name = cm__image_format(ctx, path, err);
   if (!name) return NULL;
-  if (!strcmp(name, "DICOM")) return read_dicom(ctx, path, options, err);
+  if (!strcmp(name, "DICOM")) return cm__dicom_read_path(ctx, path, options, err);
   CmSource source;
   CmImage *image = NULL;
   if (cm__source_open(&source, ctx, path, err)) {

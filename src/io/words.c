@@ -2,6 +2,7 @@
 #include "io/words.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/text.h"
@@ -147,4 +148,15 @@ bool cm__words_apply(CmImage *image, const char *text, size_t size, CmError **er
   }
   json_decref(root);
   return ok;
+}
+
+bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes) {
+  for (int i = 0; i < 3; i++)
+    if (!(fabs(header->origin[i] - exact->origin[i]) <= 1e-6 * (exact->spacing[i] + fabs(exact->origin[i])))) return false;
+  for (int k = 0; k < axes; k++) {
+    if (!(fabs(header->spacing[k] - exact->spacing[k]) <= 1e-6 * exact->spacing[k])) return false;
+    for (int i = 0; i < 3; i++)
+      if (!(fabs(header->direction[3 * i + k] - exact->direction[3 * i + k]) <= 1e-6)) return false;
+  }
+  return true;
 }

@@ -28,6 +28,7 @@ static const Case cases[] = {
     {".nii.gz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
     {".npy", CM_REAL_TYPES, 4, false, false, ANY_COMPONENTS},
     {".npz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
+    {".nrrd", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
     {".tif", CM_REAL_TYPES, 3, true, true, ANY_COMPONENTS},
     {".png", CM_TYPE_BIT(CM_U8) | CM_TYPE_BIT(CM_U16), 2, false, false, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4},
 };
