@@ -129,7 +129,10 @@ typedef struct CmDicomVolume {
   CmGeometry geometry;
   int64_t file_count;
   const char *defect;       /* NULL: can be read; else why not, e.g. the gap of a missing slice */
-  bool fillable;            /* the defect is a gap that CM_FILL_LINEAR or CM_FILL_DROP mends */
+  bool fillable;            /* the defect is (also) a gap that CM_FILL_LINEAR or CM_FILL_DROP mends */
+  bool tilted;              /* the defect is (also) a gantry tilt that CM_TILT_CORRECT mends */
+  double tilt_degrees;      /* angle between the slices' normal and the line through their centres; 0 where not tilted */
+  const char *note;         /* NULL, or what to know: copies left out, slices ordered by number for want of positions, ... */
 } CmDicomVolume;
 
 typedef struct CmDicomReject {
@@ -146,6 +149,9 @@ CM_API const CmDicomVolume *cm_dicom_scan_volume(const CmDicomScan *scan, int at
 CM_API const char *cm_dicom_scan_file(const CmDicomScan *scan, int volume, int64_t at); /* path of file `at` of the volume, in slice order */
 CM_API int cm_dicom_scan_rejects(const CmDicomScan *scan);
 CM_API const CmDicomReject *cm_dicom_scan_reject(const CmDicomScan *scan, int at);
+/* DICOM objects that hold no image (structure sets, reports, presentation states, waveforms, DICOMDIR): neither volume nor fault. */
+CM_API int cm_dicom_scan_objects(const CmDicomScan *scan);
+CM_API const CmDicomReject *cm_dicom_scan_object(const CmDicomScan *scan, int at); /* reason: «RT Structure Set Storage: holds no image» */
 CM_API int64_t cm_dicom_scan_other_files(const CmDicomScan *scan); /* files that are not DICOM */
 /* Decodes and assembles a volume; HU for CT, Bq/ml or SUV ("g/ml") for PET, with DICOM attributes as metadata. */
 CM_API CM_NODISCARD CmImage *cm_dicom_read_volume(CmContext *ctx, const CmDicomScan *scan, int volume, const CmReadOptions *options,

@@ -16,11 +16,18 @@ typedef enum CmFill {
   CM_FILL_DROP,   /* keep the longest evenly spaced run, and note it in the metadata */
 } CmFill;
 
+/* What to do about a gantry tilt: slices that are sheared against each other. */
+typedef enum CmTilt {
+  CM_TILT_REFUSE,  /* an error that names the angle */
+  CM_TILT_CORRECT, /* resample each slice along its rows and columns (linear), and note it in the metadata */
+} CmTilt;
+
 typedef struct CmReadOptions {
   CmFill fill;
   bool suv;          /* PET: convert to SUV by body weight; refused with the name of the missing attribute */
   bool stored;       /* no modality LUT or rescale: stored values as they are */
   const char *select; /* of several images in a folder or file: SeriesInstanceUID, volume key or array name; NULL: the only one */
+  CmTilt tilt;
   uint64_t reserved[8];
 } CmReadOptions;
 

@@ -192,6 +192,9 @@ bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int
   }
   CmDicomPixels pixels;
   if (!cm_dicom_pixels(dicom, &pixels, err)) return false;
+  instance->pixels = pixels;
+  instance->mapped = pixels.samples > 1 || pixels.is_float || !strcmp(pixels.photometric, "PALETTE COLOR") ||
+                     cm_dicom_find(root, CM_TAG(0x0028, 0x3000), &element);
   instance->kind = CM_INSTANCE_IMAGE;
   instance->segmentation = !strcmp(instance->class_uid, "1.2.840.10008.5.1.4.1.1.66.4");
   instance->refusal = refusal_of(instance, root);

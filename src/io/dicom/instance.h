@@ -19,6 +19,8 @@ typedef struct CmInstance {
   double series_number;
   const char *refusal; /* NULL, or why this image cannot be read as a volume */
   bool segmentation;
+  bool mapped;         /* its values are not a linear function of the stored ones: colour, palette, LUT, float pixels */
+  CmDicomPixels pixels;
   CmFrame *frames;
   int64_t frame_count;
 } CmInstance;

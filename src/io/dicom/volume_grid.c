@@ -35,11 +35,14 @@ CmGrid cm__grid_fit(const double *position, int64_t count, int64_t *place) {
   step = (position[count - 1] - position[0]) / (double)last;
   for (int64_t i = 1; i < count; i++)
     if (fabs(position[i] - position[0] - (double)place[i] * step) > CM_SPACING_TOLERANCE * step) return irregular(position, i, step);
-  /* More holes than slices is no series with a missing slice, but one whose spacing changes. */
-  if (last + 1 - count > count) {
-    for (int64_t i = 1; i < count; i++)
-      if (place[i] - place[i - 1] > 1) return irregular(position, i, step);
+  /* More holes than slices, or one at every other step, is no series with a missing slice, but one whose spacing changes. */
+  int64_t gaps = 0, first_gap = 0;
+  for (int64_t i = count - 1; i > 0; i--) {
+    if (place[i] - place[i - 1] == 1) continue;
+    gaps++;
+    first_gap = i;
   }
+  if (last + 1 - count > count || (gaps > 1 && 3 * gaps > count - 1)) return irregular(position, first_gap, step);
   return (CmGrid){.kind = last + 1 == count ? CM_GRID_EVEN : CM_GRID_GAPS, .step = step, .places = last + 1};
 }
 

@@ -90,13 +90,15 @@ static bool find_tilt(CmPool *pool, const Group *group, CmStack *stack, CmError 
     }
   }
   double allowed = CM_SPACING_TOLERANCE * group->pixel;
-  if (off > allowed)
+  if (off > allowed) {
+    stack->fillable = false;
     return add_defect(pool, stack,
                       cm__pool_printf(pool, err,
                                       "slice %lld of %lld lies %.3f mm beside the line through the others: the slices form no volume; "
                                       "read them one by one",
                                       (long long)worst + 1, (long long)stack->slices, off),
                       err);
+  }
   if (whole <= allowed) {
     stack->shear[0] = stack->shear[1] = 0;
     return true;
