@@ -116,6 +116,9 @@ static bool read_frame(CmPool *pool, const CmFrameSource *source, const CmInstan
   read_space(source, frame);
   read_rescale(source, frame);
   if (!cm__frame_facts(pool, source, frame, err)) return false;
+  if (instance->segmentation &&
+      cm__source_reals(source, CM_TAG(0x0062, 0x000A), CM_TAG(0x0062, 0x000B), &frame->fact[CM_FACT_DIMENSION_1], 1) < 1)
+    frame->fact[CM_FACT_DIMENSION_1] = NAN;
   frame->layout = layout_of(instance, frame);
   return true;
 }
@@ -163,9 +166,13 @@ static bool read_frames(CmPool *pool, CmDicomSet root, const CmDicomPixels *pixe
 /* Images whose frames are no slices and no film. */
 static const char *refusal_of(const CmInstance *instance, CmDicomSet root) {
   char type[256];
+  const char *text;
   if (!strcmp(instance->class_uid, "1.2.840.10008.5.1.4.1.1.77.1.6"))
     return "whole slide microscopy is tiled into frames, which is not supported; convert it with a slide tool first";
-  const char *text = cm_dicom_text(root, CM_TAG(0x0008, 0x0008), type, sizeof type);
+  text = cm_dicom_text(root, CM_TAG(0x0062, 0x0001), type, sizeof type);
+  if (instance->segmentation && (!text || strcmp(text, "BINARY") != 0))
+    return "a segmentation of another SegmentationType (0062,0001) than BINARY holds no labels; export it as BINARY";
+  text = cm_dicom_text(root, CM_TAG(0x0008, 0x0008), type, sizeof type);
   if (text && strstr(text, "MOSAIC"))
     return "a Siemens mosaic holds many slices in one picture, which is not supported; export the series as single slices or as "
            "enhanced MR";

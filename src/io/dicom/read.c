@@ -76,6 +76,20 @@ int cm__dicom_select(CmContext *ctx, const CmDicomScan *scan, const char *name, 
   return -1;
 }
 
+/* A file that was left out may have been the volume's last slice: the image says so, and the log. */
+static bool note_rejects(CmContext *ctx, const CmDicomScan *scan, const char *path, CmImage *image, CmError **err) {
+  int count = cm_dicom_scan_rejects(scan);
+  if (!count) return true;
+  const CmDicomReject *first = cm_dicom_scan_reject(scan, 0);
+  const char *before = cm_image_meta(image, "Note");
+  char *note = cm_sprintf(ctx, err, "%s%s%d DICOM file%s of the folder cannot be read; the first: %s: %s", before ? before : "", before ? "; " : "",
+                          count, count == 1 ? "" : "s", first->path, first->reason);
+  if (note) cm_log(ctx, CM_LOG_WARNING, "%s: %s", path, note);
+  bool ok = note && cm_image_set_meta(image, "Note", note, err);
+  cm_free(note);
+  return ok;
+}
+
 CmImage *cm__dicom_read_path(CmContext *ctx, const char *path, const CmReadOptions *options, CmError **err) {
   CmImage *image = NULL;
   CmDicomScan *scan = cm_dicom_scan(ctx, &path, 1, err);
@@ -84,6 +98,7 @@ CmImage *cm__dicom_read_path(CmContext *ctx, const char *path, const CmReadOptio
   if (volume >= 0) {
     image = cm_dicom_read_volume(ctx, scan, volume, options, err);
     if (!image) cm_error_context(err, "%s", path);
+    else if (!note_rejects(ctx, scan, path, image, err)) cm_image_unref(&image);
   }
   cm_dicom_scan_free(&scan);
   return image;

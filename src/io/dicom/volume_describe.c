@@ -98,6 +98,7 @@ static bool set_time_axis(const CmReadPlan *plan, CmImage *image, CmError **err)
 static bool set_fills(const CmReadPlan *plan, CmImage *image, CmError **err) {
   const CmStack *stack = &plan->entry->stack;
   char text[1024];
+  if (plan->entry->first->segmentation) return true; /* planes without a frame are empty, not filled */
   if (plan->slices < stack->slices) {
     snprintf(text, sizeof text, "%lld to %lld of %lld", (long long)plan->first_slice + 1, (long long)(plan->first_slice + plan->slices),
              (long long)stack->slices);

@@ -55,7 +55,7 @@ static bool fill_range(void *arg, CmRange range, CmError **err) {
 
 bool cm__volume_fill(const CmReadPlan *plan, CmImage *image, CmError **err) {
   int64_t times = cm_image_dims(image)[3];
-  if (plan->depth == plan->slices || plan->slices < 2) return true;
+  if (plan->depth == plan->slices || plan->slices < 2 || plan->entry->first->segmentation) return true;
   Filling job = {.plan = plan, .voxels = cm_image_data_mut(image), .mix = mixers[cm_image_type(image)]};
   job.plane_values = cm_image_values(image) / (plan->depth * times);
   job.plane_bytes = cm_image_bytes(image) / (size_t)(plan->depth * times);
