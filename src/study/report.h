@@ -72,7 +72,9 @@ typedef struct CmStudyResult {
   const char *target;      /* name of the outcome; NULL where nothing is learned */
   const char *row;         /* what a row of the learning is: "subject", "visit", "image" */
   bool explained;          /* SHAP was asked for */
-  const CmLearnResult *learn; /* NULL: none, or refused */
+  const CmTable *const *learn; /* the learning's tables, by CmLearnTable; NULL: none, or refused */
+  CmModel *const *models;      /* as handed over, in the order of the table «models»; NULL as above */
+  int model_count;
   const char *learn_refusal;  /* why the learning was refused; NULL: it was not */
   const CmTable *features; /* what the learning saw: «subject», «visit», «series», target, features; NULL where nothing is learned */
 } CmStudyResult;
