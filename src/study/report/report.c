@@ -1,0 +1,98 @@
+/* The report of a study: one HTML file that needs nothing else. */
+#include "study/report.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cormack/file.h"
+#include "study/report/sections.h"
+
+typedef bool (*Section)(CmReport *report, CmError **err);
+
+static void pick_reference_model(CmReport *report) {
+  const CmStudyResult *r = report->result;
+  if (!r->learn) return;
+  const CmTable *metrics = r->learn[CM_LEARN_METRICS], *shap = r->learn[CM_LEARN_SHAP];
+  int64_t positive = CM__FIND(r->learn[CM_LEARN_SUMMARY], 0, "name", "positive");
+  report->class_name = positive >= 0 ? cm__row_text(r->learn[CM_LEARN_SUMMARY], positive, "value") : "";
+  if (!*report->class_name) report->class_name = "macro";
+  double best = -1, best_explained = -1;
+  for (int64_t row = CM__FIND(metrics, 0, "metric", "auc", "part", "cross_validation", "class", report->class_name); row >= 0;
+       row = CM__FIND(metrics, row + 1, "metric", "auc", "part", "cross_validation", "class", report->class_name)) {
+    double value = cm__row_real(metrics, row, "value");
+    const char *model = cm__row_text(metrics, row, "model");
+    if (value > best) best = value, report->best_row = row, report->best_model = model;
+    if (value > best_explained && CM__FIND(shap, 0, "model", model) >= 0) best_explained = value, report->explained_model = model;
+  }
+}
+
+static void contents(CmReport *report) {
+  const CmStudyResult *r = report->result;
+  CmTextBuffer *out = &report->out;
+  cm__text_add(out, "<nav><a href=\"#inputs\">What went in</a>");
+  if (r->picture_count) cm__text_add(out, "<a href=\"#images\">Images</a>");
+  if (r->target) cm__text_add(out, "<a href=\"#prediction\">Prediction</a>");
+  if (report->explained_model) cm__text_add(out, "<a href=\"#why\">Why</a>");
+  if (r->learn) cm__text_add(out, "<a href=\"#subjects\">Each subject</a>");
+  if (cm__report_has_growth(report)) cm__text_add(out, "<a href=\"#growth\">Between visits</a>");
+  cm__text_add(out, "<a href=\"#tables\">Tables</a><a href=\"#methods\">Methods</a><a href=\"#provenance\">Provenance</a></nav>\n");
+}
+
+static void card(CmTextBuffer *out, const char *value, const char *what) {
+  cm__text_add(out, "<div class=\"card\"><b>");
+  cm__html_text(out, value);
+  cm__text_add(out, "</b><span>");
+  cm__html_text(out, what);
+  cm__text_add(out, "</span></div>");
+}
+
+static void count_card(CmTextBuffer *out, int64_t count, const char *what) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", (long long)count);
+  card(out, text, what);
+}
+
+static void glance(CmReport *report) {
+  const CmStudyResult *r = report->result;
+  CmTextBuffer *out = &report->out;
+  cm__html_section(out, "glance", "At a glance", *r->text ? r->text : NULL);
+  cm__text_add(out, "<div class=\"grid\">");
+  int64_t images = 0;
+  for (int i = 0; i < r->input_count; i++) images += r->inputs[i].images;
+  count_card(out, r->subjects, "subjects");
+  count_card(out, r->visits, "visits");
+  count_card(out, images, "images");
+  count_card(out, cm_table_rows(r->quarantine), "in quarantine");
+  if (report->best_model) {
+    const CmTable *metrics = r->learn[CM_LEARN_METRICS];
+    char value[32], what[160];
+    snprintf(value, sizeof value, "%.3f", cm__row_real(metrics, report->best_row, "value"));
+    snprintf(what, sizeof what, "AUC of %s, cross-validated; 95 %% interval %.3f to %.3f", report->best_model,
+             cm__row_real(metrics, report->best_row, "low"), cm__row_real(metrics, report->best_row, "high"));
+    card(out, value, what);
+  }
+  cm__text_add(out, "</div>\n");
+  cm__html_section_end(out);
+}
+
+bool cm__report_write(const CmStudyResult *result, const char *path, CmError **err) {
+  static const Section sections[] = {cm__report_inputs,   cm__report_images, cm__report_prediction, cm__report_why,       cm__report_subjects,
+                                     cm__report_growth, cm__report_tables, cm__report_methods,    cm__report_provenance};
+  CmReport report = {.result = result};
+  char subtitle[256];
+  cm__text_start(&report.out, result->ctx, err);
+  pick_reference_model(&report);
+  snprintf(subtitle, sizeof subtitle, "Study %s · made by Cormack %s · every number stands as CSV and JSON beside this page", result->study,
+           result->version);
+  cm__html_start(&report.out, *result->title ? result->title : result->study, subtitle);
+  contents(&report);
+  glance(&report);
+  bool good = true;
+  for (int i = 0; good && i < CM_COUNT(sections); i++) good = sections[i](&report, err);
+  cm__html_end(&report.out);
+  char *text = cm__text_finish(&report.out);
+  good = text && good && cm_file_write(result->ctx, path, text, strlen(text), err);
+  cm_free(text);
+  return good;
+}

@@ -1,0 +1,30 @@
+/* The parts of the report, one function each; a part that has nothing to say adds nothing. */
+#ifndef STUDY_REPORT_SECTIONS_H
+#define STUDY_REPORT_SECTIONS_H
+
+#include "study/report.h"
+#include "study/report/charts.h"
+#include "study/report/html.h"
+#include "study/report/rows.h"
+
+typedef struct CmReport {
+  const CmStudyResult *result;
+  CmTextBuffer out;
+  const char *class_name;      /* the positive class, or "macro" */
+  const char *best_model;      /* of the largest cross-validated AUC; NULL: nothing was learned */
+  int64_t best_row;            /* of its AUC in the metrics */
+  const char *explained_model; /* the same among those with SHAP values; NULL: none */
+} CmReport;
+
+bool cm__report_inputs(CmReport *report, CmError **err);
+bool cm__report_images(CmReport *report, CmError **err);
+bool cm__report_prediction(CmReport *report, CmError **err);
+bool cm__report_why(CmReport *report, CmError **err);
+bool cm__report_subjects(CmReport *report, CmError **err);
+bool cm__report_has_growth(const CmReport *report);
+bool cm__report_growth(CmReport *report, CmError **err);
+bool cm__report_tables(CmReport *report, CmError **err);
+bool cm__report_methods(CmReport *report, CmError **err);
+bool cm__report_provenance(CmReport *report, CmError **err);
+
+#endif
