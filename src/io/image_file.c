@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cormack/dicom.h"
 #include "io/dicom/read.h"
 #include "io/formats.h"
 #include "io/image_file.h"
@@ -26,6 +27,7 @@ static const Format formats[] = {
     {"NumPy archive", {".npz"}, cm__npz_detect, cm__npz_read, cm__npz_write},
     {"TIFF", {".tif", ".tiff"}, cm__tiff_detect, cm__tiff_read, cm__tiff_write},
     {"NIfTI", {".nii", ".nii.gz"}, cm__nifti_detect, cm__nifti_read, cm__nifti_write},
+    {"MetaImage", {".mha", ".mhd"}, cm__metaimage_detect, cm__metaimage_read, cm__metaimage_write},
 };
 
 void cm_read_default_options(CmReadOptions *options) { *options = (CmReadOptions){.fill = CM_FILL_REFUSE}; }
@@ -101,10 +103,30 @@ static const Format *format_for(const char *path) {
   return NULL;
 }
 
-static bool write_dicom(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
-  (void)ctx, (void)image, (void)options;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: is a folder of DICOM files", path);
-  return false;
+/* The files of the source's volume, in slice order, for the references of derived images. */
+static bool write_derived(CmContext *ctx, const CmImage *image, const char *folder, const char *source, CmDicomWriteOptions *write, CmError **err) {
+  CmDicomScan *scan = cm_dicom_scan(ctx, &source, 1, err);
+  int volume = scan ? cm__dicom_select(ctx, scan, source, NULL, err) : -1;
+  bool ok = volume >= 0;
+  const char **files = NULL;
+  if (ok) {
+    int64_t count = cm_dicom_scan_volume(scan, volume)->file_count;
+    files = cm_alloc_array(ctx, (size_t)count, sizeof *files, err);
+    ok = files != NULL;
+    for (int64_t i = 0; ok && i < count; i++) files[i] = cm_dicom_scan_file(scan, volume, i);
+    write->source_files = files;
+    write->source_count = (int)count;
+    ok = ok && cm_dicom_write_series(ctx, image, folder, write, err);
+  }
+  cm_free(files);
+  cm_dicom_scan_free(&scan);
+  return ok;
+}
+
+static bool write_dicom(CmContext *ctx, const CmImage *image, const char *folder, const CmWriteOptions *options, CmError **err) {
+  CmDicomWriteOptions write = {.uid_seed = "cormack"};
+  if (options->source) return write_derived(ctx, image, folder, options->source, &write, err);
+  return cm_dicom_write_series(ctx, image, folder, &write, err);
 }
 
 bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {

@@ -165,7 +165,7 @@ CmImage *cm__nrrd_read(const CmSource *source, const CmReadOptions *options, CmE
   uint8_t *block = read_voxels(source, &n, text + size, data, bytes, err);
   if (!block) goto done;
   image = cm__voxels_take(source->ctx, &layout, block, block, err);
-  if (n.words_size && cm__words_shape(n.words, n.words_size, &rank, &exact) && cm__words_agree(&geometry, &exact, layout.rank == 2 ? 2 : 3)) geometry = exact;
+  if (n.words_size && cm__words_shape(n.words, n.words_size, &rank, &exact) && cm__words_agree(&geometry, &exact, layout.rank == 2 ? 2 : 3, n.space_dimension)) geometry = exact;
   bool ok = image && cm_image_set_geometry(image, &geometry, err);
   if (ok && n.words_size) ok = cm__words_apply(image, n.words, n.words_size, err);
   else if (ok && n.content && *n.content) ok = cm_image_set_meta(image, "Description", n.content, err);

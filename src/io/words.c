@@ -150,12 +150,12 @@ bool cm__words_apply(CmImage *image, const char *text, size_t size, CmError **er
   return ok;
 }
 
-bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes) {
-  for (int i = 0; i < 3; i++)
+bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes, int coordinates) {
+  for (int i = 0; i < coordinates; i++)
     if (!(fabs(header->origin[i] - exact->origin[i]) <= 1e-6 * (exact->spacing[i] + fabs(exact->origin[i])))) return false;
   for (int k = 0; k < axes; k++) {
     if (!(fabs(header->spacing[k] - exact->spacing[k]) <= 1e-6 * exact->spacing[k])) return false;
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < coordinates; i++)
       if (!(fabs(header->direction[3 * i + k] - exact->direction[3 * i + k]) <= 1e-6)) return false;
   }
   return true;

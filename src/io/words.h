@@ -14,7 +14,7 @@ bool cm__words_make(CmContext *ctx, const CmImage *image, bool geometry, bool ra
 bool cm__words_shape(const char *text, size_t size, int *rank, CmGeometry *geometry);
 /* Sets unit, labels and metadata. A text that is not ours changes nothing. */
 bool cm__words_apply(CmImage *image, const char *text, size_t size, CmError **err);
-/* Whether two geometries are one, but for rounding (1e-6 of a voxel or a unit): axes k < axes, and the origin. */
-bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes);
+/* Whether two geometries are one, but for rounding (1e-6 of a voxel or a unit), in the axes and coordinates that a header has. */
+bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes, int coordinates);
 
 #endif

@@ -20,6 +20,7 @@ typedef struct Case {
   int most_rank;
   bool geometry, words; /* kept */
   uint64_t components;  /* bit c: c components are kept */
+  bool upright;         /* a plane (rank 2) cannot be turned in space */
 } Case;
 
 #define ANY_COMPONENTS (1u << 1 | 1u << 2 | 1u << 3 | 1u << 4 | 1u << 7)
@@ -28,6 +29,7 @@ static const Case cases[] = {
     {".nii.gz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
     {".npy", CM_REAL_TYPES, 4, false, false, ANY_COMPONENTS},
     {".npz", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
+    {".mha", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS, true},
     {".nrrd", CM_REAL_TYPES, 4, true, true, ANY_COMPONENTS},
     {".tif", CM_REAL_TYPES, 3, true, true, ANY_COMPONENTS},
     {".png", CM_TYPE_BIT(CM_U8) | CM_TYPE_BIT(CM_U16), 2, false, false, 1u << 1 | 1u << 2 | 1u << 3 | 1u << 4},
@@ -36,7 +38,7 @@ static const Case cases[] = {
 static const int64_t dims[4] = {7, 5, 3, 2};
 
 /* Every bit pattern may come, NaN included: the bytes are what is compared. */
-static CmImage *make(CmType type, int rank, int components, bool geometry, bool words) {
+static CmImage *make(CmType type, int rank, int components, bool geometry, bool upright, bool words) {
   CmImage *image = cm_image_create(ctx, type, rank, dims, components, NULL);
   assert_non_null(image);
   uint8_t *data = cm_image_data_mut(image);
@@ -52,6 +54,7 @@ static CmImage *make(CmType type, int rank, int components, bool geometry, bool 
     const double cross[9] = {0, -k[2], k[1], k[2], 0, -k[0], -k[1], k[0], 0};
     for (int i = 0; i < 3; i++)
       for (int j = 0; j < 3; j++) g.direction[3 * i + j] = (i == j ? c : 0) + (1 - c) * k[i] * k[j] + s * cross[3 * i + j];
+    if (upright) memcpy(g.direction, (const double[9]){0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1}, sizeof g.direction);
     assert_true(cm_image_set_geometry(image, &g, NULL));
   }
   if (words) {
@@ -95,7 +98,7 @@ static void assert_same(const CmImage *a, const CmImage *b, const Case *c) {
 static void round_trip(const Case *c, CmType type, int rank, int components, bool full) {
   char path[128];
   snprintf(path, sizeof path, "%s/x%s", folder, c->extension);
-  CmImage *image = make(type, rank, components, full && c->geometry, full && c->words);
+  CmImage *image = make(type, rank, components, full && c->geometry, c->upright && rank == 2, full && c->words);
   CmError *err = NULL;
   if (!cm_image_write(ctx, image, path, NULL, &err)) fail_msg("%s %d %d: %s", cm_type_name(type), rank, components, cm_error_text(err));
   CmImage *back = cm_image_read(ctx, path, NULL, &err);
