@@ -262,5 +262,93 @@ class Resample(unittest.TestCase):
         np.testing.assert_array_equal(ours[sure], labels[weights.argmax(0)][sure])
 
 
+class Intensity(unittest.TestCase):
+    def setUp(self):
+        self.ops = Ops()
+        self.random = np.random.default_rng(4)
+
+    def images(self):
+        for dtype in (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64):
+            if np.issubdtype(dtype, np.integer):
+                info = np.iinfo(dtype)
+                yield self.random.integers(info.min, info.max, (5, 31, 33), endpoint=True).astype(dtype)
+            else:
+                yield (self.random.normal(size=(5, 31, 33)) * 1e3).astype(dtype)
+
+    def test_normalize(self):
+        for a in self.images():
+            mask = (self.random.random(a.shape) < 0.4).astype(np.uint8)
+            v = a.astype(float)
+            ours = self.ops.apply("normalize", a, type="f64")
+            np.testing.assert_allclose(ours, (v - v.min()) / (v.max() - v.min()), rtol=0, atol=1e-15)
+            low, high = np.percentile(v[mask > 0], [2.5, 97])
+            ours = self.ops.apply("normalize", a, mask, method="percentile", lower=2.5, upper=97, out_min=-1, out_max=3, type="f64")
+            np.testing.assert_allclose(ours, np.clip((v - low) / (high - low) * 4 - 1, -1, 3), rtol=0, atol=1e-12, err_msg=str(a.dtype))
+
+    def test_standardize(self):
+        for a in self.images():
+            mask = (self.random.random(a.shape) < 0.4).astype(np.uint8)
+            v = a.astype(float)
+            inside = v[mask > 0]
+            expected = {"mean_sd": (inside.mean(), inside.std(ddof=1)),
+                        "median_iqr": (np.median(inside), np.subtract(*np.percentile(inside, [75, 25]))),
+                        "median_mad": (np.median(inside), 1.4826 * np.median(abs(inside - np.median(inside))))}
+            for method, (centre, scale) in expected.items():
+                ours = self.ops.apply("standardize", a, mask, method=method, ddof=1, type="f64")
+                np.testing.assert_allclose(ours, (v - centre) / scale, rtol=1e-12, atol=1e-12, err_msg=str((a.dtype, method)))
+
+    def test_standardize_parts(self):
+        a = self.random.normal(size=(3, 4, 10, 11, 2))  # t, z, y, x, components
+        image = self.ops.image(a, components=True)
+        out = self.ops.array(self.ops.run("standardize", [image], per="slice", per_component=True, type="f64")[0])
+        np.testing.assert_allclose(out, (a - a.mean((2, 3), keepdims=True)) / a.std((2, 3), keepdims=True), atol=1e-12)
+
+    def test_window(self):
+        a = np.arange(-1100, 600, 7).astype(np.int16).reshape(1, -1)
+        try:
+            import pydicom.pixels as px
+            from pydicom.dataset import Dataset
+        except ImportError:
+            self.skipTest("no pydicom")
+        for function, name in (("linear_exact", "LINEAR_EXACT"), ("linear", "LINEAR"), ("sigmoid", "SIGMOID")):
+            data = Dataset()
+            data.PhotometricInterpretation, data.PixelRepresentation, data.BitsStored = "MONOCHROME2", 0, 8
+            data.WindowCenter, data.WindowWidth, data.VOILUTFunction = -600, 1500, name
+            theirs = px.apply_windowing(a.astype(float), data)  # onto 0..255
+            ours = self.ops.apply("window", a, preset="lung", function=function, type="f64")
+            np.testing.assert_allclose(ours, theirs, atol=1e-9, err_msg=function)
+
+    def test_clip(self):
+        for a in self.images():
+            v = a.astype(float)
+            low, high = np.percentile(v, [10, 90])
+            if np.issubdtype(a.dtype, np.integer):
+                low, high = np.ceil(low), np.floor(high)
+            ours = self.ops.apply("clip", a, method="percentile", lower=10, upper=90)
+            self.assertEqual(ours.dtype, a.dtype)
+            np.testing.assert_allclose(ours.astype(float), np.clip(v, low, high), rtol=1e-7)
+
+    def test_threshold(self):
+        for a in self.images():
+            v = a.astype(float)
+            low, high = v.mean() - 0.4 * v.std(), v.mean() + 0.8 * v.std()
+            ours = self.ops.apply("threshold", a, lower=low, upper=high, inside=7, outside=2)
+            np.testing.assert_array_equal(ours, np.where((v >= low) & (v <= high), 7, 2))
+            np.testing.assert_array_equal(self.ops.apply("threshold", a, lower=-3.5), v >= -3.5)
+
+    def test_otsu(self):
+        a = np.concatenate([self.random.normal(m, 8, 4000) for m in (20, 90, 170)]).reshape(60, 200)
+        one = skimage.filters.threshold_otsu(a, nbins=200)
+        labels, table = self.ops.run("otsu", [self.ops.image(a)], 2, bins=200)
+        self.assertAlmostEqual(float(self.ops.table(table)[0]["threshold"]), one, places=9)
+        np.testing.assert_array_equal(self.ops.array(labels), a > one)
+        two = skimage.filters.threshold_multiotsu(a, classes=3, nbins=100)
+        _, table = self.ops.run("otsu", [self.ops.image(a)], 2, bins=100, classes=3)
+        np.testing.assert_allclose([float(row["threshold"]) for row in self.ops.table(table)], two)
+        whole = np.clip(a, 0, 255).astype(np.uint8)
+        _, table = self.ops.run("otsu", [self.ops.image(whole)], 2, bins=0)
+        self.assertEqual(float(self.ops.table(table)[0]["threshold"]), skimage.filters.threshold_otsu(whole))
+
+
 if __name__ == "__main__":
     unittest.main()
