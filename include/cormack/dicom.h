@@ -89,8 +89,29 @@ CM_API bool cm_dicom_tag(const char *keyword, uint32_t *tag);    /* keyword, "00
 CM_API uint16_t cm_dicom_vr(uint32_t tag);                       /* CM_VR('U','N') if unknown */
 CM_API const char *cm_dicom_vm(uint32_t tag);                    /* "1", "1-n", "2-2n"; NULL if unknown */
 CM_API const char *cm_dicom_uid_name(const char *uid);           /* "CT Image Storage"; NULL if unknown */
-/* The data set as DICOM JSON (PS3.18 F), bulk data left out. Free with cm_free(). */
+/* The data set as DICOM JSON (PS3.18 F), without file meta information and group lengths. Binary values (OB, OD, OF, OL, OV, OW, UN) of at most
+ * CM_DICOM_INLINE_BYTES are InlineBinary, longer ones are left out. Free with cm_free(). */
+#define CM_DICOM_INLINE_BYTES 1024
 CM_API CM_NODISCARD char *cm_dicom_to_json(const CmDicom *dicom, CmError **err);
+/* For people: a line «(gggg,eeee) VR Keyword value» each, file meta information first, items indented; long values cut with «…». */
+CM_API CM_NODISCARD char *cm_dicom_dump(const CmDicom *dicom, CmError **err);
+
+/* ---- DICOMDIR (PS3.3 F) -------------------------------------------------------------------------------------------------- */
+
+typedef struct CmDicomDirFile {
+  const char *path;      /* resolved: beside the DICOMDIR, whatever the case of the names on disk */
+  const char *sop_class_uid, *sop_instance_uid; /* as the record says; "" where absent */
+  bool missing;          /* not there, or the record leads out of the DICOMDIR's folder */
+} CmDicomDirFile;
+
+typedef struct CmDicomDir CmDicomDir;
+
+/* Files that the records in use refer to, each once, in the order of the records. CM_ERR_FORMAT where the file is no DICOMDIR. */
+CM_API CM_NODISCARD CmDicomDir *cm_dicom_dir_read(CmContext *ctx, const char *path, CmError **err);
+CM_API void cm_dicom_dir_free(CmDicomDir **dir);
+CM_API int64_t cm_dicom_dir_count(const CmDicomDir *dir);
+CM_API int64_t cm_dicom_dir_missing(const CmDicomDir *dir);
+CM_API const CmDicomDirFile *cm_dicom_dir_file(const CmDicomDir *dir, int64_t at); /* borrowed */
 
 /* ---- pixels (PS3.3 C.7.6.3, PS3.5 8 and annex A) -------------------------------------------------------------------- */
 

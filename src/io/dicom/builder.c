@@ -90,7 +90,7 @@ static const char *bad_value(uint16_t vr, const char *text, size_t length) {
   double real;
   int64_t integer;
   for (size_t i = 0; i < length; i++) characters += ((unsigned char)text[i] & 0xC0) != 0x80;
-  if (most && characters > most) return "has more characters than its VR allows; shorten it";
+  const char *too_long = most && characters > most ? "has more characters than its VR allows; shorten it" : NULL;
   if (!length) return NULL;
   switch (vr) {
     case CM_VR('D', 'A'):
@@ -98,19 +98,19 @@ static const char *bad_value(uint16_t vr, const char *text, size_t length) {
       return NULL;
     case CM_VR('T', 'M'):
       if (strspn(text, "0123456789.") < length) return "is not a time; write HHMMSS.FFFFFF";
-      return NULL;
+      return too_long;
     case CM_VR('U', 'I'):
       if (strspn(text, "0123456789.") < length) return "is not a UID; write numbers separated by points";
-      return NULL;
+      return too_long;
     case CM_VR('A', 'S'):
       if (length != 4 || strspn(text, "0123456789") < 3 || !strchr("DWMY", text[3])) return "is not an age; write e.g. 064Y";
       return NULL;
     case CM_VR('C', 'S'):
       if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _") < length) return "is not a code; use A-Z, 0-9, space and _";
-      return NULL;
-    case CM_VR('D', 'S'): return cm__dicom_parse_decimal(text, length, &real) ? NULL : "is not a decimal number";
-    case CM_VR('I', 'S'): return cm__dicom_parse_integer(text, length, &integer) ? NULL : "is not an integer";
-    default: return NULL;
+      return too_long;
+    case CM_VR('D', 'S'): return cm__dicom_parse_decimal(text, length, &real) ? too_long : "is not a decimal number";
+    case CM_VR('I', 'S'): return cm__dicom_parse_integer(text, length, &integer) ? too_long : "is not an integer";
+    default: return too_long;
   }
 }
 
