@@ -3,19 +3,33 @@
 
 #include "cli/cli.h"
 
+/* Text flows to the width of the page; an empty line parts paragraphs, a line that begins with a space stays as it is. */
 static void print_wrapped(FILE *to, const char *text, int indent) {
   enum { WIDTH = 100 };
   int column = 0;
   while (*text) {
-    size_t length = strcspn(text, " \n");
-    if (column == 0) column = fprintf(to, "%*s", indent, "");
-    else if (column + 1 + (int)length > WIDTH) column = fprintf(to, "\n%*s", indent, "") - 1;
-    else if (column > indent) column += fprintf(to, " ");
-    fprintf(to, "%.*s", (int)length, text);
-    column += (int)length;
-    text += length;
-    if (*text == '\n') fputc('\n', to), column = 0;
-    if (*text) text++;
+    if (*text == '\n') {
+      text++;
+      if (*text != '\n' && *text != ' ') continue; /* goes on in the same paragraph */
+      fputs(column ? "\n" : "", to);
+      column = 0;
+      if (*text == '\n') fputc(*text++, to);
+    } else if (*text == ' ' && !column) {
+      size_t length = strcspn(text, "\n");
+      fprintf(to, "%*s%.*s", indent, "", (int)length, text);
+      text += length;
+      column = WIDTH;
+      if (text[0] == '\n' && text[1] && text[1] != ' ') column = 0, fputc('\n', to);
+    } else if (*text == ' ') {
+      text++;
+    } else {
+      size_t length = strcspn(text, " \n");
+      if (!column) column = fprintf(to, "%*s", indent, "");
+      else if (column + 1 + (int)length > WIDTH) column = fprintf(to, "\n%*s", indent, "") - 1;
+      else column += fprintf(to, " ");
+      column += fprintf(to, "%.*s", (int)length, text);
+      text += length;
+    }
   }
   if (column) fputc('\n', to);
 }
