@@ -5,23 +5,21 @@
 #include "cormack/op.h"
 #include "cormack/parallel.h"
 #include "ops/chest/distance.h"
+#include "ops/chest/lungs.h"
 #include "ops/chest/thorax.h"
 #include "ops/segment/holes.h"
 
 #define BIN_MM 1.45
 
-typedef struct LungsParams {
-  double threshold, closing, smallest;
-} LungsParams;
-
 /* Air that is lung: large pieces whose values are those of air and tissue mixed. Gas in stomach and bowel is air alone. */
-static bool keep_lung_pieces(CmContext *ctx, const Canonical *c, CmImage *lungs, double smallest_ml, CmError **err) {
+static bool keep_lung_pieces(CmContext *ctx, const Canonical *c, CmImage *lungs, const LungsParams *p, CmError **err) {
   CmComponents found = {0};
   if (!cm__components_find(ctx, lungs, CM_CONNECT_6, CM_COMPONENTS_NONZERO, &found, err)) return false;
   const int16_t *hu = cm_image_data(c->hu);
   int64_t *label = cm_calloc(ctx, (size_t)found.count + 1, sizeof *label, err);
   int64_t *mixed = label ? cm_calloc(ctx, (size_t)found.count + 1, sizeof *mixed, err) : NULL;
-  bool ok = false, any = false;
+  bool ok = false;
+  double all_ml = 0;
   if (!mixed) goto done;
   const int64_t rows = found.grid.rows;
   for (int64_t r = 0; r < rows; r++)
@@ -35,12 +33,12 @@ static bool keep_lung_pieces(CmContext *ctx, const Canonical *c, CmImage *lungs,
     if (mixed[i] * 10 > found.items[i].voxels * 3 && found.items[i].voxels > largest) largest = found.items[i].voxels;
   for (int64_t i = 0; i < found.count; i++) {
     const double ml = (double)found.items[i].voxels * c->voxel_mm3 * 1e-3;
-    label[i] = mixed[i] * 10 > found.items[i].voxels * 3 && ml >= smallest_ml && found.items[i].voxels * 100 >= largest;
-    any = any || label[i];
+    label[i] = mixed[i] * 10 > found.items[i].voxels * 3 && ml >= p->smallest && found.items[i].voxels * 100 >= largest;
+    all_ml += label[i] ? ml : 0;
   }
-  if (!any) {
-    cm_error_set(err, CM_ERR_DATA, "no lung was found: no piece of air of at least %g ml within the body; check that this is a chest CT in HU",
-                 smallest_ml);
+  if (all_ml < p->least) {
+    cm_error_set(err, CM_ERR_DATA, "no lung was found: %.3g ml of air within the body look like it; check that this is a chest CT in HU, or give «least» below %g ml",
+                 all_ml, p->least);
     goto done;
   }
   ok = cm__components_paint(ctx, &found, label, false, lungs, err);
@@ -106,8 +104,7 @@ done:
   return ok;
 }
 
-/* Labels on the canonical grid. airway gets the airways (see thorax.h). */
-static bool find_lungs(CmContext *ctx, const Canonical *c, const LungsParams *p, CmImage *lungs, CmImage *airway, CmError **err) {
+bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *p, CmImage *lungs, CmImage *airway, CmError **err) {
   CmImage *body = cm__canonical_mask(ctx, c, err);
   bool ok = false, trachea = false;
   double centre = 0;
@@ -117,7 +114,7 @@ static bool find_lungs(CmContext *ctx, const Canonical *c, const LungsParams *p,
   uint8_t *m = cm_image_data_mut(lungs);
   const uint8_t *a = cm_image_data(airway);
   for (int64_t i = 0; i < c->voxels; i++) m[i] = m[i] && !a[i];
-  if (!cm__gas_erase(ctx, c, lungs, err) || !keep_lung_pieces(ctx, c, lungs, p->smallest, err) || !cm__lungs_split(ctx, c, lungs, centre, err)) goto done;
+  if (!cm__gas_erase(ctx, c, lungs, err) || !keep_lung_pieces(ctx, c, lungs, p, err) || !cm__lungs_split(ctx, c, lungs, centre, err)) goto done;
   for (uint8_t side = 1; side <= 2; side++)
     if (!close_lung(ctx, c, m, a, side, p->closing, err)) goto done;
   ok = true;
@@ -184,7 +181,7 @@ static bool run(const CmCall *call, CmError **err) {
   bool ok = false;
   CmImage *lungs = cm__canonical_mask(ctx, &c, err), *airway = lungs ? cm__canonical_mask(ctx, &c, err) : NULL;
   CmImage *out = airway ? cm_image_create_like(ctx, call->in[0].image, CM_U8, 1, err) : NULL;
-  if (!out || !find_lungs(ctx, &c, p, lungs, airway, err)) goto done;
+  if (!out || !cm__lungs_find(ctx, &c, p, lungs, airway, err)) goto done;
   if (c.factor[0] * c.factor[1] * c.factor[2] == 1) {
     if (!cm__canonical_back(ctx, &c, lungs, out, err)) goto done;
   } else {
@@ -214,10 +211,18 @@ done:
   return ok;
 }
 
+#define THRESHOLD_HU -400
+#define CLOSING_MM 10
+#define SMALLEST_ML 5
+#define LEAST_ML 50
+
+void cm__lungs_default_params(LungsParams *p) { *p = (LungsParams){THRESHOLD_HU, CLOSING_MM, SMALLEST_ML, LEAST_ML}; }
+
 static const CmParam params[] = {
-    CM_PARAM_REAL(LungsParams, threshold, -400, -900, -100, "HU", "what is below counts as air"),
-    CM_PARAM_REAL(LungsParams, closing, 10, 0, 40, "mm", "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
-    CM_PARAM_REAL(LungsParams, smallest, 5, 0, 5000, "ml", "pieces of lung smaller than this are left out"),
+    CM_PARAM_REAL(LungsParams, threshold, THRESHOLD_HU, -900, -100, "HU", "what is below counts as air"),
+    CM_PARAM_REAL(LungsParams, closing, CLOSING_MM, 0, 40, "mm", "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
+    CM_PARAM_REAL(LungsParams, smallest, SMALLEST_ML, 0, 5000, "ml", "pieces of lung smaller than this are left out"),
+    CM_PARAM_REAL(LungsParams, least, LEAST_ML, 0, 5000, "ml", "less lung than this in all is an error: the image shows no chest"),
 };
 static const CmPort inputs[] = {{.name = "ct", .kind = CM_KIND_IMAGE, .help = "chest CT in HU, any orientation"}};
 static const CmPort outputs[] = {
