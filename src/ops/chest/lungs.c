@@ -211,24 +211,26 @@ done:
   return ok;
 }
 
-#define THRESHOLD_HU -400
-#define CLOSING_MM 10
-#define SMALLEST_ML 5
-#define LEAST_ML 50
-
-void cm__lungs_default_params(LungsParams *p) { *p = (LungsParams){THRESHOLD_HU, CLOSING_MM, SMALLEST_ML, LEAST_ML}; }
-
 static const CmParam params[] = {
-    CM_PARAM_REAL(LungsParams, threshold, THRESHOLD_HU, -900, -100, "HU", "what is below counts as air"),
-    CM_PARAM_REAL(LungsParams, closing, CLOSING_MM, 0, 40, "mm", "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
-    CM_PARAM_REAL(LungsParams, smallest, SMALLEST_ML, 0, 5000, "ml", "pieces of lung smaller than this are left out"),
-    CM_PARAM_REAL(LungsParams, least, LEAST_ML, 0, 5000, "ml", "less lung than this in all is an error: the image shows no chest"),
+    CM_PARAM_REAL(LungsParams, threshold, -400, -900, -100, "HU", "what is below counts as air"),
+    CM_PARAM_REAL(LungsParams, closing, 10, 0, 40, "mm", "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
+    CM_PARAM_REAL(LungsParams, smallest, 5, 0, 5000, "ml", "pieces of lung smaller than this are left out"),
+    CM_PARAM_REAL(LungsParams, least, 50, 0, 5000, "ml", "less lung than this in all is an error: the image shows no chest"),
 };
 static const CmPort inputs[] = {{.name = "ct", .kind = CM_KIND_IMAGE, .help = "chest CT in HU, any orientation"}};
 static const CmPort outputs[] = {
     {.name = "lungs", .kind = CM_KIND_LABELS, .help = "1 right lung, 2 left lung"},
     {.name = "airways", .kind = CM_KIND_LABELS, .optional = true, .help = "1 bronchi, 2 trachea and main bronchi with their wall"},
 };
+
+/* The description is the one place where defaults stand. */
+bool cm__lungs_default_params(CmContext *ctx, LungsParams *p, CmError **err) {
+  void *made = cm_params_create(ctx, cm_op_find("lungs"), err);
+  if (!made) return false;
+  memcpy(p, made, sizeof *p);
+  cm_free(made);
+  return true;
+}
 
 CM_OP(lungs) = {
     .name = "lungs", .family = "chest", .since = "0.1",

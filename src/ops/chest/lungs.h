@@ -7,7 +7,7 @@ typedef struct LungsParams {
   double threshold, closing, smallest, least;
 } LungsParams;
 
-void cm__lungs_default_params(LungsParams *params);
+bool cm__lungs_default_params(CmContext *ctx, LungsParams *params, CmError **err);
 /* Labels of the operation «lungs» on the canonical grid (see thorax.h); airway gets the airways. */
 bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *params, CmImage *lungs, CmImage *airway, CmError **err);
 

@@ -1,5 +1,6 @@
 /* cormack nodules: candidates for nodules in the lungs of a chest CT. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -108,9 +109,8 @@ static bool get_lungs(const CmCall *call, const Canonical *c, CmImage *lungs, Cm
   CmContext *ctx = call->ctx;
   if (call->in[1].kind == CM_KIND_NONE) {
     LungsParams lp;
-    cm__lungs_default_params(&lp);
     CmImage *airway = cm__canonical_mask(ctx, c, err);
-    const bool ok = airway && cm__lungs_find(ctx, c, &lp, lungs, airway, err);
+    const bool ok = airway && cm__lungs_default_params(ctx, &lp, err) && cm__lungs_find(ctx, c, &lp, lungs, airway, err);
     cm_image_unref(&airway);
     return ok;
   }
