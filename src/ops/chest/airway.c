@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/chest/distance.h"
+#include "ops/chest/ball.h"
 #include "ops/chest/thorax.h"
 #include "ops/segment/components.h"
 
@@ -127,15 +127,14 @@ static bool mark_wide(CmContext *ctx, const Canonical *c, uint8_t *airway, const
   }
   const int64_t voxels = n[0] * n[1] * n[2];
   uint8_t *box = cm_alloc(ctx, (size_t)voxels, err);
-  float *scratch = box ? cm_alloc_array(ctx, (size_t)voxels, sizeof *scratch, err) : NULL;
   bool ok = false;
-  if (!scratch) goto done;
+  if (!box) return false;
   const double coarse = c->mm[0] > c->mm[1] ? c->mm[0] : c->mm[1];
   const double wide = coarse > 2.2 ? coarse * 1.05 : 2.3;
   for (int64_t i = 0; i < voxels; i++)
     box[i] = airway[(i / (n[0] * n[1]) + low[2]) * c->n[0] * c->n[1] + (i / n[0] % n[1] + low[1]) * c->n[0] + i % n[0] + low[0]] != 0;
-  if (!cm__ball(ctx, box, BALL_CLOSE, coarse * 1.05, n, c->mm, scratch, err) || !cm__ball(ctx, box, BALL_OPEN, wide, n, c->mm, scratch, err) ||
-      !cm__ball(ctx, box, BALL_DILATE, fmax(1.9, 1.05 * coarse), n, c->mm, scratch, err))
+  if (!cm__ball(ctx, box, BALL_CLOSE, coarse * 1.05, n, c->mm, err) || !cm__ball(ctx, box, BALL_OPEN, wide, n, c->mm, err) ||
+      !cm__ball(ctx, box, BALL_DILATE, fmax(1.9, 1.05 * coarse), n, c->mm, err))
     goto done;
   for (int64_t i = 0; i < voxels; i++)
     if (box[i])
@@ -143,7 +142,6 @@ static bool mark_wide(CmContext *ctx, const Canonical *c, uint8_t *airway, const
   ok = true;
 done:
   cm_free(box);
-  cm_free(scratch);
   return ok;
 }
 

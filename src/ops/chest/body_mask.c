@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
-#include "ops/chest/distance.h"
+#include "ops/chest/ball.h"
 #include "ops/chest/thorax.h"
 #include "ops/segment/components.h"
 
@@ -21,13 +21,7 @@ static bool above(void *arg, CmRange range, CmError **err) {
 bool cm__body_tissue(CmContext *ctx, const Canonical *c, double threshold, double open_mm, CmImage *mask, CmError **err) {
   Threshold t = {cm_image_data(c->hu), cm_image_data_mut(mask), threshold};
   if (!cm_parallel_for(ctx, NULL, c->voxels, 1 << 16, above, &t, err)) return false;
-  if (open_mm > 0) {
-    float *scratch = cm_alloc_array(ctx, (size_t)c->voxels, sizeof(float), err);
-    if (!scratch) return false;
-    const bool ok = cm__ball(ctx, t.mask, BALL_OPEN, open_mm, c->n, c->mm, scratch, err);
-    cm_free(scratch);
-    if (!ok) return false;
-  }
+  if (open_mm > 0 && !cm__ball(ctx, t.mask, BALL_OPEN, open_mm, c->n, c->mm, err)) return false;
   CmComponents found = {0};
   if (!cm__components_find(ctx, mask, CM_CONNECT_6, CM_COMPONENTS_NONZERO, &found, err)) return false;
   bool ok = false;

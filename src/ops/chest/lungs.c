@@ -4,7 +4,7 @@
 
 #include "cormack/op.h"
 #include "cormack/parallel.h"
-#include "ops/chest/distance.h"
+#include "ops/chest/ball.h"
 #include "ops/chest/lungs.h"
 #include "ops/chest/thorax.h"
 #include "ops/segment/holes.h"
@@ -82,15 +82,14 @@ static bool close_lung(CmContext *ctx, const Canonical *c, uint8_t *labels, cons
   box_of(c, labels, side, closing_mm, &b);
   if (b.n[0] <= 0 || b.n[1] <= 0 || b.n[2] <= 0) return true;
   CmImage *mask = cm_image_create(ctx, CM_U8, 3, b.n, 1, err);
-  float *scratch = mask ? cm_alloc_array(ctx, (size_t)cm_image_voxels(mask), sizeof *scratch, err) : NULL;
   bool ok = false;
-  if (!scratch) goto done;
+  if (!mask) return false;
   uint8_t *m = cm_image_data_mut(mask);
   for (int64_t r = 0; r < b.n[1] * b.n[2]; r++) {
     const int64_t at = box_at(c, &b, r);
     for (int64_t x = 0; x < b.n[0]; x++) m[r * b.n[0] + x] = labels[at + x] == side;
   }
-  if (closing_mm > 0 && !cm__ball(ctx, m, BALL_CLOSE, closing_mm, b.n, c->mm, scratch, err)) goto done;
+  if (closing_mm > 0 && !cm__ball(ctx, m, BALL_CLOSE, closing_mm, b.n, c->mm, err)) goto done;
   if (!cm__fill_holes(ctx, mask, CM_CONNECT_6, 0, err)) goto done;
   for (int64_t r = 0; r < b.n[1] * b.n[2]; r++) {
     const int64_t at = box_at(c, &b, r);
@@ -99,7 +98,6 @@ static bool close_lung(CmContext *ctx, const Canonical *c, uint8_t *labels, cons
   }
   ok = true;
 done:
-  cm_free(scratch);
   cm_image_unref(&mask);
   return ok;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ops/chest/distance.h"
+#include "ops/chest/ball.h"
 #include "ops/chest/nodule_find.h"
 
 enum { REGION = 1, NODULE = 2, CORE = 4, SEEN = 8 };
@@ -16,7 +16,7 @@ typedef struct Patch { /* a box about the seed */
   int64_t low[3], n[3], voxels, seed, step[3];
   int16_t *hu;
   uint8_t *lung, *mark, *mask;
-  float *inner, *outer; /* squared distances */
+  float *inner; /* squared distances to the border of the region */
   int64_t *queue;
   double background, threshold, full;
 } Patch;
@@ -37,15 +37,14 @@ static bool patch_open(CmContext *ctx, const Field *f, const Seed *s, Patch *p, 
   p->step[2] = p->n[0] * p->n[1];
   for (int k = 0; k < 3; k++) p->seed += (s->at[k] - p->low[k]) * p->step[k];
   const size_t n = (size_t)p->voxels;
-  uint8_t *block = cm_alloc(ctx, n * (sizeof(int64_t) + 2 * sizeof(float) + sizeof(int16_t) + 3), err);
+  uint8_t *block = cm_alloc(ctx, n * (sizeof(int64_t) + sizeof(float) + sizeof(int16_t) + 3), err);
   if (!block) return false;
   p->queue = (int64_t *)block;
   p->inner = (float *)(block + n * 8);
-  p->outer = (float *)(block + n * 12);
-  p->hu = (int16_t *)(block + n * 16);
-  p->lung = block + n * 18;
-  p->mark = block + n * 19;
-  p->mask = block + n * 20;
+  p->hu = (int16_t *)(block + n * 12);
+  p->lung = block + n * 14;
+  p->mark = block + n * 15;
+  p->mask = block + n * 16;
   for (int64_t r = 0; r < p->n[1] * p->n[2]; r++) {
     const int64_t from = ((r / p->n[1] + p->low[2]) * f->n[1] + r % p->n[1] + p->low[1]) * f->n[0] + p->low[0];
     memcpy(p->hu + r * p->n[0], f->hu + from, (size_t)p->n[0] * sizeof(int16_t));
@@ -131,10 +130,11 @@ static double open_region(CmContext *ctx, Patch *p, const Seed *s, bool *ok, CmE
   if (!p->mask[from]) return 0;
   flood(p, p->mask, from, REGION);
   for (int64_t i = 0; i < p->voxels; i++) p->mask[i] = (p->mark[i] & REGION) != 0;
-  if (!cm__distance_squared(ctx, p->mask, false, p->n, p->mm, p->inner, err)) {
-    *ok = false;
-    return 0;
-  }
+  CmImage *distance = cm__mask_distance(ctx, p->mask, false, p->n, p->mm, err);
+  *ok = distance != NULL;
+  if (!distance) return 0;
+  memcpy(p->inner, cm_image_data(distance), (size_t)p->voxels * sizeof(float));
+  cm_image_unref(&distance);
   int64_t deepest = from;
   const double near = 1.1 * s->radius_mm;
   for (int64_t i = 0; i < p->voxels; i++)
@@ -144,14 +144,15 @@ static double open_region(CmContext *ctx, Patch *p, const Seed *s, bool *ok, CmE
   for (int64_t i = 0; i < p->voxels; i++) p->mask[i] = p->mask[i] && sqrt((double)p->inner[i]) >= cut - 1e-4;
   flood(p, p->mask, deepest, CORE);
   for (int64_t i = 0; i < p->voxels; i++) p->mask[i] = (p->mark[i] & CORE) != 0;
-  if (!cm__distance_squared(ctx, p->mask, true, p->n, p->mm, p->outer, err)) {
-    *ok = false;
-    return 0;
-  }
+  distance = cm__mask_distance(ctx, p->mask, true, p->n, p->mm, err);
+  *ok = distance != NULL;
+  if (!distance) return 0;
+  const float *outer = cm_image_data(distance);
   const double coarse = fmax(p->mm[0], p->mm[1]);
   const double back = cut + 0.25 * coarse;
   for (int64_t i = 0; i < p->voxels; i++)
-    if ((p->mark[i] & REGION) && p->outer[i] <= back * back) p->mark[i] |= NODULE;
+    if ((p->mark[i] & REGION) && outer[i] <= back * back) p->mark[i] |= NODULE;
+  cm_image_unref(&distance);
   return thick;
 }
 

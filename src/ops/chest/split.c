@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/chest/distance.h"
+#include "ops/chest/ball.h"
 #include "ops/chest/thorax.h"
 #include "ops/segment/components.h"
 
@@ -113,12 +113,17 @@ static const Attempt attempts[] = {
     {-600, 2.3},  {-680, 0},    {-680, 1},   {-680, 2.3}, {-740, 0},  {-740, 1},   {-740, 2.3}, {3071, 3.2}, {-680, 3.2},
     {3071, 4.5},  {3071, 6},    {3071, 8},   {3071, 10.5}, {3071, 13.5}, {3071, 17}};
 
-static bool attempt_mask(CmContext *ctx, const Canonical *c, const uint8_t *lungs, const Attempt *a, bool new_limit, uint8_t *part, float *squared,
+static bool attempt_mask(CmContext *ctx, const Canonical *c, const uint8_t *lungs, const Attempt *a, bool new_limit, uint8_t *part, CmImage **distance,
                          CmError **err) {
   const int16_t *hu = cm_image_data(c->hu);
   for (int64_t i = 0; i < c->voxels; i++) part[i] = lungs[i] && hu[i] < a->hu;
   if (a->erosion_mm <= 0) return true;
-  if (new_limit && !cm__distance_squared(ctx, part, false, c->n, c->mm, squared, err)) return false;
+  if (new_limit) {
+    cm_image_unref(distance);
+    *distance = cm__mask_distance(ctx, part, false, c->n, c->mm, err);
+    if (!*distance) return false;
+  }
+  const float *squared = cm_image_data(*distance);
   const float limit = (float)(a->erosion_mm * a->erosion_mm);
   for (int64_t i = 0; i < c->voxels; i++) part[i] = part[i] && squared[i] > limit;
   return true;
@@ -148,13 +153,13 @@ bool cm__lungs_split(CmContext *ctx, const Canonical *c, CmImage *lungs, double 
     return false;
   }
   CmImage *part = cm__canonical_mask(ctx, c, err);
-  float *squared = part ? cm_alloc_array(ctx, (size_t)c->voxels, sizeof *squared, err) : NULL;
+  CmImage *distance = NULL;
   CmComponents found = {0};
   bool ok = false;
-  int distance_of = 0; /* the threshold whose distances are in `squared` */
-  for (int k = 0; squared && k < CM_COUNT(attempts); k++) {
+  int distance_of = 0; /* the threshold that `distance` belongs to */
+  for (int k = 0; part && k < CM_COUNT(attempts); k++) {
     const Attempt *a = &attempts[k];
-    if (!attempt_mask(ctx, c, m, a, distance_of != a->hu, cm_image_data_mut(part), squared, err)) goto done;
+    if (!attempt_mask(ctx, c, m, a, distance_of != a->hu, cm_image_data_mut(part), &distance, err)) goto done;
     if (a->erosion_mm > 0) distance_of = a->hu;
     cm__components_free(&found);
     memset(&found, 0, sizeof found);
@@ -162,18 +167,18 @@ bool cm__lungs_split(CmContext *ctx, const Canonical *c, CmImage *lungs, double 
     int64_t pair[2];
     if (!two_sides(c, &found, pair)) continue;
     const double plane = 0.5 * (middle_x(c, &found.items[pair[0]]) + middle_x(c, &found.items[pair[1]]));
-    const Relief relief = {a->hu == 3071 ? squared : NULL, cm_image_data(c->hu)};
+    const Relief relief = {a->hu == 3071 && distance ? cm_image_data(distance) : NULL, cm_image_data(c->hu)};
     if (!mark_pair(ctx, &found, pair, m, part, err) || (k > 0 && !watershed(ctx, c, m, &relief, err))) goto done;
     rest_by_plane(c, m, plane);
     ok = true;
     goto done;
   }
-  if (!squared) goto done;
+  if (!part) goto done;
   one_side(c, m, centre_mm);
   ok = true;
 done:
   cm__components_free(&found);
   cm_image_unref(&part);
-  cm_free(squared);
+  cm_image_unref(&distance);
   return ok;
 }
