@@ -275,7 +275,7 @@ static void read_resolution(TIFF *tiff, CmGeometry *geometry) {
   uint16_t unit = RESUNIT_INCH;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_RESOLUTIONUNIT, &unit);
   double mm = unit == RESUNIT_CENTIMETER ? 10 : unit == RESUNIT_INCH ? 25.4 : 0;
-  if (!mm || !TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &x) || !TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &y)) return;
+  if (mm == 0 || !TIFFGetField(tiff, TIFFTAG_XRESOLUTION, &x) || !TIFFGetField(tiff, TIFFTAG_YRESOLUTION, &y)) return;
   if (!(x > 0) || !(y > 0) || !isfinite(x) || !isfinite(y)) return;
   geometry->spacing[0] = mm / (double)x;
   geometry->spacing[1] = mm / (double)y;
