@@ -220,7 +220,7 @@ static bool add_rejects(CmDicomScan *scan, const CmPathList *missing, const int6
         .path = missing->items[i], .reason = "cannot be read; it is listed, but not there or not permitted", .code = cm_error_code_name(CM_ERR_IO)};
   for (int64_t i = 0; i < conflict_count; i++) {
     const CmInstance *a = &scan->instances[conflicts[i]], *b = &scan->instances[with[i]];
-    const char *reason = cm__pool_printf(pool, err, "SOPInstanceUID (0008,0018) %s is also that of %s, whose content differs; keep the right one",
+    const char *reason = cm__pool_printf(pool, err, "SOPInstanceUID (0008,0018) %s is also that of %s, whose content differs or cannot be decoded; keep the right one",
                                          a->uid, b->path);
     if (!reason) return false;
     scan->rejects[scan->reject_count++] = (CmDicomReject){.path = a->path, .reason = reason, .code = cm_error_code_name(CM_ERR_DATA)};

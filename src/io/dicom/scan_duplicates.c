@@ -34,13 +34,67 @@ static bool pixel_hash(CmContext *ctx, const CmInstance *instance, CmHash *hash)
   return ok;
 }
 
-static bool same_content(CmContext *ctx, const CmInstance *a, const CmInstance *b) {
+/* How a file compares with another of the same SOPInstanceUID. */
+typedef enum Likeness { LIKE_SAME, LIKE_OTHER, LIKE_BROKEN } Likeness;
+
+static bool same_bytes(CmContext *ctx, const CmInstance *a, const CmInstance *b) {
   CmHash x, y;
-  if (strcmp(a->series_uid, b->series_uid) != 0 || a->frame_count != b->frame_count) return false;
-  if (cm_hash_file(ctx, a->path, &x, NULL) && cm_hash_file(ctx, b->path, &y, NULL) && cm_hash_equal(&x, &y)) return true;
+  return cm_hash_file(ctx, a->path, &x, NULL) && cm_hash_file(ctx, b->path, &y, NULL) && cm_hash_equal(&x, &y);
+}
+
+/* `hash` is that of a's pixels. */
+static Likeness compare(CmContext *ctx, const CmInstance *a, const CmHash *hash, const CmInstance *b) {
+  CmHash other;
+  if (same_bytes(ctx, a, b)) return LIKE_SAME;
+  if (!pixel_hash(ctx, b, &other)) return LIKE_BROKEN;
+  if (strcmp(a->series_uid, b->series_uid) != 0 || a->frame_count != b->frame_count || !cm_hash_equal(hash, &other)) return LIKE_OTHER;
   for (int64_t i = 0; i < a->frame_count; i++)
-    if (!same_frame(&a->frames[i], &b->frames[i])) return false;
-  return pixel_hash(ctx, a, &x) && pixel_hash(ctx, b, &y) && cm_hash_equal(&x, &y);
+    if (!same_frame(&a->frames[i], &b->frames[i])) return LIKE_OTHER;
+  return LIKE_SAME;
+}
+
+typedef struct Sorting {
+  CmDicomScan *scan;
+  int64_t *images, kept;
+  int64_t *conflicts, *with, conflict_count;
+  int32_t *dropped;
+} Sorting;
+
+static void reject(Sorting *sorting, int64_t image, int64_t with) {
+  sorting->conflicts[sorting->conflict_count] = image;
+  sorting->with[sorting->conflict_count++] = with;
+}
+
+/* Instances images[begin..end) have one UID. Those whose pixels cannot be decoded go; of the others all stay as one, or none does. */
+static void sort_run(Sorting *sorting, int64_t begin, int64_t end) {
+  CmDicomScan *scan = sorting->scan;
+  CmHash hash;
+  int64_t reference = begin;
+  while (reference < end && !pixel_hash(scan->ctx, &scan->instances[sorting->images[reference]], &hash)) reference++;
+  int64_t keeper = sorting->images[reference < end ? reference : begin];
+  Likeness worst = reference < end ? LIKE_SAME : LIKE_OTHER;
+  int32_t copies = 0;
+  for (int64_t i = reference + 1; i < end; i++) {
+    Likeness likeness = compare(scan->ctx, &scan->instances[keeper], &hash, &scan->instances[sorting->images[i]]);
+    if (likeness == LIKE_OTHER) worst = LIKE_OTHER;
+    if (likeness == LIKE_SAME) copies++;
+    if (likeness == LIKE_BROKEN) {
+      reject(sorting, sorting->images[i], keeper);
+      sorting->images[i] = -1;
+    }
+  }
+  int64_t another = keeper;
+  for (int64_t i = begin; i < end && another == keeper; i++)
+    if (sorting->images[i] >= 0) another = sorting->images[i];
+  for (int64_t i = begin; i < end; i++) {
+    int64_t image = sorting->images[i];
+    if (image < 0) continue;
+    bool broken = i < reference && reference < end;
+    if (worst == LIKE_OTHER || broken) reject(sorting, image, image != keeper ? keeper : another);
+  }
+  if (worst == LIKE_OTHER) return;
+  sorting->dropped[keeper] = copies;
+  sorting->images[sorting->kept++] = keeper;
 }
 
 static int by_index(const void *a, const void *b) {
@@ -50,30 +104,22 @@ static int by_index(const void *a, const void *b) {
 
 bool cm__drop_duplicates(CmDicomScan *scan, int64_t *images, int64_t *image_count, int64_t *conflicts, int64_t *with,
                          int64_t *conflict_count, int32_t *dropped, CmError **err) {
-  int64_t kept = 0, count = *image_count;
-  *conflict_count = 0;
-  if (!count) return true;
-  qsort_r(images, (size_t)count, sizeof *images, by_uid, scan->instances);
+  Sorting sorting = {.scan = scan, .images = images, .conflicts = conflicts, .with = with, .dropped = dropped};
+  int64_t count = *image_count;
+  if (count) qsort_r(images, (size_t)count, sizeof *images, by_uid, scan->instances);
   for (int64_t begin = 0, end; begin < count; begin = end) {
-    const CmInstance *first = &scan->instances[images[begin]];
+    const char *uid = scan->instances[images[begin]].uid;
     end = begin + 1;
-    bool agree = true;
-    while (end < count && !strcmp(scan->instances[images[end]].uid, first->uid)) {
-      if (cm_context_cancelled(scan->ctx, err)) return false;
-      agree = agree && same_content(scan->ctx, first, &scan->instances[images[end]]);
-      end++;
-    }
-    if (agree) {
-      dropped[images[begin]] = (int32_t)(end - begin - 1);
-      images[kept++] = images[begin];
+    while (end < count && !strcmp(scan->instances[images[end]].uid, uid)) end++;
+    if (end == begin + 1) {
+      images[sorting.kept++] = images[begin];
       continue;
     }
-    for (int64_t i = begin; i < end; i++) {
-      conflicts[*conflict_count] = images[i];
-      with[(*conflict_count)++] = i == begin ? images[begin + 1] : images[begin];
-    }
+    if (cm_context_cancelled(scan->ctx, err)) return false;
+    sort_run(&sorting, begin, end);
   }
-  *image_count = kept;
-  qsort(images, (size_t)kept, sizeof *images, by_index);
+  *conflict_count = sorting.conflict_count;
+  *image_count = sorting.kept;
+  if (sorting.kept) qsort(images, (size_t)sorting.kept, sizeof *images, by_index);
   return true;
 }

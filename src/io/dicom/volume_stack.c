@@ -108,7 +108,7 @@ static bool find_tilt(CmPool *pool, const Group *group, CmStack *stack, CmError 
   return add_defect(pool, stack,
                     cm__pool_printf(pool, err,
                                     "the slices are sheared by %.2f degrees (gantry tilt: each lies %.3f mm along the rows and %.3f mm "
-                                    "down the columns from the one before); ask for the tilt to be corrected (tilt=correct)",
+                                    "down the columns from the one before); tilt correct resamples them",
                                     stack->tilt_degrees, stack->shear[0], stack->shear[1]),
                     err);
 }
@@ -127,7 +127,7 @@ static const char *gap_text(CmPool *pool, const CmStack *stack, const double *al
     if (!text) return NULL;
   }
   return cm__pool_printf(pool, err,
-                         "%lld slice%s missing: %s%s; the spacing is %.4g mm; fill=linear interpolates, fill=drop keeps the longest even "
+                         "%lld slice%s missing: %s%s; the spacing is %.4g mm; fill linear interpolates, fill drop keeps the longest even "
                          "run",
                          (long long)missing, missing == 1 ? " is" : "s are", text, gaps > 3 ? ", and more" : "",
                          stack->geometry.spacing[2]);
