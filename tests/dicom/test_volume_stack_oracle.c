@@ -309,7 +309,7 @@ static void ambiguous(void **state) {
   Set *set = *state;
   for (int i = 0; i < 9; i++) add(set, 2.0 * (i % 8))->fact[CM_FACT_INSTANCE] = NAN;
   const CmStack *s = only(set);
-  assert_non_null(strstr(s->defect, "2 frames lie at the same position (0.00, 0.00, 0.00 mm; 9 frames at 8 positions)"));
+  assert_non_null(strstr(s->defect, "2 frames lie in the same plane (at 0.00, 0.00, 0.00 mm; 9 frames at 8 positions)"));
   assert_false(s->fillable);
 }
 

@@ -336,7 +336,7 @@ static bool refuse_same_place(CmPool *pool, Group *group, const char *label, CmS
   if (!cm__stack_spacing(pool, stack, group->items[0].frame, err)) return false;
   return add_defect(pool, stack,
                     cm__pool_printf(pool, err,
-                                    "%lld frames lie at the same position (%.2f, %.2f, %.2f mm; %lld frames at %lld positions) and no "
+                                    "%lld frames lie in the same plane (at %.2f, %.2f, %.2f mm; %lld frames at %lld positions) and no "
                                     "attribute tells them apart as time points, echoes or phases; sort the series apart",
                                     (long long)most, frame->position[0], frame->position[1], frame->position[2],
                                     (long long)group->count, (long long)group->positions),
