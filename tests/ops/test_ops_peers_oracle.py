@@ -56,6 +56,31 @@ class Filters(unittest.TestCase):
             whole = nd.convolve(b.astype(object).astype(float), np.ones((5, 5, 5)), mode="nearest")
             np.testing.assert_array_equal(self.ops.apply("mean", b, radius=2), np.rint(whole / 125).astype(dtype))
 
+    def test_median(self):
+        for dtype in (np.uint8, np.int8, np.uint16, np.int16, np.uint32, np.int32, np.float32, np.float64):
+            if np.issubdtype(dtype, np.integer):
+                info = np.iinfo(dtype)
+                a = self.random.integers(info.min, info.max, (13, 29, 47), endpoint=True).astype(dtype)
+            else:
+                a = self.random.normal(size=(13, 29, 47)).astype(dtype)
+            for radius in ([1, 1, 0], [1, 1, 1], [0, 2, 0], [2, 2, 0], [2, 2, 2], [3, 4, 1]):
+                size = [2 * r + 1 for r in radius[::-1]]
+                for border in ("replicate", "mirror") if radius == [1, 1, 1] else ("reflect",):
+                    theirs = nd.median_filter(a, size=size, mode=BORDERS[border])
+                    np.testing.assert_array_equal(self.ops.apply("median", a, radius=radius, border=border), theirs, str((dtype, radius)))
+        rgb = self.random.integers(0, 9, (30, 40, 3)).astype(np.uint8)
+        for radius in (1, 5):
+            theirs = nd.median_filter(rgb, size=(2 * radius + 1, 2 * radius + 1, 1), mode="nearest")
+            np.testing.assert_array_equal(self.ops.apply("median", rgb, components=True, radius=radius), theirs)
+
+    def test_median_of_nan(self):
+        a = np.full((5, 5), np.nan, np.float32)
+        a[1:4, 1:4] = np.arange(9).reshape(3, 3)
+        out = self.ops.apply("median", a)
+        self.assertEqual(out[2, 2], 4)
+        self.assertEqual(out[1, 2], 4)  # six numbers 0..5 and three NaN: the fifth of them
+        self.assertTrue(np.isnan(out[0, 0]))
+
     def test_unsharp(self):
         a = self.random.integers(0, 255, (40, 50)).astype(np.float32)
         ours = self.ops.apply("unsharp", a, sigma=2, units="voxel", amount=1.5)
