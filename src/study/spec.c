@@ -243,7 +243,8 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
   problems->arena = &spec->arena;
   spec->name = "";
   spec->labels.input = -1;
-  spec->root = cm__yaml_parse(&spec->arena, text, size, problems);
+  spec->text = cm__arena_strndup(&spec->arena, text, size, &problems->failure);
+  if (spec->text) spec->root = cm__yaml_parse(&spec->arena, text, size, problems);
   if (spec->root && spec->root->kind != CM__YAML_MAP) {
     cm__problem_add(problems, spec->root, "a study file begins with «study: NAME», not with %s", cm__yaml_kind_name(spec->root));
   } else if (spec->root) {

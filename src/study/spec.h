@@ -118,6 +118,7 @@ typedef struct CmSpec {
   CmProblems problems;
   const char *file;         /* name of the study file, for messages */
   const char *folder;       /* of the study file */
+  const char *text;         /* of the study file */
   const char *name;
   CmYaml *root;
   CmSpecInput *inputs;

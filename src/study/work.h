@@ -27,4 +27,7 @@ bool cm__work_image_hash(const CmWork *work, const CmNode *node, int port, const
 /* For a plan without work: looks every node up and counts those that are kept. */
 void cm__work_look(CmWork *work);
 
+/* The plan as text for people, or as JSON. work->store: NULL where nothing is kept. Free with cm_free(). */
+CM_NODISCARD char *cm__plan_tell(const CmPlan *plan, const CmWork *work, bool json, CmError **err);
+
 #endif
