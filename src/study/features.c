@@ -278,8 +278,8 @@ static bool add_features(Features *f, int64_t row, const CmSpecSource *source, c
 static bool fill_row(Features *f, int64_t row, CmError **err) {
   const Group *group = &f->groups[row];
   if (!cm_table_set_text(f->table, row, f->subject, f->plan->subjects[group->subject].name, err)) return false;
-  if (f->visit >= 0 && !cm_table_set_text(f->table, row, f->visit, group->visit, err)) return false;
-  if (f->series >= 0 && !cm_table_set_text(f->table, row, f->series, group->series, err)) return false;
+  if (f->visit >= 0 && *group->visit && !cm_table_set_text(f->table, row, f->visit, group->visit, err)) return false;
+  if (f->series >= 0 && *group->series && !cm_table_set_text(f->table, row, f->series, group->series, err)) return false;
   for (int i = 0; i < f->spec->learn.source_count; i++) {
     const CmSpecSource *source = &f->spec->learn.sources[i];
     char prefix[100] = "";

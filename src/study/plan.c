@@ -251,7 +251,9 @@ bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const
   cm__path_word(node->visit, visit, sizeof visit);
   cm__path_word(node->later ? node->later : "", later, sizeof later);
   cm__path_word(alone ? "" : node->series, series, sizeof series);
-  const char *output = step->op->output_count > 1 ? step->op->outputs[port].name : "";
+  int images = 0;
+  for (int o = 0; o < step->op->output_count; o++) images += step->op->outputs[o].kind != CM_KIND_TABLE;
+  const char *output = images > 1 ? step->op->outputs[port].name : "";
   int length = snprintf(to, size, "images/%s%s%s%s%s%s%s/%s%s%s.nii.gz", name, *visit ? "/" : "", visit, *later ? ".." : "", later,
                         *series ? "/" : "", series, step->name, *output ? "." : "", output);
   return length > 0 && (size_t)length < size;

@@ -1,4 +1,6 @@
 /* A plan for people, and for machines. */
+#include <string.h>
+
 #include "core/text.h"
 #include "study/work.h"
 
@@ -19,7 +21,7 @@ static void count_items(const CmPlan *plan, int input, int64_t *images, int64_t 
     if (item->input != input) continue;
     ++*images;
     *defects += item->defect != NULL;
-    *subjects += item->subject != last;
+    *subjects += !last || strcmp(item->subject, last) != 0;
     last = item->subject;
   }
 }

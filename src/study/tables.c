@@ -79,7 +79,7 @@ static bool add_part(CmTable *table, const CmTable *part, const char *const keys
     int64_t row = cm_table_add_row(table, err);
     if (row < 0) return false;
     for (int k = 0; k < 3; k++)
-      if (!cm_table_set_text(table, row, k, keys[k], err)) return false;
+      if (*keys[k] && !cm_table_set_text(table, row, k, keys[k], err)) return false;
     for (int c = 0; c < cm_table_columns(part); c++) {
       char room[300];
       int at = cm_table_find_column(table, column_name(part, c, room, sizeof room));
