@@ -31,3 +31,4 @@ endfunction()
 
 cm_scan(ops CM_OP cm__op op_list CmOp core/registry.h)
 cm_scan(cli CM_COMMAND cm__command command_list CmCommand cli/cli.h)
+cm_scan(learn CM_MODEL_KIND cm__model_kind model_kind_list CmModelBody learn/kind.h)

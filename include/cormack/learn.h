@@ -136,6 +136,7 @@ typedef struct CmValidateParams {
   int64_t resamples;        /* of the bootstrap by subject */
   double confidence;        /* of the intervals */
   int64_t permutations;     /* per feature for permutation importance; 0: none */
+  int64_t permutation_rows; /* at most so many unseen rows of a fold are used for it */
   int64_t calibration_bins; /* of equal width */
   bool explain;             /* SHAP of each row by a model that has not seen it */
   CmText allow;             /* leaks to let pass, by name, comma-separated; each is then a note */

@@ -1,0 +1,87 @@
+#include "cli/learn.h"
+
+#include <string.h>
+
+/* Splits "a,b,c" in place. */
+static bool split_names(CmCli *cli, const char *text, char **copy, const char **names, int *count, CmError **err) {
+  if (!*text) return true;
+  *copy = cm_strdup(cli->ctx, text, err);
+  if (!*copy) return false;
+  char *rest = *copy;
+  for (char *name; (name = strsep(&rest, ","));) {
+    if (!*name) continue;
+    if (*count == CM__MOST_NAMES) {
+      cm_error_set(err, CM_ERR_USAGE, "more than %d columns are named; leave them out of the table instead", CM__MOST_NAMES);
+      return false;
+    }
+    names[(*count)++] = name;
+  }
+  return true;
+}
+
+static const char *given(const CmText *text) { return *text->value ? text->value : NULL; }
+
+/* A model of this kind was there before: the second is «svm 2». */
+static void name_learner(CmLearnWords *words) {
+  CmLearner *learner = &words->learner[words->count];
+  int same = 1;
+  for (int i = 0; i < words->count; i++) same += words->learner[i].kind == learner->kind;
+  if (same == 1) return;
+  snprintf(words->name[words->count], sizeof words->name[0], "%.60s %d", learner->kind->about.name, same);
+  learner->name = words->name[words->count];
+}
+
+static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError **err) {
+  char name[64];
+  size_t length = strcspn(word, " \t");
+  snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
+  if (!strcmp(name, "prepare")) return cm_params_set_words(cli->ctx, cm_prepare_about(), words->prepare, word + length, err);
+  if (!strcmp(name, "validate")) return cm_params_set_words(cli->ctx, cm_validate_about(), words->validate, word + length, err);
+  if (words->count == CM__MOST_LEARNERS) {
+    cm_error_set(err, CM_ERR_USAGE, "more than %d models are named; run twice", CM__MOST_LEARNERS);
+    return false;
+  }
+  CmLearner *learner = &words->learner[words->count];
+  learner->kind = cm_model_kind_get(name, err);
+  if (!learner->kind) return false;
+  void *params = words->params[words->count] = cm_params_create(cli->ctx, &learner->kind->about, err);
+  if (!params) return false;
+  learner->params = params;
+  learner->prepare = words->prepare;
+  name_learner(words);
+  words->count++;
+  return cm_params_set_words(cli->ctx, &learner->kind->about, params, word + length, err);
+}
+
+bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result, CmError **err) {
+  *result = (CmLearnWords){0};
+  CmLearnColumns *c = &result->columns;
+  c->target = given(&options->target);
+  c->positive = given(&options->positive);
+  c->subject = given(&options->subject);
+  c->time = given(&options->time);
+  c->hold_out = given(&options->hold_out_column);
+  if (!split_names(cli, options->features.value, &result->text[0], result->names[0], &c->feature_count, err) ||
+      !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err))
+    return false;
+  if (c->feature_count) c->features = result->names[0];
+  c->ignore = result->names[1];
+  if (!c->target) {
+    cm_error_set(err, CM_ERR_USAGE, "no target is given; say --target COLUMN");
+    return false;
+  }
+  result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
+  result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
+  if (!result->prepare || !result->validate) return false;
+  for (int i = 0; i < count; i++)
+    if (!add_word(cli, words[i], result, err)) return false;
+  if (!result->count) cm_error_set(err, CM_ERR_USAGE, "no model is named; add one, e.g. logistic or \"svm C=2\"");
+  return result->count > 0;
+}
+
+void cm__learn_words_free(CmLearnWords *words) {
+  for (int i = 0; i < 2; i++) cm_free(words->text[i]);
+  for (int i = 0; i < CM__MOST_LEARNERS; i++) cm_free(words->params[i]);
+  cm_free(words->prepare);
+  cm_free(words->validate);
+}

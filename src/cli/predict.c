@@ -1,0 +1,73 @@
+/* cormack predict MODEL TABLE.csv -o OUT.csv: a saved model applied to new rows. */
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cormack/learn.h"
+
+typedef struct PredictOptions {
+  CmText output;
+  bool explain;
+} PredictOptions;
+
+static const CmParam option_table[] = {
+    CM_PARAM_TEXT(PredictOptions, output, "-", "where the predictions go: .csv, .json, or - for standard output"),
+    CM_PARAM_BOOL(PredictOptions, explain, "false", "add each feature's contribution to the output for the positive (or predicted) class"),
+};
+
+/* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted class. */
+static int64_t find_contributions(const CmTable *shap, int64_t *at, const char *predicted, int outputs) {
+  int class_column = cm_table_find_column(shap, "class");
+  int64_t first = *at, found = first;
+  *at += outputs;
+  for (int o = 0; outputs > 1 && o < outputs; o++)
+    if (strcmp(cm_table_text(shap, first + o, class_column), predicted) == 0) found = first + o;
+  return found;
+}
+
+static bool add_contributions(CmCli *cli, const CmModel *model, const CmTable *table, CmTable *result, CmError **err) {
+  CmTable *shap = cm_model_explain(cli->ctx, model, table, err);
+  if (!shap) return false;
+  bool good = true;
+  int first = cm_table_find_column(shap, "class"), columns = cm_table_columns(shap), start = cm_table_columns(result);
+  int outputs = cm_model_task(model) == CM_TASK_BINARY ? 1 : cm_model_classes(model), predicted = cm_table_find_column(result, "predicted");
+  for (int c = first; good && c < columns; c++)
+    good = cm_table_add_column(result, cm_table_column_name(shap, c), cm_table_column_type(shap, c), cm_table_column_unit(shap, c), err) >= 0;
+  for (int64_t i = 0, at = 0; good && i < cm_table_rows(result); i++) {
+    int64_t from = find_contributions(shap, &at, cm_table_text(result, i, predicted), outputs);
+    good = cm_table_set_text(result, i, start, cm_table_text(shap, from, first), err);
+    for (int c = first + 1; c < columns; c++) cm_table_set_real(result, i, start + c - first, cm_table_real(shap, from, c));
+  }
+  cm_table_unref(&shap);
+  return good;
+}
+
+static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
+  (void)argc;
+  const PredictOptions *o = options;
+  bool good = false;
+  CmTable *table = NULL, *result = NULL;
+  CmModel *model = cm_model_load(cli->ctx, argv[0], err);
+  if (!model || !(table = cm_table_read_csv(cli->ctx, argv[1], err))) goto done;
+  result = cm_model_predict(cli->ctx, model, table, err);
+  good = result && (!o->explain || add_contributions(cli, model, table, result, err));
+  if (!good) cm_error_context(err, "%s", argv[1]);
+  CmValue value = cm_value_table(result);
+  good = good && cm__cli_write(cli, &value, o->output.value, err);
+done:
+  cm_table_unref(&result);
+  cm_table_unref(&table);
+  cm_model_unref(&model);
+  return good;
+}
+
+CM_COMMAND(predict) = {
+    .name = "predict",
+    .arguments = "MODEL TABLE.csv",
+    .summary = "Apply a saved model to the rows of a table.",
+    .details = "The table must have the model's columns, in the same units; more columns do not matter. Example:\n"
+               "  cormack predict model.json features.csv -o predictions.csv --explain",
+    CM_COMMAND_OPTIONS(PredictOptions, option_table),
+    .min_args = 2,
+    .max_args = 2,
+    .run = run,
+};

@@ -1,0 +1,49 @@
+/* cormack train TABLE.csv "MODEL param=value" --target T -o MODEL.json */
+#include <string.h>
+
+#include "cli/learn.h"
+
+typedef struct TrainOptions {
+  CmLearnOptions common;
+} TrainOptions;
+
+static const CmParam option_table[] = {
+    CM__LEARN_OPTION(TrainOptions, output, "model.json", "where the model goes"),
+    CM__LEARN_OPTIONS(TrainOptions),
+};
+
+static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
+  const TrainOptions *o = options;
+  CmLearnWords words;
+  CmTable *table = NULL;
+  CmModel *model = NULL;
+  bool good = cm__learn_words(cli, &o->common, argc - 1, argv + 1, &words, err);
+  if (good && words.count > 1) {
+    cm_error_set(err, CM_ERR_USAGE, "%d models are named; train one at a time, or compare them with «cormack validate»", words.count);
+    good = false;
+  }
+  good = good && (table = cm_table_read_csv(cli->ctx, argv[0], err));
+  if (!good) goto done;
+  model = cm_model_fit(cli->ctx, &words.learner[0], table, &words.columns, err);
+  if (!model) cm_error_context(err, "%s", argv[0]);
+  good = model && cm_model_save(cli->ctx, model, o->common.output.value, err);
+  if (good && !cli->json) printf("%s\n", o->common.output.value);
+done:
+  cm_model_unref(&model);
+  cm_table_unref(&table);
+  cm__learn_words_free(&words);
+  return good;
+}
+
+CM_COMMAND(train) = {
+    .name = "train",
+    .arguments = "TABLE.csv \"MODEL param=value\"",
+    .summary = "Fit a model to the rows of a table and save it.",
+    .details = "Models: gradient_boosting, knn, logistic, random_forest, svm. A further word \"prepare impute=median scale=robust\" sets the preparation.\n"
+               "Leaks are refused by name. Example:\n"
+               "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o model.json",
+    CM_COMMAND_OPTIONS(TrainOptions, option_table),
+    .min_args = 2,
+    .max_args = 4,
+    .run = run,
+};

@@ -1,0 +1,101 @@
+#include "learn/json.h"
+
+#include <math.h>
+#include <string.h>
+
+void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count) {
+  for (int64_t i = 0; i < count; i++) cm__text_addf(json, "%s%d", i ? "," : "[", value[i]);
+  cm__text_add(json, count ? "]" : "[]");
+}
+
+void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count) {
+  cm__text_add(json, "[");
+  for (int64_t i = 0; i < count; i++) {
+    if (i) cm__text_add(json, ",");
+    cm__text_add_real(json, value[i]);
+  }
+  cm__text_add(json, "]");
+}
+
+/* The shortest of 6 to 9 digits that reads back as the same float. */
+static void add_float(CmTextBuffer *json, float value) {
+  char text[32];
+  for (int digits = 6; digits <= 9; digits++) {
+    double back;
+    snprintf(text, sizeof text, "%.*g", digits, (double)value);
+    for (char *c = text; *c; c++)
+      if (*c == ',') *c = '.';
+    if (cm__parse_real(text, &back) && (float)back == value) break;
+  }
+  cm__text_add(json, text);
+}
+
+void cm__json_floats(CmTextBuffer *json, const float *value, int64_t count) {
+  cm__text_add(json, "[");
+  for (int64_t i = 0; i < count; i++) {
+    if (i) cm__text_add(json, ",");
+    add_float(json, value[i]);
+  }
+  cm__text_add(json, "]");
+}
+
+bool cm__json_refuse(CmError **err, const char *where) {
+  cm_error_set(err, CM_ERR_FORMAT, "%s: damaged or not as Cormack writes it; make the model again", where);
+  return false;
+}
+
+bool cm__json_members(const json_t *object, const char *where, const CmJsonMember *members, int count, CmError **err) {
+  if (!json_is_object(object)) return cm__json_refuse(err, where);
+  for (int i = 0; i < count; i++) {
+    *members[i].value = json_object_get(object, members[i].name);
+    if (*members[i].value) continue;
+    cm_error_set(err, CM_ERR_FORMAT, "%s: has no \"%s\"; make the model again", where, members[i].name);
+    return false;
+  }
+  if (json_object_size(object) == (size_t)count) return true;
+  for (void *at = json_object_iter((json_t *)(uintptr_t)object); at; at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+    bool known = false;
+    for (int i = 0; i < count; i++) known = known || !strcmp(json_object_iter_key(at), members[i].name);
+    if (known) continue;
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: \"%.40s\" is unknown to this version; use a newer Cormack, or make the model again", where,
+                 json_object_iter_key(at));
+    return false;
+  }
+  return cm__json_refuse(err, where);
+}
+
+int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least, int64_t most, CmError **err) {
+  if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
+  int *value = CM__NEW(hold, int, count, err);
+  for (int64_t i = 0; value && i < count; i++) {
+    const json_t *item = json_array_get(array, (size_t)i);
+    int64_t number = json_integer_value(item);
+    if (!json_is_integer(item) || number < least || number > most) return cm__json_refuse(err, where), NULL;
+    value[i] = (int)number;
+  }
+  return value;
+}
+
+double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing, CmError **err) {
+  if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
+  double *value = CM__NEW(hold, double, count, err);
+  for (int64_t i = 0; value && i < count; i++) {
+    const json_t *item = json_array_get(array, (size_t)i);
+    bool empty = missing && json_is_null(item);
+    if (!empty && !json_is_number(item)) return cm__json_refuse(err, where), NULL;
+    value[i] = empty ? (double)NAN : json_number_value(item);
+  }
+  return value;
+}
+
+float *cm__json_read_floats(CmHold *hold, const json_t *array, const char *where, int64_t count, CmError **err) {
+  if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
+  float *value = CM__NEW(hold, float, count, err);
+  for (int64_t i = 0; value && i < count; i++) {
+    const json_t *item = json_array_get(array, (size_t)i);
+    double number = json_number_value(item);
+    if (!json_is_number(item) || !(fabs(number) <= 3.4028234663852886e38)) return cm__json_refuse(err, where), NULL;
+    value[i] = (float)number;
+  }
+  return value;
+}

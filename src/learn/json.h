@@ -1,0 +1,27 @@
+/* Numbers to and from JSON, exact to the last bit, and documents of which every member is known. */
+#ifndef CORMACK_LEARN_JSON_H
+#define CORMACK_LEARN_JSON_H
+
+#include <jansson.h>
+
+#include "core/text.h"
+#include "learn/hold.h"
+
+void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count);
+void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count); /* NaN as null */
+void cm__json_floats(CmTextBuffer *json, const float *value, int64_t count);
+
+typedef struct CmJsonMember {
+  const char *name;
+  const json_t **value;
+} CmJsonMember;
+
+/* The object has exactly these members; else CM_ERR_FORMAT that names the first that is missing or unknown. */
+bool cm__json_members(const json_t *object, const char *where, const CmJsonMember *members, int count, CmError **err);
+bool cm__json_refuse(CmError **err, const char *where); /* sets CM_ERR_FORMAT; returns false */
+/* Arrays of exactly `count` numbers; reals are finite, or NaN for null where `missing`. */
+int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least, int64_t most, CmError **err);
+double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing, CmError **err);
+float *cm__json_read_floats(CmHold *hold, const json_t *array, const char *where, int64_t count, CmError **err);
+
+#endif

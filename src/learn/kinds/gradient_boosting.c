@@ -1,0 +1,113 @@
+/* Gradient-boosted trees, grown by XGBoost. */
+#include <math.h>
+
+#include "learn/grow.h"
+#include "learn/kind.h"
+
+enum { METHOD_HIST, METHOD_EXACT };
+enum { CLASS_WEIGHT_NONE, CLASS_WEIGHT_BALANCED };
+
+typedef struct BoostingParams {
+  int64_t rounds;
+  double learning_rate;
+  int64_t max_depth;
+  double min_child_weight, l2, l1, min_gain, row_sample, column_sample;
+  int32_t method;
+  int64_t bins;
+  int32_t class_weight;
+  int64_t seed;
+} BoostingParams;
+
+static const CmParam params_table[] = {
+    CM_PARAM_INT(BoostingParams, rounds, 100, 1, 100000, "", "how many times trees are added"),
+    CM_PARAM_REAL(BoostingParams, learning_rate, 0.1, 1e-6, 1, "1", "share of each tree that is added"),
+    CM_PARAM_INT(BoostingParams, max_depth, 3, 1, 32, "", "most splits from the root to a leaf"),
+    CM_PARAM_REAL(BoostingParams, min_child_weight, 1, 1e-6, 1e9, "1", "least sum of p (1 - p) in a leaf"),
+    CM_PARAM_REAL(BoostingParams, l2, 1, 0, 1e9, "1", "penalty on the squares of the leaves"),
+    CM_PARAM_REAL(BoostingParams, l1, 0, 0, 1e9, "1", "penalty on the absolute values of the leaves"),
+    CM_PARAM_REAL(BoostingParams, min_gain, 0, 0, 1e9, "1", "least drop of the loss that a split must bring"),
+    CM_PARAM_REAL(BoostingParams, row_sample, 1, 0.01, 1, "1", "share of the rows that each tree sees"),
+    CM_PARAM_REAL(BoostingParams, column_sample, 1, 0.001, 1, "1", "share of the features that each tree sees"),
+    CM_PARAM_ENUM(BoostingParams, method, "hist|exact", "hist", "split at the edges of bins, or between any two values"),
+    CM_PARAM_INT(BoostingParams, bins, 256, 2, 65535, "", "per feature, for method hist"),
+    CM_PARAM_ENUM(BoostingParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_INT(BoostingParams, seed, 0, 0, 2147483647, "", "of the sampling"),
+};
+
+static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+  const BoostingParams *p = params;
+  CmHold scratch = {.ctx = hold->ctx};
+  CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
+  float *target = CM__NEW(&scratch, float, training->rows, err);
+  if (!trees || !target) goto done;
+  for (int64_t i = 0; i < training->rows; i++) target[i] = (float)training->y[i];
+  float *weight = NULL;
+  if (p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err))) goto done;
+  int outputs = cm__outputs(training->classes);
+  CmGrowSetting settings[] = {
+      cm__grow_text("objective", outputs == 1 ? "binary:logistic" : "multi:softprob"),
+      cm__grow_text("tree_method", p->method == METHOD_EXACT ? "exact" : "hist"),
+      cm__grow_text("base_score", "0.5"),
+      cm__grow_real("eta", p->learning_rate),
+      cm__grow_int("max_depth", p->max_depth),
+      cm__grow_real("min_child_weight", p->min_child_weight),
+      cm__grow_real("lambda", p->l2),
+      cm__grow_real("alpha", p->l1),
+      cm__grow_real("gamma", p->min_gain),
+      cm__grow_real("subsample", p->row_sample),
+      cm__grow_real("colsample_bytree", p->column_sample),
+      cm__grow_int("seed", p->seed),
+      cm__grow_int("max_bin", p->bins),
+      cm__grow_int("num_class", training->classes),
+  };
+  int count = CM_COUNT(settings) - (outputs == 1);
+  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 1};
+  trees->features = training->features;
+  if (!cm__grow(hold, training, &grow, trees, err)) goto done;
+  trees->base = outputs == 1 ? 0 : 0.5f; /* as a margin: log(0.5 / 0.5); softprob takes the score as it is */
+  result = trees;
+done:
+  cm__hold_free(&scratch);
+  return result;
+}
+
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+  const CmTrees *trees = state;
+  float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
+  if (!sum) return false;
+  for (int64_t i = 0; i < rows; i++) {
+    cm__trees_sum(trees, x + i * trees->features, sum);
+    if (trees->outputs == 1) {
+      double margin = (double)sum[0];
+      probability[2 * i] = 1 / (1 + exp(margin));
+      probability[2 * i + 1] = 1 / (1 + exp(-margin));
+      continue;
+    }
+    double *p = probability + i * trees->outputs, most = (double)sum[0], total = 0;
+    for (int o = 1; o < trees->outputs; o++) most = fmax(most, (double)sum[o]);
+    for (int o = 0; o < trees->outputs; o++) total += p[o] = exp((double)sum[o] - most);
+    for (int o = 0; o < trees->outputs; o++) p[o] /= total;
+  }
+  cm_free(sum);
+  return true;
+}
+
+CM_MODEL_KIND(gradient_boosting) = {
+    .kind = {.about = {.name = "gradient_boosting",
+                       .family = "model",
+                       .since = "0.1",
+                       .summary = "Gradient-boosted decision trees.",
+                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes). Missing values go down the side that lowers the loss more. "
+                                  "Contributions are exact Shapley values of the log-odds.",
+                       CM_OP_PARAMS(BoostingParams, params_table),
+                       .cite = "Chen, Guestrin: XGBoost, KDD 2016; Lundberg et al., Nat. Mach. Intell. 2, 2020"},
+             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .takes_missing = true,
+             .explains_rows = true},
+    .fit = fit,
+    .predict = predict_rows,
+    .explain = cm__trees_explain,
+    .weights = cm__trees_gain,
+    .write = cm__trees_write,
+    .read = cm__trees_read,
+};

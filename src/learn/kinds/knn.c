@@ -1,0 +1,153 @@
+/* k nearest neighbours: the whole training table, searched exactly. */
+#include <math.h>
+#include <string.h>
+
+#include "learn/json.h"
+#include "learn/kind.h"
+
+enum { WEIGHTS_UNIFORM, WEIGHTS_DISTANCE };
+enum { METRIC_EUCLIDEAN, METRIC_MANHATTAN, METRIC_CHEBYSHEV };
+
+typedef struct KnnParams {
+  int64_t k;
+  int32_t weights, metric;
+} KnnParams;
+
+static const CmParam params_table[] = {
+    CM_PARAM_INT(KnnParams, k, 5, 1, 10000, "", "how many neighbours vote"),
+    CM_PARAM_ENUM(KnnParams, weights, "uniform|distance", "uniform", "whether each vote counts one, or one over its distance"),
+    CM_PARAM_ENUM(KnnParams, metric, "euclidean|manhattan|chebyshev", "euclidean", "how the distance is measured"),
+};
+
+typedef struct Knn {
+  int k, weights, metric, features, classes;
+  int64_t rows;
+  double *x;
+  int *y;
+} Knn;
+
+static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+  const KnnParams *p = params;
+  if (p->k > training->rows) {
+    cm_error_set(err, CM_ERR_DATA, "k: %lld neighbours are asked of %lld training rows; use a smaller k", (long long)p->k, (long long)training->rows);
+    return NULL;
+  }
+  Knn *knn = CM__NEW(hold, Knn, 1, err);
+  if (!knn) return NULL;
+  *knn = (Knn){(int)p->k, p->weights, p->metric, training->features, training->classes, training->rows, NULL, NULL};
+  knn->x = CM__NEW(hold, double, training->rows * training->features, err);
+  knn->y = CM__NEW(hold, int, training->rows, err);
+  if (!knn->x || !knn->y) return NULL;
+  memcpy(knn->x, training->x, sizeof(double) * (size_t)(training->rows * training->features));
+  memcpy(knn->y, training->y, sizeof(int) * (size_t)training->rows);
+  return knn;
+}
+
+/* Grows with the distance; squared for euclidean. */
+static double apart(const double *a, const double *b, int n, int metric) {
+  double sum = 0;
+  if (metric == METRIC_EUCLIDEAN)
+    for (int j = 0; j < n; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
+  else if (metric == METRIC_MANHATTAN)
+    for (int j = 0; j < n; j++) sum += fabs(a[j] - b[j]);
+  else
+    for (int j = 0; j < n; j++) sum = fmax(sum, fabs(a[j] - b[j]));
+  return sum;
+}
+
+typedef struct Near {
+  double distance;
+  int64_t row;
+} Near;
+
+static bool farther(Near a, Near b) { return a.distance != b.distance ? a.distance > b.distance : a.row > b.row; }
+
+/* The heap's top is the farthest of the k nearest so far; of equal distances the earlier row is nearer. */
+static void sink(Near *heap, int count, int at) {
+  for (;;) {
+    int child = 2 * at + 1;
+    if (child >= count) return;
+    if (child + 1 < count && farther(heap[child + 1], heap[child])) child++;
+    if (!farther(heap[child], heap[at])) return;
+    Near t = heap[at];
+    heap[at] = heap[child];
+    heap[child] = t;
+    at = child;
+  }
+}
+
+static void find_nearest(const Knn *knn, const double *x, Near *heap) {
+  for (int64_t i = 0; i < knn->k; i++) heap[i] = (Near){apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
+  for (int at = knn->k / 2 - 1; at >= 0; at--) sink(heap, knn->k, at);
+  for (int64_t i = knn->k; i < knn->rows; i++) {
+    Near near = {apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
+    if (!farther(heap[0], near)) continue;
+    heap[0] = near;
+    sink(heap, knn->k, 0);
+  }
+}
+
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+  const Knn *knn = state;
+  Near *heap = cm_alloc_array(ctx, (size_t)knn->k, sizeof *heap, err);
+  if (!heap) return false;
+  for (int64_t i = 0; i < rows; i++) {
+    double *vote = probability + i * knn->classes, total = 0;
+    for (int c = 0; c < knn->classes; c++) vote[c] = 0;
+    find_nearest(knn, x + i * knn->features, heap);
+    bool exact = false;
+    for (int n = 0; n < knn->k; n++) exact = exact || heap[n].distance == 0;
+    for (int n = 0; n < knn->k; n++) {
+      double distance = knn->metric == METRIC_EUCLIDEAN ? sqrt(heap[n].distance) : heap[n].distance;
+      double weight = knn->weights == WEIGHTS_UNIFORM ? 1 : exact ? distance == 0 : 1 / distance;
+      vote[knn->y[heap[n].row]] += weight;
+    }
+    for (int c = 0; c < knn->classes; c++) total += vote[c];
+    for (int c = 0; c < knn->classes; c++) vote[c] /= total;
+  }
+  cm_free(heap);
+  return true;
+}
+
+static void write_state(const void *state, CmTextBuffer *json) {
+  const Knn *knn = state;
+  cm__text_addf(json, "{\"k\":%d,\"weights\":%d,\"metric\":%d,\"y\":", knn->k, knn->weights, knn->metric);
+  cm__json_ints(json, knn->y, knn->rows);
+  cm__text_add(json, ",\"x\":");
+  cm__json_reals(json, knn->x, knn->rows * knn->features);
+  cm__text_add(json, "}");
+}
+
+static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+  const json_t *k, *weights, *metric, *y, *x;
+  CmJsonMember members[] = {{"k", &k}, {"weights", &weights}, {"metric", &metric}, {"y", &y}, {"x", &x}};
+  if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
+  Knn *knn = CM__NEW(hold, Knn, 1, err);
+  if (!knn) return NULL;
+  int64_t rows = (int64_t)json_array_size(y);
+  bool good = json_is_integer(k) && json_integer_value(k) >= 1 && json_integer_value(k) <= rows && rows < INT32_MAX && json_is_integer(weights) &&
+              json_is_integer(metric) && json_integer_value(weights) >= 0 && json_integer_value(weights) <= WEIGHTS_DISTANCE &&
+              json_integer_value(metric) >= 0 && json_integer_value(metric) <= METRIC_CHEBYSHEV;
+  if (!good) return cm__json_refuse(err, "predictor"), NULL;
+  *knn = (Knn){(int)json_integer_value(k), (int)json_integer_value(weights), (int)json_integer_value(metric), features, classes, rows, NULL, NULL};
+  knn->y = cm__json_read_ints(hold, y, "predictor.y", rows, 0, classes - 1, err);
+  knn->x = knn->y ? cm__json_read_reals(hold, x, "predictor.x", rows * features, false, err) : NULL;
+  return knn->x ? knn : NULL;
+}
+
+CM_MODEL_KIND(knn) = {
+    .kind = {.about = {.name = "knn",
+                       .family = "model",
+                       .since = "0.1",
+                       .summary = "Let the k nearest training rows vote.",
+                       .details = "Exact search. A probability is the share of the votes. Of rows at equal distance the earlier one is nearer. With distance "
+                                  "weights, rows at distance 0 alone vote where there are any. The saved model holds the training rows: treat it as patient data.",
+                       CM_OP_PARAMS(KnnParams, params_table),
+                       .cite = "Cover, Hart: Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13(1), 1967"},
+             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .wants_scaling = true},
+    .fit = fit,
+    .predict = predict_rows,
+    .write = write_state,
+    .read = read_state,
+};

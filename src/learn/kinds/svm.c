@@ -1,0 +1,384 @@
+/* Support vector classification: one machine a pair of classes, trained by LIBSVM, applied here. */
+#include <libsvm/svm.h>
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "learn/json.h"
+#include "learn/kind.h"
+#include "learn/platt.h"
+#include "learn/rng.h"
+#include "learn/split.h"
+
+enum { KERNEL_LINEAR, KERNEL_RBF, KERNEL_POLY };
+enum { CLASS_WEIGHT_NONE, CLASS_WEIGHT_BALANCED };
+
+typedef struct SvmParams {
+  double C;
+  int32_t kernel;
+  double gamma;
+  int64_t degree;
+  double coef0;
+  int32_t class_weight;
+  double tolerance;
+  int64_t calibration_folds;
+} SvmParams;
+
+static const CmParam params_table[] = {
+    CM_PARAM_REAL(SvmParams, C, 1, 1e-12, 1e12, "1", "cost of a row on the wrong side of the margin"),
+    CM_PARAM_ENUM(SvmParams, kernel, "linear|rbf|poly", "rbf", "x'y, exp(-gamma |x-y|^2), or (gamma x'y + coef0)^degree"),
+    CM_PARAM_REAL(SvmParams, gamma, 0, 0, 1e12, "1", "of the kernel; 0: 1 / (features * variance of all values)"),
+    CM_PARAM_INT(SvmParams, degree, 3, 1, 10, "", "of the polynomial"),
+    CM_PARAM_REAL(SvmParams, coef0, 0, -1e6, 1e6, "1", "constant of the polynomial"),
+    CM_PARAM_ENUM(SvmParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_REAL(SvmParams, tolerance, 1e-3, 1e-12, 1, "1", "how far the optimality conditions may be missed"),
+    CM_PARAM_INT(SvmParams, calibration_folds, 5, 2, 50, "", "folds by subject inside the training rows, for probabilities from decision values"),
+};
+
+/* Machine of classes a < b: positive decisions are for a. */
+typedef struct Pair {
+  int a, b, count;
+  int *vector; /* of the shared ones */
+  double *alpha;
+  double rho, slope, offset; /* P(a | a or b) = 1 / (1 + exp(slope decision + offset)) */
+} Pair;
+
+typedef struct Svm {
+  int kernel, degree, features, classes, pairs, vectors;
+  double gamma, coef0;
+  double *vector; /* vectors x features */
+  Pair *pair;
+} Svm;
+
+static pthread_once_t silence_once = PTHREAD_ONCE_INIT;
+static void say_nothing(const char *text) { (void)text; }
+static void silence(void) { svm_set_print_string_function(say_nothing); }
+
+/* ---- applying ------------------------------------------------------------------------------------------------------- */
+
+static double kernel(const Svm *svm, const double *a, const double *b) {
+  double sum = 0;
+  if (svm->kernel == KERNEL_RBF) {
+    for (int j = 0; j < svm->features; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
+    return exp(-svm->gamma * sum);
+  }
+  for (int j = 0; j < svm->features; j++) sum += a[j] * b[j];
+  if (svm->kernel == KERNEL_LINEAR) return sum;
+  double base = svm->gamma * sum + svm->coef0, power = 1;
+  for (int i = 0; i < svm->degree; i++) power *= base;
+  return power;
+}
+
+static double decide(const Pair *pair, const double *values) {
+  double sum = -pair->rho;
+  for (int i = 0; i < pair->count; i++) sum += pair->alpha[i] * values[pair->vector[i]];
+  return sum;
+}
+
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+  const Svm *svm = state;
+  int k = svm->classes;
+  double *values = cm_alloc_array(ctx, (size_t)svm->vectors + 1, sizeof *values, err), *scratch = NULL;
+  if (!values) return false;
+  bool ok = false;
+  scratch = cm_alloc_array(ctx, (size_t)(2 * k * k + k), sizeof *scratch, err);
+  if (!scratch) goto done;
+  for (int64_t i = 0; i < rows; i++) {
+    for (int v = 0; v < svm->vectors; v++) values[v] = kernel(svm, x + i * svm->features, svm->vector + (int64_t)v * svm->features);
+    for (int p = 0; p < svm->pairs; p++) {
+      const Pair *pair = &svm->pair[p];
+      double share = cm__platt(decide(pair, values), pair->slope, pair->offset);
+      share = fmin(fmax(share, 1e-7), 1 - 1e-7);
+      scratch[pair->a * k + pair->b] = share;
+      scratch[pair->b * k + pair->a] = 1 - share;
+    }
+    if (k == 2) {
+      probability[2 * i] = scratch[1];
+      probability[2 * i + 1] = scratch[2];
+    } else {
+      cm__couple(scratch, k, scratch + k * k, probability + i * k);
+    }
+  }
+  ok = true;
+done:
+  cm_free(scratch);
+  cm_free(values);
+  return ok;
+}
+
+/* ---- training ------------------------------------------------------------------------------------------------------- */
+
+typedef struct Trainer {
+  const CmTraining *training;
+  const SvmParams *params;
+  Svm *svm;
+  double *class_weight;
+  struct svm_node **row; /* a training row each */
+  struct svm_node **subset;
+  double *y;
+  int64_t *source; /* training row of each row of the subset */
+} Trainer;
+
+static bool make_trainer(CmHold *scratch, const CmTraining *training, const SvmParams *params, Svm *svm, Trainer *trainer, CmError **err) {
+  *trainer = (Trainer){.training = training, .params = params, .svm = svm};
+  int64_t stride = training->features + 1;
+  size_t cells;
+  if (!cm_size_multiply((size_t)training->rows, (size_t)stride, &cells, err)) return false;
+  struct svm_node *nodes = CM__NEW(scratch, struct svm_node, cells, err);
+  trainer->row = CM__NEW(scratch, struct svm_node *, training->rows, err);
+  trainer->subset = CM__NEW(scratch, struct svm_node *, training->rows, err);
+  trainer->y = CM__NEW(scratch, double, training->rows, err);
+  trainer->source = CM__NEW(scratch, int64_t, training->rows, err);
+  trainer->class_weight = CM__NEW(scratch, double, training->classes, err);
+  if (!nodes || !trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight) return false;
+  for (int64_t i = 0; i < training->rows; i++) {
+    struct svm_node *node = trainer->row[i] = nodes + i * stride;
+    for (int j = 0; j < training->features; j++, node++) *node = (struct svm_node){j + 1, training->x[i * training->features + j]};
+    node->index = -1;
+    trainer->class_weight[training->y[i]] += 1;
+  }
+  for (int c = 0; c < training->classes; c++)
+    trainer->class_weight[c] = params->class_weight == CLASS_WEIGHT_BALANCED ? (double)training->rows / (training->classes * trainer->class_weight[c]) : 1;
+  return true;
+}
+
+/* Trains a against b on the rows of either class that `left_out` does not mark. NULL with *err on failure, free with LIBSVM. */
+static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *fold, int left_out, CmError **err) {
+  const CmTraining *training = trainer->training;
+  const SvmParams *p = trainer->params;
+  int n = 0, seen[2] = {0, 0};
+  for (int64_t i = 0; i < training->rows; i++) {
+    if ((training->y[i] != a && training->y[i] != b) || (fold && fold[i] == left_out)) continue;
+    trainer->subset[n] = trainer->row[i];
+    trainer->source[n] = i;
+    trainer->y[n++] = training->y[i] == a ? 1 : -1;
+    seen[training->y[i] == b]++;
+  }
+  if (!seen[0] || !seen[1]) {
+    cm_error_set(err, CM_ERR_DATA, "a class has too few subjects to calibrate probabilities; use more subjects or a model other than svm");
+    return NULL;
+  }
+  int labels[2] = {1, -1};
+  double weights[2] = {trainer->class_weight[a], trainer->class_weight[b]};
+  struct svm_problem problem = {.l = n, .y = trainer->y, .x = trainer->subset};
+  static const int kernels[] = {LINEAR, RBF, POLY};
+  struct svm_parameter parameter = {.svm_type = C_SVC, .kernel_type = kernels[p->kernel], .degree = (int)p->degree, .gamma = trainer->svm->gamma,
+                                    .coef0 = p->coef0, .cache_size = 100, .eps = p->tolerance, .C = p->C, .nr_weight = 2, .weight_label = labels,
+                                    .weight = weights, .shrinking = 1};
+  const char *wrong = svm_check_parameter(&problem, &parameter);
+  if (wrong) {
+    cm_error_set(err, CM_ERR_PARAMETER, "LIBSVM refuses its settings (%s); use the defaults", wrong);
+    return NULL;
+  }
+  struct svm_model *model = svm_train(&problem, &parameter);
+  if (!model) cm_error_set(err, CM_ERR_MEMORY, "LIBSVM found no memory; train on fewer rows");
+  return model;
+}
+
+/* LIBSVM keeps pointers to its rows and their 1-based numbers in the subset. */
+static bool keep_pair(CmHold *hold, Trainer *trainer, const struct svm_model *model, Pair *pair, CmError **err) {
+  pair->count = model->l;
+  pair->rho = model->rho[0];
+  pair->vector = CM__NEW(hold, int, model->l, err);
+  pair->alpha = CM__NEW(hold, double, model->l, err);
+  if (!pair->vector || !pair->alpha) return false;
+  for (int i = 0; i < model->l; i++) {
+    pair->vector[i] = (int)trainer->source[model->sv_indices[i] - 1];
+    pair->alpha[i] = model->sv_coef[0][i];
+  }
+  return true;
+}
+
+/* Decision values of rows that the machine has not seen, by folds of subjects; then Platt's sigmoid. */
+static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **err) {
+  const CmTraining *training = trainer->training;
+  int *fold = CM__NEW(scratch, int, training->rows, err), *y = CM__NEW(scratch, int, training->rows, err);
+  int64_t *subject = CM__NEW(scratch, int64_t, training->rows, err), *number = CM__NEW(scratch, int64_t, training->rows, err);
+  int *spread = CM__NEW(scratch, int, training->rows, err);
+  double *decision = CM__NEW(scratch, double, training->rows, err), *values = CM__NEW(scratch, double, training->rows, err);
+  if (!fold || !y || !subject || !number || !spread || !decision || !values) return false;
+  int64_t n = 0, subjects = 0, of_class[2] = {0, 0};
+  for (int64_t i = 0; i < training->rows; i++) {
+    fold[i] = -1;
+    if (training->y[i] != pair->a && training->y[i] != pair->b) continue;
+    y[n] = training->y[i] == pair->a;
+    number[n] = i;
+    subject[n++] = training->subject[i];
+  }
+  if (!cm__compact_subjects(scratch, subject, n, &subjects, err) || !cm__subjects_of_class(scratch, y, subject, subjects, n, of_class, err)) return false;
+  int64_t fewest = of_class[0] < of_class[1] ? of_class[0] : of_class[1];
+  int folds = (int)(trainer->params->calibration_folds < fewest ? trainer->params->calibration_folds : fewest);
+  if (folds < 2) {
+    cm_error_set(err, CM_ERR_DATA, "a class has one subject only, so probabilities cannot be calibrated; use more subjects or a model other than svm");
+    return false;
+  }
+  if (!cm__split_folds(scratch->ctx, y, 2, subject, subjects, n, folds, cm__stream(0, CM__STREAM_INNER, 0), spread, err)) return false;
+  for (int64_t i = 0; i < n; i++) fold[number[i]] = spread[i];
+  for (int f = 0; f < folds; f++) {
+    struct svm_model *model = train_pair(trainer, pair->a, pair->b, fold, f, err);
+    if (!model) return false;
+    CmHold own = {.ctx = scratch->ctx};
+    Pair part = {.a = pair->a, .b = pair->b};
+    bool ok = keep_pair(&own, trainer, model, &part, err);
+    svm_free_and_destroy_model(&model);
+    for (int64_t i = 0; ok && i < n; i++) {
+      if (spread[i] != f) continue;
+      for (int v = 0; v < part.count; v++)
+        values[part.vector[v]] = kernel(trainer->svm, training->x + number[i] * training->features, training->x + (int64_t)part.vector[v] * training->features);
+      decision[i] = decide(&part, values);
+    }
+    cm__hold_free(&own);
+    if (!ok) return false;
+  }
+  cm__platt_fit(decision, y, n, &pair->slope, &pair->offset);
+  return true;
+}
+
+/* Vectors used by any pair, in the order of the training rows, once each. */
+static bool share_vectors(CmHold *hold, CmHold *scratch, const CmTraining *training, Svm *svm, CmError **err) {
+  int *place = CM__NEW(scratch, int, training->rows, err);
+  if (!place) return false;
+  for (int p = 0; p < svm->pairs; p++)
+    for (int i = 0; i < svm->pair[p].count; i++) place[svm->pair[p].vector[i]] = 1;
+  for (int64_t i = 0; i < training->rows; i++) place[i] = place[i] ? svm->vectors++ : -1;
+  svm->vector = CM__NEW(hold, double, (int64_t)svm->vectors * svm->features, err);
+  if (!svm->vector) return false;
+  for (int64_t i = 0; i < training->rows; i++)
+    if (place[i] >= 0)
+      memcpy(svm->vector + (int64_t)place[i] * svm->features, training->x + i * svm->features, sizeof(double) * (size_t)svm->features);
+  for (int p = 0; p < svm->pairs; p++)
+    for (int i = 0; i < svm->pair[p].count; i++) svm->pair[p].vector[i] = place[svm->pair[p].vector[i]];
+  return true;
+}
+
+static double usual_gamma(const CmTraining *training) {
+  double n = (double)training->rows * training->features, mean = 0, variance = 0;
+  for (int64_t i = 0; i < training->rows * training->features; i++) mean += training->x[i];
+  mean /= n;
+  for (int64_t i = 0; i < training->rows * training->features; i++) variance += (training->x[i] - mean) * (training->x[i] - mean);
+  variance /= n;
+  return variance > 0 ? 1 / (training->features * variance) : 1;
+}
+
+static Svm *make(CmHold *hold, int features, int classes, CmError **err) {
+  Svm *svm = CM__NEW(hold, Svm, 1, err);
+  if (!svm) return NULL;
+  svm->features = features;
+  svm->classes = classes;
+  svm->pair = CM__NEW(hold, Pair, classes * (classes - 1) / 2, err);
+  if (!svm->pair) return NULL;
+  for (int a = 0; a < classes; a++)
+    for (int b = a + 1; b < classes; b++) svm->pair[svm->pairs++] = (Pair){.a = a, .b = b};
+  return svm;
+}
+
+static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+  pthread_once(&silence_once, silence);
+  if (training->rows > INT32_MAX) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "LIBSVM takes at most %d rows; train on fewer", INT32_MAX);
+    return NULL;
+  }
+  const SvmParams *p = params;
+  CmHold scratch = {.ctx = hold->ctx};
+  Svm *svm = make(hold, training->features, training->classes, err), *result = NULL;
+  Trainer trainer;
+  if (!svm) goto done;
+  svm->kernel = p->kernel;
+  svm->degree = (int)p->degree;
+  svm->coef0 = p->coef0;
+  svm->gamma = p->gamma > 0 ? p->gamma : usual_gamma(training);
+  if (!make_trainer(&scratch, training, p, svm, &trainer, err)) goto done;
+  for (int i = 0; i < svm->pairs; i++) {
+    Pair *pair = &svm->pair[i];
+    struct svm_model *model = train_pair(&trainer, pair->a, pair->b, NULL, 0, err);
+    if (!model) goto done;
+    bool kept = keep_pair(hold, &trainer, model, pair, err);
+    svm_free_and_destroy_model(&model);
+    if (!kept || !calibrate(&scratch, &trainer, pair, err)) goto done;
+  }
+  if (share_vectors(hold, &scratch, training, svm, err)) result = svm;
+done:
+  cm__hold_free(&scratch);
+  return result;
+}
+
+/* ---- as data -------------------------------------------------------------------------------------------------------- */
+
+static void write_state(const void *state, CmTextBuffer *json) {
+  const Svm *svm = state;
+  cm__text_addf(json, "{\"kernel\":%d,\"degree\":%d,\"numbers\":", svm->kernel, svm->degree);
+  cm__json_reals(json, (double[]){svm->gamma, svm->coef0}, 2);
+  cm__text_addf(json, ",\"vectors\":%d,\"vector\":", svm->vectors);
+  cm__json_reals(json, svm->vector, (int64_t)svm->vectors * svm->features);
+  cm__text_add(json, ",\"pairs\":[");
+  for (int p = 0; p < svm->pairs; p++) {
+    const Pair *pair = &svm->pair[p];
+    cm__text_add(json, p ? ",{\"vector\":" : "{\"vector\":");
+    cm__json_ints(json, pair->vector, pair->count);
+    cm__text_add(json, ",\"alpha\":");
+    cm__json_reals(json, pair->alpha, pair->count);
+    cm__text_add(json, ",\"numbers\":");
+    cm__json_reals(json, (double[]){pair->rho, pair->slope, pair->offset}, 3);
+    cm__text_add(json, "}");
+  }
+  cm__text_add(json, "]}");
+}
+
+static bool read_pair(CmHold *hold, const json_t *json, int vectors, Pair *pair, CmError **err) {
+  const json_t *vector, *alpha, *numbers;
+  CmJsonMember members[] = {{"vector", &vector}, {"alpha", &alpha}, {"numbers", &numbers}};
+  if (!cm__json_members(json, "predictor.pairs", members, CM_COUNT(members), err)) return false;
+  if (json_array_size(vector) > (size_t)vectors) return cm__json_refuse(err, "predictor.pairs");
+  pair->count = (int)json_array_size(vector);
+  pair->vector = cm__json_read_ints(hold, vector, "predictor.pairs", pair->count, 0, vectors - 1, err);
+  pair->alpha = pair->vector ? cm__json_read_reals(hold, alpha, "predictor.pairs", pair->count, false, err) : NULL;
+  double *number = pair->alpha ? cm__json_read_reals(hold, numbers, "predictor.pairs", 3, false, err) : NULL;
+  if (!number) return false;
+  pair->rho = number[0];
+  pair->slope = number[1];
+  pair->offset = number[2];
+  return true;
+}
+
+static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+  const json_t *which, *degree, *numbers, *vectors, *vector, *pairs;
+  CmJsonMember members[] = {{"kernel", &which}, {"degree", &degree}, {"numbers", &numbers}, {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
+  if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
+  Svm *svm = make(hold, features, classes, err);
+  double *number = svm ? cm__json_read_reals(hold, numbers, "predictor.numbers", 2, false, err) : NULL;
+  if (!number) return NULL;
+  json_int_t count = json_integer_value(vectors);
+  bool good = json_is_integer(which) && json_integer_value(which) >= 0 && json_integer_value(which) <= KERNEL_POLY && json_is_integer(degree) &&
+              json_integer_value(degree) >= 1 && json_integer_value(degree) <= 10 && json_is_integer(vectors) && count >= 0 &&
+              count <= (json_int_t)json_array_size(vector) && json_is_array(pairs) && json_array_size(pairs) == (size_t)svm->pairs;
+  if (!good) return cm__json_refuse(err, "predictor"), NULL;
+  svm->kernel = (int)json_integer_value(which);
+  svm->degree = (int)json_integer_value(degree);
+  svm->gamma = number[0];
+  svm->coef0 = number[1];
+  svm->vectors = (int)count;
+  svm->vector = cm__json_read_reals(hold, vector, "predictor.vector", count * features, false, err);
+  if (!svm->vector) return NULL;
+  for (int p = 0; p < svm->pairs; p++)
+    if (!read_pair(hold, json_array_get(pairs, (size_t)p), svm->vectors, &svm->pair[p], err)) return NULL;
+  return svm;
+}
+
+CM_MODEL_KIND(svm) = {
+    .kind = {.about = {.name = "svm",
+                       .family = "model",
+                       .since = "0.1",
+                       .summary = "Support vector classification with probabilities.",
+                       .details = "Trained by LIBSVM, a machine for each pair of classes. Probabilities: a sigmoid fitted to decision values of rows that the "
+                                  "machine has not seen, by folds of subjects inside the training rows; pairs are coupled by the second method of Wu, Lin and "
+                                  "Weng. The saved model holds the support vectors: treat it as patient data.",
+                       CM_OP_PARAMS(SvmParams, params_table),
+                       .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Platt 1999; Lin, Lin, Weng: A note on Platt's probabilistic outputs, Mach. Learn. "
+                               "68, 2007; Wu, Lin, Weng: Probability estimates for multi-class classification by pairwise coupling, JMLR 5, 2004"},
+             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .wants_scaling = true},
+    .fit = fit,
+    .predict = predict_rows,
+    .write = write_state,
+    .read = read_state,
+};

@@ -1,0 +1,354 @@
+/* Leaks that can be seen in the table itself. Kaufman et al., Leakage in data mining, TKDD 6(4), 2012, give the kinds. */
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/data.h"
+
+#define CM_LEAK_NAME(code, name, meaning) static const char LEAK_##code[] = name;
+CM_LEAK_MAP(CM_LEAK_NAME)
+#undef CM_LEAK_NAME
+
+#define FEWEST_ROWS 10          /* below, chance alone makes copies and numberings */
+#define PROXY_SHARE 0.99        /* of the variance explained by the class */
+
+static bool is_allowed(const char *allow, const char *name) {
+  size_t size = strlen(name);
+  while (allow && *allow) {
+    while (*allow == ' ' || *allow == ',') allow++;
+    size_t length = strcspn(allow, ", ");
+    if (length == size && !strncmp(allow, name, size)) return true;
+    allow += length;
+  }
+  return false;
+}
+
+bool cm__leak_found(CmLearnData *data, const char *allow, const char *name, CmError **err, const char *format, ...) {
+  char text[900];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (is_allowed(allow, name)) return cm__data_note(data, err, "warning", name, "Let pass: %s", text);
+  cm_error_set(err, CM_ERR_LEAKAGE, "%s: %s, or let it pass with allow=%s", name, text, name);
+  return false;
+}
+
+static const char *allowed_names[] = {
+#define CM_LEAK_LIST(code, name, meaning) name,
+    CM_LEAK_MAP(CM_LEAK_LIST)
+#undef CM_LEAK_LIST
+};
+
+static bool check_allow(const char *allow, CmError **err) {
+  while (allow && *allow) {
+    while (*allow == ' ' || *allow == ',') allow++;
+    size_t length = strcspn(allow, ", ");
+    if (!length) break;
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)(length < 60 ? length : 60), allow);
+    bool known = false;
+    for (int i = 0; i < CM_COUNT(allowed_names); i++) known = known || !strcmp(name, allowed_names[i]);
+    if (!known) {
+      const char *near = cm_nearest_name(name, allowed_names, CM_COUNT(allowed_names));
+      cm_error_set(err, CM_ERR_PARAMETER, "allow: there is no leak \"%s\"; did you mean \"%s\"?", name, near ? near : allowed_names[0]);
+      return false;
+    }
+    allow += length;
+  }
+  return true;
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------------------- */
+
+/* Words of a name: parted by anything but letters and digits, and where small meets capital. */
+static bool has_word(const char *name, const char *word) {
+  size_t size = strlen(word);
+  for (size_t i = 0; name[i]; i++) {
+    bool start = i == 0 || !isalnum((unsigned char)name[i - 1]) || (islower((unsigned char)name[i - 1]) && isupper((unsigned char)name[i]));
+    if (!start || strncasecmp(name + i, word, size)) continue;
+    char after = name[i + size];
+    if (!isalnum((unsigned char)after) || (islower((unsigned char)name[i + size - 1]) && isupper((unsigned char)after))) return true;
+  }
+  return false;
+}
+
+static bool named_identifier(const char *name) {
+  static const char *const words[] = {"id", "uid", "guid", "uuid", "mrn", "accession", "identifier", "ssn", "patientid", "subjectid", "studyid"};
+  for (int i = 0; i < CM_COUNT(words); i++)
+    if (has_word(name, words[i])) return true;
+  return false;
+}
+
+static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
+  for (int j = 0; j < data->features; j++) {
+    const char *name = data->feature[j];
+    if (!strcmp(name, columns->target) &&
+        !cm__leak_found(data, allow, LEAK_TARGET, err, "the target \"%s\" is among the features; take it out of them", name))
+      return false;
+    bool split = (columns->hold_out && !strcmp(name, columns->hold_out)) || (columns->subject && !strcmp(name, columns->subject));
+    if (split && !cm__leak_found(data, allow, LEAK_SPLIT, err, "\"%s\" says who is who or who is held out, and is among the features; take it out of them", name))
+      return false;
+  }
+  return true;
+}
+
+/* ---- values --------------------------------------------------------------------------------------------------------- */
+
+typedef struct CmPoint {
+  double value;
+  int64_t row;
+} CmPoint;
+
+static int by_value(const void *a, const void *b) {
+  const CmPoint *p = a, *q = b;
+  if (p->value != q->value) return p->value < q->value ? -1 : 1;
+  return p->row < q->row ? -1 : p->row > q->row;
+}
+
+/* Present values of feature j, sorted. */
+static int64_t sorted_values(const CmLearnData *data, int j, CmPoint *points) {
+  int64_t n = 0;
+  for (int64_t i = 0; i < data->rows; i++) {
+    double value = data->x[i * data->features + j];
+    if (!isnan(value)) points[n++] = (CmPoint){value, i};
+  }
+  qsort(points, (size_t)n, sizeof *points, by_value);
+  return n;
+}
+
+static bool is_copy(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  if (n < FEWEST_ROWS || n < data->rows) return false;
+  int64_t runs = 0;
+  for (int64_t i = 0; i < n; i++) {
+    bool fresh = i == 0 || points[i].value != points[i - 1].value;
+    if (!fresh && data->y[points[i].row] != data->y[points[i - 1].row]) return false;
+    runs += fresh;
+    if (runs > data->classes) return false;
+  }
+  return runs == data->classes;
+}
+
+static double explained_by_class(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  double mean = 0, between = 0, total = 0;
+  for (int64_t i = 0; i < n; i++) mean += points[i].value / (double)n;
+  for (int c = 0; c < data->classes; c++) {
+    double sum = 0;
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++) {
+      if (data->y[points[i].row] != c) continue;
+      sum += points[i].value - mean;
+      count++;
+    }
+    if (count) between += sum * sum / (double)count;
+  }
+  for (int64_t i = 0; i < n; i++) total += (points[i].value - mean) * (points[i].value - mean);
+  return total > 0 ? between / total : 0;
+}
+
+/* Whether a cut parts the two classes without error. */
+static bool separates(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  if (data->classes != 2 || n < FEWEST_ROWS) return false;
+  int changes = 0;
+  for (int64_t i = 1; i < n; i++) {
+    bool differ = data->y[points[i].row] != data->y[points[i - 1].row];
+    if (differ && points[i].value == points[i - 1].value) return false;
+    changes += differ;
+  }
+  return changes == 1;
+}
+
+/* Whole numbers without a gap, each once a row or once a subject. */
+static bool is_numbering(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  if (n < FEWEST_ROWS || n < data->rows || points[0].value != floor(points[0].value)) return false;
+  bool once_a_row = true, once_a_subject = data->subjects < data->rows;
+  for (int64_t i = 1; i < n; i++) {
+    double step = points[i].value - points[i - 1].value;
+    bool same_subject = data->subject[points[i].row] == data->subject[points[i - 1].row];
+    if (step != 1) once_a_row = false;
+    if (step != (same_subject ? 0 : 1)) once_a_subject = false;
+  }
+  return once_a_row || once_a_subject;
+}
+
+static bool check_missing(CmLearnData *data, int j, const char *allow, CmError **err) {
+  int only = -1;
+  int64_t missing = 0;
+  for (int64_t i = 0; i < data->rows; i++) {
+    if (!isnan(data->x[i * data->features + j])) continue;
+    if (missing++ && only != data->y[i]) return true;
+    only = data->y[i];
+  }
+  if (missing < FEWEST_ROWS || missing == data->rows) return true;
+  for (int64_t i = 0; i < data->rows; i++)
+    if (data->y[i] == only && !isnan(data->x[i * data->features + j])) return true;
+  return cm__leak_found(data, allow, LEAK_MISSINGNESS, err, "\"%s\" is missing exactly where %s is \"%s\"; take it out of the features",
+                        data->feature[j], data->target, data->class_name[only]);
+}
+
+static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *allow, CmError **err) {
+  int64_t n = sorted_values(data, j, points);
+  const char *name = data->feature[j];
+  if (!check_missing(data, j, allow, err)) return false;
+  if (n < FEWEST_ROWS || points[0].value == points[n - 1].value || !strcmp(name, data->target)) return true;
+  if (is_copy(data, points, n))
+    return cm__leak_found(data, allow, LEAK_COPY, err, "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
+                          name, data->target);
+  if (named_identifier(name) || is_numbering(data, points, n))
+    return cm__leak_found(data, allow, LEAK_IDENTIFIER, err, "\"%s\" %s; take it out of the features", name,
+                          named_identifier(name) ? "is named like an identifier" : "numbers the rows or subjects");
+  double share = explained_by_class(data, points, n);
+  if (share >= PROXY_SHARE)
+    return cm__leak_found(data, allow, LEAK_PROXY, err, "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
+                          data->target, 100 * share, name);
+  return !separates(data, points, n) ||
+         cm__data_note(data, err, "warning", "perfect_separation",
+                       "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.", name);
+}
+
+/* ---- subjects and rows ---------------------------------------------------------------------------------------------- */
+
+typedef struct CmPlain {
+  char text[128];
+  int64_t subject;
+} CmPlain;
+
+static int by_plain(const void *a, const void *b) {
+  const CmPlain *p = a, *q = b;
+  int order = strcmp(p->text, q->text);
+  return order ? order : p->subject < q->subject ? -1 : p->subject > q->subject;
+}
+
+/* Small letters, without blanks and without zeros at the start of a number. */
+static void make_plain(const char *name, char to[128]) {
+  size_t used = 0;
+  for (const char *at = name; *at && used < 127; at++) {
+    if (isspace((unsigned char)*at)) continue;
+    bool leads = *at == '0' && (used == 0 || !isdigit((unsigned char)to[used - 1])) && isdigit((unsigned char)at[1]);
+    if (!leads) to[used++] = (char)tolower((unsigned char)*at);
+  }
+  to[used] = 0;
+}
+
+static bool check_aliases(CmLearnData *data, const char *allow, CmError **err) {
+  if (!data->subject_column) return true;
+  CmHold hold = {.ctx = data->hold.ctx};
+  bool ok = false;
+  CmPlain *plain = CM__NEW(&hold, CmPlain, data->subjects, err);
+  if (!plain) goto done;
+  for (int64_t s = 0; s < data->subjects; s++) {
+    plain[s].subject = s;
+    if (strlen(data->subject_name[s]) < 128) make_plain(data->subject_name[s], plain[s].text);
+  }
+  qsort(plain, (size_t)data->subjects, sizeof *plain, by_plain);
+  for (int64_t s = 1; s < data->subjects; s++) {
+    if (!*plain[s].text || strcmp(plain[s].text, plain[s - 1].text)) continue;
+    ok = cm__leak_found(data, allow, LEAK_ALIAS, err, "the subjects \"%s\" and \"%s\" look like one; write each subject in one way",
+                        data->subject_name[plain[s - 1].subject], data->subject_name[plain[s].subject]);
+    goto done;
+  }
+  ok = true;
+done:
+  cm__hold_free(&hold);
+  return ok;
+}
+
+/* How many rows would be expected to agree by chance if the features were independent: pairs / product of distinct values. */
+static bool agree_by_chance(CmLearnData *data, CmPoint *points) {
+  double pairs = 0.5 * (double)data->rows * (double)data->rows, combinations = 1;
+  for (int j = 0; j < data->features; j++) {
+    int64_t n = sorted_values(data, j, points), distinct = 0;
+    for (int64_t i = 0; i < n; i++) distinct += i == 0 || points[i].value != points[i - 1].value;
+    if (distinct > 1) combinations *= (double)distinct;
+    if (combinations > 1000 * pairs) return false;
+  }
+  return true;
+}
+
+typedef struct CmPrint {
+  uint64_t print[2];
+  int64_t row;
+} CmPrint;
+
+static int by_print(const void *a, const void *b) {
+  const CmPrint *p = a, *q = b;
+  for (int i = 0; i < 2; i++)
+    if (p->print[i] != q->print[i]) return p->print[i] < q->print[i] ? -1 : 1;
+  return p->row < q->row ? -1 : p->row > q->row;
+}
+
+static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *allow, CmError **err) {
+  if (agree_by_chance(data, points)) return true;
+  CmHold hold = {.ctx = data->hold.ctx};
+  bool ok = false;
+  CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
+  if (!print) goto done;
+  for (int64_t i = 0; i < data->rows; i++) {
+    CmHash hash;
+    cm_hash_bytes(data->x + i * data->features, sizeof(double) * (size_t)data->features, &hash);
+    memcpy(print[i].print, hash.bytes, sizeof print[i].print);
+    print[i].row = i;
+  }
+  qsort(print, (size_t)data->rows, sizeof *print, by_print);
+  int64_t pairs = 0, a = 0, b = 0;
+  for (int64_t i = 1; i < data->rows; i++) {
+    if (memcmp(print[i].print, print[i - 1].print, sizeof print[i].print)) continue;
+    if (data->subject[print[i].row] == data->subject[print[i - 1].row]) continue;
+    if (!pairs++) {
+      a = print[i - 1].row;
+      b = print[i].row;
+    }
+  }
+  ok = !pairs || cm__leak_found(data, allow, LEAK_DUPLICATE, err,
+                                "rows %lld and %lld of different subjects have the same features (%lld such pairs); drop the copies",
+                                (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
+done:
+  cm__hold_free(&hold);
+  return ok;
+}
+
+bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
+  CmHold hold = {.ctx = data->hold.ctx};
+  bool ok = false;
+  CmPoint *points = CM__NEW(&hold, CmPoint, data->rows, err);
+  if (!points || !check_allow(allow, err) || !check_roles(data, columns, allow, err)) goto done;
+  for (int j = 0; j < data->features; j++)
+    if (!check_values(data, j, points, allow, err)) goto done;
+  ok = check_aliases(data, allow, err) && check_duplicates(data, points, allow, err);
+done:
+  cm__hold_free(&hold);
+  return ok;
+}
+
+bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal, const char *allow, CmError **err) {
+  CmHold hold = {.ctx = data->hold.ctx};
+  bool ok = false;
+  uint8_t *sides = CM__NEW(&hold, uint8_t, data->subjects, err);
+  if (!sides) goto done;
+  for (int64_t i = 0; i < data->rows; i++) sides[data->subject[i]] |= held[i] ? 2 : 1;
+  for (int64_t s = 0; s < data->subjects; s++) {
+    if (sides[s] != 3) continue;
+    if (!cm__leak_found(data, allow, LEAK_OVERLAP, err, "subject \"%s\" is in training and in the hold-out; put all its rows on one side",
+                        data->subject_name[s] ? data->subject_name[s] : "?"))
+      goto done;
+    break;
+  }
+  if (temporal) {
+    double first = INFINITY;
+    for (int64_t i = 0; i < data->rows; i++)
+      if (held[i] && data->when[i] < first) first = data->when[i];
+    for (int64_t i = 0; i < data->rows; i++) {
+      if (held[i] || !(data->when[i] > first)) continue;
+      if (!cm__leak_found(data, allow, LEAK_TIME, err, "row %lld is for training, and later than the first held-out row; leave later rows out, or hold them out",
+                          (long long)data->row[i] + 1))
+        goto done;
+      break;
+    }
+  }
+  ok = true;
+done:
+  cm__hold_free(&hold);
+  return ok;
+}

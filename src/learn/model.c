@@ -1,0 +1,415 @@
+#include "learn/model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cormack/parallel.h"
+#include "learn/rows.h"
+
+#define ROWS_A_CHUNK 256
+
+/* ---- kinds ---------------------------------------------------------------------------------------------------------- */
+
+const char *cm_learn_task_name(CmLearnTask task) { return task == CM_TASK_BINARY ? "binary" : "multiclass"; }
+
+int cm_model_kind_count(void) { return cm__model_kind_list_count; }
+
+const CmModelKind *cm_model_kind_at(int at) {
+  return at >= 0 && at < cm__model_kind_list_count ? &cm__model_kind_list[at]->kind : NULL;
+}
+
+const CmModelKind *cm_model_kind_find(const char *name) {
+  for (int i = 0; name && i < cm__model_kind_list_count; i++)
+    if (!strcmp(cm__model_kind_list[i]->kind.about.name, name)) return &cm__model_kind_list[i]->kind;
+  return NULL;
+}
+
+const CmModelKind *cm_model_kind_get(const char *name, CmError **err) {
+  const CmModelKind *kind = cm_model_kind_find(name);
+  if (kind) return kind;
+  const char *names[64];
+  int count = 0;
+  for (int i = 0; i < cm__model_kind_list_count && count < CM_COUNT(names); i++) names[count++] = cm__model_kind_list[i]->kind.about.name;
+  const char *near = name ? cm_nearest_name(name, names, count) : NULL;
+  if (near) cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; did you mean \"%s\"?", name, near);
+  else cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; «cormack train --help» lists them", name ? name : "");
+  return NULL;
+}
+
+const CmModelBody *cm__model_body(const CmModelKind *kind) {
+  for (int i = 0; i < cm__model_kind_list_count; i++)
+    if (&cm__model_kind_list[i]->kind == kind) return cm__model_kind_list[i];
+  return NULL;
+}
+
+const char *cm__learner_name(const CmLearner *learner) { return learner->name ? learner->name : learner->kind->about.name; }
+
+bool cm__learner_check(const CmLearner *learner, CmError **err) {
+  if (!learner->kind || !cm__model_body(learner->kind)) {
+    cm_error_set(err, CM_ERR_USAGE, "a learner has no kind of model; take one from cm_model_kind_get()");
+    return false;
+  }
+  if (*cm__learner_name(learner)) return true;
+  cm_error_set(err, CM_ERR_USAGE, "a learner's name is empty; give one, or none");
+  return false;
+}
+
+/* ---- life ----------------------------------------------------------------------------------------------------------- */
+
+CmModel *cm__model_create(CmContext *ctx, CmError **err) {
+  CmModel *model = cm_calloc(ctx, 1, sizeof *model, err);
+  if (!model) return NULL;
+  model->hold.ctx = ctx;
+  atomic_init(&model->references, 1);
+  return model;
+}
+
+CmModel *cm_model_ref(CmModel *model) {
+  if (model) atomic_fetch_add(&model->references, 1);
+  return model;
+}
+
+void cm_model_unref(CmModel **model) {
+  if (!model || !*model) return;
+  CmModel *gone = *model;
+  *model = NULL;
+  if (atomic_fetch_sub(&gone->references, 1) > 1) return;
+  cm__hold_free(&gone->hold);
+  cm_free(gone);
+}
+
+const CmModelKind *cm_model_kind(const CmModel *model) { return &model->body->kind; }
+const char *cm_model_name(const CmModel *model) { return model->name; }
+CmLearnTask cm_model_task(const CmModel *model) { return model->task; }
+const char *cm_model_target(const CmModel *model) { return model->target; }
+int cm_model_classes(const CmModel *model) { return model->classes; }
+const char *cm_model_class(const CmModel *model, int at) { return at >= 0 && at < model->classes ? model->class_name[at] : NULL; }
+int cm_model_features(const CmModel *model) { return model->features; }
+const char *cm_model_feature(const CmModel *model, int at) { return at >= 0 && at < model->features ? model->feature[at] : NULL; }
+const char *cm_model_feature_unit(const CmModel *model, int at) { return at >= 0 && at < model->features ? model->unit[at] : NULL; }
+
+/* ---- fitting -------------------------------------------------------------------------------------------------------- */
+
+static const char **copy_texts(CmHold *hold, const char *const *texts, int count, CmError **err) {
+  const char **copy = CM__NEW(hold, const char *, count, err);
+  for (int i = 0; copy && i < count; i++)
+    if (!(copy[i] = cm__hold_text(hold, texts[i], err))) return NULL;
+  return copy;
+}
+
+/* Parameters as JSON, all of them; NULL params: the defaults. */
+static const char *params_text(CmHold *hold, const CmOp *about, const void *params, CmError **err) {
+  void *defaults = params ? NULL : cm_params_create(hold->ctx, about, err);
+  if (!params && !defaults) return NULL;
+  char *json = cm_params_to_json(hold->ctx, about, params ? params : defaults, err);
+  const char *copy = json ? cm__hold_text(hold, json, err) : NULL;
+  cm_free(json);
+  cm_free(defaults);
+  return copy;
+}
+
+/* What the model says of itself, without numbers. */
+static bool describe(CmModel *model, const CmLearner *learner, const CmLearnData *data, CmError **err) {
+  CmHold *hold = &model->hold;
+  model->body = cm__model_body(learner->kind);
+  model->task = data->task;
+  model->classes = data->classes;
+  model->features = data->features;
+  memcpy(model->table_hash, data->table_hash, sizeof model->table_hash);
+  model->version = CM_VERSION;
+  model->name = cm__hold_text(hold, cm__learner_name(learner), err);
+  model->target = cm__hold_text(hold, data->target, err);
+  model->subject_column = cm__hold_text(hold, data->subject_column, err);
+  if (!model->name || !model->target || (data->subject_column && !model->subject_column)) return false;
+  model->class_name = copy_texts(hold, data->class_name, data->classes, err);
+  model->feature = copy_texts(hold, data->feature, data->features, err);
+  model->unit = copy_texts(hold, data->unit, data->features, err);
+  if (!model->class_name || !model->feature || !model->unit) return false;
+  model->params_json = params_text(hold, &learner->kind->about, learner->params, err);
+  model->prepare_json = params_text(hold, cm_prepare_about(), learner->prepare, err);
+  return model->params_json && model->prepare_json;
+}
+
+/* Every class must be there, or numbers of classes would shift. */
+static bool check_classes(const CmLearnData *data, const int *y, int64_t rows, CmError **err) {
+  for (int c = 0; c < data->classes; c++) {
+    bool seen = false;
+    for (int64_t i = 0; i < rows && !seen; i++) seen = y[i] == c;
+    if (seen) continue;
+    cm_error_set(err, CM_ERR_DATA, "the training rows hold no row of class \"%s\"; use fewer folds, or more subjects of that class", data->class_name[c]);
+    return false;
+  }
+  return true;
+}
+
+/* Training rows, prepared. */
+static bool prepare_training(CmModel *model, CmHold *scratch, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
+                             int64_t count, CmTraining *training, CmError **err) {
+  size_t cells;
+  int d = data->features;
+  if (!cm_size_multiply((size_t)count, (size_t)d, &cells, err)) return false;
+  double *x = CM__NEW(scratch, double, cells, err);
+  int *y = CM__NEW(scratch, int, count, err);
+  int64_t *subject = CM__NEW(scratch, int64_t, count, err);
+  void *defaults = learner->prepare ? NULL : cm_params_create(scratch->ctx, cm_prepare_about(), err);
+  const CmPrepareParams *params = learner->prepare ? learner->prepare : defaults;
+  bool ok = x && y && subject && params;
+  if (!ok) goto done;
+  for (int64_t i = 0; i < count; i++) {
+    memcpy(x + i * d, data->x + at[i] * d, sizeof(double) * (size_t)d);
+    y[i] = data->y[at[i]];
+    subject[i] = data->subject[at[i]];
+  }
+  const CmModelKind *kind = learner->kind;
+  ok = check_classes(data, y, count, err) && cm__prepare_fit(&model->hold, params, kind->takes_missing, kind->wants_scaling, x, count, d,
+                                                             data->feature, y, data->classes, &model->prepare, err);
+  double *prepared = ok ? CM__NEW(scratch, double, count * model->prepare.kept, err) : NULL;
+  ok = prepared != NULL;
+  if (!ok) goto done;
+  cm__prepare_apply(&model->prepare, x, count, prepared);
+  *training = (CmTraining){prepared, count, model->prepare.kept, y, data->classes, subject};
+done:
+  cm_free(defaults);
+  return ok;
+}
+
+CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at, int64_t count, CmError **err) {
+  CmHold scratch = {.ctx = ctx};
+  CmTraining training;
+  void *defaults = NULL;
+  CmModel *model = cm__model_create(ctx, err);
+  if (!model || !describe(model, learner, data, err)) goto error;
+  if (!(learner->kind->tasks & 1u << data->task)) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "it takes no %s target; use another kind of model", cm_learn_task_name(data->task));
+    goto error;
+  }
+  if (!prepare_training(model, &scratch, learner, data, at, count, &training, err)) goto error;
+  model->rows = count;
+  int64_t *numbers = CM__NEW(&scratch, int64_t, count, err);
+  if (!numbers) goto error;
+  memcpy(numbers, training.subject, sizeof *numbers * (size_t)count);
+  if (!cm__compact_subjects(&scratch, numbers, count, &model->subjects, err)) goto error;
+  const void *params = learner->params;
+  if (!params) params = defaults = cm_params_create(ctx, &learner->kind->about, err);
+  if (!params || !(model->state = model->body->fit(&model->hold, &training, params, err))) goto error;
+  cm_free(defaults);
+  cm__hold_free(&scratch);
+  return model;
+error:
+  cm_error_context(err, "model \"%s\"", cm__learner_name(learner));
+  cm_free(defaults);
+  cm__hold_free(&scratch);
+  cm_model_unref(&model);
+  return NULL;
+}
+
+CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table, const CmLearnColumns *columns, CmError **err) {
+  CmLearnData data;
+  CmModel *model = NULL;
+  if (!cm__learner_check(learner, err)) return NULL;
+  if (!cm__data_read(ctx, table, columns, &data, err) || !cm__leak_check(&data, columns, "", err)) goto done;
+  int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err);
+  if (!all) goto done;
+  for (int64_t i = 0; i < data.rows; i++) all[i] = i;
+  model = cm__model_fit_rows(ctx, learner, &data, all, data.rows, err);
+done:
+  cm__data_free(&data);
+  return model;
+}
+
+/* ---- applying ------------------------------------------------------------------------------------------------------- */
+
+int cm__most_probable(const double *probability, int classes) {
+  int best = 0;
+  for (int c = 1; c < classes; c++)
+    if (probability[c] > probability[best]) best = c;
+  return best;
+}
+
+static double *prepared(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, CmError **err) {
+  size_t cells;
+  int kept = model->prepare.kept;
+  if (!cm_size_multiply((size_t)rows, (size_t)kept, &cells, err)) return NULL;
+  double *to = cm_alloc_array(ctx, cells, sizeof *to, err);
+  if (!to) return NULL;
+  cm__prepare_apply(&model->prepare, x, rows, to);
+  if (model->body->kind.takes_missing) return to;
+  for (size_t i = 0; i < cells; i++) {
+    if (!isnan(to[i])) continue;
+    cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it", i / (size_t)kept + 1,
+                 model->feature[model->prepare.keep[i % (size_t)kept]]);
+    cm_free(to);
+    return NULL;
+  }
+  return to;
+}
+
+bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability, CmError **err) {
+  double *ready = prepared(ctx, model, x, rows, err);
+  bool ok = ready && model->body->predict(model->state, ctx, ready, rows, probability, err);
+  cm_free(ready);
+  return ok;
+}
+
+bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution, CmError **err) {
+  if (!model->body->explain) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s has no contributions by row; use permutation importance, logistic or a model of trees", model->body->kind.about.name);
+    return false;
+  }
+  int outputs = cm__outputs(model->classes), kept = model->prepare.kept, all = model->features;
+  size_t cells;
+  if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)kept + 1, &cells, err)) return false;
+  double *ready = prepared(ctx, model, x, rows, err), *part = ready ? cm_alloc_array(ctx, cells, sizeof *part, err) : NULL;
+  bool ok = part && model->body->explain(model->state, ctx, ready, rows, part, err);
+  for (int64_t i = 0; ok && i < rows * outputs; i++) {
+    double *to = contribution + i * (all + 1);
+    const double *from = part + i * (kept + 1);
+    memset(to, 0, sizeof *to * (size_t)all);
+    for (int k = 0; k < kept; k++) to[model->prepare.keep[k]] = from[k];
+    to[all] = from[kept];
+  }
+  cm_free(part);
+  cm_free(ready);
+  return ok;
+}
+
+/* Columns of the model's features in `table`; refuses what differs, all at once. */
+static bool match_columns(const CmModel *model, const CmTable *table, int *column, CmError **err) {
+  char wrong[700] = "";
+  int count = 0;
+  for (int j = 0; j < model->features; j++) {
+    column[j] = cm_table_find_column(table, model->feature[j]);
+    char text[200] = "";
+    if (column[j] < 0)
+      snprintf(text, sizeof text, "\"%.100s\" is missing", model->feature[j]);
+    else if (cm_table_column_type(table, column[j]) == CM_COLUMN_TEXT)
+      snprintf(text, sizeof text, "\"%.100s\" holds text", model->feature[j]);
+    else if (strcmp(cm_table_column_unit(table, column[j]), model->unit[j]))
+      snprintf(text, sizeof text, "\"%.100s\" is in \"%.20s\", not \"%.20s\"", model->feature[j], cm_table_column_unit(table, column[j]), model->unit[j]);
+    if (!*text) continue;
+    size_t used = strlen(wrong);
+    if (used + strlen(text) + 3 < sizeof wrong) snprintf(wrong + used, sizeof wrong - used, "%s%s", count ? ", " : "", text);
+    count++;
+  }
+  if (!count) return true;
+  cm_error_set(err, CM_ERR_DATA, "the table is not like the one that the model was trained on: %s (%d column%s in all); make the table in the same way",
+               wrong, count, count > 1 ? "s" : "");
+  return false;
+}
+
+typedef struct CmApply {
+  CmContext *ctx;
+  const CmModel *model;
+  const double *x;
+  double *to;
+  int64_t width; /* numbers a row of `to` */
+  bool explain;
+} CmApply;
+
+static bool apply_chunk(void *arg, CmRange range, CmError **err) {
+  const CmApply *apply = arg;
+  const double *x = apply->x + range.begin * apply->model->features;
+  double *to = apply->to + range.begin * apply->width;
+  int64_t rows = range.end - range.begin;
+  return apply->explain ? cm__model_contributions(apply->ctx, apply->model, x, rows, to, err)
+                        : cm__model_probabilities(apply->ctx, apply->model, x, rows, to, err);
+}
+
+/* Numbers of all rows of a table, in `hold`: rows x width. */
+static double *apply_model(CmHold *hold, const CmModel *model, const CmTable *table, bool explain, int64_t width, CmError **err) {
+  int64_t rows = cm_table_rows(table);
+  size_t cells, results;
+  int *column = CM__NEW(hold, int, model->features, err);
+  if (!column || !match_columns(model, table, column, err)) return NULL;
+  if (!cm_size_multiply((size_t)rows, (size_t)model->features, &cells, err) || !cm_size_multiply((size_t)rows, (size_t)width, &results, err)) return NULL;
+  double *x = CM__NEW(hold, double, cells, err), *to = CM__NEW(hold, double, results, err);
+  if (!x || !to) return NULL;
+  cm__table_reals(table, column, model->features, x);
+  CmApply apply = {hold->ctx, model, x, to, width, explain};
+  if (!rows) return to;
+  return cm_parallel_for(hold->ctx, explain ? "explain" : "predict", rows, ROWS_A_CHUNK, apply_chunk, &apply, err) ? to : NULL;
+}
+
+/* Starts a result: the row number, and the subject where the table has it. Returns the source column of the subject or -1. */
+static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
+  cm__rows_column(writer, "row", CM_COLUMN_INT, "");
+  int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
+  if (subject >= 0) cm__rows_column(writer, model->subject_column, CM_COLUMN_TEXT, "");
+  return subject;
+}
+
+static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, int subject) {
+  char cell[CM_TEXT_MAX];
+  cm__rows_next(writer);
+  cm__rows_int(writer, row);
+  if (subject >= 0) cm__rows_text(writer, cm_table_is_missing(table, row, subject) ? NULL : cm_table_cell(table, row, subject, cell, sizeof cell));
+}
+
+CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
+  CmHold hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int k = model->classes;
+  double *p = apply_model(&hold, model, table, false, k, err);
+  if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
+  int subject = start_rows(&writer, model, table);
+  cm__rows_column(&writer, "predicted", CM_COLUMN_TEXT, "");
+  for (int c = 0; c < k; c++) cm__rows_columnf(&writer, CM_COLUMN_REAL, "1", "probability %s", model->class_name[c]);
+  for (int64_t i = 0; i < cm_table_rows(table); i++) {
+    put_row(&writer, table, i, subject);
+    cm__rows_text(&writer, model->class_name[cm__most_probable(p + i * k, k)]);
+    for (int c = 0; c < k; c++) cm__rows_real(&writer, p[i * k + c]);
+  }
+done:
+  cm__hold_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
+CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
+  CmHold hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int outputs = cm__outputs(model->classes), d = model->features;
+  double *phi = apply_model(&hold, model, table, true, (int64_t)outputs * (d + 1), err);
+  if (!phi || !cm__rows_start(&writer, ctx, err)) goto done;
+  int subject = start_rows(&writer, model, table);
+  cm__rows_shap_columns(&writer, model);
+  for (int64_t i = 0; i < cm_table_rows(table); i++) {
+    for (int o = 0; o < outputs; o++) {
+      put_row(&writer, table, i, subject);
+      cm__rows_shap(&writer, model, o, phi + (i * outputs + o) * (d + 1));
+    }
+  }
+done:
+  cm__hold_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
+CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
+  CmHold hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int outputs = cm__outputs(model->classes), kept = model->prepare.kept;
+  CmWeights weights = {0};
+  for (int m = 0; m < CM__MOST_MEASURES; m++)
+    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs * kept, err))) goto done;
+  if (!cm__rows_start(&writer, ctx, err)) goto done;
+  if (model->body->weights) model->body->weights(model->state, model->prepare.scale, &weights);
+  static const char *const names[] = {"feature", "unit", "class", "measure"};
+  for (int i = 0; i < CM_COUNT(names); i++) cm__rows_column(&writer, names[i], CM_COLUMN_TEXT, "");
+  cm__rows_column(&writer, "value", CM_COLUMN_REAL, "");
+  for (int m = 0; m < weights.measures; m++) {
+    for (int o = 0; o < outputs; o++) {
+      for (int k = 0; k < kept; k++) {
+        int j = model->prepare.keep[k];
+        cm__rows_next(&writer);
+        cm__rows_text(&writer, model->feature[j]);
+        cm__rows_text(&writer, model->unit[j]);
+        cm__rows_text(&writer, model->class_name[outputs == 1 ? 1 : o]);
+        cm__rows_text(&writer, weights.measure[m]);
+        cm__rows_real(&writer, weights.value[m][o * kept + k]);
+      }
+    }
+  }
+done:
+  cm__hold_free(&hold);
+  return cm__rows_finish(&writer);
+}

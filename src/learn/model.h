@@ -1,0 +1,39 @@
+/* A fitted model, from the inside. */
+#ifndef CORMACK_LEARN_MODEL_H
+#define CORMACK_LEARN_MODEL_H
+
+#include <stdatomic.h>
+
+#include "learn/data.h"
+#include "learn/kind.h"
+#include "learn/prepare.h"
+
+struct CmModel {
+  CmHold hold; /* holds everything below; the model itself is a block of its own */
+  atomic_int references;
+  const CmModelBody *body;
+  const char *name, *target, *subject_column, *params_json, *prepare_json;
+  CmLearnTask task;
+  int classes, features;
+  const char **class_name, **feature, **unit;
+  CmPrepare prepare;
+  void *state;
+  int64_t rows, subjects;
+  char table_hash[2 * CM_HASH_SIZE + 1];
+  const char *version; /* of Cormack, that trained it */
+};
+
+/* Fits on the rows of `data` that are numbered in at[0..count). */
+CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at, int64_t count, CmError **err);
+/* x: rows x features of the model, unprepared; probability: rows x classes. Runs on the calling thread. */
+bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability, CmError **err);
+/* contribution: rows x outputs x (features + 1) with all features of the model, the base last. */
+bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution, CmError **err);
+/* The largest; of equals the first. */
+int cm__most_probable(const double *probability, int classes);
+CmModel *cm__model_create(CmContext *ctx, CmError **err);
+/* Name, kind and parameters of a learner are usable; fills in defaults where NULL. */
+bool cm__learner_check(const CmLearner *learner, CmError **err);
+const char *cm__learner_name(const CmLearner *learner);
+
+#endif

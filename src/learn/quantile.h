@@ -1,0 +1,15 @@
+/* Quantiles of sorted numbers, linear between order statistics (Hyndman and Fan 1996, type 7). */
+#ifndef CORMACK_LEARN_QUANTILE_H
+#define CORMACK_LEARN_QUANTILE_H
+
+#include <stdint.h>
+
+/* count >= 1. */
+static inline double cm__quantile(const double *sorted, int64_t count, double share) {
+  double at = share * (double)(count - 1);
+  int64_t below = (int64_t)at;
+  double part = at - (double)below;
+  return below + 1 < count ? sorted[below] + part * (sorted[below + 1] - sorted[below]) : sorted[below];
+}
+
+#endif

@@ -1,0 +1,291 @@
+#include "learn/result.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "learn/rows.h"
+
+#define FEW_EVENTS 10 /* per variable: Peduzzi et al., J. Clin. Epidemiol. 49, 1996 */
+
+/* Columns by their types: 't' text, 'i' int, 'r' real. */
+static void columns(CmTableWriter *w, const char *const *names, const char *types) {
+  for (int i = 0; types[i]; i++)
+    cm__rows_column(w, names[i], types[i] == 't' ? CM_COLUMN_TEXT : types[i] == 'i' ? CM_COLUMN_INT : CM_COLUMN_REAL, "");
+}
+
+static const char *class_text(const CmTrial *trial, int at) {
+  return at == CM__CLASS_ALL ? "all" : at == CM__CLASS_MACRO ? "macro" : trial->data.class_name[at];
+}
+
+static CmScores cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
+  return (CmScores){trial->pool_rows, trial->pool_subjects, trial->data.classes, (int)trial->params.repeats, trial->pool_y, trial->pool_subject, outcome->p};
+}
+
+static CmScores held_scores(const CmTrial *trial, const CmOutcome *outcome) {
+  return (CmScores){trial->held_rows, trial->held_subjects, trial->data.classes, 1, trial->held_y, trial->held_subject, outcome->held_p};
+}
+
+/* ---- summary, notes, models, folds ------------------------------------------------------------------------------------ */
+
+static void put_pair(CmTableWriter *w, const char *name, const char *value) {
+  cm__rows_next(w);
+  cm__rows_text(w, name);
+  cm__rows_text(w, value);
+}
+
+static void put_count(CmTableWriter *w, const char *name, int64_t value) {
+  char text[32];
+  snprintf(text, sizeof text, "%lld", (long long)value);
+  put_pair(w, name, text);
+}
+
+static CmTable *table_summary(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  const CmLearnData *data = &trial->data;
+  const CmValidateParams *p = &trial->params;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  columns(&w, (const char *const[]){"name", "value"}, "tt");
+  char text[32];
+  put_pair(&w, "target", data->target);
+  put_pair(&w, "task", cm_learn_task_name(data->task));
+  put_pair(&w, "positive", data->task == CM_TASK_BINARY ? data->class_name[1] : NULL);
+  put_count(&w, "rows", data->rows);
+  put_count(&w, "rows_without_target", data->rows_without_target);
+  put_count(&w, "subjects", data->subjects);
+  put_count(&w, "features", data->features);
+  put_count(&w, "classes", data->classes);
+  for (int c = 0; c < data->classes; c++) {
+    char name[600];
+    int64_t rows = 0;
+    for (int64_t i = 0; i < data->rows; i++) rows += data->y[i] == c;
+    snprintf(name, sizeof name, "rows %s", data->class_name[c]);
+    put_count(&w, name, rows);
+  }
+  put_count(&w, "hold_out_rows", trial->held_rows);
+  put_count(&w, "hold_out_subjects", trial->held_subjects);
+  put_count(&w, "folds", p->folds);
+  put_count(&w, "repeats", p->repeats);
+  put_count(&w, "seed", p->seed);
+  put_count(&w, "resamples", p->resamples);
+  put_pair(&w, "confidence", cm_real_text(p->confidence, text));
+  put_pair(&w, "table", data->table_hash);
+  return cm__rows_finish(&w);
+}
+
+/* Subjects of the smallest class among the training rows. */
+static bool count_events(CmTrial *trial, int64_t *events, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  uint8_t *seen = CM__NEW(&hold, uint8_t, trial->pool_subjects, err);
+  *events = INT64_MAX;
+  for (int c = 0; seen && c < trial->data.classes; c++) {
+    int64_t have = 0;
+    memset(seen, 0, (size_t)trial->pool_subjects);
+    for (int64_t i = 0; i < trial->pool_rows; i++) {
+      uint8_t *mark = &seen[trial->pool_subject[i]];
+      if (trial->pool_y[i] == c && !*mark) have += *mark = 1;
+    }
+    if (have < *events) *events = have;
+  }
+  bool ok = seen != NULL;
+  cm__hold_free(&hold);
+  return ok;
+}
+
+static CmTable *table_models(CmTrial *trial, CmError **err) {
+  CmTableWriter w = {0};
+  int64_t events;
+  double least = INFINITY;
+  int most = 0;
+  if (!count_events(trial, &events, err) || !cm__rows_start(&w, trial->ctx, err)) return NULL;
+  columns(&w, (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"}, "ttttir");
+  for (int l = 0; l < trial->count; l++) {
+    const CmModel *model = trial->outcome[l].model;
+    double each = (double)events / model->prepare.kept;
+    if (each < least) {
+      least = each;
+      most = model->prepare.kept;
+    }
+    cm__rows_next(&w);
+    cm__rows_text(&w, model->name);
+    cm__rows_text(&w, model->body->kind.about.name);
+    cm__rows_text(&w, model->params_json);
+    cm__rows_text(&w, model->prepare_json);
+    cm__rows_int(&w, model->prepare.kept);
+    cm__rows_real(&w, each);
+  }
+  if (least < FEW_EVENTS &&
+      !cm__data_note(&trial->data, err, "warning", "few_events",
+                     "The smallest class has %lld subjects for up to %d features, %.1f a feature; below %d, coefficients and performance are unstable. Select fewer features, or get more subjects.",
+                     (long long)events, most, least, FEW_EVENTS))
+    cm_table_unref(&w.table);
+  return cm__rows_finish(&w);
+}
+
+static CmTable *table_notes(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  columns(&w, (const char *const[]){"level", "code", "text"}, "ttt");
+  for (const CmLearnNote *note = trial->data.notes; note; note = note->next) {
+    cm__rows_next(&w);
+    cm__rows_text(&w, note->level);
+    cm__rows_text(&w, note->code);
+    cm__rows_text(&w, note->text);
+  }
+  return cm__rows_finish(&w);
+}
+
+/* Rows and subjects on both sides of a split; test[i]: whether row i of the data is a test row. `seen`: one a subject. */
+static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *side, uint8_t *seen) {
+  const CmLearnData *data = &trial->data;
+  int64_t rows[2] = {0, 0}, subjects[2] = {0, 0};
+  memset(seen, 0, (size_t)data->subjects);
+  for (int64_t i = 0; i < data->rows; i++) {
+    if (side[i] > 1) continue;
+    rows[side[i]]++;
+    uint8_t *mark = &seen[data->subject[i]];
+    if (!(*mark & 1u << side[i])) subjects[side[i]]++;
+    *mark = (uint8_t)(*mark | 1u << side[i]);
+  }
+  for (int s = 0; s < 2; s++) cm__rows_int(w, rows[s]);
+  for (int s = 0; s < 2; s++) cm__rows_int(w, subjects[s]);
+  for (int c = 0; c < data->classes; c++) {
+    int64_t count = 0;
+    for (int64_t i = 0; i < data->rows; i++) count += side[i] == 1 && data->y[i] == c;
+    cm__rows_int(w, count);
+  }
+}
+
+static CmTable *table_folds(CmTrial *trial, CmError **err) {
+  CmTableWriter w = {0};
+  CmHold hold = {.ctx = trial->ctx};
+  const CmLearnData *data = &trial->data;
+  uint8_t *side = CM__NEW(&hold, uint8_t, data->rows, err), *seen = CM__NEW(&hold, uint8_t, data->subjects, err);
+  if (!side || !seen || !cm__rows_start(&w, trial->ctx, err)) goto done;
+  columns(&w, (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects", "test_subjects"}, "tiiiiii");
+  for (int c = 0; c < data->classes; c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", data->class_name[c]);
+  for (int64_t r = 0; r < trial->params.repeats; r++) {
+    for (int f = 0; f < trial->params.folds; f++) {
+      memset(side, 2, (size_t)data->rows); /* held out: on neither side */
+      for (int64_t i = 0; i < trial->pool_rows; i++) side[trial->pool[i]] = trial->fold[r * trial->pool_rows + i] == f;
+      cm__rows_next(&w);
+      cm__rows_text(&w, "cross_validation");
+      cm__rows_int(&w, r + 1);
+      cm__rows_int(&w, f + 1);
+      put_split(&w, trial, side, seen);
+    }
+  }
+  if (trial->held_rows) {
+    cm__rows_next(&w);
+    cm__rows_text(&w, "hold_out");
+    cm__rows_skip(&w);
+    cm__rows_skip(&w);
+    put_split(&w, trial, data->held, seen);
+  }
+done:
+  cm__hold_free(&hold);
+  return cm__rows_finish(&w);
+}
+
+/* ---- metrics ---------------------------------------------------------------------------------------------------------- */
+
+static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part, const CmScores *scores, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  CmMetricList list;
+  const CmValidateParams *p = &trial->params;
+  bool ok = cm__metrics(&hold, scores, p->confidence, p->resamples, (uint64_t)p->seed, &list, err);
+  for (int m = 0; ok && m < list.count; m++) {
+    const CmMetric *metric = &list.metric[m];
+    cm__rows_next(w);
+    cm__rows_text(w, model);
+    cm__rows_text(w, part);
+    cm__rows_text(w, class_text(trial, metric->class_at));
+    cm__rows_text(w, metric->metric);
+    cm__rows_real(w, metric->value);
+    cm__rows_real(w, metric->low);
+    cm__rows_real(w, metric->high);
+    cm__rows_text(w, *metric->interval ? metric->interval : NULL);
+    cm__rows_int(w, scores->rows);
+    cm__rows_int(w, scores->subjects);
+  }
+  cm__hold_free(&hold);
+  return ok;
+}
+
+static CmTable *table_metrics(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  bool ok = true;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  columns(&w, (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"}, "ttttrrrtii");
+  for (int l = 0; ok && l < trial->count; l++) {
+    const CmOutcome *outcome = &trial->outcome[l];
+    CmScores cross = cross_scores(trial, outcome), held = held_scores(trial, outcome);
+    if (trial->params.folds) ok = put_metrics(&w, trial, outcome->model->name, "cross_validation", &cross, err);
+    if (ok && trial->held_rows) ok = put_metrics(&w, trial, outcome->model->name, "hold_out", &held, err);
+  }
+  if (!ok) cm_table_unref(&w.table);
+  return cm__rows_finish(&w);
+}
+
+/* The rows of one fold of one repeat. */
+static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold, CmScores *scores, CmError **err) {
+  int k = trial->data.classes;
+  int *y = CM__NEW(hold, int, trial->pool_rows, err);
+  int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
+  double *p = CM__NEW(hold, double, trial->pool_rows * k, err);
+  if (!y || !subject || !p) return false;
+  for (int64_t i = 0; i < trial->pool_rows; i++) {
+    if (trial->fold[repeat * trial->pool_rows + i] != fold) continue;
+    y[n] = trial->pool_y[i];
+    subject[n] = trial->pool_subject[i];
+    memcpy(p + n++ * k, outcome->p + (repeat * trial->pool_rows + i) * k, sizeof *p * (size_t)k);
+  }
+  *scores = (CmScores){n, 0, k, 1, y, subject, p};
+  return cm__compact_subjects(hold, subject, n, &scores->subjects, err);
+}
+
+static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  CmScores scores;
+  CmMetricList list;
+  bool ok = fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) && cm__metrics(&hold, &scores, trial->params.confidence, 0, 0, &list, err);
+  for (int m = 0; ok && m < list.count; m++) {
+    cm__rows_next(w);
+    cm__rows_text(w, outcome->model->name);
+    cm__rows_int(w, repeat + 1);
+    cm__rows_int(w, fold + 1);
+    cm__rows_text(w, class_text(trial, list.metric[m].class_at));
+    cm__rows_text(w, list.metric[m].metric);
+    cm__rows_real(w, list.metric[m].value);
+  }
+  cm__hold_free(&hold);
+  return ok;
+}
+
+static CmTable *table_fold_metrics(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  bool ok = true;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  columns(&w, (const char *const[]){"model", "repeat", "fold", "class", "metric", "value"}, "tiittr");
+  for (int l = 0; l < trial->count; l++)
+    for (int64_t r = 0; r < trial->params.repeats; r++)
+      for (int f = 0; ok && f < trial->params.folds; f++) ok = put_fold(&w, trial, &trial->outcome[l], r, f, err);
+  if (!ok) cm_table_unref(&w.table);
+  return cm__rows_finish(&w);
+}
+
+bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
+  /* models come before notes: they add one */
+  static const struct {
+    CmLearnTable which;
+    CmTable *(*make)(CmTrial *trial, CmError **err);
+  } makers[] = {
+      {CM_LEARN_SUMMARY, table_summary},       {CM_LEARN_MODELS, table_models},           {CM_LEARN_NOTES, table_notes},
+      {CM_LEARN_FOLDS, table_folds},           {CM_LEARN_METRICS, table_metrics},         {CM_LEARN_FOLD_METRICS, table_fold_metrics},
+      {CM_LEARN_PREDICTIONS, cm__table_predictions}, {CM_LEARN_ROC, cm__table_roc},       {CM_LEARN_CALIBRATION, cm__table_calibration},
+      {CM_LEARN_CONFUSION, cm__table_confusion}, {CM_LEARN_IMPORTANCE, cm__table_importance}, {CM_LEARN_SHAP, cm__table_shap},
+  };
+  for (int t = 0; t < CM_COUNT(makers); t++)
+    if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;
+  return true;
+}

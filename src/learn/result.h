@@ -1,0 +1,52 @@
+/* A validation while it runs, and the tables that come of it. */
+#ifndef CORMACK_LEARN_RESULT_H
+#define CORMACK_LEARN_RESULT_H
+
+#include "learn/metrics.h"
+#include "learn/model.h"
+
+/* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
+typedef struct CmOutcome {
+  double *p;          /* repeats x pool x classes */
+  double *shap;       /* pool x outputs x (features + 1): first repeat; NULL without */
+  double *drop;       /* features x (folds x permutations): AUC lost; NaN where undefined */
+  double *held_p;     /* held x classes */
+  double *held_shap;
+  CmModel *model;     /* fitted on the pool */
+} CmOutcome;
+
+typedef struct CmTrial {
+  CmContext *ctx;
+  CmLearnData data;
+  const CmLearner *learners;
+  int count;
+  CmValidateParams params;
+  int64_t pool_rows, held_rows, pool_subjects, held_subjects;
+  int64_t *pool, *held;                 /* rows of the data */
+  int *pool_y, *held_y;
+  int64_t *pool_subject, *held_subject; /* 0..subjects-1 */
+  int *fold;                            /* repeats x pool */
+  int drops;                            /* numbers of CmOutcome.drop a feature */
+  bool drop_is_held;                    /* no cross-validation: importance is of the hold-out */
+  CmOutcome *outcome;
+} CmTrial;
+
+struct CmLearnResult {
+  CmContext *ctx;
+  atomic_int references;
+  int models;
+  CmModel **model;
+  CmTable *table[CM_LEARN_TABLE_COUNT];
+};
+
+/* Fills the tables of `result`. */
+bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err);
+/* The larger ones: predictions, roc, calibration, confusion, importance, shap. NULL on failure. */
+CmTable *cm__table_predictions(CmTrial *trial, CmError **err);
+CmTable *cm__table_roc(CmTrial *trial, CmError **err);
+CmTable *cm__table_calibration(CmTrial *trial, CmError **err);
+CmTable *cm__table_confusion(CmTrial *trial, CmError **err);
+CmTable *cm__table_importance(CmTrial *trial, CmError **err);
+CmTable *cm__table_shap(CmTrial *trial, CmError **err);
+
+#endif

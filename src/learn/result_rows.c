@@ -1,0 +1,301 @@
+/* The tables of a validation that have a row for each row, point or feature. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "learn/quantile.h"
+#include "learn/result.h"
+#include "learn/rows.h"
+
+/* A part of a trial seen in one way: the pool in one repeat, or the hold-out. */
+typedef struct View {
+  const char *part;
+  int64_t repeat; /* 0: the hold-out */
+  int64_t rows;
+  const int64_t *row; /* of the data */
+  const int *y, *fold;
+  const double *p, *shap;
+} View;
+
+static int views(const CmTrial *trial) { return (trial->params.folds ? (int)trial->params.repeats : 0) + (trial->held_rows > 0); }
+
+static View view_of(const CmTrial *trial, const CmOutcome *outcome, int at) {
+  if (trial->params.folds && at < trial->params.repeats)
+    return (View){"cross_validation", at + 1, trial->pool_rows, trial->pool, trial->pool_y, trial->fold + at * trial->pool_rows,
+                  outcome->p + at * trial->pool_rows * trial->data.classes, at ? NULL : outcome->shap};
+  return (View){"hold_out", 0, trial->held_rows, trial->held, trial->held_y, NULL, outcome->held_p, outcome->held_shap};
+}
+
+static void put_place(CmTableWriter *w, const CmOutcome *outcome, const View *view) {
+  cm__rows_next(w);
+  cm__rows_text(w, outcome->model->name);
+  cm__rows_text(w, view->part);
+  if (view->repeat) cm__rows_int(w, view->repeat);
+  else cm__rows_skip(w);
+}
+
+/* fold, row and subject of place i */
+static void put_row(CmTableWriter *w, const CmTrial *trial, const View *view, int64_t i) {
+  if (view->fold) cm__rows_int(w, view->fold[i] + 1);
+  else cm__rows_skip(w);
+  int64_t row = view->row[i];
+  cm__rows_int(w, trial->data.row[row]);
+  cm__rows_text(w, trial->data.subject_name[trial->data.subject[row]]);
+}
+
+static void place_columns(CmTableWriter *w) {
+  cm__rows_column(w, "model", CM_COLUMN_TEXT, "");
+  cm__rows_column(w, "part", CM_COLUMN_TEXT, "");
+  cm__rows_column(w, "repeat", CM_COLUMN_INT, "");
+}
+
+static void row_columns(CmTableWriter *w) {
+  cm__rows_column(w, "fold", CM_COLUMN_INT, "");
+  cm__rows_column(w, "row", CM_COLUMN_INT, "");
+  cm__rows_column(w, "subject", CM_COLUMN_TEXT, "");
+}
+
+/* Calls `put` for each learner and view. */
+static bool each_view(CmTableWriter *w, CmTrial *trial, bool (*put)(CmTableWriter *, CmTrial *, const CmOutcome *, const View *, CmError **), CmError **err) {
+  for (int l = 0; l < trial->count; l++) {
+    for (int v = 0; v < views(trial); v++) {
+      View view = view_of(trial, &trial->outcome[l], v);
+      if (!put(w, trial, &trial->outcome[l], &view, err)) return false;
+    }
+  }
+  return true;
+}
+
+static CmTable *finish(CmTableWriter *w, bool ok) {
+  if (!ok) cm_table_unref(&w->table);
+  return cm__rows_finish(w);
+}
+
+/* ---- predictions ------------------------------------------------------------------------------------------------------ */
+
+static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+  (void)err;
+  int k = trial->data.classes;
+  for (int64_t i = 0; i < view->rows; i++) {
+    put_place(w, outcome, view);
+    put_row(w, trial, view, i);
+    cm__rows_text(w, trial->data.class_name[view->y[i]]);
+    cm__rows_text(w, trial->data.class_name[cm__most_probable(view->p + i * k, k)]);
+    for (int c = 0; c < k; c++) cm__rows_real(w, view->p[i * k + c]);
+  }
+  return true;
+}
+
+CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  place_columns(&w);
+  row_columns(&w);
+  cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
+  cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
+  for (int c = 0; c < trial->data.classes; c++) cm__rows_columnf(&w, CM_COLUMN_REAL, "1", "probability %s", trial->data.class_name[c]);
+  return finish(&w, each_view(&w, trial, put_predictions, err));
+}
+
+/* ---- curves ----------------------------------------------------------------------------------------------------------- */
+
+static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  CmRocPoint *point = CM__NEW(&hold, CmRocPoint, view->rows + 1, err);
+  int k = trial->data.classes;
+  bool ok = point != NULL;
+  for (int c = k == 2; ok && c < k; c++) {
+    int64_t count = cm__roc(trial->ctx, view->y, c, view->p + c, k, view->rows, point, err);
+    ok = count >= 0;
+    for (int64_t i = 0; i < count; i++) {
+      put_place(w, outcome, view);
+      cm__rows_text(w, trial->data.class_name[c]);
+      cm__rows_real(w, point[i].threshold);
+      cm__rows_real(w, point[i].false_positive_rate);
+      cm__rows_real(w, point[i].true_positive_rate);
+    }
+  }
+  cm__hold_free(&hold);
+  return ok;
+}
+
+CmTable *cm__table_roc(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  place_columns(&w);
+  cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
+  cm__rows_column(&w, "threshold", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "false_positive_rate", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "true_positive_rate", CM_COLUMN_REAL, "1");
+  return finish(&w, each_view(&w, trial, put_roc, err));
+}
+
+static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  int bins = (int)trial->params.calibration_bins, k = trial->data.classes;
+  CmCalibrationBin *bin = CM__NEW(&hold, CmCalibrationBin, bins, err);
+  double z = cm__normal_z(trial->params.confidence);
+  for (int c = k == 2; bin && c < k; c++) {
+    cm__calibration(view->y, c, view->p + c, k, view->rows, bins, bin);
+    for (int b = 0; b < bins; b++) {
+      double low, high;
+      cm__wilson(bin[b].observed, (double)bin[b].rows, z, &low, &high);
+      put_place(w, outcome, view);
+      cm__rows_text(w, trial->data.class_name[c]);
+      cm__rows_int(w, b + 1);
+      cm__rows_real(w, bin[b].from);
+      cm__rows_real(w, bin[b].to);
+      cm__rows_int(w, bin[b].rows);
+      cm__rows_real(w, bin[b].mean);
+      cm__rows_real(w, bin[b].observed);
+      cm__rows_real(w, low);
+      cm__rows_real(w, high);
+    }
+  }
+  cm__hold_free(&hold);
+  return bin != NULL;
+}
+
+CmTable *cm__table_calibration(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  place_columns(&w);
+  cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
+  cm__rows_column(&w, "bin", CM_COLUMN_INT, "");
+  cm__rows_column(&w, "from", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "to", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "rows", CM_COLUMN_INT, "");
+  static const char *const reals[] = {"mean_probability", "observed", "low", "high"};
+  for (int i = 0; i < CM_COUNT(reals); i++) cm__rows_column(&w, reals[i], CM_COLUMN_REAL, "1");
+  return finish(&w, each_view(&w, trial, put_calibration, err));
+}
+
+static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+  CmHold hold = {.ctx = trial->ctx};
+  int k = trial->data.classes;
+  int64_t *count = CM__NEW(&hold, int64_t, k * k, err);
+  for (int64_t i = 0; count && i < view->rows; i++) count[view->y[i] * k + cm__most_probable(view->p + i * k, k)]++;
+  for (int at = 0; count && at < k * k; at++) {
+    put_place(w, outcome, view);
+    cm__rows_text(w, trial->data.class_name[at / k]);
+    cm__rows_text(w, trial->data.class_name[at % k]);
+    cm__rows_int(w, count[at]);
+  }
+  bool ok = count != NULL;
+  cm__hold_free(&hold);
+  return ok;
+}
+
+CmTable *cm__table_confusion(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  place_columns(&w);
+  cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
+  cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
+  cm__rows_column(&w, "rows", CM_COLUMN_INT, "");
+  return finish(&w, each_view(&w, trial, put_confusion, err));
+}
+
+/* ---- importance ------------------------------------------------------------------------------------------------------- */
+
+static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const char *part, int j, const char *measure,
+                           const char *class_name, double value, double low, double high) {
+  cm__rows_next(w);
+  cm__rows_text(w, outcome->model->name);
+  cm__rows_text(w, part);
+  cm__rows_text(w, trial->data.feature[j]);
+  cm__rows_text(w, trial->data.unit[j]);
+  cm__rows_text(w, measure);
+  cm__rows_text(w, class_name);
+  cm__rows_real(w, value);
+  cm__rows_real(w, low);
+  cm__rows_real(w, high);
+}
+
+static int by_size(const void *a, const void *b) {
+  double p = *(const double *)a, q = *(const double *)b;
+  return p < q ? -1 : p > q;
+}
+
+static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
+  const char *class_name = trial->data.task == CM_TASK_BINARY ? trial->data.class_name[1] : "macro";
+  double side = (1 - trial->params.confidence) / 2;
+  for (int j = 0; j < trial->data.features; j++) {
+    double *drop = outcome->drop + (int64_t)j * trial->drops, sum = 0;
+    int64_t n = 0;
+    for (int q = 0; q < trial->drops; q++) {
+      if (isnan(drop[q])) continue;
+      sum += drop[q];
+      drop[n++] = drop[q];
+    }
+    if (!n) continue;
+    qsort(drop, (size_t)n, sizeof *drop, by_size);
+    put_importance(w, trial, outcome, trial->drop_is_held ? "hold_out" : "cross_validation", j, "permutation", class_name, sum / (double)n,
+                   cm__quantile(drop, n, side), cm__quantile(drop, n, 1 - side));
+  }
+}
+
+static void put_mean_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
+  View view = view_of(trial, outcome, 0);
+  int outputs = cm__outputs(trial->data.classes), d = trial->data.features;
+  if (!view.shap || !view.rows) return;
+  for (int o = 0; o < outputs; o++) {
+    for (int j = 0; j < d; j++) {
+      double sum = 0;
+      for (int64_t i = 0; i < view.rows; i++) sum += fabs(view.shap[(i * outputs + o) * (d + 1) + j]);
+      put_importance(w, trial, outcome, view.part, j, "shap", trial->data.class_name[outputs == 1 ? 1 : o], sum / (double)view.rows, NAN, NAN);
+    }
+  }
+}
+
+static bool put_weights(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, CmError **err) {
+  CmTable *weights = cm_model_weights(trial->ctx, outcome->model, err);
+  if (!weights) return false;
+  for (int64_t i = 0; i < cm_table_rows(weights); i++) {
+    int j = 0;
+    while (strcmp(trial->data.feature[j], cm_table_text(weights, i, 0))) j++;
+    put_importance(w, trial, outcome, NULL, j, cm_table_text(weights, i, 3), cm_table_text(weights, i, 2), cm_table_real(weights, i, 4), NAN, NAN);
+  }
+  cm_table_unref(&weights);
+  return true;
+}
+
+CmTable *cm__table_importance(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  bool ok = true;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  static const char *const texts[] = {"model", "part", "feature", "unit", "measure", "class"};
+  static const char *const reals[] = {"value", "low", "high"};
+  for (int i = 0; i < CM_COUNT(texts); i++) cm__rows_column(&w, texts[i], CM_COLUMN_TEXT, "");
+  for (int i = 0; i < CM_COUNT(reals); i++) cm__rows_column(&w, reals[i], CM_COLUMN_REAL, "");
+  for (int l = 0; ok && l < trial->count; l++) {
+    put_permutation(&w, trial, &trial->outcome[l]);
+    put_mean_shap(&w, trial, &trial->outcome[l]);
+    ok = put_weights(&w, trial, &trial->outcome[l], err);
+  }
+  return finish(&w, ok);
+}
+
+/* ---- contributions ---------------------------------------------------------------------------------------------------- */
+
+static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+  (void)err;
+  int outputs = cm__outputs(trial->data.classes), d = trial->data.features;
+  for (int64_t i = 0; view->shap && i < view->rows; i++) {
+    for (int o = 0; o < outputs; o++) {
+      put_place(w, outcome, view);
+      put_row(w, trial, view, i);
+      cm__rows_shap(w, outcome->model, o, view->shap + (i * outputs + o) * (d + 1));
+    }
+  }
+  return true;
+}
+
+CmTable *cm__table_shap(CmTrial *trial, CmError **err) {
+  CmTableWriter w;
+  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
+  place_columns(&w);
+  row_columns(&w);
+  cm__rows_shap_columns(&w, trial->outcome[0].model);
+  return finish(&w, each_view(&w, trial, put_shap, err));
+}
