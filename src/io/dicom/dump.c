@@ -41,9 +41,9 @@ static void add_value(CmTextBuffer *out, const CmDicomElement *element) {
   CmError *ignored = NULL;
   char *text = cm_dicom_element_text(&shown, &ignored);
   cm_error_free(&ignored);
+  const char *name = text && element->vr == CM_VR('U', 'I') ? cm_dicom_uid_name(text) : NULL;
   if (text) add_cut(out, text);
   cm_free(text);
-  const char *name = text && element->vr == CM_VR('U', 'I') ? cm_dicom_uid_name(text) : NULL;
   if (name) cm__text_addf(out, " (%s)", name);
   cm__text_add(out, "\n");
 }

@@ -90,6 +90,7 @@ bool cm_dicom_next(CmDicomSet set, uint64_t *at, CmDicomElement *element) {
     fill_from_entry(&set, &set.file->entries[(*at)++], element);
     return true;
   }
+  if (!set.begin) return false; /* meta information that is absent */
   const uint8_t *p = set.begin + *at;
   CmDicomStep step;
   if (!step_to(&set, &p, &step)) return false;

@@ -191,7 +191,7 @@ int cm_dicom_multiplicity(const CmDicomElement *element) {
     cm__text_start(&text, cm_dicom_context(element->set.file), NULL);
     cm__dicom_add_text(element, &text);
     p = text.text;
-    end = p + text.size;
+    end = p ? p + text.size : p;
   }
   int count = 1;
   for (; p < end; p++) count += *p == '\\' && count < INT32_MAX;
