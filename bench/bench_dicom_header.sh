@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Opening a CT header of 60 elements, one thread, warm cache: Cormack, DCMTK, pydicom, and what open+read+close costs alone.
+# Opening a CT header of 60 elements, one thread, warm cache, processor time: Cormack, DCMTK, pydicom, and what open+read+close costs alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 out=${CORMACK_BENCH:-out/bench}/dicom_header

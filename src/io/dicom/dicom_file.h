@@ -2,6 +2,8 @@
 #ifndef CM_IO_DICOM_DICOM_FILE_H
 #define CM_IO_DICOM_DICOM_FILE_H
 
+#include <stddef.h>
+
 #include "io/dicom/cursor.h"
 
 /* One element of the top level. */
@@ -13,6 +15,8 @@ typedef struct CmDicomEntry {
   uint64_t offset, length;
 } CmDicomEntry;
 
+#define CM__FIRST_ENTRIES 256
+
 struct CmDicom {
   CmContext *ctx;
   char *name;           /* path, or what the caller calls the buffer */
@@ -22,12 +26,14 @@ struct CmDicom {
   uint64_t total;       /* of the stream that `bytes` begins: file_size, or the inflated size */
   void *map;            /* to unmap, map_size = file_size */
   uint8_t *inflated;    /* to free */
-  CmDicomEntry *entries;
+  CmDicomEntry *entries; /* first_entries or more_entries */
+  CmDicomEntry *more_entries;
   uint64_t count;
   bool sorted;          /* entries ascend strictly: binary search */
   CmDicomScope scope;
   CmDicomSet root, meta;
   char transfer_syntax[65];
+  CmDicomEntry first_entries[CM__FIRST_ENTRIES]; /* of most files all; not cleared */
 };
 
 /* An element and where the next one begins. */
