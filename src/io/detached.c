@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define MOST_FILES 100000
+#define MOST_NUMBER 1000000000000LL /* in the name of a file */
 
 bool cm__names_add(CmNames *names, const char *name, size_t size, CmError **err) {
   if (names->count == MOST_FILES) {
@@ -30,6 +31,7 @@ bool cm__names_add_pattern(CmNames *names, const char *pattern, int64_t first, i
   int width = 0;
   for (; at && isdigit((unsigned char)*at) && width < 100; at++) width = width * 10 + (*at - '0');
   bool known = at && (*at == 'd' || *at == 'i' || *at == 'u') && width <= 32 && !strchr(at, '%');
+  known = known && first > -MOST_NUMBER && first < MOST_NUMBER && last > -MOST_NUMBER && last < MOST_NUMBER && step > -MOST_NUMBER && step < MOST_NUMBER;
   if (!known || !step || (step > 0) != (last >= first) || (last - first) / step >= MOST_FILES) {
     cm_error_set(err, CM_ERR_FORMAT, "the pattern of data files, \"%s\" from %lld to %lld by %lld, cannot be understood; correct the header", pattern,
                  (long long)first, (long long)last, (long long)step);

@@ -4,7 +4,7 @@
 
 #include "core/file.h"
 
-#define CM_GZIP_USUAL 4 /* level where the caller has no wish: see docs/formats.md for the figures */
+#define CM_GZIP_USUAL 1 /* level where the caller has no wish: see docs/formats.md for the figures */
 
 /* Most bytes that `size` bytes of deflate can become: a bound for what a header may claim. */
 uint64_t cm__inflate_limit(uint64_t size);

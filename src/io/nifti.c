@@ -251,6 +251,8 @@ CmImage *cm__nifti_read(const CmSource *source, const CmReadOptions *options, Cm
   if (!make_layout(&h, &layout, err) || !cm__layout_bytes(&layout, &bytes, err) || !check_offset(&h, err) ||
       !cm__nifti_geometry(&h, &geometry, err))
     goto done;
+  if (h.sform_code <= 0 && h.qform_code <= 0)
+    cm_log(ctx, CM_LOG_WARNING, "%s: the header says nothing of position and orientation; which side is left is unknown", source->path);
   uint64_t offset = (uint64_t)h.vox_offset, header = h.version == 1 ? CM_NIFTI1_BYTES : CM_NIFTI2_BYTES;
   size_t words_size = 0;
   const char *words = NULL;

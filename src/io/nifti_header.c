@@ -217,9 +217,10 @@ static bool affine_of_qform(const CmNifti *h, Affine *affine) {
   return true;
 }
 
-/* Neither code set: only sizes are known. Method 1 of nifti1.h puts voxel (0,0,0) at 0 with the axes to R, A, S. */
+/* Neither code set: only sizes are known, and programs differ about the rest (nifti1.h: axes to R, A, S; nibabel: x flipped, centred; ITK: as
+ * here). It is then what it is for every image without a position: origin 0, direction identity. */
 static void affine_of_pixdim(const CmNifti *h, Affine *affine) {
-  *affine = (Affine){.direction = {-1, 0, 0, 0, -1, 0, 0, 0, 1}};
+  *affine = (Affine){.direction = {1, 0, 0, 0, 1, 0, 0, 0, 1}};
   for (int k = 0; k < 3; k++) affine->spacing[k] = voxel_size(h, k);
 }
 

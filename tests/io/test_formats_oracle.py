@@ -180,6 +180,13 @@ class Both(unittest.TestCase):
         image.set_qform(np.diag([2, 2, 2, 1.0]), code="scanner")
         image.to_filename(self.folder / "q.nii")
         np.testing.assert_allclose(info(self.folder / "q.nii")["spacing_mm"], [2, 2, 2])
+        image = nib.Nifti1Image(array, None)
+        image.header["pixdim"][1:4] = [1.5, 2, 3]
+        image.header["qform_code"] = image.header["sform_code"] = 0
+        image.to_filename(self.folder / "none.nii")
+        theirs, ours = sitk.ReadImage(str(self.folder / "none.nii")), info(self.folder / "none.nii")
+        self.assertEqual((list(theirs.GetSpacing()), list(theirs.GetOrigin()), list(theirs.GetDirection())),
+                         (ours["spacing_mm"], ours["origin_mm"], ours["direction"]))
         image = nib.Nifti1Image(array, np.diag([1, 2, 3, 1.0]))
         image.to_filename(self.folder / "d.nii")
         with open(self.folder / "d.nii", "r+b") as file:
