@@ -37,7 +37,8 @@ bool cm__field_cut(CmContext *ctx, const Canonical *c, const uint8_t *lungs, dou
   f->voxels = f->n[0] * f->n[1] * f->n[2];
   f->hu = cm_alloc_array(ctx, (size_t)f->voxels, sizeof *f->hu, err);
   f->lung = f->hu ? cm_alloc(ctx, (size_t)f->voxels, err) : NULL;
-  if (!f->lung) {
+  f->gap = f->lung ? cm_alloc_array(ctx, (size_t)(2 * f->n[1] * f->n[2]), sizeof *f->gap, err) : NULL;
+  if (!f->gap) {
     cm__field_free(f);
     return false;
   }
@@ -46,6 +47,14 @@ bool cm__field_cut(CmContext *ctx, const Canonical *c, const uint8_t *lungs, dou
     const int64_t from = ((r / f->n[1] + f->low[2]) * c->n[1] + r % f->n[1] + f->low[1]) * c->n[0] + f->low[0];
     memcpy(f->hu + r * f->n[0], hu + from, (size_t)f->n[0] * sizeof *hu);
     memcpy(f->lung + r * f->n[0], lungs + from, (size_t)f->n[0]);
+    int32_t right = -1, left = INT32_MAX;
+    for (int64_t x = 0; x < f->n[0]; x++) {
+      if (lungs[from + x] == 1) right = (int32_t)x;
+      if (lungs[from + x] == 2 && left == INT32_MAX) left = (int32_t)x;
+    }
+    const bool both = right >= 0 && left < INT32_MAX;
+    f->gap[2 * r] = both ? right : INT32_MAX;
+    f->gap[2 * r + 1] = both ? left : -1;
   }
   return true;
 }
@@ -53,6 +62,8 @@ bool cm__field_cut(CmContext *ctx, const Canonical *c, const uint8_t *lungs, dou
 void cm__field_free(Field *f) {
   cm_free(f->hu);
   cm_free(f->lung);
+  cm_free(f->gap);
+  f->gap = NULL;
   f->hu = NULL;
   f->lung = NULL;
 }

@@ -8,7 +8,10 @@
 #include "ops/chest/ball.h"
 #include "ops/chest/nodule_find.h"
 
-enum { REGION = 1, NODULE = 2, CORE = 4, SEEN = 8 };
+#define TAIL_MM 5.0
+#define BLUR_VOXELS 0.62 /* standard deviation of the scan's point spread, in voxels, that thin nodules are corrected for */
+
+enum { REGION = 1, NODULE = 2, CORE = 4, SEEN = 8, TAIL = 16 };
 
 typedef struct Patch { /* a box about the seed */
   const Field *f;
@@ -17,6 +20,10 @@ typedef struct Patch { /* a box about the seed */
   int16_t *hu;
   uint8_t *lung, *mark, *mask;
   float *inner; /* squared distances to the border of the region */
+  const float *outer; /* and to the nodule */
+  CmImage *held[1];
+  double near_mm, volume_mm3;
+  int64_t counted; /* voxels that may belong to the nodule: the first of `queue` */
   int64_t *queue;
   double background, threshold, full;
 } Patch;
@@ -91,6 +98,7 @@ static bool levels(Patch *p, const Seed *s) {
     }
   if (n < 1) return false;
   p->full = total / n;
+  p->near_mm = near;
   p->threshold = 0.5 * (p->background + p->full);
   return p->full - p->background > 150;
 }
@@ -147,13 +155,33 @@ static double open_region(CmContext *ctx, Patch *p, const Seed *s, bool *ok, CmE
   distance = cm__mask_distance(ctx, p->mask, true, p->n, p->mm, err);
   *ok = distance != NULL;
   if (!distance) return 0;
-  const float *outer = cm_image_data(distance);
-  const double coarse = fmax(p->mm[0], p->mm[1]);
-  const double back = cut + 0.25 * coarse;
+  const float *from_core = cm_image_data(distance);
+  const double back = cut + 0.25 * fmax(p->mm[0], p->mm[1]);
   for (int64_t i = 0; i < p->voxels; i++)
-    if ((p->mark[i] & REGION) && outer[i] <= back * back) p->mark[i] |= NODULE;
+    if ((p->mark[i] & REGION) && from_core[i] <= back * back) p->mark[i] |= NODULE;
   cm_image_unref(&distance);
   return thick;
+}
+
+/* What the opening took off and reaches far is a vessel: TAIL. Crumbs of the surface are not. Sets p->outer. */
+static bool find_tails(CmContext *ctx, Patch *p, CmError **err) {
+  for (int64_t i = 0; i < p->voxels; i++) p->mask[i] = (p->mark[i] & NODULE) != 0;
+  p->held[0] = cm__mask_distance(ctx, p->mask, true, p->n, p->mm, err);
+  if (!p->held[0]) return false;
+  p->outer = cm_image_data(p->held[0]);
+  for (int64_t i = 0; i < p->voxels; i++) p->mask[i] = (p->mark[i] & (REGION | NODULE)) == REGION;
+  for (int64_t i = 0; i < p->voxels; i++) {
+    if (!p->mask[i] || (p->mark[i] & SEEN)) continue;
+    const int64_t count = flood(p, p->mask, i, SEEN);
+    float far = 0;
+    for (int64_t k = 0; k < count; k++) far = p->outer[p->queue[k]] > far ? p->outer[p->queue[k]] : far;
+    for (int64_t k = 0; far > TAIL_MM * TAIL_MM && k < count; k++) p->mark[p->queue[k]] |= TAIL;
+  }
+  const double reach = 1.75 * fmax(p->mm[0], p->mm[1]);
+  p->counted = 0;
+  for (int64_t i = 0; i < p->voxels; i++)
+    if ((p->mark[i] & NODULE) || (p->outer[i] <= reach * reach && p->lung[i] && !(p->mark[i] & TAIL))) p->queue[p->counted++] = i;
+  return true;
 }
 
 static bool at_border(const Patch *p, int64_t i, uint8_t bit) {
@@ -165,25 +193,11 @@ static bool at_border(const Patch *p, int64_t i, uint8_t bit) {
   return false;
 }
 
-/* Share of a voxel that is nodule. 1 within; at the surface and just outside by value; tissue that goes on (vessels) is cut at the surface. */
+/* Share of a voxel that is nodule: 1 within; at the surface and about it by value, so that noise and blur cancel out. */
 static double share(const Patch *p, int64_t i) {
   if ((p->mark[i] & NODULE) && !at_border(p, i, NODULE)) return 1;
   const double v = (p->hu[i] - p->background) / (p->full - p->background);
-  return v < 0 ? 0 : v > 1 ? 1 : v;
-}
-
-static bool beside_nodule(const Patch *p, int64_t i) {
-  int64_t x[3];
-  position(p, i, x);
-  for (int64_t dz = -1; dz < 2; dz++)
-    for (int64_t dy = -1; dy < 2; dy++)
-      for (int64_t dx = -1; dx < 2; dx++) {
-        const int64_t d[3] = {x[0] + dx, x[1] + dy, x[2] + dz};
-        bool in = true;
-        for (int k = 0; k < 3; k++) in = in && d[k] >= 0 && d[k] < p->n[k];
-        if (in && (p->mark[i + dz * p->step[2] + dy * p->step[1] + dx] & NODULE)) return true;
-      }
-  return false;
+  return v > 1 ? 1 : v;
 }
 
 static void eigen3(const double m[6], double e[3]) {
@@ -206,12 +220,18 @@ static void eigen3(const double m[6], double e[3]) {
 }
 
 typedef struct Sums {
-  double weight, x[3], xx[6], hu, core_hu, core, surface, wall, vessel;
+  double weight, x[3], xx[6], hu, core_hu, core, surface, wall, medial, vessel;
 } Sums;
 
+/* Between the lungs in its row? */
+static bool is_medial(const Patch *p, int64_t at) {
+  int64_t x[3];
+  position(p, at, x);
+  const int32_t *gap = p->f->gap + 2 * ((x[2] + p->low[2]) * p->f->n[1] + x[1] + p->low[1]);
+  return x[0] + p->low[0] > gap[0] && x[0] + p->low[0] < gap[1];
+}
+
 static void add_voxel(const Patch *p, int64_t i, Sums *s) {
-  const uint8_t mark = p->mark[i];
-  if (!(mark & NODULE) && ((mark & REGION) || !p->lung[i] || !beside_nodule(p, i))) return;
   const double w = share(p, i);
   int64_t at[3];
   position(p, i, at);
@@ -221,7 +241,7 @@ static void add_voxel(const Patch *p, int64_t i, Sums *s) {
   for (int k = 0; k < 3; k++) s->x[k] += w * x[k];
   const int pair[6][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 2}};
   for (int k = 0; k < 6; k++) s->xx[k] += w * x[pair[k][0]] * x[pair[k][1]];
-  if (!(mark & NODULE)) return;
+  if (!(p->mark[i] & NODULE)) return;
   s->hu += p->hu[i];
   s->core += 1;
   for (int k = 0; k < 3; k++)
@@ -230,8 +250,10 @@ static void add_voxel(const Patch *p, int64_t i, Sums *s) {
       const int64_t to = i + side * p->step[k];
       if (p->mark[to] & NODULE) continue;
       s->surface += 1;
-      if (!p->lung[to]) s->wall += 1;
-      else if (p->mark[to] & REGION) s->vessel += 1;
+      if (!p->lung[to]) {
+        s->wall += 1;
+        s->medial += is_medial(p, to);
+      } else if (p->mark[to] & TAIL) s->vessel += 1;
     }
 }
 
@@ -251,11 +273,12 @@ static void describe(Patch *p, const Sums *s, Nodule *out) {
   eigen3(m, e);
   const double large = fmax(e[0], fmax(e[1], e[2])), small = fmin(e[0], fmin(e[1], e[2]));
   out->elongation = sqrt(large / fmax(small, 1e-6));
-  out->volume_mm3 = s->weight * p->f->c->voxel_mm3;
+  out->volume_mm3 = p->volume_mm3;
   out->diameter_mm = cbrt(out->volume_mm3 * 6 / 3.14159265358979323846);
   out->mean_hu = s->core > 0 ? s->hu / s->core : p->full;
   out->threshold_hu = p->threshold;
   out->wall = s->surface > 0 ? s->wall / s->surface : 0;
+  out->medial = s->surface > 0 ? s->medial / s->surface : 0;
   out->vessel = s->surface > 0 ? s->vessel / s->surface : 0;
   for (int k = 0; k < 3; k++) out->centre[k] = c[k] + (double)p->low[k];
   int64_t n = 0;
@@ -291,6 +314,54 @@ static bool keep_voxels(CmContext *ctx, const Patch *p, Nodule *out, CmError **e
   return true;
 }
 
+/* Value, of 1, at the distance r from the centre of a ball of radius R after a Gaussian blur of sigma (closed form). */
+static double blurred_ball(double R, double r, double sigma) {
+  const double k = 1 / (sigma * 1.4142135623730951), a = (R - r) * k, b = (R + r) * k;
+  return 0.5 * (erf(a) + erf(b)) - (exp(-a * a) - exp(-b * b)) / (2 * 1.7724538509055159 * k * r);
+}
+
+static double clamp_height(double h) { return h < 0.45 ? 0.45 : h > 1 ? 1 : h; }
+
+/* The volume is the mass above lung over the nodule's own contrast. Blur takes height from small nodules: their contrast is put right for
+ * the radius that they have, until both agree. */
+static void measure(Patch *p, Sums *s) {
+  double deep = 0, n = 0, middle[3] = {0, 0, 0};
+  for (int64_t q = 0, i; q < p->counted; q++)
+    if (p->mark[i = p->queue[q]] & NODULE) {
+      int64_t x[3];
+      position(p, i, x);
+      for (int k = 0; k < 3; k++) middle[k] += (double)x[k];
+      n++;
+    }
+  const double inside = fmax(0.5 * cbrt(n * p->f->c->voxel_mm3 * 3 / (4 * 3.14159265358979323846)), 0.95 * fmax(p->mm[0], p->mm[1]));
+  double used = 0, radii = 0;
+  for (int64_t q = 0; q < p->counted; q++) {
+    const int64_t i = p->queue[q];
+    if (!(p->mark[i] & NODULE)) continue;
+    int64_t x[3];
+    position(p, i, x);
+    double d = 0;
+    for (int k = 0; k < 3; k++) d += ((double)x[k] - middle[k] / n) * ((double)x[k] - middle[k] / n) * p->mm[k] * p->mm[k];
+    if (d > inside * inside) continue;
+    deep += p->hu[i] > 60 ? 60 : p->hu[i];
+    radii += sqrt(d);
+    used++;
+  }
+  const double contrast = used > 0 ? deep / used - p->background : p->full - p->background;
+  const double sigma = BLUR_VOXELS * cbrt(p->f->c->voxel_mm3), mean = fmax(used > 0 ? radii / used : 0, 0.05 * sigma);
+  p->full = p->background + contrast;
+  double height = 1;
+  for (int turn = 0; turn < 6; turn++) {
+    p->full = p->background + contrast / height;
+    memset(s, 0, sizeof *s);
+    for (int64_t i = 0; i < p->counted; i++) add_voxel(p, p->queue[i], s);
+    p->volume_mm3 = s->weight * p->f->c->voxel_mm3;
+    if (p->volume_mm3 <= 0) return;
+    const double radius = cbrt(p->volume_mm3 * 3 / (4 * 3.14159265358979323846));
+    height = clamp_height(blurred_ball(radius, mean, sigma));
+  }
+}
+
 bool cm__nodule_cut(CmContext *ctx, const Field *f, const Seed *seed, Nodule *out, bool *found, CmError **err) {
   Patch p;
   memset(out, 0, sizeof *out);
@@ -301,20 +372,16 @@ bool cm__nodule_cut(CmContext *ctx, const Field *f, const Seed *seed, Nodule *ou
   if (!levels(&p, seed)) goto done;
   const double thick = open_region(ctx, &p, seed, &ok, err);
   if (!ok || thick <= 0) goto done;
-  double deep = 0, n = 0; /* the nodule's own value, from its inside */
-  for (int64_t i = 0; i < p.voxels; i++)
-    if ((p.mark[i] & CORE) && sqrt((double)p.inner[i]) >= 0.75 * thick) {
-      deep += p.hu[i] > 60 ? 60 : p.hu[i];
-      n++;
-    }
-  if (n >= 4) p.full = deep / n;
-  Sums s = {0};
-  for (int64_t i = 0; i < p.voxels; i++) add_voxel(&p, i, &s);
+  ok = find_tails(ctx, &p, err);
+  if (!ok) goto done;
+  Sums s;
+  measure(&p, &s);
   if (s.weight <= 0) goto done;
   describe(&p, &s, out);
   ok = keep_voxels(ctx, &p, out, err);
   *found = ok;
 done:
+  cm_image_unref(&p.held[0]);
   cm_free(p.queue);
   return ok;
 }

@@ -9,6 +9,7 @@ typedef struct Field { /* the box of the lungs, cut out of the canonical grid */
   int64_t low[3], n[3], voxels;
   int16_t *hu;
   uint8_t *lung; /* 0, 1, 2 */
+  int32_t *gap;  /* of each row: last x of the right lung, first x of the left one; where one is missing nothing lies between */
 } Field;
 
 typedef struct Seed {
@@ -22,7 +23,7 @@ typedef struct Nodule {
   double volume_mm3, diameter_mm, mean_hu, threshold_hu;
   double elongation;    /* longest over shortest axis of the ellipsoid of equal moments */
   double sphericity;    /* volume over that of the ball about the centre that reaches the farthest voxels (95 %) */
-  double wall, vessel;  /* shares of the surface on the pleura, and on tissue that goes on */
+  double wall, medial, vessel; /* shares of the surface on the pleura, on that of the mediastinum, and on tissue that goes on */
   double score;
   int side;
   int64_t count, *voxel; /* of the canonical grid; owned, from cm_alloc */

@@ -30,11 +30,17 @@ static bool cut_seeds(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-/* How much a candidate looks like a nodule, 0..1: round, not part of something longer, as bright a blob as its size promises. */
+static double ramp(double x, double zero, double one) {
+  const double t = (x - zero) / (one - zero);
+  return t < 0 ? 0 : t > 1 ? 1 : t;
+}
+
+/* How much a candidate looks like a nodule, 0..1: round, not part of something longer, not a fold of the pleura or a vessel of the hilum,
+ * as bright a blob as its size promises. */
 static double rate(const Nodule *n) {
-  const double round = fmin(1, n->sphericity / 0.5) * fmin(1, 2.2 / n->elongation);
-  const double free = 1 - fmin(1, n->vessel / 0.5);
-  return round * free * fmin(1, n->seed.response / 0.45);
+  const double round = ramp(n->sphericity, 0, 0.5) * ramp(n->elongation, 2.3, 1.5);
+  const double free = ramp(n->vessel, 0.3, 0.03) * ramp(n->wall, 0.55, 0.36) * ramp(n->medial, 0.16, 0.04);
+  return round * free * ramp(n->seed.response, 0, 0.45);
 }
 
 static int better(const void *pa, const void *pb) {
@@ -73,7 +79,7 @@ static const struct { const char *name, *unit; CmColumnType type; } columns[] = 
     {"y", "mm", CM_COLUMN_REAL},         {"z", "mm", CM_COLUMN_REAL},         {"volume", "mm3", CM_COLUMN_REAL},
     {"diameter", "mm", CM_COLUMN_REAL},  {"mean", "HU", CM_COLUMN_REAL},      {"elongation", "1", CM_COLUMN_REAL},
     {"sphericity", "1", CM_COLUMN_REAL}, {"wall_contact", "1", CM_COLUMN_REAL}, {"vessel_contact", "1", CM_COLUMN_REAL},
-    {"score", "1", CM_COLUMN_REAL}};
+    {"response", "1", CM_COLUMN_REAL},   {"score", "1", CM_COLUMN_REAL}};
 
 static bool fill_table(CmTable *table, const Field *f, const Nodule *n, int64_t count, CmError **err) {
   for (int k = 0; k < CM_COUNT(columns); k++)
@@ -85,7 +91,7 @@ static bool fill_table(CmTable *table, const Field *f, const Nodule *n, int64_t 
     for (int k = 0; k < 3; k++) index[k] = n[i].centre[k] + (double)f->low[k];
     cm_geometry_to_physical(cm_image_geometry(f->c->hu), index, lps);
     const double real[] = {lps[0], lps[1], lps[2], n[i].volume_mm3, n[i].diameter_mm, n[i].mean_hu, n[i].elongation,
-                           n[i].sphericity, n[i].wall, n[i].vessel, n[i].score};
+                           n[i].sphericity, n[i].wall, n[i].vessel, n[i].seed.response, n[i].score};
     cm_table_set_int(table, row, 0, i + 1);
     if (!cm_table_set_text(table, row, 1, n[i].side == 1 ? "right" : "left", err)) return false;
     for (int k = 0; k < CM_COUNT(real); k++) cm_table_set_real(table, row, k + 2, real[k]);
@@ -189,8 +195,8 @@ static bool check(const void *params, CmError **err) {
 static const CmParam params[] = {
     CM_PARAM_REAL(NodulesParams, smallest, 4, 1, 50, "mm", "least diameter of the ball of equal volume"),
     CM_PARAM_REAL(NodulesParams, largest, 40, 2, 100, "mm", "largest diameter of the ball of equal volume"),
-    CM_PARAM_REAL(NodulesParams, sensitivity, 0.12, 0, 1, "1", "least response of the blob filter, that of a solid ball being 1"),
-    CM_PARAM_REAL(NodulesParams, score, 0.3, 0, 1, "1", "least score of a candidate: roundness, freedom from vessels and response together"),
+    CM_PARAM_REAL(NodulesParams, sensitivity, 0.18, 0, 1, "1", "least response of the blob filter, that of a solid ball being 1"),
+    CM_PARAM_REAL(NodulesParams, score, 0.22, 0, 1, "1", "least score of a candidate: roundness, freedom from vessels and response together"),
 };
 static const CmPort inputs[] = {
     {.name = "ct", .kind = CM_KIND_IMAGE, .help = "chest CT in HU, any orientation"},
