@@ -1,4 +1,6 @@
 #include "../fuzz/image_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) { return fuzz_image(data, size, cm__nrrd_detect, cm__nrrd_read); }
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  return fuzz_image(data, size, cm__nrrd_detect, cm__nrrd_read);
+}

@@ -1,8 +1,9 @@
 /* Images, tables and folders from and to files, whatever the format.
  *
- * Formats: NIfTI-1/2 (.nii .nii.gz), NRRD (.nrrd .nhdr), MetaImage (.mha .mhd), PNG, JPEG, TIFF, NumPy (.npy .npz), DICOM (a file, a
- * series folder, a DICOMDIR; written as derived images or secondary captures). Reading goes by content, writing by extension.
- * Whatever is written goes beside the target under a temporary name, is synced, and renamed. */
+ * Formats: NIfTI-1/2 (.nii .nii.gz), NRRD (.nrrd .nhdr), MetaImage (.mha .mhd), PNG, JPEG, TIFF, NumPy (.npy .npz),
+ * DICOM (a file, a series folder, a DICOMDIR; written as derived images or secondary captures). Reading goes by
+ * content, writing by extension. Whatever is written goes beside the target under a temporary name, is synced, and
+ * renamed. */
 #ifndef CORMACK_IO_H
 #define CORMACK_IO_H
 
@@ -24,57 +25,64 @@ typedef enum CmTilt {
 
 typedef struct CmReadOptions {
   CmFill fill;
-  bool suv;          /* PET: convert to SUV by body weight; refused with the name of the missing attribute */
-  bool stored;       /* no modality LUT or rescale: stored values as they are */
-  const char *select; /* of several images in a folder or file: SeriesInstanceUID, volume key or array name; NULL: the only one */
+  bool suv;           /* PET: convert to SUV by body weight; refused with the name of the missing attribute */
+  bool stored;        /* no modality LUT or rescale: stored values as they are */
+  const char *select; /* of several images in a folder or file: SeriesInstanceUID, volume key or array name; NULL: the
+                         only one */
   CmTilt tilt;
   uint64_t reserved[8];
 } CmReadOptions;
 
 CM_API void cm_read_default_options(CmReadOptions *options);
-/* Reads the one image that `path` holds. Several images, and none selected, is CM_ERR_DATA that lists them. NULL options: defaults. */
-CM_API CM_NODISCARD CmImage *cm_image_read(CmContext *ctx, const char *path, const CmReadOptions *options, CmError **err);
+/* Reads the one image that `path` holds. Several images, and none selected, is CM_ERR_DATA that lists them. NULL
+ * options: defaults. */
+CM_API CM_NODISCARD CmImage *cm_image_read(CmContext *ctx, const char *path, const CmReadOptions *options,
+                                           CmError **err);
 
 typedef struct CmWriteOptions {
-  int compression;       /* 0..9 for .gz, PNG, TIFF deflate; -1: the format's usual */
-  int quality;           /* JPEG, 1..100 */
-  const char *source;    /* DICOM: folder or file that the derived image refers to and takes patient and study from; may be NULL */
+  int compression; /* 0..9 for .gz, PNG, TIFF deflate; -1: the format's usual */
+  int quality;     /* JPEG, 1..100 */
+  const char *
+      source; /* DICOM: folder or file that the derived image refers to and takes patient and study from; may be NULL */
   uint64_t reserved[8];
 } CmWriteOptions;
 
 CM_API void cm_write_default_options(CmWriteOptions *options);
-/* Writes by the extension; a path without extension, or ending in /, is a folder of DICOM. An image that the format cannot hold exactly
- * (type, rank, geometry where the format has one) is CM_ERR_UNSUPPORTED that says what to use instead. */
-CM_API bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err);
+/* Writes by the extension; a path without extension, or ending in /, is a folder of DICOM. An image that the format
+ * cannot hold exactly (type, rank, geometry where the format has one) is CM_ERR_UNSUPPORTED that says what to use
+ * instead. */
+CM_API bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                           CmError **err);
 
-/* ---- NumPy arrays: labelled image sets (.npz), feature arrays (.npy) ------------------------------------------------- */
+/* ---- NumPy arrays: labelled image sets (.npz), feature arrays (.npy)
+ * ------------------------------------------------- */
 
 #define CM_ARRAY_NAME 128
 #define CM_ARRAY_RANK 8
 
 typedef struct CmArrayInfo {
-  char name[CM_ARRAY_NAME];     /* in the archive, without ".npy"; of a .npy file its name without extension */
-  CmType type;                  /* as it is read: bool as u8, f16 as f32, 64-bit integers as the first of i32, u32, f64 that holds all values
-                                   exactly (known once the numbers are read; cm_array_list says f64) */
-  int rank;                     /* 0..CM_ARRAY_RANK */
+  char name[CM_ARRAY_NAME]; /* in the archive, without ".npy"; of a .npy file its name without extension */
+  CmType type; /* as it is read: bool as u8, f16 as f32, 64-bit integers as the first of i32, u32, f64 that holds all
+                  values exactly (known once the numbers are read; cm_array_list says f64) */
+  int rank;    /* 0..CM_ARRAY_RANK */
   int64_t shape[CM_ARRAY_RANK]; /* as NumPy shows it; last index fastest */
 } CmArrayInfo;
 
 typedef struct CmArray CmArray;
 
-/* The arrays of an .npz (in its order), or the one of an .npy; *infos is freed with cm_free(). Arrays of other kinds (text, records, complex)
- * are left out. */
+/* The arrays of an .npz (in its order), or the one of an .npy; *infos is freed with cm_free(). Arrays of other kinds
+ * (text, records, complex) are left out. */
 CM_API bool cm_array_list(CmContext *ctx, const char *path, CmArrayInfo **infos, int *count, CmError **err);
-/* Reads one array into memory; name NULL: the only one. CM_ERR_MISSING names the nearest array. Free with cm_array_free(). Afterwards it
- * may be used from several threads. */
+/* Reads one array into memory; name NULL: the only one. CM_ERR_MISSING names the nearest array. Free with
+ * cm_array_free(). Afterwards it may be used from several threads. */
 CM_API CM_NODISCARD CmArray *cm_array_read(CmContext *ctx, const char *path, const char *name, CmError **err);
-CM_API void cm_array_free(CmArray **array); /* nulls it; NULL is allowed */
-CM_API const CmArrayInfo *cm_array_info(const CmArray *array); /* borrowed */
-CM_API int64_t cm_array_count(const CmArray *array);           /* product of the shape */
-CM_API const void *cm_array_data(const CmArray *array);        /* count numbers of info's type, C order; borrowed */
+CM_API void cm_array_free(CmArray **array);                     /* nulls it; NULL is allowed */
+CM_API const CmArrayInfo *cm_array_info(const CmArray *array);  /* borrowed */
+CM_API int64_t cm_array_count(const CmArray *array);            /* product of the shape */
+CM_API const void *cm_array_data(const CmArray *array);         /* count numbers of info's type, C order; borrowed */
 CM_API double cm_array_value(const CmArray *array, int64_t at); /* number `at` in C order, 0 <= at < count */
-/* Image number `at` (0-based, along the first axis) of a set: (N,y,x), (N,y,x,1), (N,y,x,c) or (N,z,y,x); c (3 or 4, u8, other sides larger)
- * become components. The voxels are copied; geometry is the default. */
+/* Image number `at` (0-based, along the first axis) of a set: (N,y,x), (N,y,x,1), (N,y,x,c) or (N,z,y,x); c (3 or 4,
+ * u8, other sides larger) become components. The voxels are copied; geometry is the default. */
 CM_API CM_NODISCARD CmImage *cm_array_image(CmContext *ctx, const CmArray *array, int64_t at, CmError **err);
 
 #endif

@@ -14,8 +14,10 @@ static const CmParam options_table[] = {
                   "what to do about a missing slice: refuse, interpolate, or keep the longest even run"),
     CM_PARAM_BOOL(ConvertOptions, suv, "false", "convert PET to SUV by body weight"),
     CM_PARAM_BOOL(ConvertOptions, stored, "false", "keep stored values: no rescale, no modality table"),
-    CM_PARAM_TEXT(ConvertOptions, select, "", "of several images the one with this volume key, SeriesInstanceUID or array name"),
-    CM_PARAM_ENUM(ConvertOptions, type, "keep|u8|i8|u16|i16|u32|i32|f32|f64", "keep", "voxel type to write; values that do not fit are an error"),
+    CM_PARAM_TEXT(ConvertOptions, select, "",
+                  "of several images the one with this volume key, SeriesInstanceUID or array name"),
+    CM_PARAM_ENUM(ConvertOptions, type, "keep|u8|i8|u16|i16|u32|i32|f32|f64", "keep",
+                  "voxel type to write; values that do not fit are an error"),
     CM_PARAM_BOOL(ConvertOptions, saturate, "false", "with --type: clamp values that do not fit"),
     CM_PARAM_INT(ConvertOptions, compression, -1, -1, 9, "1", "0 (none) to 9 (smallest); -1 is the format's usual"),
     CM_PARAM_INT(ConvertOptions, quality, 95, 1, 100, "1", "of JPEG"),
@@ -52,13 +54,15 @@ CM_COMMAND(convert) = {
     .name = "convert",
     .arguments = "IN OUT",
     .summary = "Convert an image between formats.",
-    .details = "IN is a file or a folder of DICOM; its format is found from its contents. OUT's format follows from its extension: .nii.gz, .nii,\n"
-               ".nrrd, .nhdr, .mha, .mhd, .png, .jpg, .tif, .npy, .npz; without an extension it is a folder of DICOM files.\n"
-               "What a format cannot hold exactly is refused with the way out. Examples:\n"
-               "  cormack convert studies/ct ct.nii.gz\n"
-               "  cormack convert pet/ suv.nii.gz --suv\n"
-               "  cormack convert scan/ scan.nrrd --fill linear\n"
-               "  cormack convert mask.nii.gz mask.mha --type u8",
+    .details =
+        "IN is a file or a folder of DICOM; its format is found from its contents. OUT's format follows from its "
+        "extension: .nii.gz, .nii,\n"
+        ".nrrd, .nhdr, .mha, .mhd, .png, .jpg, .tif, .npy, .npz; without an extension it is a folder of DICOM files.\n"
+        "What a format cannot hold exactly is refused with the way out. Examples:\n"
+        "  cormack convert studies/ct ct.nii.gz\n"
+        "  cormack convert pet/ suv.nii.gz --suv\n"
+        "  cormack convert scan/ scan.nrrd --fill linear\n"
+        "  cormack convert mask.nii.gz mask.mha --type u8",
     CM_COMMAND_OPTIONS(ConvertOptions, options_table),
     .min_args = 2,
     .max_args = 2,

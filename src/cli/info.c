@@ -15,7 +15,8 @@ static const CmParam options_table[] = {
     CM_PARAM_TEXT(InfoOptions, select, "", "of several arrays in an archive the one to describe"),
 };
 
-/* ---- words for geometry ------------------------------------------------------------------------------------------- */
+/* ---- words for geometry -------------------------------------------------------------------------------------------
+ */
 
 /* Where each axis leads: L or R, P or A, S or I, by its largest part. */
 static void orientation_code(const CmGeometry *g, int axes, char code[4]) {
@@ -52,7 +53,8 @@ static void print_geometry(int rank, const int64_t *dims, const CmGeometry *g) {
   if (rank == 4) printf(", %.6g s between time points", g->spacing_t);
   printf("\n  extent       ");
   for (int i = 0; i < space; i++) printf("%s%.6g", i ? " x " : "", g->spacing[i] * (double)dims[i]);
-  printf(" mm\n  origin       %.6g, %.6g, %.6g mm (first voxel's centre; LPS)\n", g->origin[0], g->origin[1], g->origin[2]);
+  printf(" mm\n  origin       %.6g, %.6g, %.6g mm (first voxel's centre; LPS)\n", g->origin[0], g->origin[1],
+         g->origin[2]);
   orientation_code(g, space, code);
   printf("  orientation  %s (where the axes lead)", code);
   double degrees = obliqueness(g);
@@ -90,7 +92,8 @@ static void add_geometry(CmTextBuffer *out, int rank, const int64_t *dims, const
   add_text(out, "orientation", code);
 }
 
-/* ---- one image ----------------------------------------------------------------------------------------------------------- */
+/* ---- one image
+ * ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct Range {
   double low, high;
@@ -101,19 +104,20 @@ static Range range_of(const CmImage *image) {
   Range r = {INFINITY, -INFINITY, 0};
   int64_t count = cm_image_values(image);
   switch (cm_image_type(image)) {
-#define RANGE_OF(code, ctype, name, suffix)                  \
-  case CM_##code: {                                          \
-    const ctype *v = cm_image_data(image);                   \
-    for (int64_t i = 0; i < count; i++) {                    \
-      double x = (double)v[i];                               \
-      if (x < r.low) r.low = x;                              \
-      if (x > r.high) r.high = x;                            \
-      r.not_numbers += x != x;                               \
-    }                                                        \
+#define RANGE_OF(code, ctype, name, suffix) \
+  case CM_##code: {                         \
+    const ctype *v = cm_image_data(image);  \
+    for (int64_t i = 0; i < count; i++) {   \
+      double x = (double)v[i];              \
+      if (x < r.low) r.low = x;             \
+      if (x > r.high) r.high = x;           \
+      r.not_numbers += x != x;              \
+    }                                       \
   } break;
     CM_TYPE_MAP(RANGE_OF)
 #undef RANGE_OF
-    default: break;
+    default:
+      break;
   }
   return r;
 }
@@ -142,7 +146,8 @@ static void print_image(const char *path, const char *format, const CmImage *ima
 
 static void add_image(CmTextBuffer *out, const CmImage *image) {
   Range r = range_of(image);
-  cm__text_addf(out, "{\"type\":\"%s\",\"components\":%d", cm_type_name(cm_image_type(image)), cm_image_components(image));
+  cm__text_addf(out, "{\"type\":\"%s\",\"components\":%d", cm_type_name(cm_image_type(image)),
+                cm_image_components(image));
   add_geometry(out, cm_image_rank(image), cm_image_dims(image), cm_image_geometry(image));
   add_text(out, "unit", cm_image_unit(image));
   cm__text_add(out, ",\"min\":");
@@ -204,15 +209,18 @@ static bool describe_image(CmCli *cli, const char *path, const char *format, con
   return good;
 }
 
-/* ---- several arrays ------------------------------------------------------------------------------------------------------ */
+/* ---- several arrays
+ * ------------------------------------------------------------------------------------------------------ */
 
 static bool describe_arrays(CmCli *cli, const char *path, CmError **err) {
   CmArrayInfo *infos;
   int count;
   CmTextBuffer out;
   if (!cm_array_list(cli->ctx, path, &infos, &count, err)) return false;
-  if (cli->json) start_json(&out, cli, path, "NumPy archive", err);
-  else printf("%s\n  format       NumPy archive\n", path);
+  if (cli->json)
+    start_json(&out, cli, path, "NumPy archive", err);
+  else
+    printf("%s\n  format       NumPy archive\n", path);
   for (int i = 0; i < count; i++) {
     if (cli->json) {
       cm__text_add(&out, i ? ",{\"name\":" : ",\"arrays\":[{\"name\":");
@@ -233,17 +241,21 @@ static bool describe_arrays(CmCli *cli, const char *path, CmError **err) {
   return print_json(&out);
 }
 
-/* ---- DICOM ----------------------------------------------------------------------------------------------------------------- */
+/* ---- DICOM
+ * ----------------------------------------------------------------------------------------------------------------- */
 
-static const char *or_dash(const char *text) { return text && *text ? text : "-"; }
+static const char *or_dash(const char *text) {
+  return text && *text ? text : "-";
+}
 
 static void print_volume(const CmDicomVolume *v) {
   printf("\n  %s %s\n", or_dash(v->modality), or_dash(v->series_description));
-  printf("  key          %s\n  patient      %s, %s\n  study        %s, %s\n", v->key, or_dash(v->patient_id), or_dash(v->patient_name),
-         or_dash(v->study_date), or_dash(v->study_description));
+  printf("  key          %s\n  patient      %s, %s\n  study        %s, %s\n", v->key, or_dash(v->patient_id),
+         or_dash(v->patient_name), or_dash(v->study_date), or_dash(v->study_description));
   printf("  files        %lld\n", (long long)v->file_count);
   if (v->rank >= 2) print_geometry(v->rank, v->dims, &v->geometry);
-  if (v->defect) printf("  DEFECT       %s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : "");
+  if (v->defect)
+    printf("  DEFECT       %s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : "");
 }
 
 static void add_volume(CmTextBuffer *out, const CmDicomVolume *v) {
@@ -290,16 +302,21 @@ static void print_scan(const char *path, const CmDicomScan *scan) {
   printf("%s\n  format       DICOM, %d volume%s\n", path, volumes, volumes == 1 ? "" : "s");
   for (int i = 0; i < volumes; i++) print_volume(cm_dicom_scan_volume(scan, i));
   if (rejects) printf("\n  %d file%s cannot be used:\n", rejects, rejects == 1 ? "" : "s");
-  for (int i = 0; i < rejects; i++) printf("  %s: %s\n", cm_dicom_scan_reject(scan, i)->path, cm_dicom_scan_reject(scan, i)->reason);
-  if (others) printf("\n  %lld file%s not DICOM; give one by name to learn what it is\n", (long long)others, others == 1 ? " is" : "s are");
+  for (int i = 0; i < rejects; i++)
+    printf("  %s: %s\n", cm_dicom_scan_reject(scan, i)->path, cm_dicom_scan_reject(scan, i)->reason);
+  if (others)
+    printf("\n  %lld file%s not DICOM; give one by name to learn what it is\n", (long long)others,
+           others == 1 ? " is" : "s are");
 }
 
 static bool describe_dicom(CmCli *cli, const char *path, CmError **err) {
   CmDicomScan *scan = cm_dicom_scan(cli->ctx, (const char *const *)&path, 1, err);
   if (!scan) return false;
   bool good = true;
-  if (cli->json) good = print_scan_json(cli, path, scan, err);
-  else print_scan(path, scan);
+  if (cli->json)
+    good = print_scan_json(cli, path, scan, err);
+  else
+    print_scan(path, scan);
   cli->quarantined = cm_dicom_scan_rejects(scan);
   cm_dicom_scan_free(&scan);
   return good;
@@ -325,10 +342,12 @@ CM_COMMAND(info) = {
     .name = "info",
     .arguments = "PATH",
     .summary = "Say what a file, series or folder is.",
-    .details = "For an image: format, size, spacing, origin, orientation, type, unit, range, labels and metadata. For DICOM: every volume in the file or\n"
-               "folder, what is wrong with it, and the files that cannot be used (exit code 1). Examples:\n"
-               "  cormack info ct.nii.gz\n"
-               "  cormack info studies/ --json",
+    .details =
+        "For an image: format, size, spacing, origin, orientation, type, unit, range, labels and metadata. For DICOM: "
+        "every volume in the file or\n"
+        "folder, what is wrong with it, and the files that cannot be used (exit code 1). Examples:\n"
+        "  cormack info ct.nii.gz\n"
+        "  cormack info studies/ --json",
     CM_COMMAND_OPTIONS(InfoOptions, options_table),
     .min_args = 1,
     .max_args = 1,

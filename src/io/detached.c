@@ -25,21 +25,26 @@ bool cm__names_add(CmNames *names, const char *name, size_t size, CmError **err)
   return true;
 }
 
-bool cm__names_add_pattern(CmNames *names, const char *pattern, int64_t first, int64_t last, int64_t step, CmError **err) {
+bool cm__names_add_pattern(CmNames *names, const char *pattern, int64_t first, int64_t last, int64_t step,
+                           CmError **err) {
   const char *mark = strchr(pattern, '%'), *at = mark ? mark + 1 : NULL;
   bool zeros = at && *at == '0';
   int width = 0;
   for (; at && isdigit((unsigned char)*at) && width < 100; at++) width = width * 10 + (*at - '0');
   bool known = at && (*at == 'd' || *at == 'i' || *at == 'u') && width <= 32 && !strchr(at, '%');
-  known = known && first > -MOST_NUMBER && first < MOST_NUMBER && last > -MOST_NUMBER && last < MOST_NUMBER && step > -MOST_NUMBER && step < MOST_NUMBER;
+  known = known && first > -MOST_NUMBER && first < MOST_NUMBER && last > -MOST_NUMBER && last < MOST_NUMBER &&
+          step > -MOST_NUMBER && step < MOST_NUMBER;
   if (!known || !step || (step > 0) != (last >= first) || (last - first) / step >= MOST_FILES) {
-    cm_error_set(err, CM_ERR_FORMAT, "the pattern of data files, \"%s\" from %lld to %lld by %lld, cannot be understood; correct the header", pattern,
-                 (long long)first, (long long)last, (long long)step);
+    cm_error_set(
+        err, CM_ERR_FORMAT,
+        "the pattern of data files, \"%s\" from %lld to %lld by %lld, cannot be understood; correct the header",
+        pattern, (long long)first, (long long)last, (long long)step);
     return false;
   }
   for (int64_t i = first; step > 0 ? i <= last : i >= last; i += step) {
-    char *name = zeros ? cm_sprintf(names->ctx, err, "%.*s%0*lld%s", (int)(mark - pattern), pattern, width, (long long)i, at + 1)
-                       : cm_sprintf(names->ctx, err, "%.*s%*lld%s", (int)(mark - pattern), pattern, width, (long long)i, at + 1);
+    char *name =
+        zeros ? cm_sprintf(names->ctx, err, "%.*s%0*lld%s", (int)(mark - pattern), pattern, width, (long long)i, at + 1)
+              : cm_sprintf(names->ctx, err, "%.*s%*lld%s", (int)(mark - pattern), pattern, width, (long long)i, at + 1);
     bool ok = name && cm__names_add(names, name, strlen(name), err);
     cm_free(name);
     if (!ok) return false;
@@ -84,13 +89,15 @@ static bool skip_lines(const CmSource *source, uint64_t *at, int64_t lines, CmEr
   return true;
 }
 
-static bool read_packed(const CmSource *source, uint64_t begin, uint64_t skip, uint8_t *to, uint64_t size, CmError **err) {
+static bool read_packed(const CmSource *source, uint64_t begin, uint64_t skip, uint8_t *to, uint64_t size,
+                        CmError **err) {
   size_t packed_size = 0;
   uint8_t *packed = cm__source_tail(source, begin, &packed_size, err), *whole = NULL;
   bool ok = false;
   if (!packed) return false;
   if (skip + size > cm__inflate_limit(packed_size)) {
-    cm_error_set(err, CM_ERR_FORMAT, "the header promises more voxels than the file can hold; it is cut off, fetch it again");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the header promises more voxels than the file can hold; it is cut off, fetch it again");
   } else if (!skip) {
     ok = cm__gunzip(source->ctx, packed, packed_size, to, (size_t)size, err);
   } else if ((whole = cm_alloc(source->ctx, (size_t)(skip + size), err)) != NULL) {
@@ -102,30 +109,38 @@ static bool read_packed(const CmSource *source, uint64_t begin, uint64_t skip, u
   return ok;
 }
 
-bool cm__plain_read(const CmSource *source, uint64_t begin, const CmPlain *plain, uint8_t *to, uint64_t size, CmError **err) {
+bool cm__plain_read(const CmSource *source, uint64_t begin, const CmPlain *plain, uint8_t *to, uint64_t size,
+                    CmError **err) {
   if (!skip_lines(source, &begin, plain->line_skip, err)) return false;
   if (plain->packed && plain->byte_skip < 0) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "a byte skip of -1 with compressed voxels has no meaning; correct the header");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "a byte skip of -1 with compressed voxels has no meaning; correct the header");
     return false;
   }
   if (plain->packed) return read_packed(source, begin, (uint64_t)plain->byte_skip, to, size, err);
-  if (plain->byte_skip >= 0) begin += (uint64_t)plain->byte_skip;
-  else if (source->size - begin >= size) begin = source->size - size;
+  if (plain->byte_skip >= 0)
+    begin += (uint64_t)plain->byte_skip;
+  else if (source->size - begin >= size)
+    begin = source->size - size;
   return cm__source_read(source, begin, to, size, err);
 }
 
 /* Whether the source can hold the voxels at all; asked before they are allocated. */
 static bool can_hold(const CmSource *source, const CmPlain *plain, uint64_t size, CmError **err) {
   if (size <= (plain->packed ? cm__inflate_limit(source->size) : source->size)) return true;
-  cm_error_set(err, CM_ERR_FORMAT, "the header promises %llu bytes of voxels, more than the file can hold; it is cut off, fetch it again",
+  cm_error_set(err, CM_ERR_FORMAT,
+               "the header promises %llu bytes of voxels, more than the file can hold; it is cut off, fetch it again",
                (unsigned long long)size);
   return false;
 }
 
-uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPlain *plain, uint64_t size, CmError **err) {
+uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPlain *plain, uint64_t size,
+                        CmError **err) {
   uint8_t *block = NULL;
   if (!names->count || size % (uint64_t)names->count) {
-    cm_error_set(err, CM_ERR_FORMAT, "the header names %d data files, among which the voxels cannot be shared equally; correct it", names->count);
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the header names %d data files, among which the voxels cannot be shared equally; correct it",
+                 names->count);
     return NULL;
   }
   uint64_t share = size / (uint64_t)names->count;

@@ -1,4 +1,5 @@
-/* Voxels in files beside a header, one or several that follow each other (NRRD «data file», MetaImage «ElementDataFile»). */
+/* Voxels in files beside a header, one or several that follow each other (NRRD «data file», MetaImage
+ * «ElementDataFile»). */
 #ifndef CORMACK_IO_DETACHED_H
 #define CORMACK_IO_DETACHED_H
 
@@ -13,21 +14,24 @@ typedef struct CmNames {
 
 bool cm__names_add(CmNames *names, const char *name, size_t size, CmError **err);
 /* «pattern%03d.raw 1 20 1»: one integer conversion, nothing else of printf. */
-bool cm__names_add_pattern(CmNames *names, const char *pattern, int64_t first, int64_t last, int64_t step, CmError **err);
+bool cm__names_add_pattern(CmNames *names, const char *pattern, int64_t first, int64_t last, int64_t step,
+                           CmError **err);
 /* The non-empty lines of a text. */
 bool cm__names_add_lines(CmNames *names, const char *text, size_t size, CmError **err);
 void cm__names_free(CmNames *names);
 
 /* How each file is to be read. */
 typedef struct CmPlain {
-  bool packed;         /* gzip */
+  bool packed; /* gzip */
   int64_t line_skip;
-  int64_t byte_skip;   /* -1: the voxels are the last bytes of the file; in packed files counted after inflating */
+  int64_t byte_skip; /* -1: the voxels are the last bytes of the file; in packed files counted after inflating */
 } CmPlain;
 
 /* `size` bytes of voxels from `source` at `begin`, to `to`. */
-bool cm__plain_read(const CmSource *source, uint64_t begin, const CmPlain *plain, uint8_t *to, uint64_t size, CmError **err);
+bool cm__plain_read(const CmSource *source, uint64_t begin, const CmPlain *plain, uint8_t *to, uint64_t size,
+                    CmError **err);
 /* A new block with `size` bytes: equal shares of all files, in order. */
-uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPlain *plain, uint64_t size, CmError **err);
+uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPlain *plain, uint64_t size,
+                        CmError **err);
 
 #endif

@@ -8,9 +8,9 @@
 #include "cormack/parallel.h"
 
 #define MEMBER_BYTES ((size_t)1 << 20)
-#define GROUP 32          /* members in memory at a time while writing */
-#define HEADER_BYTES 20   /* 10 fixed, 2 length of the extra field, 2 name, 2 length, 4 member length */
-#define TRAILER_BYTES 8   /* CRC-32 and length */
+#define GROUP 32        /* members in memory at a time while writing */
+#define HEADER_BYTES 20 /* 10 fixed, 2 length of the extra field, 2 name, 2 length, 4 member length */
+#define TRAILER_BYTES 8 /* CRC-32 and length */
 
 uint64_t cm__inflate_limit(uint64_t size) {
   /* A match of 258 bytes takes at least 2 bits: RFC 1951, 3.2.5. */
@@ -27,7 +27,8 @@ static void put32(uint8_t *at, uint32_t value) {
 
 static void set_damaged(CmError **err, enum libdeflate_result result) {
   if (result == LIBDEFLATE_SHORT_OUTPUT || result == LIBDEFLATE_SUCCESS)
-    cm_error_set(err, CM_ERR_FORMAT, "the compressed data is shorter than the header says; the file is cut off, fetch it again");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the compressed data is shorter than the header says; the file is cut off, fetch it again");
   else if (result == LIBDEFLATE_INSUFFICIENT_SPACE)
     cm_error_set(err, CM_ERR_FORMAT, "the compressed data is longer than the header says; the header is wrong");
   else
@@ -55,8 +56,10 @@ static bool inflate_some(const uint8_t *bytes, size_t size, uint8_t *to, size_t 
     stream.avail_out = (uInt)room;
     int status = inflate(&stream, Z_NO_FLUSH);
     *got += room - stream.avail_out;
-    if (status == Z_STREAM_END) ok = (stream.avail_in || used < size) && inflateReset(&stream) == Z_OK;
-    else if (status != Z_OK) ok = false;
+    if (status == Z_STREAM_END)
+      ok = (stream.avail_in || used < size) && inflateReset(&stream) == Z_OK;
+    else if (status != Z_OK)
+      ok = false;
   }
   inflateEnd(&stream);
   return *got == most;
@@ -68,7 +71,8 @@ size_t cm__gunzip_head(const uint8_t *bytes, size_t size, uint8_t *to, size_t mo
   return got;
 }
 
-/* ---- reading ----------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct Member {
   const uint8_t *bytes;
@@ -79,8 +83,8 @@ typedef struct Member {
 
 /* Length of a member that was written here, 0 if it was not. */
 static size_t own_member(const uint8_t *at, size_t left) {
-  if (left < HEADER_BYTES + TRAILER_BYTES || at[0] != 0x1f || at[1] != 0x8b || at[2] != 8 || at[3] != 4 || at[10] != 8 || at[11] ||
-      at[12] != 'C' || at[13] != 'M' || at[14] != 4 || at[15])
+  if (left < HEADER_BYTES + TRAILER_BYTES || at[0] != 0x1f || at[1] != 0x8b || at[2] != 8 || at[3] != 4 ||
+      at[10] != 8 || at[11] || at[12] != 'C' || at[13] != 'M' || at[14] != 4 || at[15])
     return 0;
   size_t length = get32(at + 16);
   return length >= HEADER_BYTES + TRAILER_BYTES && length <= left ? length : 0;
@@ -104,7 +108,8 @@ static int64_t list_members(const uint8_t *bytes, size_t size, uint8_t *to, size
 static bool gunzip_members(void *arg, CmRange range, CmError **err) {
   const Member *members = arg;
   for (int64_t i = range.begin; i < range.end; i++)
-    if (!cm__inflate(CM_DEFLATE_GZIP, members[i].bytes, members[i].size, members[i].to, members[i].room, err)) return false;
+    if (!cm__inflate(CM_DEFLATE_GZIP, members[i].bytes, members[i].size, members[i].to, members[i].room, err))
+      return false;
   return true;
 }
 
@@ -150,16 +155,18 @@ bool cm__inflate(CmDeflateKind kind, const uint8_t *bytes, size_t size, uint8_t 
     return false;
   }
   size_t got = 0;
-  enum libdeflate_result result = kind == CM_DEFLATE_GZIP   ? libdeflate_gzip_decompress(tool, bytes, size, to, room, &got)
-                                  : kind == CM_DEFLATE_ZLIB ? libdeflate_zlib_decompress(tool, bytes, size, to, room, &got)
-                                                            : libdeflate_deflate_decompress(tool, bytes, size, to, room, &got);
+  enum libdeflate_result result =
+      kind == CM_DEFLATE_GZIP   ? libdeflate_gzip_decompress(tool, bytes, size, to, room, &got)
+      : kind == CM_DEFLATE_ZLIB ? libdeflate_zlib_decompress(tool, bytes, size, to, room, &got)
+                                : libdeflate_deflate_decompress(tool, bytes, size, to, room, &got);
   libdeflate_free_decompressor(tool);
   if (result == LIBDEFLATE_SUCCESS && got == room) return true;
   set_damaged(err, result);
   return false;
 }
 
-/* ---- writing ----------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static struct libdeflate_compressor *new_compressor(int level, CmError **err) {
   struct libdeflate_compressor *tool = libdeflate_alloc_compressor(level < 0 ? CM_GZIP_USUAL : level);
@@ -167,7 +174,8 @@ static struct libdeflate_compressor *new_compressor(int level, CmError **err) {
   return tool;
 }
 
-uint8_t *cm__deflate(CmContext *ctx, CmDeflateKind kind, const void *bytes, size_t size, int level, size_t *packed, CmError **err) {
+uint8_t *cm__deflate(CmContext *ctx, CmDeflateKind kind, const void *bytes, size_t size, int level, size_t *packed,
+                     CmError **err) {
   struct libdeflate_compressor *tool = new_compressor(level, err);
   if (!tool) return NULL;
   size_t room = kind == CM_DEFLATE_GZIP   ? libdeflate_gzip_compress_bound(tool, size)
@@ -187,10 +195,10 @@ typedef struct Packing {
   const uint8_t *data;
   size_t size;
   int level;
-  size_t room;                 /* for one member */
-  uint8_t *to;                 /* GROUP * room */
+  size_t room; /* for one member */
+  uint8_t *to; /* GROUP * room */
   size_t packed[GROUP];
-  int64_t first;               /* member of this group */
+  int64_t first; /* member of this group */
 } Packing;
 
 /* One member: RFC 1952, 2.3, with FEXTRA (2.3.1.1); no name, time 0, so that the bytes depend on the data alone. */
@@ -201,7 +209,8 @@ static bool pack_member(Packing *packing, int64_t slot, CmError **err) {
   uint8_t *to = packing->to + (size_t)slot * packing->room;
   struct libdeflate_compressor *tool = new_compressor(packing->level, err);
   if (!tool) return false;
-  size_t body = libdeflate_deflate_compress(tool, from, size, to + HEADER_BYTES, packing->room - HEADER_BYTES - TRAILER_BYTES);
+  size_t body =
+      libdeflate_deflate_compress(tool, from, size, to + HEADER_BYTES, packing->room - HEADER_BYTES - TRAILER_BYTES);
   libdeflate_free_compressor(tool);
   if (!body) {
     cm_error_set(err, CM_ERR_FAULT, "the compressor needs more room than it said");
@@ -223,7 +232,8 @@ static bool pack_members(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-static bool write_members(CmContext *ctx, CmFileWriter *writer, const void *data, size_t size, int level, CmError **err) {
+static bool write_members(CmContext *ctx, CmFileWriter *writer, const void *data, size_t size, int level,
+                          CmError **err) {
   Packing packing = {.data = data, .size = size, .level = level};
   struct libdeflate_compressor *tool = new_compressor(level, err);
   if (!tool) return false;
@@ -243,9 +253,11 @@ static bool write_members(CmContext *ctx, CmFileWriter *writer, const void *data
   return ok;
 }
 
-bool cm__gzip_write(CmContext *ctx, CmFileWriter *writer, const void *head, size_t head_size, const void *data, size_t size, int level, CmError **err) {
+bool cm__gzip_write(CmContext *ctx, CmFileWriter *writer, const void *head, size_t head_size, const void *data,
+                    size_t size, int level, CmError **err) {
   if (head_size + size > MEMBER_BYTES)
-    return write_members(ctx, writer, head, head_size, level, err) && write_members(ctx, writer, data, size, level, err);
+    return write_members(ctx, writer, head, head_size, level, err) &&
+           write_members(ctx, writer, data, size, level, err);
   uint8_t *both = cm_alloc(ctx, head_size + size, err);
   if (!both) return false;
   memcpy(both, head, head_size);

@@ -30,9 +30,13 @@ static const Format formats[] = {
     {"MetaImage", {".mha", ".mhd"}, cm__metaimage_detect, cm__metaimage_read, cm__metaimage_write},
 };
 
-void cm_read_default_options(CmReadOptions *options) { *options = (CmReadOptions){.fill = CM_FILL_REFUSE}; }
+void cm_read_default_options(CmReadOptions *options) {
+  *options = (CmReadOptions){.fill = CM_FILL_REFUSE};
+}
 
-void cm_write_default_options(CmWriteOptions *options) { *options = (CmWriteOptions){.compression = -1, .quality = 95}; }
+void cm_write_default_options(CmWriteOptions *options) {
+  *options = (CmWriteOptions){.compression = -1, .quality = 95};
+}
 
 static const Format *detect(const CmSource *source, CmError **err) {
   uint8_t head[HEAD_BYTES];
@@ -47,7 +51,8 @@ static const Format *detect(const CmSource *source, CmError **err) {
   return NULL;
 }
 
-/* Whether the first bytes of a file may be DICOM: the mark of PS3.10 7.1, or a first element in group 2 or 8 without a preamble. */
+/* Whether the first bytes of a file may be DICOM: the mark of PS3.10 7.1, or a first element in group 2 or 8 without a
+ * preamble. */
 static bool may_be_dicom(const CmSource *source) {
   uint8_t head[132] = {0};
   size_t size = source->size < sizeof head ? (size_t)source->size : sizeof head;
@@ -66,8 +71,11 @@ const char *cm__image_format(CmContext *ctx, const char *path, CmError **err) {
   CmError *fault = NULL;
   const Format *format = detect(&source, &fault);
   name = format ? format->name : may_be_dicom(&source) ? "DICOM" : NULL;
-  if (!name && fault) cm_error_move(err, &fault);
-  else if (!name) cm_error_set(err, CM_ERR_UNSUPPORTED, "is not in a format that Cormack knows (NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, NumPy, DICOM)");
+  if (!name && fault)
+    cm_error_move(err, &fault);
+  else if (!name)
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "is not in a format that Cormack knows (NIfTI, NRRD, MetaImage, PNG, JPEG, TIFF, NumPy, DICOM)");
   cm_error_free(&fault);
 done:
   cm__source_close(&source);
@@ -94,7 +102,8 @@ CmImage *cm_image_read(CmContext *ctx, const char *path, const CmReadOptions *op
   return image;
 }
 
-/* ---- writing ---------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static const Format *format_for(const char *path) {
   for (int i = 0; i < CM_COUNT(formats); i++)
@@ -104,7 +113,8 @@ static const Format *format_for(const char *path) {
 }
 
 /* The files of the source's volume, in slice order, for the references of derived images. */
-static bool write_derived(CmContext *ctx, const CmImage *image, const char *folder, const char *source, CmDicomWriteOptions *write, CmError **err) {
+static bool write_derived(CmContext *ctx, const CmImage *image, const char *folder, const char *source,
+                          CmDicomWriteOptions *write, CmError **err) {
   CmDicomScan *scan = cm_dicom_scan(ctx, &source, 1, err);
   int volume = scan ? cm__dicom_select(ctx, scan, source, NULL, err) : -1;
   bool ok = volume >= 0;
@@ -123,18 +133,21 @@ static bool write_derived(CmContext *ctx, const CmImage *image, const char *fold
   return ok;
 }
 
-static bool write_dicom(CmContext *ctx, const CmImage *image, const char *folder, const CmWriteOptions *options, CmError **err) {
+static bool write_dicom(CmContext *ctx, const CmImage *image, const char *folder, const CmWriteOptions *options,
+                        CmError **err) {
   CmDicomWriteOptions write = {.uid_seed = "cormack"};
   if (options->source) return write_derived(ctx, image, folder, options->source, &write, err);
   return cm_dicom_write_series(ctx, image, folder, &write, err);
 }
 
-bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                    CmError **err) {
   CmWriteOptions usual;
   cm_write_default_options(&usual);
   if (!options) options = &usual;
   if (options->compression < -1 || options->compression > 9 || options->quality < 1 || options->quality > 100) {
-    cm_error_set(err, CM_ERR_PARAMETER, "compression is %d and quality %d; they go from 0 to 9 (or -1, the usual) and from 1 to 100",
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "compression is %d and quality %d; they go from 0 to 9 (or -1, the usual) and from 1 to 100",
                  options->compression, options->quality);
     return false;
   }
@@ -145,8 +158,10 @@ bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, cons
     cm_error_context(err, "%s", path);
     return false;
   }
-  if (!*name || !strchr(name, '.') || !strcmp(name, ".") || !strcmp(name, "..")) return write_dicom(ctx, image, path, options, err);
-  const char *mend = cm__path_has_extension(path, ".dcm") ? "DICOM is written as a folder: give a name without extension"
+  if (!*name || !strchr(name, '.') || !strcmp(name, ".") || !strcmp(name, ".."))
+    return write_dicom(ctx, image, path, options, err);
+  const char *mend = cm__path_has_extension(path, ".dcm")
+                         ? "DICOM is written as a folder: give a name without extension"
                      : cm__path_has_extension(path, ".hdr") || cm__path_has_extension(path, ".img")
                          ? "pairs are read but not written: use .nii or .nii.gz"
                          : "use .nii.gz, .nrrd, .mha, .png, .jpg, .tif, .npy, .npz, or a folder for DICOM";
@@ -159,17 +174,23 @@ bool cm__check_picture(const CmImage *image, const char *format, uint32_t types,
   CmType type = cm_image_type(image);
   int components = cm_image_components(image);
   if (dims[2] != 1 || dims[3] != 1) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s holds one picture and the image has %lld slices and %lld time points; write .nii.gz, .nrrd or .tif, "
-                 "or cut out one slice", format, (long long)dims[2], (long long)dims[3]);
+    cm_error_set(
+        err, CM_ERR_UNSUPPORTED,
+        "%s holds one picture and the image has %lld slices and %lld time points; write .nii.gz, .nrrd or .tif, "
+        "or cut out one slice",
+        format, (long long)dims[2], (long long)dims[3]);
     return false;
   }
   if (!(types & CM_TYPE_BIT(type))) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s cannot hold %s voxels exactly; write .tif or .nii.gz, or bring the values into range first "
-                 "(window, then --type u8)", format, cm_type_name(type));
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "%s cannot hold %s voxels exactly; write .tif or .nii.gz, or bring the values into range first "
+                 "(window, then --type u8)",
+                 format, cm_type_name(type));
     return false;
   }
   bool fits = components == 1 || components == 3 || (alpha && (components == 2 || components == 4));
   if (fits) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "%s cannot hold %d components; write .nii.gz, .nrrd or .npy", format, components);
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "%s cannot hold %d components; write .nii.gz, .nrrd or .npy", format,
+               components);
   return false;
 }

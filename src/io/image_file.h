@@ -4,7 +4,8 @@
 
 #include "cormack/io.h"
 
-/* Name of the format of a file or folder, by content: "NIfTI", "DICOM", ...; NULL and an error with the path if there is none. */
+/* Name of the format of a file or folder, by content: "NIfTI", "DICOM", ...; NULL and an error with the path if there
+ * is none. */
 const char *cm__image_format(CmContext *ctx, const char *path, CmError **err);
 
 #endif

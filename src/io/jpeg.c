@@ -1,5 +1,5 @@
-/* JPEG (ITU-T T.81, JFIF) by libjpeg-turbo: grey and colour of 8 bits. The pixel density of JFIF is not read: cameras and programs write 72 or
- * 96 dpi there whatever the subject. */
+/* JPEG (ITU-T T.81, JFIF) by libjpeg-turbo: grey and colour of 8 bits. The pixel density of JFIF is not read: cameras
+ * and programs write 72 or 96 dpi there whatever the subject. */
 #include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,9 @@
 
 #include "io/formats.h"
 
-bool cm__jpeg_detect(const uint8_t *head, size_t size) { return size >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff; }
+bool cm__jpeg_detect(const uint8_t *head, size_t size) {
+  return size >= 3 && head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff;
+}
 
 typedef struct JpegJob {
   struct jpeg_error_mgr manager; /* first: the library hands back a pointer to it */
@@ -17,7 +19,7 @@ typedef struct JpegJob {
   CmContext *ctx;
   CmError **err;
   CmImage *image;
-  uint8_t *packed;       /* by the library, with malloc */
+  uint8_t *packed; /* by the library, with malloc */
   unsigned long packed_size;
 } JpegJob;
 
@@ -29,7 +31,9 @@ static void on_exit_error(j_common_ptr info) {
   longjmp(job->jump, 1);
 }
 
-static void on_output(j_common_ptr info) { (void)info; }
+static void on_output(j_common_ptr info) {
+  (void)info;
+}
 
 /* A warning means that the data is damaged and the decoder filled in what it guessed. */
 static void on_message(j_common_ptr info, int level) {
@@ -49,13 +53,15 @@ static bool read_all(struct jpeg_decompress_struct *info, JpegJob *job, const ui
   jpeg_mem_src(info, bytes, (unsigned long)size);
   jpeg_read_header(info, TRUE);
   if (info->num_components != 1 && info->num_components != 3) {
-    cm_error_set(job->err, CM_ERR_UNSUPPORTED, "has %d colour components (CMYK?); convert it to grey or RGB", info->num_components);
+    cm_error_set(job->err, CM_ERR_UNSUPPORTED, "has %d colour components (CMYK?); convert it to grey or RGB",
+                 info->num_components);
     return false;
   }
   info->out_color_space = info->num_components == 1 ? JCS_GRAYSCALE : JCS_RGB;
   info->dct_method = JDCT_ISLOW;
   const int64_t dims[2] = {info->image_width, info->image_height};
-  /* 64 pixels take at least one bit of a block's DC and one of its end, per component; a quarter of that leaves room for odd encoders */
+  /* 64 pixels take at least one bit of a block's DC and one of its end, per component; a quarter of that leaves room
+   * for odd encoders */
   if ((uint64_t)dims[0] * (uint64_t)dims[1] / 1024 > (uint64_t)size * 8) {
     cm_error_set(job->err, CM_ERR_FORMAT, "the header promises more pixels than the file can hold; it is damaged");
     return false;
@@ -108,17 +114,20 @@ static bool write_all(struct jpeg_compress_struct *info, JpegJob *job, const CmI
   return true;
 }
 
-bool cm__jpeg_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__jpeg_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                    CmError **err) {
   if (!cm__check_picture(image, "JPEG", CM_TYPE_BIT(CM_U8), false, err)) return false;
   const int64_t *dims = cm_image_dims(image);
   if (dims[0] > JPEG_MAX_DIMENSION || dims[1] > JPEG_MAX_DIMENSION) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "JPEG holds at most %ld pixels a side; write .png or .tif", (long)JPEG_MAX_DIMENSION);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "JPEG holds at most %ld pixels a side; write .png or .tif",
+                 (long)JPEG_MAX_DIMENSION);
     return false;
   }
   JpegJob job = {.ctx = ctx, .err = err};
   start(&job);
   struct jpeg_compress_struct info = {.err = &job.manager};
-  bool ok = write_all(&info, &job, image, options->quality) && cm_file_write(ctx, path, job.packed, job.packed_size, err);
+  bool ok =
+      write_all(&info, &job, image, options->quality) && cm_file_write(ctx, path, job.packed, job.packed_size, err);
   jpeg_destroy_compress(&info);
   free(job.packed);
   return ok;

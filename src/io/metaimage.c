@@ -26,7 +26,8 @@ bool cm__metaimage_detect(const uint8_t *head, size_t size) {
   return key && text[sign] == '=' && strstr(text, "NDims") && strstr(text, "DimSize");
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Meta {
   int axes, components, raw;
@@ -53,10 +54,13 @@ static int parse_reals(const char *value, double *to, int most) {
 }
 
 static bool set_type(Meta *m, const char *value, CmError **err) {
-  static const struct { const char *name; int raw; } rows[] = {
-      {"MET_CHAR", CM_I8}, {"MET_UCHAR", CM_U8}, {"MET_SHORT", CM_I16}, {"MET_USHORT", CM_U16}, {"MET_INT", CM_I32}, {"MET_UINT", CM_U32},
-      {"MET_LONG", CM_I32}, {"MET_ULONG", CM_U32}, {"MET_LONG_LONG", CM_RAW_I64}, {"MET_ULONG_LONG", CM_RAW_U64}, {"MET_FLOAT", CM_F32},
-      {"MET_DOUBLE", CM_F64}};
+  static const struct {
+    const char *name;
+    int raw;
+  } rows[] = {
+      {"MET_CHAR", CM_I8},           {"MET_UCHAR", CM_U8},           {"MET_SHORT", CM_I16}, {"MET_USHORT", CM_U16},
+      {"MET_INT", CM_I32},           {"MET_UINT", CM_U32},           {"MET_LONG", CM_I32},  {"MET_ULONG", CM_U32},
+      {"MET_LONG_LONG", CM_RAW_I64}, {"MET_ULONG_LONG", CM_RAW_U64}, {"MET_FLOAT", CM_F32}, {"MET_DOUBLE", CM_F64}};
   size_t length = strlen(value);
   bool array = length > 6 && !strcmp(value + length - 6, "_ARRAY"); /* an old way to say several channels */
   for (int i = 0; i < CM_COUNT(rows); i++) {
@@ -65,7 +69,8 @@ static bool set_type(Meta *m, const char *value, CmError **err) {
     m->typed = true;
     return true;
   }
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "the ElementType \"%s\" is not read; save it as an integer, float or double", value);
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "the ElementType \"%s\" is not read; save it as an integer, float or double",
+               value);
   return false;
 }
 
@@ -113,7 +118,10 @@ static bool parse_field(Meta *m, const char *key, char *value, CmError **err) {
   } else if (!strcasecmp(key, "ElementDataFile")) {
     m->data_file = value;
   }
-  if (!ok) cm_error_set(err, CM_ERR_FORMAT, "\"%s = %.60s\" cannot be understood (sizes up to %d dimensions); correct the header", key, value, MOST_AXES);
+  if (!ok)
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "\"%s = %.60s\" cannot be understood (sizes up to %d dimensions); correct the header", key, value,
+                 MOST_AXES);
   return ok;
 }
 
@@ -137,7 +145,10 @@ static bool parse_header(char *text, size_t size, Meta *m, size_t *data, CmError
     line = next;
   }
   if (m->typed && m->sized && m->data_file) return true;
-  cm_error_set(err, CM_ERR_FORMAT, "the header has no %s; it is cut off or damaged", !m->sized ? "DimSize" : !m->typed ? "ElementType" : "ElementDataFile");
+  cm_error_set(err, CM_ERR_FORMAT, "the header has no %s; it is cut off or damaged",
+               !m->sized   ? "DimSize"
+               : !m->typed ? "ElementType"
+                           : "ElementDataFile");
   return false;
 }
 
@@ -175,8 +186,11 @@ static uint8_t *inflate_voxels(const CmSource *source, const Meta *m, uint64_t b
   if (!packed) return NULL;
   if (m->packed_size > 0 && (uint64_t)m->packed_size < size) size = (size_t)m->packed_size;
   bool gzip = size > 2 && packed[0] == 0x1f && packed[1] == 0x8b;
-  if (bytes > cm__inflate_limit(size)) cm_error_set(err, CM_ERR_FORMAT, "the header promises more voxels than the file can hold; it is cut off, fetch it again");
-  else block = cm_alloc(source->ctx, (size_t)bytes, err);
+  if (bytes > cm__inflate_limit(size))
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the header promises more voxels than the file can hold; it is cut off, fetch it again");
+  else
+    block = cm_alloc(source->ctx, (size_t)bytes, err);
   if (block && !cm__inflate(gzip ? CM_DEFLATE_GZIP : CM_DEFLATE_ZLIB, packed, size, block, (size_t)bytes, err)) {
     cm_free(block);
     block = NULL;
@@ -191,7 +205,8 @@ static uint8_t *read_local(const CmSource *source, const Meta *m, uint64_t begin
   return cm__source_block(source, begin, bytes, err);
 }
 
-static uint8_t *read_voxels(const CmSource *source, const Meta *m, const char *text, size_t size, size_t data, uint64_t bytes, CmError **err) {
+static uint8_t *read_voxels(const CmSource *source, const Meta *m, const char *text, size_t size, size_t data,
+                            uint64_t bytes, CmError **err) {
   if (!strcasecmp(m->data_file, "LOCAL")) return read_local(source, m, data, bytes, err);
   CmNames names = {.ctx = source->ctx};
   uint8_t *block = NULL;
@@ -230,7 +245,8 @@ static bool set_words(CmImage *image, const Meta *m, CmGeometry *geometry, CmErr
   CmGeometry exact;
   int rank, space = m->axes < 3 ? m->axes : 3;
   size_t size = m->words ? strlen(m->words) : 0;
-  if (size && cm__words_shape(m->words, size, &rank, &exact) && cm__words_agree(geometry, &exact, space, space)) *geometry = exact;
+  if (size && cm__words_shape(m->words, size, &rank, &exact) && cm__words_agree(geometry, &exact, space, space))
+    *geometry = exact;
   if (!cm_image_set_geometry(image, geometry, err)) return false;
   if (size) return cm__words_apply(image, m->words, size, err);
   return !m->comment || !*m->comment || cm_image_set_meta(image, "Description", m->comment, err);
@@ -251,7 +267,8 @@ CmImage *cm__metaimage_read(const CmSource *source, const CmReadOptions *options
   make_layout(&m, &layout);
   if (!cm__layout_bytes(&layout, &bytes, err)) goto done;
   if (m.text) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the voxels are numbers in text (BinaryData = False); save the file in binary");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "the voxels are numbers in text (BinaryData = False); save the file in binary");
     goto done;
   }
   uint8_t *block = read_voxels(source, &m, text, size, data, bytes, err);
@@ -262,7 +279,8 @@ done:
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void add_reals(CmTextBuffer *out, const char *key, const double *values, int count) {
   char number[32];
@@ -286,17 +304,23 @@ static void add_geometry(CmTextBuffer *out, const CmImage *image) {
   }
   add_reals(out, "TransformMatrix", matrix, n * n);
   add_reals(out, "Offset", offset, n);
-  cm__text_add(out, n == 2 ? "CenterOfRotation = 0 0\n" : n == 3 ? "CenterOfRotation = 0 0 0\n" : "CenterOfRotation = 0 0 0 0\n");
+  cm__text_add(out, n == 2   ? "CenterOfRotation = 0 0\n"
+                    : n == 3 ? "CenterOfRotation = 0 0 0\n"
+                             : "CenterOfRotation = 0 0 0 0\n");
   add_reals(out, "ElementSpacing", spacing, n);
 }
 
-static char *make_header(CmContext *ctx, const CmImage *image, const char *data_file, bool packed, size_t packed_size, const char *words, CmError **err) {
-  static const char *const types[CM_TYPE_COUNT] = {"MET_UCHAR", "MET_CHAR", "MET_USHORT", "MET_SHORT", "MET_UINT", "MET_INT", "MET_FLOAT", "MET_DOUBLE"};
+static char *make_header(CmContext *ctx, const CmImage *image, const char *data_file, bool packed, size_t packed_size,
+                         const char *words, CmError **err) {
+  static const char *const types[CM_TYPE_COUNT] = {"MET_UCHAR", "MET_CHAR", "MET_USHORT", "MET_SHORT",
+                                                   "MET_UINT",  "MET_INT",  "MET_FLOAT",  "MET_DOUBLE"};
   const int64_t *dims = cm_image_dims(image);
   int rank = cm_image_rank(image);
   CmTextBuffer out;
   cm__text_start(&out, ctx, err);
-  cm__text_addf(&out, "ObjectType = Image\nNDims = %d\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = %s\n", rank, packed ? "True" : "False");
+  cm__text_addf(
+      &out, "ObjectType = Image\nNDims = %d\nBinaryData = True\nBinaryDataByteOrderMSB = False\nCompressedData = %s\n",
+      rank, packed ? "True" : "False");
   if (packed) cm__text_addf(&out, "CompressedDataSize = %zu\n", packed_size);
   add_geometry(&out, image);
   cm__text_add(&out, "DimSize =");
@@ -309,14 +333,16 @@ static char *make_header(CmContext *ctx, const CmImage *image, const char *data_
   return cm__text_finish(&out);
 }
 
-/* Whether the header gives the geometry back to the last bit: a plane that is turned in space is more than two axes say. */
+/* Whether the header gives the geometry back to the last bit: a plane that is turned in space is more than two axes
+ * say. */
 static bool geometry_survives(CmContext *ctx, const CmImage *image, bool *survives, CmError **err) {
   Meta m;
   CmGeometry back;
   size_t data;
   char *text = make_header(ctx, image, "LOCAL", false, 0, NULL, err);
   if (!text) return false;
-  *survives = parse_header(text, strlen(text), &m, &data, NULL) && make_geometry(&m, &back, NULL) && !memcmp(&back, cm_image_geometry(image), sizeof back);
+  *survives = parse_header(text, strlen(text), &m, &data, NULL) && make_geometry(&m, &back, NULL) &&
+              !memcmp(&back, cm_image_geometry(image), sizeof back);
   cm_free(text);
   return true;
 }
@@ -325,18 +351,22 @@ static bool geometry_survives(CmContext *ctx, const CmImage *image, bool *surviv
 static bool check_plane(const CmImage *image, CmError **err) {
   const double *d = cm_image_geometry(image)->direction;
   if (cm_image_rank(image) > 2 || (d[2] == 0 && d[5] == 0 && d[6] == 0 && d[7] == 0 && d[8] == 1)) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "a MetaImage of two dimensions cannot be turned in space; write .nii.gz or .nrrd");
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "a MetaImage of two dimensions cannot be turned in space; write .nii.gz or .nrrd");
   return false;
 }
 
-bool cm__metaimage_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__metaimage_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                         CmError **err) {
   bool detached = cm__path_has_extension(path, ".mhd"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
   CmFileWriter writer = {.file = -1};
   const void *data = cm_image_data(image);
   size_t size = cm_image_bytes(image);
-  if (!check_plane(image, err) || !geometry_survives(ctx, image, &survives, err) || !cm__words_make(ctx, image, !survives, false, &words, err)) goto done;
+  if (!check_plane(image, err) || !geometry_survives(ctx, image, &survives, err) ||
+      !cm__words_make(ctx, image, !survives, false, &words, err))
+    goto done;
   if (packed) {
     small = cm__deflate(ctx, CM_DEFLATE_ZLIB, data, size, options->compression, &size, err);
     if (!small) goto done;

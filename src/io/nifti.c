@@ -21,14 +21,16 @@ bool cm__nifti_detect(const uint8_t *head, size_t size) {
   return cm__nifti_kind(head, size) != CM_NIFTI_NO;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------- */
 
-/* A source, inflated where it is gzip: one block with `at` bytes of header before the voxels, which are 64-byte aligned. */
+/* A source, inflated where it is gzip: one block with `at` bytes of header before the voxels, which are 64-byte
+ * aligned. */
 typedef struct Unpacked {
   const CmSource *source;
   uint8_t *packed; /* gzip: the file as it is */
   size_t packed_size;
-  uint64_t most;   /* bytes that can be there at most */
+  uint64_t most; /* bytes that can be there at most */
 } Unpacked;
 
 static bool open_unpacked(Unpacked *in, const CmSource *source, CmError **err) {
@@ -47,13 +49,16 @@ static bool open_unpacked(Unpacked *in, const CmSource *source, CmError **err) {
 
 static bool read_head(const Unpacked *in, uint8_t head[HEAD_BYTES], CmError **err) {
   size_t size = in->source->size < HEAD_BYTES ? (size_t)in->source->size : HEAD_BYTES;
-  if (in->packed) size = cm__gunzip_head(in->packed, in->packed_size, head, HEAD_BYTES);
-  else if (!cm__source_read(in->source, 0, head, size, err)) return false;
+  if (in->packed)
+    size = cm__gunzip_head(in->packed, in->packed_size, head, HEAD_BYTES);
+  else if (!cm__source_read(in->source, 0, head, size, err))
+    return false;
   memset(head + size, 0, HEAD_BYTES - size);
   CmNiftiKind kind = cm__nifti_kind(head, size);
   if (kind == CM_NIFTI_YES) return true;
   if (kind == CM_NIFTI_ANALYZE)
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "is Analyze 7.5, which does not say which side is left; convert it to NIfTI with a program that knows "
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "is Analyze 7.5, which does not say which side is left; convert it to NIfTI with a program that knows "
                  "how it was written");
   else
     cm_error_set(err, CM_ERR_FORMAT, "is not a NIfTI file, or its header is cut off");
@@ -61,10 +66,13 @@ static bool read_head(const Unpacked *in, uint8_t head[HEAD_BYTES], CmError **er
 }
 
 /* The bytes [0, before + size) in one block; *data points behind `before`, 64-byte aligned. */
-static uint8_t *read_block(const Unpacked *in, uint64_t before, uint64_t size, uint8_t **first, uint8_t **data, CmError **err) {
+static uint8_t *read_block(const Unpacked *in, uint64_t before, uint64_t size, uint8_t **first, uint8_t **data,
+                           CmError **err) {
   if (before + size > in->most) {
-    cm_error_set(err, CM_ERR_FORMAT, "the header promises %llu bytes, the file cannot hold more than %llu; it is cut off or its header is wrong",
-                 (unsigned long long)(before + size), (unsigned long long)in->most);
+    cm_error_set(
+        err, CM_ERR_FORMAT,
+        "the header promises %llu bytes, the file cannot hold more than %llu; it is cut off or its header is wrong",
+        (unsigned long long)(before + size), (unsigned long long)in->most);
     return NULL;
   }
   size_t lead = (64 - before % 64) % 64;
@@ -83,20 +91,23 @@ typedef struct TypeRow {
   int datatype, raw, components;
 } TypeRow;
 static const TypeRow type_rows[] = {
-    {NIFTI_TYPE_UINT8, CM_U8, 1},     {NIFTI_TYPE_INT8, CM_I8, 1},       {NIFTI_TYPE_UINT16, CM_U16, 1},
-    {NIFTI_TYPE_INT16, CM_I16, 1},    {NIFTI_TYPE_UINT32, CM_U32, 1},    {NIFTI_TYPE_INT32, CM_I32, 1},
-    {NIFTI_TYPE_FLOAT32, CM_F32, 1},  {NIFTI_TYPE_FLOAT64, CM_F64, 1},   {NIFTI_TYPE_INT64, CM_RAW_I64, 1},
+    {NIFTI_TYPE_UINT8, CM_U8, 1},       {NIFTI_TYPE_INT8, CM_I8, 1},     {NIFTI_TYPE_UINT16, CM_U16, 1},
+    {NIFTI_TYPE_INT16, CM_I16, 1},      {NIFTI_TYPE_UINT32, CM_U32, 1},  {NIFTI_TYPE_INT32, CM_I32, 1},
+    {NIFTI_TYPE_FLOAT32, CM_F32, 1},    {NIFTI_TYPE_FLOAT64, CM_F64, 1}, {NIFTI_TYPE_INT64, CM_RAW_I64, 1},
     {NIFTI_TYPE_UINT64, CM_RAW_U64, 1}, {NIFTI_TYPE_RGB24, CM_U8, 3},    {NIFTI_TYPE_RGBA32, CM_U8, 4},
 };
 
 static const TypeRow *find_type(int datatype, CmError **err) {
   for (int i = 0; i < CM_COUNT(type_rows); i++)
     if (type_rows[i].datatype == datatype) return &type_rows[i];
-  bool complex_type = datatype == NIFTI_TYPE_COMPLEX64 || datatype == NIFTI_TYPE_COMPLEX128 || datatype == NIFTI_TYPE_COMPLEX256;
+  bool complex_type =
+      datatype == NIFTI_TYPE_COMPLEX64 || datatype == NIFTI_TYPE_COMPLEX128 || datatype == NIFTI_TYPE_COMPLEX256;
   if (complex_type)
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "holds complex numbers; write magnitude and phase, or real and imaginary part, as files of their own");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "holds complex numbers; write magnitude and phase, or real and imaginary part, as files of their own");
   else if (datatype == NIFTI_TYPE_FLOAT128)
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "holds 128-bit floating point, which no voxel type of Cormack keeps; convert it to float64");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "holds 128-bit floating point, which no voxel type of Cormack keeps; convert it to float64");
   else if (datatype == DT_BINARY)
     cm_error_set(err, CM_ERR_UNSUPPORTED, "holds single bits, whose order NIfTI leaves open; convert it to uint8");
   else
@@ -112,7 +123,8 @@ static int usual_rank(const CmNifti *h) {
 /* Dimensions to axes: 1..4 are x, y, z, t; 5 the components (nifti1.h, «dim»). */
 static bool make_layout(const CmNifti *h, CmLayout *layout, CmError **err) {
   if (h->dim[0] < 1 || h->dim[0] > 7) {
-    cm_error_set(err, CM_ERR_FORMAT, "the header says %lld dimensions, NIfTI has 1 to 7; it is damaged", (long long)h->dim[0]);
+    cm_error_set(err, CM_ERR_FORMAT, "the header says %lld dimensions, NIfTI has 1 to 7; it is damaged",
+                 (long long)h->dim[0]);
     return false;
   }
   const TypeRow *type = find_type(h->datatype, err);
@@ -127,7 +139,9 @@ static bool make_layout(const CmNifti *h, CmLayout *layout, CmError **err) {
     bool kept = i <= 4 || (i == 5 && !colours);
     if (!kept && h->dim[i] == 1) continue;
     if (!kept) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "has more than one element along dimension %d; Cormack keeps x, y, z, t and components: split the file", i);
+      cm_error_set(
+          err, CM_ERR_UNSUPPORTED,
+          "has more than one element along dimension %d; Cormack keeps x, y, z, t and components: split the file", i);
       return false;
     }
     layout->size[layout->axes] = h->dim[i];
@@ -156,7 +170,9 @@ static const char *find_words(const CmNifti *h, const uint8_t *bytes, uint64_t e
   return NULL;
 }
 
-static bool near(double a, double b) { return fabs(a - b) <= 1e-6 * fabs(b); }
+static bool near(double a, double b) {
+  return fabs(a - b) <= 1e-6 * fabs(b);
+}
 
 /* Whether a header made from `geometry` would say what this one says. */
 static bool header_agrees(const CmNifti *h, const CmGeometry *geometry) {
@@ -189,7 +205,8 @@ static bool set_words(CmImage *image, const CmNifti *h, const char *words, size_
   return !*text || !plain_text(text) || cm_image_set_meta(image, "Description", text, err);
 }
 
-/* Voxel values = slope * stored + intercept unless the slope is 0 (nifti1.h, «scl_slope») or no number (as nibabel reads it). */
+/* Voxel values = slope * stored + intercept unless the slope is 0 (nifti1.h, «scl_slope») or no number (as nibabel
+ * reads it). */
 static CmImage *apply_scale(CmContext *ctx, CmImage *image, const CmNifti *h, bool stored, CmError **err) {
   bool scaled = isfinite(h->slope) && h->slope != 0 && !(h->slope == 1 && h->intercept == 0);
   if (!image || stored || !scaled) return image;
@@ -204,8 +221,10 @@ static CmImage *apply_scale(CmContext *ctx, CmImage *image, const CmNifti *h, bo
 
 static bool check_offset(const CmNifti *h, CmError **err) {
   double least = h->pair ? 0 : h->version == 1 ? CM_NIFTI1_BYTES : CM_NIFTI2_BYTES;
-  if (h->vox_offset == 0 || (h->vox_offset >= least && h->vox_offset < 9e15 && h->vox_offset == floor(h->vox_offset))) return true;
-  cm_error_set(err, CM_ERR_FORMAT, "vox_offset is %g, not a place behind the header; the header is damaged", h->vox_offset);
+  if (h->vox_offset == 0 || (h->vox_offset >= least && h->vox_offset < 9e15 && h->vox_offset == floor(h->vox_offset)))
+    return true;
+  cm_error_set(err, CM_ERR_FORMAT, "vox_offset is %g, not a place behind the header; the header is damaged",
+               h->vox_offset);
   return false;
 }
 
@@ -215,7 +234,8 @@ static bool open_img(CmSource *img, const CmSource *source, char **path, CmError
   size_t length = strlen(name), drop = cm__path_has_extension(name, ".hdr.gz") ? 7 : 4;
   static const char *const tails[] = {".img.gz", ".IMG", ".img"};
   if (cm__path_has_extension(name, ".img") || cm__path_has_extension(name, ".img.gz") || length <= drop) {
-    cm_error_set(err, CM_ERR_FORMAT, "the header says that the voxels are in an .img file beside an .hdr file; give the .hdr file");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the header says that the voxels are in an .img file beside an .hdr file; give the .hdr file");
     return false;
   }
   for (int i = 0; i < CM_COUNT(tails); i++) {
@@ -252,7 +272,8 @@ CmImage *cm__nifti_read(const CmSource *source, const CmReadOptions *options, Cm
       !cm__nifti_geometry(&h, &geometry, err))
     goto done;
   if (h.sform_code <= 0 && h.qform_code <= 0)
-    cm_log(ctx, CM_LOG_WARNING, "%s: the header says nothing of position and orientation; which side is left is unknown", source->path);
+    cm_log(ctx, CM_LOG_WARNING,
+           "%s: the header says nothing of position and orientation; which side is left is unknown", source->path);
   uint64_t offset = (uint64_t)h.vox_offset, header = h.version == 1 ? CM_NIFTI1_BYTES : CM_NIFTI2_BYTES;
   size_t words_size = 0;
   const char *words = NULL;
@@ -279,7 +300,8 @@ CmImage *cm__nifti_read(const CmSource *source, const CmReadOptions *options, Cm
   if (kept) {
     image = cm__voxels_take(ctx, &layout, block, data, err);
     block = NULL;
-    if (image && (!cm_image_set_geometry(image, &geometry, err) || !set_words(image, &h, kept, words_size, err))) cm_image_unref(&image);
+    if (image && (!cm_image_set_geometry(image, &geometry, err) || !set_words(image, &h, kept, words_size, err)))
+      cm_image_unref(&image);
     image = apply_scale(ctx, image, &h, options->stored, err);
   }
   cm_free(kept);
@@ -293,7 +315,8 @@ done:
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void set_description(CmNifti *h, const CmImage *image) {
   const char *text = cm_image_meta(image, "Description");
@@ -318,7 +341,8 @@ static CmNifti make_header(const CmImage *image) {
     if (h.dim[i] > INT16_MAX) h.version = 2;
   }
   for (int i = 0; i < CM_COUNT(type_rows); i++)
-    if (type_rows[i].raw == (int)type && type_rows[i].components == (colours ? components : 1)) h.datatype = type_rows[i].datatype;
+    if (type_rows[i].raw == (int)type && type_rows[i].components == (colours ? components : 1))
+      h.datatype = type_rows[i].datatype;
   h.bitpix = (int)(8 * cm_type_size(type)) * (colours ? components : 1);
   h.intent_code = vector ? NIFTI_INTENT_VECTOR : cm_image_label_count(image) ? NIFTI_INTENT_LABEL : NIFTI_INTENT_NONE;
   set_description(&h, image);
@@ -340,7 +364,8 @@ static bool geometry_survives(const CmNifti *h, const CmImage *image) {
 static uint8_t *make_head(CmContext *ctx, const CmImage *image, size_t *size, CmError **err) {
   CmNifti h = make_header(image);
   char *words = NULL;
-  if (!cm__words_make(ctx, image, !geometry_survives(&h, image), usual_rank(&h) != cm_image_rank(image), &words, err)) return NULL;
+  if (!cm__words_make(ctx, image, !geometry_survives(&h, image), usual_rank(&h) != cm_image_rank(image), &words, err))
+    return NULL;
   size_t length = words ? strlen(words) : 0, extension = words ? (8 + length + 1 + 15) / 16 * 16 : 0;
   if (extension > (1u << 24)) h.version = 2; /* vox_offset is a float in NIfTI-1 */
   size_t header = h.version == 1 ? CM_NIFTI1_BYTES : CM_NIFTI2_BYTES;
@@ -362,7 +387,8 @@ static uint8_t *make_head(CmContext *ctx, const CmImage *image, size_t *size, Cm
   return head;
 }
 
-bool cm__nifti_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__nifti_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                     CmError **err) {
   bool ok = false, packed = cm__path_has_extension(path, ".gz");
   CmFileWriter writer = {.file = -1};
   size_t size = 0;

@@ -1,12 +1,14 @@
-/* NIfTI headers. Layout: nifti1.h and nifti2.h of the NIfTI project (public domain), whose constants are used here; the codec is our own
- * because every number of a foreign header must be checked before it is believed, and nothing may print. */
+/* NIfTI headers. Layout: nifti1.h and nifti2.h of the NIfTI project (public domain), whose constants are used here; the
+ * codec is our own because every number of a foreign header must be checked before it is believed, and nothing may
+ * print. */
 #include "io/nifti_header.h"
 
 #include <math.h>
 #include <nifti1.h>
 #include <string.h>
 
-/* ---- fields ------------------------------------------------------------------------------------------------------------ */
+/* ---- fields
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct Cursor {
   uint8_t *bytes;
@@ -55,14 +57,55 @@ static void store_real(const Cursor *c, int at, int size, double value) {
 }
 
 /* Where the fields stand: offset and size in both versions. */
-enum { F_DIM, F_INTENT, F_DATATYPE, F_BITPIX, F_PIXDIM, F_OFFSET, F_SLOPE, F_INTER, F_UNITS, F_QCODE, F_SCODE, F_QUATERN, F_QOFFSET,
-       F_SROW, F_COUNT };
+enum {
+  F_DIM,
+  F_INTENT,
+  F_DATATYPE,
+  F_BITPIX,
+  F_PIXDIM,
+  F_OFFSET,
+  F_SLOPE,
+  F_INTER,
+  F_UNITS,
+  F_QCODE,
+  F_SCODE,
+  F_QUATERN,
+  F_QOFFSET,
+  F_SROW,
+  F_COUNT
+};
 typedef struct Place {
   int at, size;
 } Place;
 static const Place places[2][F_COUNT] = {
-    {{40, 2}, {68, 2}, {70, 2}, {72, 2}, {76, 4}, {108, 4}, {112, 4}, {116, 4}, {123, 1}, {252, 2}, {254, 2}, {256, 4}, {268, 4}, {280, 4}},
-    {{16, 8}, {504, 4}, {12, 2}, {14, 2}, {104, 8}, {168, 8}, {176, 8}, {184, 8}, {500, 4}, {344, 4}, {348, 4}, {352, 8}, {376, 8}, {400, 8}},
+    {{40, 2},
+     {68, 2},
+     {70, 2},
+     {72, 2},
+     {76, 4},
+     {108, 4},
+     {112, 4},
+     {116, 4},
+     {123, 1},
+     {252, 2},
+     {254, 2},
+     {256, 4},
+     {268, 4},
+     {280, 4}},
+    {{16, 8},
+     {504, 4},
+     {12, 2},
+     {14, 2},
+     {104, 8},
+     {168, 8},
+     {176, 8},
+     {184, 8},
+     {500, 4},
+     {344, 4},
+     {348, 4},
+     {352, 8},
+     {376, 8},
+     {400, 8}},
 };
 static const int description_at[2] = {148, 240}, intent_name_at[2] = {328, 508};
 
@@ -137,8 +180,10 @@ void cm__nifti_encode(const CmNifti *header, uint8_t *bytes) {
   store(&c, p[F_UNITS].at, p[F_UNITS].size, (uint64_t)header->units);
   store(&c, p[F_QCODE].at, p[F_QCODE].size, (uint64_t)header->qform_code);
   store(&c, p[F_SCODE].at, p[F_SCODE].size, (uint64_t)header->sform_code);
-  if (v) store(&c, p[F_OFFSET].at, 8, (uint64_t)header->vox_offset);
-  else store_real(&c, p[F_OFFSET].at, 4, header->vox_offset);
+  if (v)
+    store(&c, p[F_OFFSET].at, 8, (uint64_t)header->vox_offset);
+  else
+    store_real(&c, p[F_OFFSET].at, 4, header->vox_offset);
   store_reals(&c, p[F_PIXDIM], header->pixdim, 8);
   store_reals(&c, p[F_SLOPE], &header->slope, 1);
   store_reals(&c, p[F_INTER], &header->intercept, 1);
@@ -149,8 +194,9 @@ void cm__nifti_encode(const CmNifti *header, uint8_t *bytes) {
   memcpy(bytes + intent_name_at[v], header->intent_name, 16);
 }
 
-/* ---- geometry ----------------------------------------------------------------------------------------------------------
- * NIfTI's world is RAS (x to the right's opposite of LPS): LPS = diag(-1, -1, 1) RAS. */
+/* ---- geometry
+ * ---------------------------------------------------------------------------------------------------------- NIfTI's
+ * world is RAS (x to the right's opposite of LPS): LPS = diag(-1, -1, 1) RAS. */
 
 typedef struct Affine {
   double spacing[3], direction[9], origin[3]; /* LPS, in the header's unit of length */
@@ -187,7 +233,8 @@ static bool affine_of_sform(const CmNifti *h, Affine *affine) {
   return true;
 }
 
-/* pixdim of axis k = 0..2: its size without the sign that some writers put there; 1 for a zero on an axis of one voxel. */
+/* pixdim of axis k = 0..2: its size without the sign that some writers put there; 1 for a zero on an axis of one voxel.
+ */
 static double voxel_size(const CmNifti *h, int k) {
   double size = fabs(h->pixdim[k + 1]);
   bool single = h->dim[0] <= k || h->dim[k + 1] == 1;
@@ -206,9 +253,10 @@ static bool affine_of_qform(const CmNifti *h, Affine *affine) {
     a = sqrt(rest);
   }
   double fac = h->pixdim[0] < 0 ? -1.0 : 1.0;
-  const double r[9] = {a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c) * fac,
-                       2 * (b * c + a * d), a * a + c * c - b * b - d * d, 2 * (c * d - a * b) * fac,
-                       2 * (b * d - a * c), 2 * (c * d + a * b), (a * a + d * d - c * c - b * b) * fac};
+  const double r[9] = {
+      a * a + b * b - c * c - d * d, 2 * (b * c - a * d),           2 * (b * d + a * c) * fac,
+      2 * (b * c + a * d),           a * a + c * c - b * b - d * d, 2 * (c * d - a * b) * fac,
+      2 * (b * d - a * c),           2 * (c * d + a * b),           (a * a + d * d - c * c - b * b) * fac};
   for (int k = 0; k < 3; k++) {
     affine->spacing[k] = voxel_size(h, k);
     for (int i = 0; i < 3; i++) affine->direction[3 * i + k] = i < 2 ? -r[3 * i + k] : r[3 * i + k];
@@ -217,8 +265,9 @@ static bool affine_of_qform(const CmNifti *h, Affine *affine) {
   return true;
 }
 
-/* Neither code set: only sizes are known, and programs differ about the rest (nifti1.h: axes to R, A, S; nibabel: x flipped, centred; ITK: as
- * here). It is then what it is for every image without a position: origin 0, direction identity. */
+/* Neither code set: only sizes are known, and programs differ about the rest (nifti1.h: axes to R, A, S; nibabel: x
+ * flipped, centred; ITK: as here). It is then what it is for every image without a position: origin 0, direction
+ * identity. */
 static void affine_of_pixdim(const CmNifti *h, Affine *affine) {
   *affine = (Affine){.direction = {1, 0, 0, 0, 1, 0, 0, 0, 1}};
   for (int k = 0; k < 3; k++) affine->spacing[k] = voxel_size(h, k);
@@ -229,27 +278,34 @@ static bool check_pixdim(const CmNifti *h, const Affine *affine, CmError **err) 
     double said = voxel_size(h, k);
     if (!isfinite(said) || said == 0 || fabs(said - affine->spacing[k]) <= 0.01 * affine->spacing[k]) continue;
     if (h->dim[0] <= k || h->dim[k + 1] == 1) continue;
-    cm_error_set(err, CM_ERR_GEOMETRY, "the header contradicts itself: along axis %d the sform says %g and pixdim %g; "
-                 "find out which is right and correct the other", k, affine->spacing[k], said);
+    cm_error_set(err, CM_ERR_GEOMETRY,
+                 "the header contradicts itself: along axis %d the sform says %g and pixdim %g; "
+                 "find out which is right and correct the other",
+                 k, affine->spacing[k], said);
     return false;
   }
   return true;
 }
 
-/* The rule of docs/formats.md: sform if its code is set and it is a rotation with sizes; a sheared or scaled sform that leads into a
- * template (code 2 and up) gives way to a qform that is set; else the qform; else sizes alone. */
+/* The rule of docs/formats.md: sform if its code is set and it is a rotation with sizes; a sheared or scaled sform that
+ * leads into a template (code 2 and up) gives way to a qform that is set; else the qform; else sizes alone. */
 static bool choose_affine(const CmNifti *h, Affine *affine, CmError **err) {
   if (h->sform_code > 0) {
     bool usable = affine_of_sform(h, affine);
     if (usable && is_orthonormal(affine->direction)) return check_pixdim(h, affine, err);
     if (h->sform_code >= NIFTI_XFORM_ALIGNED_ANAT && h->qform_code > 0 && affine_of_qform(h, affine)) return true;
-    cm_error_set(err, CM_ERR_GEOMETRY, usable ? "the sform is sheared (its axes are not at right angles), so the voxels are no regular grid; resample it "
-                 "to one with the program that made it" : "the sform is not an invertible matrix; correct the header");
+    cm_error_set(
+        err, CM_ERR_GEOMETRY,
+        usable
+            ? "the sform is sheared (its axes are not at right angles), so the voxels are no regular grid; resample it "
+              "to one with the program that made it"
+            : "the sform is not an invertible matrix; correct the header");
     return false;
   }
   if (h->qform_code > 0) {
     if (affine_of_qform(h, affine)) return true;
-    cm_error_set(err, CM_ERR_GEOMETRY, "the qform is no rotation (its quaternion is longer than 1); correct the header");
+    cm_error_set(err, CM_ERR_GEOMETRY,
+                 "the qform is no rotation (its quaternion is longer than 1); correct the header");
     return false;
   }
   affine_of_pixdim(h, affine);
@@ -261,8 +317,10 @@ bool cm__nifti_geometry(const CmNifti *h, CmGeometry *geometry, CmError **err) {
   if (!choose_affine(h, &affine, err)) return false;
   int space = h->units & 7, time = h->units & 0x38;
   double mm = 1, per_mm = 1;
-  if (space == NIFTI_UNITS_METER) mm = 1000;
-  else if (space == NIFTI_UNITS_MICRON) per_mm = 1000;
+  if (space == NIFTI_UNITS_METER)
+    mm = 1000;
+  else if (space == NIFTI_UNITS_MICRON)
+    per_mm = 1000;
   else if (space != NIFTI_UNITS_MM && space != NIFTI_UNITS_UNKNOWN) {
     cm_error_set(err, CM_ERR_FORMAT, "the unit of length (code %d) is not one of NIfTI's; correct xyzt_units", space);
     return false;
@@ -274,22 +332,29 @@ bool cm__nifti_geometry(const CmNifti *h, CmGeometry *geometry, CmError **err) {
   for (int i = 0; i < 9; i++) geometry->direction[i] = affine.direction[i] + 0.0;
   double step = h->pixdim[4];
   double per_s = time == NIFTI_UNITS_MSEC ? 1e3 : time == NIFTI_UNITS_USEC ? 1e6 : 1;
-  bool is_time = time == NIFTI_UNITS_SEC || time == NIFTI_UNITS_MSEC || time == NIFTI_UNITS_USEC || time == NIFTI_UNITS_UNKNOWN;
+  bool is_time =
+      time == NIFTI_UNITS_SEC || time == NIFTI_UNITS_MSEC || time == NIFTI_UNITS_USEC || time == NIFTI_UNITS_UNKNOWN;
   geometry->spacing_t = h->dim[0] >= 4 && is_time && isfinite(step) && step > 0 ? step / per_s : 1.0;
   return cm_geometry_check(geometry, err);
 }
 
-/* Quaternion (b, c, d with a >= 0) of a rotation r, row-major; the largest of a, b, c, d is found first, which keeps the roots away from 0. */
+/* Quaternion (b, c, d with a >= 0) of a rotation r, row-major; the largest of a, b, c, d is found first, which keeps
+ * the roots away from 0. */
 static void quaternion_of(const double r[9], double quatern[3]) {
-  const double squares[4] = {1 + r[0] + r[4] + r[8], 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8], 1 - r[0] - r[4] + r[8]};
+  const double squares[4] = {1 + r[0] + r[4] + r[8], 1 + r[0] - r[4] - r[8], 1 - r[0] + r[4] - r[8],
+                             1 - r[0] - r[4] + r[8]};
   int best = 0;
   for (int i = 1; i < 4; i++)
     if (squares[i] > squares[best]) best = i;
   double q[4], root = sqrt(squares[best] > 0 ? squares[best] : 1), f = 0.5 / root;
-  if (best == 0) q[0] = root / 2, q[1] = (r[7] - r[5]) * f, q[2] = (r[2] - r[6]) * f, q[3] = (r[3] - r[1]) * f;
-  else if (best == 1) q[0] = (r[7] - r[5]) * f, q[1] = root / 2, q[2] = (r[1] + r[3]) * f, q[3] = (r[2] + r[6]) * f;
-  else if (best == 2) q[0] = (r[2] - r[6]) * f, q[1] = (r[1] + r[3]) * f, q[2] = root / 2, q[3] = (r[5] + r[7]) * f;
-  else q[0] = (r[3] - r[1]) * f, q[1] = (r[2] + r[6]) * f, q[2] = (r[5] + r[7]) * f, q[3] = root / 2;
+  if (best == 0)
+    q[0] = root / 2, q[1] = (r[7] - r[5]) * f, q[2] = (r[2] - r[6]) * f, q[3] = (r[3] - r[1]) * f;
+  else if (best == 1)
+    q[0] = (r[7] - r[5]) * f, q[1] = root / 2, q[2] = (r[1] + r[3]) * f, q[3] = (r[2] + r[6]) * f;
+  else if (best == 2)
+    q[0] = (r[2] - r[6]) * f, q[1] = (r[1] + r[3]) * f, q[2] = root / 2, q[3] = (r[5] + r[7]) * f;
+  else
+    q[0] = (r[3] - r[1]) * f, q[1] = (r[2] + r[6]) * f, q[2] = (r[5] + r[7]) * f, q[3] = root / 2;
   double norm = sqrt(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3]);
   double sign = q[0] < 0 ? -1 : 1;
   for (int i = 0; i < 3; i++) quatern[i] = sign * q[i + 1] / norm + 0.0;

@@ -8,9 +8,9 @@
 #define CM_NIFTI2_BYTES 540
 
 typedef struct CmNifti {
-  int version;           /* 1 or 2 */
+  int version; /* 1 or 2 */
   bool big_endian;
-  bool pair;             /* voxels in an .img file */
+  bool pair; /* voxels in an .img file */
   int64_t dim[8];
   int datatype, bitpix, intent_code, units, qform_code, sform_code;
   double pixdim[8], vox_offset, slope, intercept, quatern[3], qoffset[3], srow[12];

@@ -1,4 +1,5 @@
-/* NumPy's .npy (numpy.lib.format, versions 1 to 3): header parsed without evaluating it, numbers to C order and native bytes. */
+/* NumPy's .npy (numpy.lib.format, versions 1 to 3): header parsed without evaluating it, numbers to C order and native
+ * bytes. */
 #include "io/npy.h"
 
 #include <ctype.h>
@@ -10,7 +11,9 @@
 
 static const char magic[] = "\x93NUMPY";
 
-bool cm__npy_detect(const uint8_t *head, size_t size) { return size >= 10 && !memcmp(head, magic, 6); }
+bool cm__npy_detect(const uint8_t *head, size_t size) {
+  return size >= 10 && !memcmp(head, magic, 6);
+}
 
 /* ---- the header: a Python dictionary of three known keys ------------------------------------------------------- */
 
@@ -62,9 +65,12 @@ static bool take_shape(const char **at, const char *end, Header *h) {
 }
 
 static bool set_type(Header *h, const char *descr, CmError **err) {
-  static const struct { const char *code; int raw; } rows[] = {
-      {"u1", CM_U8}, {"i1", CM_I8}, {"b1", CM_U8}, {"u2", CM_U16}, {"i2", CM_I16}, {"u4", CM_U32}, {"i4", CM_I32},
-      {"u8", CM_RAW_U64}, {"i8", CM_RAW_I64}, {"f2", CM_RAW_F16}, {"f4", CM_F32}, {"f8", CM_F64}};
+  static const struct {
+    const char *code;
+    int raw;
+  } rows[] = {{"u1", CM_U8},      {"i1", CM_I8},      {"b1", CM_U8},  {"u2", CM_U16},
+              {"i2", CM_I16},     {"u4", CM_U32},     {"i4", CM_I32}, {"u8", CM_RAW_U64},
+              {"i8", CM_RAW_I64}, {"f2", CM_RAW_F16}, {"f4", CM_F32}, {"f8", CM_F64}};
   bool order = *descr && strchr("<>|=", *descr);
   h->big_endian = *descr == '>';
   for (int i = 0; i < CM_COUNT(rows); i++) {
@@ -72,7 +78,8 @@ static bool set_type(Header *h, const char *descr, CmError **err) {
     h->raw = rows[i].raw;
     return true;
   }
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "holds numbers of type '%s'; save it as an integer or a real type of up to 64 bits", descr);
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "holds numbers of type '%s'; save it as an integer or a real type of up to 64 bits", descr);
   return false;
 }
 
@@ -108,7 +115,9 @@ static bool parse_dictionary(const char *at, const char *end, Header *h, CmError
   }
   if (descr && fortran && shape) return true;
 broken:
-  cm_error_set(err, CM_ERR_FORMAT, "the array's header is not one that NumPy writes (up to %d dimensions); save it again with numpy.save", CM_ARRAY_RANK);
+  cm_error_set(err, CM_ERR_FORMAT,
+               "the array's header is not one that NumPy writes (up to %d dimensions); save it again with numpy.save",
+               CM_ARRAY_RANK);
   return false;
 }
 
@@ -141,7 +150,8 @@ bool cm__npy_parse_info(const uint8_t *bytes, size_t size, CmArrayInfo *info, Cm
   return true;
 }
 
-/* ---- the numbers ---------------------------------------------------------------------------------------------------- */
+/* ---- the numbers ----------------------------------------------------------------------------------------------------
+ */
 
 static bool count_numbers(const Header *h, size_t available, int64_t *count, CmError **err) {
   uint64_t bytes = cm__raw_size(h->raw);
@@ -151,8 +161,10 @@ static bool count_numbers(const Header *h, size_t available, int64_t *count, CmE
     *count = (int64_t)(bytes / cm__raw_size(h->raw));
     return true;
   }
-  cm_error_set(err, CM_ERR_FORMAT, "the array's header promises more numbers than the %llu bytes behind it hold; it is cut off, fetch it again",
-               (unsigned long long)available);
+  cm_error_set(
+      err, CM_ERR_FORMAT,
+      "the array's header promises more numbers than the %llu bytes behind it hold; it is cut off, fetch it again",
+      (unsigned long long)available);
   return false;
 }
 
@@ -161,7 +173,8 @@ static bool to_c_order(CmArray *a, size_t number, CmError **err) {
   int rank = a->info.rank;
   if (rank < 2 || !a->count) return true;
   if (rank > 5) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "is an array of %d dimensions in Fortran order; save numpy.ascontiguousarray of it", rank);
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "is an array of %d dimensions in Fortran order; save numpy.ascontiguousarray of it", rank);
     return false;
   }
   int64_t n[5] = {1, 1, 1, 1, 1}, to[5] = {0}, from[5] = {0}, c_step = 1, f_step = 1;
@@ -221,21 +234,30 @@ void cm_array_free(CmArray **array) {
   *array = NULL;
 }
 
-const CmArrayInfo *cm_array_info(const CmArray *array) { return &array->info; }
-int64_t cm_array_count(const CmArray *array) { return array->count; }
-const void *cm_array_data(const CmArray *array) { return array->data; }
+const CmArrayInfo *cm_array_info(const CmArray *array) {
+  return &array->info;
+}
+int64_t cm_array_count(const CmArray *array) {
+  return array->count;
+}
+const void *cm_array_data(const CmArray *array) {
+  return array->data;
+}
 
 double cm_array_value(const CmArray *array, int64_t at) {
   switch (array->info.type) {
 #define ARRAY_VALUE(code, ctype, name, suffix) \
-  case CM_##code: return (double)((const ctype *)array->data)[at];
+  case CM_##code:                              \
+    return (double)((const ctype *)array->data)[at];
     CM_TYPE_MAP(ARRAY_VALUE)
 #undef ARRAY_VALUE
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
-/* ---- arrays as images ------------------------------------------------------------------------------------------------- */
+/* ---- arrays as images
+ * ------------------------------------------------------------------------------------------------- */
 
 /* Whether the last axis of (…,y,x,c) is colour: bytes, 3 or 4 of them, and a picture that is larger than that. */
 static bool is_colour(CmType type, int rank, const int64_t *shape) {
@@ -258,14 +280,17 @@ static int image_shape(CmType type, int rank, const int64_t *shape, int64_t dims
   return space < 2 ? 2 : space;
 }
 
-static void free_block(void *block) { cm_free(block); }
+static void free_block(void *block) {
+  cm_free(block);
+}
 
 CmImage *cm__npy_image(CmArray **array, CmError **err) {
   CmArray *a = *array;
   int64_t dims[4];
   int components, rank = image_shape(a->info.type, a->info.rank, a->info.shape, dims, &components);
   if (!rank || !a->count) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the array has %d dimensions and %lld numbers; an image has 1 to 5 dimensions, none of them empty",
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "the array has %d dimensions and %lld numbers; an image has 1 to 5 dimensions, none of them empty",
                  a->info.rank, (long long)a->count);
     return NULL;
   }
@@ -286,11 +311,14 @@ CmImage *cm_array_image(CmContext *ctx, const CmArray *array, int64_t at, CmErro
     rank = image_shape(info->type, info->rank - (plane ? 2 : 1), info->shape + 1, dims, &components);
   }
   if (!rank) {
-    cm_error_set(err, CM_ERR_DATA, "array '%s' has no image %lld; a set of images is (N,y,x), (N,y,x,c) or (N,z,y,x)", info->name, (long long)at);
+    cm_error_set(err, CM_ERR_DATA, "array '%s' has no image %lld; a set of images is (N,y,x), (N,y,x,c) or (N,z,y,x)",
+                 info->name, (long long)at);
     return NULL;
   }
   CmImage *image = cm_image_create(ctx, info->type, rank, dims, components, err);
-  if (image) memcpy(cm_image_data_mut(image), (const uint8_t *)array->data + (size_t)at * cm_image_bytes(image), cm_image_bytes(image));
+  if (image)
+    memcpy(cm_image_data_mut(image), (const uint8_t *)array->data + (size_t)at * cm_image_bytes(image),
+           cm_image_bytes(image));
   return image;
 }
 
@@ -304,7 +332,8 @@ CmImage *cm__npy_read(const CmSource *source, const CmReadOptions *options, CmEr
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 int cm__npy_shape_of(const CmImage *image, int64_t shape[5]) {
   const int64_t *d = cm_image_dims(image);
@@ -337,15 +366,16 @@ size_t cm__npy_make_header(CmType type, int rank, const int64_t *shape, char to[
   return size;
 }
 
-bool cm__npy_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__npy_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                   CmError **err) {
   (void)ctx, (void)options;
   int64_t shape[5];
   char head[512];
   size_t size = cm__npy_make_header(cm_image_type(image), cm__npy_shape_of(image, shape), shape, head);
   CmFileWriter writer;
   if (!cm__file_begin(&writer, path, err)) return false;
-  bool ok = cm__file_add(&writer, head, size, err) && cm__file_add(&writer, cm_image_data(image), cm_image_bytes(image), err) &&
-            cm__file_end(&writer, err);
+  bool ok = cm__file_add(&writer, head, size, err) &&
+            cm__file_add(&writer, cm_image_data(image), cm_image_bytes(image), err) && cm__file_end(&writer, err);
   cm__file_abandon(&writer);
   return ok;
 }

@@ -12,7 +12,8 @@ struct CmArray {
   void *block, *data; /* C order, native byte order, info.type */
 };
 
-/* Makes the array of an .npy file that stands in `block` (from cm_alloc; passes to the array on success, freed on failure). */
+/* Makes the array of an .npy file that stands in `block` (from cm_alloc; passes to the array on success, freed on
+ * failure). */
 CmArray *cm__npy_take(CmContext *ctx, const char *name, uint8_t *block, size_t size, CmError **err);
 /* Parses a header alone: type and shape without the numbers. */
 bool cm__npy_parse_info(const uint8_t *bytes, size_t size, CmArrayInfo *info, CmError **err);

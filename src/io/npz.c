@@ -12,18 +12,23 @@
 #define WORDS "cormack.json"
 
 bool cm__npz_detect(const uint8_t *head, size_t size) {
-  return size >= 22 && head[0] == 'P' && head[1] == 'K' && ((head[2] == 3 && head[3] == 4) || (head[2] == 5 && head[3] == 6));
+  return size >= 22 && head[0] == 'P' && head[1] == 'K' &&
+         ((head[2] == 3 && head[3] == 4) || (head[2] == 5 && head[3] == 6));
 }
 
-/* ---- arrays by name --------------------------------------------------------------------------------------------------- */
+/* ---- arrays by name
+ * --------------------------------------------------------------------------------------------------- */
 
-static bool is_array(const CmZipEntry *entry) { return cm__path_has_extension(entry->name, ".npy"); }
+static bool is_array(const CmZipEntry *entry) {
+  return cm__path_has_extension(entry->name, ".npy");
+}
 
 static const CmZipEntry *find_array(const CmZip *zip, const char *name) {
   size_t length = strlen(name);
   for (int i = 0; i < zip->count; i++) {
     const char *is = zip->entries[i].name;
-    if (is_array(&zip->entries[i]) && !strncmp(is, name, length) && !strcmp(is + length, ".npy")) return &zip->entries[i];
+    if (is_array(&zip->entries[i]) && !strncmp(is, name, length) && !strcmp(is + length, ".npy"))
+      return &zip->entries[i];
   }
   return NULL;
 }
@@ -58,12 +63,16 @@ static const CmZipEntry *choose(const CmZip *zip, const char *name, CmError **er
     if (!is_array(&zip->entries[i])) continue;
     only = &zip->entries[i];
     size_t at = strlen(list);
-    if (count++ < 12) snprintf(list + at, sizeof list - at, "%s%.*s", at ? ", " : "", (int)(strlen(only->name) - 4), only->name);
+    if (count++ < 12)
+      snprintf(list + at, sizeof list - at, "%s%.*s", at ? ", " : "", (int)(strlen(only->name) - 4), only->name);
   }
   if (!name && count == 1) return only;
-  if (!count) cm_error_set(err, CM_ERR_FORMAT, "is an archive without NumPy arrays");
-  else if (name) cm_error_set(err, CM_ERR_MISSING, "has no array '%s'; it has %s", name, list);
-  else cm_error_set(err, CM_ERR_DATA, "has %d arrays; choose one by name (--select): %s", count, list);
+  if (!count)
+    cm_error_set(err, CM_ERR_FORMAT, "is an archive without NumPy arrays");
+  else if (name)
+    cm_error_set(err, CM_ERR_MISSING, "has no array '%s'; it has %s", name, list);
+  else
+    cm_error_set(err, CM_ERR_DATA, "has %d arrays; choose one by name (--select): %s", count, list);
   return NULL;
 }
 
@@ -95,7 +104,8 @@ done:
   return array;
 }
 
-/* Type and shape of a member; false where it is no array of numbers. A deflated member is inflated whole: its header cannot be had alone. */
+/* Type and shape of a member; false where it is no array of numbers. A deflated member is inflated whole: its header
+ * cannot be had alone. */
 static bool member_info(const CmZip *zip, const CmZipEntry *entry, CmArrayInfo *info, CmError **err) {
   if (!is_array(entry)) return false;
   CmError *none = NULL;
@@ -144,7 +154,8 @@ done:
   return true;
 }
 
-/* ---- images ------------------------------------------------------------------------------------------------------------- */
+/* ---- images
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* Reads `count` reals from the array `name`; false where it is not there or not of that size. */
 static bool read_reals(const CmZip *zip, const char *name, double *to, int64_t count) {
@@ -184,7 +195,8 @@ CmImage *cm__npz_read(const CmSource *source, const CmReadOptions *options, CmEr
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct ZipWriter {
   CmContext *ctx;
@@ -218,7 +230,8 @@ static void put_common(uint8_t *at, const CmZipEntry *entry) {
 /* Sizes always stand in the 64-bit extra field, as NumPy writes them: one form for small and large. */
 static bool add_member(ZipWriter *zip, const char *name, const void *bytes, size_t size, CmError **err) {
   CmZipEntry *entry = &zip->entries[zip->count++];
-  *entry = (CmZipEntry){.at = zip->at, .size = size, .crc = libdeflate_crc32(0, bytes, size), .method = zip->level ? 8 : 0};
+  *entry =
+      (CmZipEntry){.at = zip->at, .size = size, .crc = libdeflate_crc32(0, bytes, size), .method = zip->level ? 8 : 0};
   memcpy(entry->name, name, strlen(name));
   size_t packed_size = size;
   uint8_t *packed = NULL;
@@ -279,7 +292,8 @@ static bool add_directory(ZipWriter *zip, CmError **err) {
   return add_bytes(zip, tail, sizeof tail, err);
 }
 
-static bool add_array(ZipWriter *zip, const char *name, CmType type, int rank, const int64_t *shape, const void *data, size_t size, CmError **err) {
+static bool add_array(ZipWriter *zip, const char *name, CmType type, int rank, const int64_t *shape, const void *data,
+                      size_t size, CmError **err) {
   char head[512];
   size_t before = cm__npy_make_header(type, rank, shape, head);
   uint8_t *both = cm_alloc(zip->ctx, before + size, err);
@@ -291,7 +305,8 @@ static bool add_array(ZipWriter *zip, const char *name, CmType type, int rank, c
   return ok;
 }
 
-bool cm__npz_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__npz_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                   CmError **err) {
   ZipWriter zip = {.ctx = ctx, .level = options->compression < 0 ? CM_GZIP_USUAL : options->compression};
   const CmGeometry *g = cm_image_geometry(image);
   int64_t shape[5];
@@ -300,12 +315,14 @@ bool cm__npz_write(CmContext *ctx, const CmImage *image, const char *path, const
   if (!cm__words_make(ctx, image, false, false, &words, err)) return false;
   bool ok = cm__file_begin(&zip.file, path, err);
   if (ok) {
-    ok = add_array(&zip, IMAGE ".npy", cm_image_type(image), rank, shape, cm_image_data(image), cm_image_bytes(image), err) &&
+    ok = add_array(&zip, IMAGE ".npy", cm_image_type(image), rank, shape, cm_image_data(image), cm_image_bytes(image),
+                   err) &&
          add_array(&zip, "spacing.npy", CM_F64, 1, (const int64_t[]){3}, g->spacing, sizeof g->spacing, err) &&
          add_array(&zip, "origin.npy", CM_F64, 1, (const int64_t[]){3}, g->origin, sizeof g->origin, err) &&
          add_array(&zip, "direction.npy", CM_F64, 2, (const int64_t[]){3, 3}, g->direction, sizeof g->direction, err) &&
          add_array(&zip, "spacing_t.npy", CM_F64, 0, NULL, &g->spacing_t, sizeof g->spacing_t, err) &&
-         (!words || add_member(&zip, WORDS, words, strlen(words), err)) && add_directory(&zip, err) && cm__file_end(&zip.file, err);
+         (!words || add_member(&zip, WORDS, words, strlen(words), err)) && add_directory(&zip, err) &&
+         cm__file_end(&zip.file, err);
     cm__file_abandon(&zip.file);
   }
   cm_free(words);

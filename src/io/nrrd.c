@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cormack/table.h"
 #include "core/text.h"
+#include "cormack/table.h"
 #include "io/detached.h"
 #include "io/formats.h"
 #include "io/words.h"
@@ -13,10 +13,12 @@
 #define MOST_HEADER ((uint64_t)16 << 20)
 
 bool cm__nrrd_detect(const uint8_t *head, size_t size) {
-  return size >= 9 && !memcmp(head, "NRRD000", 7) && head[7] >= '1' && head[7] <= '9' && (head[8] == '\n' || head[8] == '\r');
+  return size >= 9 && !memcmp(head, "NRRD000", 7) && head[7] >= '1' && head[7] <= '9' &&
+         (head[8] == '\n' || head[8] == '\r');
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* The header's text in a new block, with a zero behind; *data is where the bytes behind the empty line begin. */
 static char *read_header(const CmSource *source, size_t *size, uint64_t *data, CmError **err) {
@@ -65,8 +67,10 @@ static bool put_number(int raw, void *to, uint64_t at, const char *word) {
   double real;
   if (raw == CM_F32 || raw == CM_F64) {
     if (!cm__parse_real(word, &real)) return false;
-    if (raw == CM_F32) ((float *)to)[at] = (float)real;
-    else ((double *)to)[at] = real;
+    if (raw == CM_F32)
+      ((float *)to)[at] = (float)real;
+    else
+      ((double *)to)[at] = real;
     return true;
   }
   if (!cm__parse_int(word, &whole)) return false;
@@ -74,7 +78,8 @@ static bool put_number(int raw, void *to, uint64_t at, const char *word) {
     ((int64_t *)to)[at] = whole;
     return true;
   }
-  if (raw >= CM_TYPE_COUNT || (double)whole < cm_type_min((CmType)raw) || (double)whole > cm_type_max((CmType)raw)) return false;
+  if (raw >= CM_TYPE_COUNT || (double)whole < cm_type_min((CmType)raw) || (double)whole > cm_type_max((CmType)raw))
+    return false;
   memcpy((uint8_t *)to + at * cm__raw_size(raw), &whole, cm__raw_size(raw)); /* little endian */
   return true;
 }
@@ -88,8 +93,9 @@ static bool parse_numbers(char *text, int raw, void *to, uint64_t count, CmError
     char *end = at + strcspn(at, separators), *next = *end ? end + 1 : end;
     *end = 0;
     if (at == end || !put_number(raw, to, i, at)) {
-      cm_error_set(err, CM_ERR_FORMAT, "number %llu of %llu of the voxels, \"%.30s\", is missing or not of the header's type", (unsigned long long)i,
-                   (unsigned long long)count, at);
+      cm_error_set(err, CM_ERR_FORMAT,
+                   "number %llu of %llu of the voxels, \"%.30s\", is missing or not of the header's type",
+                   (unsigned long long)i, (unsigned long long)count, at);
       return false;
     }
     at = next;
@@ -103,8 +109,10 @@ static uint8_t *read_text_voxels(const CmSource *source, uint64_t begin, int raw
   if (!text) return NULL;
   uint8_t *block = NULL;
   uint64_t count = bytes / cm__raw_size(raw);
-  if (count > size / 2 + 1) cm_error_set(err, CM_ERR_FORMAT, "the header promises more numbers than the file can hold; it is cut off");
-  else block = cm_alloc(source->ctx, (size_t)bytes, err);
+  if (count > size / 2 + 1)
+    cm_error_set(err, CM_ERR_FORMAT, "the header promises more numbers than the file can hold; it is cut off");
+  else
+    block = cm_alloc(source->ctx, (size_t)bytes, err);
   if (block && !parse_numbers(text, raw, block, count, err)) {
     cm_free(block);
     block = NULL;
@@ -113,7 +121,8 @@ static uint8_t *read_text_voxels(const CmSource *source, uint64_t begin, int raw
   return block;
 }
 
-static uint8_t *read_voxels(const CmSource *source, const CmNrrd *n, const char *header_end, uint64_t data, uint64_t bytes, CmError **err) {
+static uint8_t *read_voxels(const CmSource *source, const CmNrrd *n, const char *header_end, uint64_t data,
+                            uint64_t bytes, CmError **err) {
   const CmPlain plain = {n->encoding == CM_NRRD_GZIP, n->line_skip, n->byte_skip};
   CmNames names = {.ctx = source->ctx};
   uint8_t *block = NULL;
@@ -121,9 +130,12 @@ static uint8_t *read_voxels(const CmSource *source, const CmNrrd *n, const char 
   if (n->encoding == CM_NRRD_TEXT) {
     CmSource beside = {.file = -1};
     char *path = NULL;
-    if (n->data_file && names.count != 1) cm_error_set(err, CM_ERR_UNSUPPORTED, "several files of text are not read; join them");
-    else if (!n->data_file) block = read_text_voxels(source, data, n->raw, bytes, err);
-    else if (cm__source_open_beside(&beside, source, names.names[0], &path, err)) block = read_text_voxels(&beside, 0, n->raw, bytes, err);
+    if (n->data_file && names.count != 1)
+      cm_error_set(err, CM_ERR_UNSUPPORTED, "several files of text are not read; join them");
+    else if (!n->data_file)
+      block = read_text_voxels(source, data, n->raw, bytes, err);
+    else if (cm__source_open_beside(&beside, source, names.names[0], &path, err))
+      block = read_text_voxels(&beside, 0, n->raw, bytes, err);
     cm__source_close(&beside);
     cm_free(path);
   } else if (n->data_file) {
@@ -131,8 +143,10 @@ static uint8_t *read_voxels(const CmSource *source, const CmNrrd *n, const char 
   } else {
     uint64_t left = source->size - data;
     if (bytes > (plain.packed ? cm__inflate_limit(left) : left)) {
-      cm_error_set(err, CM_ERR_FORMAT, "the header promises %llu bytes of voxels, more than the file can hold; it is cut off, fetch it again",
-                   (unsigned long long)bytes);
+      cm_error_set(
+          err, CM_ERR_FORMAT,
+          "the header promises %llu bytes of voxels, more than the file can hold; it is cut off, fetch it again",
+          (unsigned long long)bytes);
       goto done;
     }
     block = cm_alloc(source->ctx, (size_t)bytes, err);
@@ -156,7 +170,9 @@ CmImage *cm__nrrd_read(const CmSource *source, const CmReadOptions *options, CmE
   uint64_t data, bytes;
   int rank;
   char *text = read_header(source, &size, &data, err);
-  if (!text || !cm__nrrd_parse(text, size, &n, err) || !cm__nrrd_layout(&n, &layout, &geometry, err) || !cm__layout_bytes(&layout, &bytes, err)) goto done;
+  if (!text || !cm__nrrd_parse(text, size, &n, err) || !cm__nrrd_layout(&n, &layout, &geometry, err) ||
+      !cm__layout_bytes(&layout, &bytes, err))
+    goto done;
   if (cm__raw_size(n.raw) > 1 && !n.endian_given && n.encoding != CM_NRRD_TEXT) {
     cm_error_set(err, CM_ERR_FORMAT, "the header does not say the byte order; add «endian: little» or «endian: big»");
     goto done;
@@ -165,17 +181,22 @@ CmImage *cm__nrrd_read(const CmSource *source, const CmReadOptions *options, CmE
   uint8_t *block = read_voxels(source, &n, text + size, data, bytes, err);
   if (!block) goto done;
   image = cm__voxels_take(source->ctx, &layout, block, block, err);
-  if (n.words_size && cm__words_shape(n.words, n.words_size, &rank, &exact) && cm__words_agree(&geometry, &exact, layout.rank == 2 ? 2 : 3, n.space_dimension)) geometry = exact;
+  if (n.words_size && cm__words_shape(n.words, n.words_size, &rank, &exact) &&
+      cm__words_agree(&geometry, &exact, layout.rank == 2 ? 2 : 3, n.space_dimension))
+    geometry = exact;
   bool ok = image && cm_image_set_geometry(image, &geometry, err);
-  if (ok && n.words_size) ok = cm__words_apply(image, n.words, n.words_size, err);
-  else if (ok && n.content && *n.content) ok = cm_image_set_meta(image, "Description", n.content, err);
+  if (ok && n.words_size)
+    ok = cm__words_apply(image, n.words, n.words_size, err);
+  else if (ok && n.content && *n.content)
+    ok = cm_image_set_meta(image, "Description", n.content, err);
   if (!ok) cm_image_unref(&image);
 done:
   cm_free(text);
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* Whether a 2-D image lies as every 2-D picture does, so that two coordinates are enough. */
 static bool is_flat(const CmGeometry *g) {
@@ -214,8 +235,10 @@ static void add_escaped(CmTextBuffer *out, const char *words) {
   cm__text_add(out, "\n");
 }
 
-static char *make_header(CmContext *ctx, const CmImage *image, const char *encoding, const char *data_file, const char *words, CmError **err) {
-  static const char *const types[CM_TYPE_COUNT] = {"uint8", "int8", "uint16", "int16", "uint32", "int32", "float", "double"};
+static char *make_header(CmContext *ctx, const CmImage *image, const char *encoding, const char *data_file,
+                         const char *words, CmError **err) {
+  static const char *const types[CM_TYPE_COUNT] = {"uint8",  "int8",  "uint16", "int16",
+                                                   "uint32", "int32", "float",  "double"};
   const int64_t *dims = cm_image_dims(image);
   int rank = cm_image_rank(image), components = cm_image_components(image);
   CmType type = cm_image_type(image);
@@ -226,12 +249,17 @@ static char *make_header(CmContext *ctx, const CmImage *image, const char *encod
   for (int i = 0; i < rank; i++) cm__text_addf(&out, " %lld", (long long)dims[i]);
   cm__text_addf(&out, "\nencoding: %s\n", encoding);
   if (cm_type_size(type) > 1) cm__text_add(&out, "endian: little\n");
-  const char *colour = type == CM_U8 && components == 3 ? " RGB-color" : type == CM_U8 && components == 4 ? " RGBA-color" : " vector";
-  cm__text_addf(&out, "kinds:%s domain domain%s%s\n", components > 1 ? colour : "", rank > 2 ? " domain" : "", rank > 3 ? " time" : "");
+  const char *colour = type == CM_U8 && components == 3   ? " RGB-color"
+                       : type == CM_U8 && components == 4 ? " RGBA-color"
+                                                          : " vector";
+  cm__text_addf(&out, "kinds:%s domain domain%s%s\n", components > 1 ? colour : "", rank > 2 ? " domain" : "",
+                rank > 3 ? " time" : "");
   add_geometry(&out, image);
   if (words) add_escaped(&out, words);
-  if (data_file) cm__text_addf(&out, "data file: %s\n", data_file);
-  else cm__text_add(&out, "\n");
+  if (data_file)
+    cm__text_addf(&out, "data file: %s\n", data_file);
+  else
+    cm__text_add(&out, "\n");
   return cm__text_finish(&out);
 }
 
@@ -248,14 +276,16 @@ static bool geometry_survives(CmContext *ctx, const CmImage *image, bool *surviv
   return true;
 }
 
-bool cm__nrrd_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__nrrd_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                    CmError **err) {
   bool detached = cm__path_has_extension(path, ".nhdr"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
   CmFileWriter writer = {.file = -1};
   const void *data = cm_image_data(image);
   size_t size = cm_image_bytes(image);
-  if (!geometry_survives(ctx, image, &survives, err) || !cm__words_make(ctx, image, !survives, false, &words, err)) goto done;
+  if (!geometry_survives(ctx, image, &survives, err) || !cm__words_make(ctx, image, !survives, false, &words, err))
+    goto done;
   if (detached) {
     data_path = cm__path_with_extension(ctx, path, 5, packed ? ".raw.gz" : ".raw", err);
     if (!data_path) goto done;

@@ -10,7 +10,8 @@
 #include "io/nrrd.h"
 #include "io/words.h"
 
-/* ---- words ------------------------------------------------------------------------------------------------------------- */
+/* ---- words
+ * ------------------------------------------------------------------------------------------------------------- */
 
 /* The next blank-separated word of *at, in place; NULL at the end. */
 static char *next_word(char **at) {
@@ -49,20 +50,23 @@ static bool parse_vector(const char **at, double *to, int count) {
   return true;
 }
 
-/* ---- fields ------------------------------------------------------------------------------------------------------------ */
+/* ---- fields
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static bool set_type(CmNrrd *n, char *value, CmError **err) {
-  static const struct { const char *names; int raw; } rows[] = {
-      {"|signed char|int8|int8_t|", CM_I8},
-      {"|uchar|unsigned char|uint8|uint8_t|", CM_U8},
-      {"|short|short int|signed short|signed short int|int16|int16_t|", CM_I16},
-      {"|ushort|unsigned short|unsigned short int|uint16|uint16_t|", CM_U16},
-      {"|int|signed int|int32|int32_t|", CM_I32},
-      {"|uint|unsigned int|uint32|uint32_t|", CM_U32},
-      {"|longlong|long long|long long int|signed long long|signed long long int|int64|int64_t|", CM_RAW_I64},
-      {"|ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t|", CM_RAW_U64},
-      {"|float|", CM_F32},
-      {"|double|", CM_F64}};
+  static const struct {
+    const char *names;
+    int raw;
+  } rows[] = {{"|signed char|int8|int8_t|", CM_I8},
+              {"|uchar|unsigned char|uint8|uint8_t|", CM_U8},
+              {"|short|short int|signed short|signed short int|int16|int16_t|", CM_I16},
+              {"|ushort|unsigned short|unsigned short int|uint16|uint16_t|", CM_U16},
+              {"|int|signed int|int32|int32_t|", CM_I32},
+              {"|uint|unsigned int|uint32|uint32_t|", CM_U32},
+              {"|longlong|long long|long long int|signed long long|signed long long int|int64|int64_t|", CM_RAW_I64},
+              {"|ulonglong|unsigned long long|unsigned long long int|uint64|uint64_t|", CM_RAW_U64},
+              {"|float|", CM_F32},
+              {"|double|", CM_F64}};
   char wanted[64];
   int length = snprintf(wanted, sizeof wanted, "|%s|", value);
   for (int i = 0; length < (int)sizeof wanted && i < CM_COUNT(rows); i++)
@@ -95,9 +99,12 @@ static bool set_sizes(CmNrrd *n, char *value, CmError **err) {
 }
 
 static bool set_encoding(CmNrrd *n, char *value, CmError **err) {
-  if (!strcasecmp(value, "raw")) n->encoding = CM_NRRD_RAW;
-  else if (!strcasecmp(value, "gzip") || !strcasecmp(value, "gz")) n->encoding = CM_NRRD_GZIP;
-  else if (!strcasecmp(value, "text") || !strcasecmp(value, "txt") || !strcasecmp(value, "ascii")) n->encoding = CM_NRRD_TEXT;
+  if (!strcasecmp(value, "raw"))
+    n->encoding = CM_NRRD_RAW;
+  else if (!strcasecmp(value, "gzip") || !strcasecmp(value, "gz"))
+    n->encoding = CM_NRRD_GZIP;
+  else if (!strcasecmp(value, "text") || !strcasecmp(value, "txt") || !strcasecmp(value, "ascii"))
+    n->encoding = CM_NRRD_TEXT;
   else {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "the encoding \"%s\" is not read; save it as raw or gzip", value);
     return false;
@@ -112,19 +119,24 @@ static bool set_endian(CmNrrd *n, char *value, CmError **err) {
 }
 
 static bool set_space(CmNrrd *n, char *value, CmError **err) {
-  static const struct { const char *name, *brief; double flip[3]; } rows[] = {
-      {"left-posterior-superior", "LPS", {1, 1, 1}},
-      {"right-anterior-superior", "RAS", {-1, -1, 1}},
-      {"left-anterior-superior", "LAS", {1, -1, 1}},
-      {"scanner-xyz", "scanner-xyz", {1, 1, 1}}, /* no anatomical frame: taken as LPS, as ITK does */
-      {"3D-right-handed", "3D-right-handed", {1, 1, 1}}};
+  static const struct {
+    const char *name, *brief;
+    double flip[3];
+  } rows[] = {{"left-posterior-superior", "LPS", {1, 1, 1}},
+              {"right-anterior-superior", "RAS", {-1, -1, 1}},
+              {"left-anterior-superior", "LAS", {1, -1, 1}},
+              {"scanner-xyz", "scanner-xyz", {1, 1, 1}}, /* no anatomical frame: taken as LPS, as ITK does */
+              {"3D-right-handed", "3D-right-handed", {1, 1, 1}}};
   for (int i = 0; i < CM_COUNT(rows); i++) {
     if (strcasecmp(value, rows[i].name) && strcasecmp(value, rows[i].brief)) continue;
     n->space_dimension = 3;
     memcpy(n->flip, rows[i].flip, sizeof n->flip);
     return true;
   }
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "the space \"%s\" is not read; use left-posterior-superior, right-anterior-superior or left-anterior-superior", value);
+  cm_error_set(
+      err, CM_ERR_UNSUPPORTED,
+      "the space \"%s\" is not read; use left-posterior-superior, right-anterior-superior or left-anterior-superior",
+      value);
   return false;
 }
 
@@ -143,8 +155,10 @@ static bool set_directions(CmNrrd *n, char *value, CmError **err) {
   for (int i = 0; i < n->axes; i++) {
     at += strspn(at, " \t");
     n->axis[i].has_direction = strncmp(at, "none", 4) != 0;
-    if (!n->axis[i].has_direction) at += 4;
-    else if (!n->space_dimension || !parse_vector(&at, n->axis[i].direction, n->space_dimension)) return refuse_field("space directions", err);
+    if (!n->axis[i].has_direction)
+      at += 4;
+    else if (!n->space_dimension || !parse_vector(&at, n->axis[i].direction, n->space_dimension))
+      return refuse_field("space directions", err);
   }
   return true;
 }
@@ -158,7 +172,8 @@ static bool set_origin(CmNrrd *n, char *value, CmError **err) {
 static bool set_spacings(CmNrrd *n, char *value, CmError **err) {
   for (int i = 0; i < n->axes; i++) {
     char *word = next_word(&value);
-    if (!word || (!cm__parse_real(word, &n->axis[i].spacing) && strcasecmp(word, "nan"))) return refuse_field("spacings", err);
+    if (!word || (!cm__parse_real(word, &n->axis[i].spacing) && strcasecmp(word, "nan")))
+      return refuse_field("spacings", err);
     n->axis[i].has_spacing = isfinite(n->axis[i].spacing) && strcasecmp(word, "nan");
   }
   return true;
@@ -167,7 +182,8 @@ static bool set_spacings(CmNrrd *n, char *value, CmError **err) {
 static bool set_mins(CmNrrd *n, char *value, CmError **err) {
   for (int i = 0; i < n->axes; i++) {
     char *word = next_word(&value);
-    if (!word || (!cm__parse_real(word, &n->axis[i].min) && strcasecmp(word, "nan"))) return refuse_field("axis mins", err);
+    if (!word || (!cm__parse_real(word, &n->axis[i].min) && strcasecmp(word, "nan")))
+      return refuse_field("axis mins", err);
     n->axis[i].has_min = isfinite(n->axis[i].min) && strcasecmp(word, "nan");
   }
   return true;
@@ -193,8 +209,11 @@ static bool set_kinds(CmNrrd *n, char *value, CmError **err) {
 
 /* "mm" "mm" "mm": one unit for all. */
 static bool set_units(CmNrrd *n, char *value, CmError **err) {
-  static const struct { const char *name; double mm; } rows[] = {
-      {"", 1}, {"mm", 1}, {"millimeter", 1}, {"millimeters", 1}, {"cm", 10}, {"m", 1000}, {"um", 1e-3}, {"\xc2\xb5m", 1e-3}, {"micron", 1e-3}, {"microns", 1e-3}};
+  static const struct {
+    const char *name;
+    double mm;
+  } rows[] = {{"", 1},     {"mm", 1},    {"millimeter", 1},   {"millimeters", 1}, {"cm", 10},
+              {"m", 1000}, {"um", 1e-3}, {"\xc2\xb5m", 1e-3}, {"micron", 1e-3},   {"microns", 1e-3}};
   double found = 0;
   for (char *at = strchr(value, '"'); at; at = strchr(at, '"')) {
     char *end = strchr(++at, '"');
@@ -204,7 +223,8 @@ static bool set_units(CmNrrd *n, char *value, CmError **err) {
     for (int i = 0; i < CM_COUNT(rows); i++)
       if (!strcmp(at, rows[i].name)) mm = rows[i].mm;
     if (mm == 0 || (found != 0 && mm != found)) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "the space unit \"%s\" is not known or not the same on all axes; use \"mm\"", at);
+      cm_error_set(err, CM_ERR_UNSUPPORTED,
+                   "the space unit \"%s\" is not known or not the same on all axes; use \"mm\"", at);
       return false;
     }
     found = mm;
@@ -218,8 +238,12 @@ static bool set_skip(int64_t *skip, char *value, const char *field, int64_t leas
   return (cm__parse_int(value, skip) && *skip >= least) || refuse_field(field, err);
 }
 
-static bool set_line_skip(CmNrrd *n, char *value, CmError **err) { return set_skip(&n->line_skip, value, "line skip", 0, err); }
-static bool set_byte_skip(CmNrrd *n, char *value, CmError **err) { return set_skip(&n->byte_skip, value, "byte skip", -1, err); }
+static bool set_line_skip(CmNrrd *n, char *value, CmError **err) {
+  return set_skip(&n->line_skip, value, "line skip", 0, err);
+}
+static bool set_byte_skip(CmNrrd *n, char *value, CmError **err) {
+  return set_skip(&n->byte_skip, value, "byte skip", -1, err);
+}
 
 static bool set_data_file(CmNrrd *n, char *value, CmError **err) {
   (void)err;
@@ -234,12 +258,32 @@ static bool set_content(CmNrrd *n, char *value, CmError **err) {
 }
 
 static bool parse_field(CmNrrd *n, const char *name, char *value, CmError **err) {
-  static const struct { const char *name; bool (*set)(CmNrrd *, char *, CmError **); } rows[] = {
-      {"type", set_type}, {"dimension", set_dimension}, {"sizes", set_sizes}, {"encoding", set_encoding}, {"endian", set_endian}, {"space", set_space},
-      {"space dimension", set_space_dimension}, {"space directions", set_directions}, {"space origin", set_origin}, {"spacings", set_spacings},
-      {"axis mins", set_mins}, {"axismins", set_mins}, {"centers", set_centers}, {"centerings", set_centers}, {"kinds", set_kinds},
-      {"space units", set_units}, {"line skip", set_line_skip}, {"lineskip", set_line_skip}, {"byte skip", set_byte_skip},
-      {"byteskip", set_byte_skip}, {"data file", set_data_file}, {"datafile", set_data_file}, {"content", set_content}};
+  static const struct {
+    const char *name;
+    bool (*set)(CmNrrd *, char *, CmError **);
+  } rows[] = {{"type", set_type},
+              {"dimension", set_dimension},
+              {"sizes", set_sizes},
+              {"encoding", set_encoding},
+              {"endian", set_endian},
+              {"space", set_space},
+              {"space dimension", set_space_dimension},
+              {"space directions", set_directions},
+              {"space origin", set_origin},
+              {"spacings", set_spacings},
+              {"axis mins", set_mins},
+              {"axismins", set_mins},
+              {"centers", set_centers},
+              {"centerings", set_centers},
+              {"kinds", set_kinds},
+              {"space units", set_units},
+              {"line skip", set_line_skip},
+              {"lineskip", set_line_skip},
+              {"byte skip", set_byte_skip},
+              {"byteskip", set_byte_skip},
+              {"data file", set_data_file},
+              {"datafile", set_data_file},
+              {"content", set_content}};
   for (int i = 0; i < CM_COUNT(rows); i++)
     if (!strcasecmp(name, rows[i].name)) return rows[i].set(n, value, err);
   return true; /* thicknesses, labels, measurement frame, ...: nothing that an image keeps */
@@ -249,8 +293,10 @@ static bool parse_field(CmNrrd *n, const char *name, char *value, CmError **err)
 static size_t unescape(char *text) {
   char *to = text;
   for (const char *from = text; *from; from++) {
-    if (from[0] == '\\' && (from[1] == 'n' || from[1] == '\\')) *to++ = *++from == 'n' ? '\n' : '\\';
-    else *to++ = *from;
+    if (from[0] == '\\' && (from[1] == 'n' || from[1] == '\\'))
+      *to++ = *++from == 'n' ? '\n' : '\\';
+    else
+      *to++ = *from;
   }
   *to = 0;
   return (size_t)(to - text);
@@ -292,7 +338,8 @@ bool cm__nrrd_parse(char *text, size_t size, CmNrrd *n, CmError **err) {
   return false;
 }
 
-/* ---- what the axes are --------------------------------------------------------------------------------------------- */
+/* ---- what the axes are ---------------------------------------------------------------------------------------------
+ */
 
 static bool is_space_axis(const CmNrrd *n, int i) {
   const CmNrrdAxis *axis = &n->axis[i];
@@ -300,7 +347,8 @@ static bool is_space_axis(const CmNrrd *n, int i) {
   bool oriented = false;
   for (int k = 0; k < n->axes; k++) oriented = oriented || n->axis[k].has_direction;
   if (oriented) return false;
-  return !*axis->kind || !strcasecmp(axis->kind, "domain") || !strcasecmp(axis->kind, "space") || !strcmp(axis->kind, "???");
+  return !*axis->kind || !strcasecmp(axis->kind, "domain") || !strcasecmp(axis->kind, "space") ||
+         !strcmp(axis->kind, "???");
 }
 
 static bool is_time_axis(const CmNrrd *n, int i) {
@@ -331,8 +379,10 @@ bool cm__nrrd_layout(const CmNrrd *n, CmLayout *layout, CmGeometry *g, CmError *
       role = CM_ROLE_C;
     }
     if (role == CM_ROLE_COUNT || seen[role] || layout->axes == CM_LAYOUT_AXES) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "axis %d (kind \"%s\") has no place in an image of x, y, z, t and components; split or convert the file", i,
-                   n->axis[i].kind);
+      cm_error_set(
+          err, CM_ERR_UNSUPPORTED,
+          "axis %d (kind \"%s\") has no place in an image of x, y, z, t and components; split or convert the file", i,
+          n->axis[i].kind);
       return false;
     }
     seen[role] = true;
@@ -349,21 +399,24 @@ bool cm__nrrd_layout(const CmNrrd *n, CmLayout *layout, CmGeometry *g, CmError *
   for (int k = 0; k < count; k++) {
     const CmNrrdAxis *axis = &n->axis[spatial[k]];
     if (axis->has_direction) {
-      double norm = sqrt(axis->direction[0] * axis->direction[0] + axis->direction[1] * axis->direction[1] + axis->direction[2] * axis->direction[2]);
+      double norm = sqrt(axis->direction[0] * axis->direction[0] + axis->direction[1] * axis->direction[1] +
+                         axis->direction[2] * axis->direction[2]);
       g->spacing[k] = norm * n->mm;
       for (int i = 0; i < 3; i++) g->direction[3 * i + k] = n->flip[i] * axis->direction[i] / norm + 0.0;
     } else {
       double sign = axis->has_spacing && axis->spacing < 0 ? -1 : 1;
       g->spacing[k] = axis->has_spacing ? fabs(axis->spacing) * n->mm : 1;
       g->direction[4 * k] = sign;
-      if (axis->has_min) g->origin[k] = (axis->min + (axis->node_centred ? 0 : sign * g->spacing[k] / n->mm / 2)) * n->mm;
+      if (axis->has_min)
+        g->origin[k] = (axis->min + (axis->node_centred ? 0 : sign * g->spacing[k] / n->mm / 2)) * n->mm;
     }
   }
   if (n->has_origin)
     for (int i = 0; i < 3; i++) g->origin[i] = n->flip[i] * n->origin[i] * n->mm + 0.0;
   if (count == 2 && n->space_dimension == 3) { /* a plane in space: its normal */
     double *d = g->direction;
-    d[2] = d[3] * d[7] - d[6] * d[4] + 0.0, d[5] = d[6] * d[1] - d[0] * d[7] + 0.0, d[8] = d[0] * d[4] - d[3] * d[1] + 0.0;
+    d[2] = d[3] * d[7] - d[6] * d[4] + 0.0, d[5] = d[6] * d[1] - d[0] * d[7] + 0.0,
+    d[8] = d[0] * d[4] - d[3] * d[1] + 0.0;
   }
   return cm_geometry_check(g, err);
 }

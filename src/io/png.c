@@ -6,7 +6,9 @@
 
 #include "io/formats.h"
 
-bool cm__png_detect(const uint8_t *head, size_t size) { return size >= 8 && !png_sig_cmp(head, 0, 8); }
+bool cm__png_detect(const uint8_t *head, size_t size) {
+  return size >= 8 && !png_sig_cmp(head, 0, 8);
+}
 
 typedef struct PngJob {
   CmContext *ctx;
@@ -26,7 +28,9 @@ static void on_error(png_structp png, png_const_charp text) {
 }
 
 /* The same without a note where the error is set already. */
-static void stop(png_structp png) { png_longjmp(png, 1); }
+static void stop(png_structp png) {
+  png_longjmp(png, 1);
+}
 
 static void on_warning(png_structp png, png_const_charp text) {
   PngJob *job = png_get_error_ptr(png);
@@ -45,7 +49,9 @@ static void on_write(png_structp png, png_bytep from, size_t size) {
   if (!cm__file_add(job->writer, from, size, job->err)) stop(png);
 }
 
-static void on_flush(png_structp png) { (void)png; }
+static void on_flush(png_structp png) {
+  (void)png;
+}
 
 /* Metres to millimetres; the aspect alone (unit unknown) says nothing of size. */
 static bool set_spacing(png_structp png, png_infop info, CmImage *image, CmError **err) {
@@ -72,7 +78,8 @@ static bool read_all(png_structp png, png_infop info, PngJob *job) {
   int64_t dims[2] = {png_get_image_width(png, info), png_get_image_height(png, info)};
   CmType type = png_get_bit_depth(png, info) == 16 ? CM_U16 : CM_U8;
   /* deflate cannot shrink more than 1032 to 1: a header that promises more is a bomb or damaged */
-  if ((uint64_t)dims[0] * (uint64_t)dims[1] / 8 > (uint64_t)job->size * 1032) png_error(png, "the header promises more pixels than the file can hold");
+  if ((uint64_t)dims[0] * (uint64_t)dims[1] / 8 > (uint64_t)job->size * 1032)
+    png_error(png, "the header promises more pixels than the file can hold");
   job->image = cm_image_create(job->ctx, type, 2, dims, png_get_channels(png, info), job->err);
   if (!job->image) stop(png);
   job->rows = cm_alloc_array(job->ctx, (size_t)dims[1], sizeof *job->rows, job->err);
@@ -92,15 +99,18 @@ CmImage *cm__png_read(const CmSource *source, const CmReadOptions *options, CmEr
   job.bytes = bytes;
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
   png_infop info = png ? png_create_info_struct(png) : NULL;
-  if (!info) cm_error_set(err, CM_ERR_MEMORY, "no memory for the decoder");
-  else if (!read_all(png, info, &job)) cm_image_unref(&job.image);
+  if (!info)
+    cm_error_set(err, CM_ERR_MEMORY, "no memory for the decoder");
+  else if (!read_all(png, info, &job))
+    cm_image_unref(&job.image);
   png_destroy_read_struct(&png, &info, NULL);
   cm_free(job.rows);
   cm_free(bytes);
   return job.image;
 }
 
-/* pHYs in whole pixels a metre (11.3.5.3): exact for 0.5 mm, to 0.05% for 0.7 mm. Left out where the spacing is 1, the default. */
+/* pHYs in whole pixels a metre (11.3.5.3): exact for 0.5 mm, to 0.05% for 0.7 mm. Left out where the spacing is 1, the
+ * default. */
 static void put_spacing(png_structp png, png_infop info, const CmImage *image) {
   const double *s = cm_image_geometry(image)->spacing;
   double x = round(1000.0 / s[0]), y = round(1000.0 / s[1]);
@@ -110,14 +120,15 @@ static void put_spacing(png_structp png, png_infop info, const CmImage *image) {
 
 static bool write_all(png_structp png, png_infop info, PngJob *job, const CmImage *image, int level) {
   if (setjmp(png_jmpbuf(png))) return false;
-  static const int colours[5] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB, PNG_COLOR_TYPE_RGB_ALPHA};
+  static const int colours[5] = {0, PNG_COLOR_TYPE_GRAY, PNG_COLOR_TYPE_GRAY_ALPHA, PNG_COLOR_TYPE_RGB,
+                                 PNG_COLOR_TYPE_RGB_ALPHA};
   const int64_t *dims = cm_image_dims(image);
   int bits = cm_image_type(image) == CM_U16 ? 16 : 8;
   png_set_write_fn(png, job, on_write, on_flush);
   png_set_user_limits(png, 1u << 20, 1u << 20);
   if (level >= 0) png_set_compression_level(png, level);
-  png_set_IHDR(png, info, (png_uint_32)dims[0], (png_uint_32)dims[1], bits, colours[cm_image_components(image)], PNG_INTERLACE_NONE,
-               PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+  png_set_IHDR(png, info, (png_uint_32)dims[0], (png_uint_32)dims[1], bits, colours[cm_image_components(image)],
+               PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
   put_spacing(png, info, image);
   png_write_info(png, info);
   png_set_swap(png);
@@ -127,11 +138,13 @@ static bool write_all(png_structp png, png_infop info, PngJob *job, const CmImag
   return true;
 }
 
-bool cm__png_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__png_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                   CmError **err) {
   const int64_t *dims = cm_image_dims(image);
   if (!cm__check_picture(image, "PNG", CM_TYPE_BIT(CM_U8) | CM_TYPE_BIT(CM_U16), true, err)) return false;
   if (dims[0] > 1 << 20 || dims[1] > 1 << 20) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the picture is larger than PNG readers accept (a million pixels a side); write .tif");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "the picture is larger than PNG readers accept (a million pixels a side); write .tif");
     return false;
   }
   CmFileWriter writer;
@@ -140,8 +153,10 @@ bool cm__png_write(CmContext *ctx, const CmImage *image, const char *path, const
   png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, &job, on_error, on_warning);
   png_infop info = png ? png_create_info_struct(png) : NULL;
   bool ok = false;
-  if (!info) cm_error_set(err, CM_ERR_MEMORY, "no memory for the encoder");
-  else ok = write_all(png, info, &job, image, options->compression) && cm__file_end(&writer, err);
+  if (!info)
+    cm_error_set(err, CM_ERR_MEMORY, "no memory for the encoder");
+  else
+    ok = write_all(png, info, &job, image, options->compression) && cm__file_end(&writer, err);
   png_destroy_write_struct(&png, &info);
   cm__file_abandon(&writer);
   return ok;

@@ -118,14 +118,17 @@ char *cm__path_with_extension(CmContext *ctx, const char *path, size_t drop, con
 bool cm__source_open_beside(CmSource *beside, const CmSource *source, const char *name, char **path, CmError **err) {
   *path = NULL;
   if (source->file < 0) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the voxels are in another file, \"%s\"; read from a folder that has both", name);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "the voxels are in another file, \"%s\"; read from a folder that has both",
+                 name);
     return false;
   }
   /* A header that comes from elsewhere must not reach files outside its folder. */
   bool leaves = name[0] == '/' || !strncmp(name, "../", 3) || strstr(name, "/../") || !name[0];
   if (leaves) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the voxels are in \"%s\", outside the header's folder; put that file beside the "
-                 "header and correct the name in it", name);
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "the voxels are in \"%s\", outside the header's folder; put that file beside the "
+                 "header and correct the name in it",
+                 name);
     return false;
   }
   *path = cm__path_beside(source->ctx, source->path, name, err);

@@ -7,8 +7,8 @@
 
 typedef struct CmSource {
   CmContext *ctx;
-  const char *path;      /* for messages, and for finding files beside it; borrowed */
-  int file;              /* -1: `memory` */
+  const char *path; /* for messages, and for finding files beside it; borrowed */
+  int file;         /* -1: `memory` */
   const uint8_t *memory;
   uint64_t size;
 } CmSource;

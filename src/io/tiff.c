@@ -1,4 +1,5 @@
-/* TIFF 6.0 and BigTIFF by libtiff: grey and colour, integers of 8 to 32 bits and reals, strips and tiles; pages are z. */
+/* TIFF 6.0 and BigTIFF by libtiff: grey and colour, integers of 8 to 32 bits and reals, strips and tiles; pages are z.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +16,8 @@ bool cm__tiff_detect(const uint8_t *head, size_t size) {
   return little || big;
 }
 
-/* ---- a file for libtiff, without its global error handlers -------------------------------------------------------- */
+/* ---- a file for libtiff, without its global error handlers --------------------------------------------------------
+ */
 
 typedef struct TiffFile {
   CmContext *ctx;
@@ -64,7 +66,9 @@ static int on_close(thandle_t handle) {
   return 0;
 }
 
-static toff_t on_size(thandle_t handle) { return ((TiffFile *)handle)->size; }
+static toff_t on_size(thandle_t handle) {
+  return ((TiffFile *)handle)->size;
+}
 
 /* The first error is kept; libtiff often adds what followed from it. */
 static int on_error(TIFF *tiff, void *user, const char *module, const char *format, va_list args) {
@@ -94,13 +98,15 @@ static TIFF *open_tiff(TiffFile *file, const char *mode) {
   TIFFOpenOptionsSetErrorHandlerExtR(options, on_error, file);
   TIFFOpenOptionsSetWarningHandlerExtR(options, on_warning, file);
   TIFFOpenOptionsSetMaxSingleMemAlloc(options, (tmsize_t)1 << 31);
-  TIFF *tiff = TIFFClientOpenExt("image", mode, file, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
+  TIFF *tiff =
+      TIFFClientOpenExt("image", mode, file, on_read, on_write, on_seek, on_close, on_size, NULL, NULL, options);
   TIFFOpenOptionsFree(options);
   if (!tiff && file->err && !*file->err) cm_error_set(file->err, CM_ERR_FORMAT, "the file is damaged; fetch it again");
   return tiff;
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Page {
   uint32_t width, height;
@@ -111,9 +117,12 @@ typedef struct Page {
 } Page;
 
 static bool page_type(Page *page, CmError **err) {
-  static const struct { uint16_t format, bits; CmType type; } rows[] = {
-      {SAMPLEFORMAT_UINT, 8, CM_U8},   {SAMPLEFORMAT_UINT, 16, CM_U16}, {SAMPLEFORMAT_UINT, 32, CM_U32},   {SAMPLEFORMAT_INT, 8, CM_I8},
-      {SAMPLEFORMAT_INT, 16, CM_I16},  {SAMPLEFORMAT_INT, 32, CM_I32},  {SAMPLEFORMAT_IEEEFP, 32, CM_F32}, {SAMPLEFORMAT_IEEEFP, 64, CM_F64}};
+  static const struct {
+    uint16_t format, bits;
+    CmType type;
+  } rows[] = {{SAMPLEFORMAT_UINT, 8, CM_U8},     {SAMPLEFORMAT_UINT, 16, CM_U16},  {SAMPLEFORMAT_UINT, 32, CM_U32},
+              {SAMPLEFORMAT_INT, 8, CM_I8},      {SAMPLEFORMAT_INT, 16, CM_I16},   {SAMPLEFORMAT_INT, 32, CM_I32},
+              {SAMPLEFORMAT_IEEEFP, 32, CM_F32}, {SAMPLEFORMAT_IEEEFP, 64, CM_F64}};
   if (page->format == SAMPLEFORMAT_VOID) page->format = SAMPLEFORMAT_UINT;
   for (int i = 0; i < CM_COUNT(rows); i++) {
     if (rows[i].format != page->format || rows[i].bits != page->bits) continue;
@@ -123,7 +132,8 @@ static bool page_type(Page *page, CmError **err) {
   page->bilevel = page->bits == 1 && page->samples == 1 && page->format == SAMPLEFORMAT_UINT;
   page->type = CM_U8;
   if (page->bilevel) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "has %d bits a sample of format %d; save it with 8, 16 or 32 bits", page->bits, page->format);
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "has %d bits a sample of format %d; save it with 8, 16 or 32 bits", page->bits,
+               page->format);
   return false;
 }
 
@@ -132,7 +142,8 @@ static bool describe_page(TIFF *tiff, Page *page, CmError **err) {
   uint16_t compression = COMPRESSION_NONE;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_COMPRESSION, &compression);
   if (compression == COMPRESSION_JPEG) TIFFSetField(tiff, TIFFTAG_JPEGCOLORMODE, JPEGCOLORMODE_RGB);
-  if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &page->width) || !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &page->height) || !page->width || !page->height) {
+  if (!TIFFGetField(tiff, TIFFTAG_IMAGEWIDTH, &page->width) ||
+      !TIFFGetField(tiff, TIFFTAG_IMAGELENGTH, &page->height) || !page->width || !page->height) {
     cm_error_set(err, CM_ERR_FORMAT, "a page has no size; the file is damaged");
     return false;
   }
@@ -146,7 +157,8 @@ static bool describe_page(TIFF *tiff, Page *page, CmError **err) {
   switch (page->photometric) {
     case PHOTOMETRIC_MINISBLACK:
     case PHOTOMETRIC_MINISWHITE:
-    case PHOTOMETRIC_RGB: break;
+    case PHOTOMETRIC_RGB:
+      break;
     case PHOTOMETRIC_YCBCR:
       if (compression == COMPRESSION_JPEG) break;
       goto unknown;
@@ -154,15 +166,19 @@ static bool describe_page(TIFF *tiff, Page *page, CmError **err) {
       if (page->samples != 1 || page->bits != 8) goto unknown;
       page->components = 3;
       break;
-    default: goto unknown;
+    default:
+      goto unknown;
   }
   uint16_t orientation = ORIENTATION_TOPLEFT;
   TIFFGetFieldDefaulted(tiff, TIFFTAG_ORIENTATION, &orientation);
   if (orientation == ORIENTATION_TOPLEFT) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "the picture is stored turned or mirrored (orientation %d); save it upright", orientation);
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "the picture is stored turned or mirrored (orientation %d); save it upright",
+               orientation);
   return false;
 unknown:
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "is of a colour kind (photometric %d with %d bits) that is not read; save it as grey or RGB", page->photometric, page->bits);
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "is of a colour kind (photometric %d with %d bits) that is not read; save it as grey or RGB",
+               page->photometric, page->bits);
   return false;
 }
 
@@ -174,18 +190,19 @@ static bool is_slice(TIFF *tiff) {
 }
 
 static bool same_page(const Page *a, const Page *b) {
-  return a->width == b->width && a->height == b->height && a->type == b->type && a->components == b->components && a->bilevel == b->bilevel;
+  return a->width == b->width && a->height == b->height && a->type == b->type && a->components == b->components &&
+         a->bilevel == b->bilevel;
 }
 
 typedef struct Target {
-  uint8_t *to;        /* the page's place in the image */
-  size_t number;      /* bytes of a sample */
+  uint8_t *to;   /* the page's place in the image */
+  size_t number; /* bytes of a sample */
   size_t x_step, y_step;
 } Target;
 
 /* One strip or tile of decoded samples into the page; sample < 0: all of them, interleaved. */
-static void place_block(const Page *page, const Target *t, const uint8_t *from, size_t from_row, uint32_t x0, uint32_t y0, uint32_t w, uint32_t h,
-                        int sample) {
+static void place_block(const Page *page, const Target *t, const uint8_t *from, size_t from_row, uint32_t x0,
+                        uint32_t y0, uint32_t w, uint32_t h, int sample) {
   for (uint32_t y = 0; y < h && y0 + y < page->height; y++) {
     uint8_t *to = t->to + (y0 + y) * t->y_step + x0 * t->x_step;
     const uint8_t *row = from + y * from_row;
@@ -197,7 +214,8 @@ static void place_block(const Page *page, const Target *t, const uint8_t *from, 
     } else if (sample < 0) {
       memcpy(to, row, width * t->x_step);
     } else {
-      for (uint32_t x = 0; x < width; x++) memcpy(to + x * t->x_step + (size_t)sample * t->number, row + x * t->number, t->number);
+      for (uint32_t x = 0; x < width; x++)
+        memcpy(to + x * t->x_step + (size_t)sample * t->number, row + x * t->number, t->number);
     }
   }
 }
@@ -264,8 +282,10 @@ static bool read_page(TIFF *tiff, const Page *page, uint8_t *to, CmContext *ctx,
   Target target = {to, number, number * (size_t)page->components, number * (size_t)page->components * page->width};
   bool ok = TIFFIsTiled(tiff) ? read_tiles(tiff, page, &target, ctx, err) : read_strips(tiff, page, &target, ctx, err);
   ok = ok && (page->components == page->samples || colour_palette(tiff, page, to));
-  if (ok) invert(page, to, target.y_step * page->height);
-  else if (err && !*err) cm_error_set(err, CM_ERR_FORMAT, "the pixels are cut off or damaged; fetch the file again");
+  if (ok)
+    invert(page, to, target.y_step * page->height);
+  else if (err && !*err)
+    cm_error_set(err, CM_ERR_FORMAT, "the pixels are cut off or damaged; fetch the file again");
   return ok;
 }
 
@@ -281,7 +301,9 @@ static void read_resolution(TIFF *tiff, CmGeometry *geometry) {
   geometry->spacing[1] = mm / (double)y;
 }
 
-static bool agrees(double a, double b) { return fabs(a - b) <= 1e-4 * fabs(b); }
+static bool agrees(double a, double b) {
+  return fabs(a - b) <= 1e-4 * fabs(b);
+}
 
 /* Geometry, unit, labels and metadata of an image that we wrote; the resolution of any other. */
 static bool apply_words(TIFF *tiff, CmImage *image, CmError **err) {
@@ -289,7 +311,8 @@ static bool apply_words(TIFF *tiff, CmImage *image, CmError **err) {
   char *text = NULL;
   read_resolution(tiff, &geometry);
   int rank;
-  if (!TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &text) || !text) return cm_image_set_geometry(image, &geometry, err);
+  if (!TIFFGetField(tiff, TIFFTAG_IMAGEDESCRIPTION, &text) || !text)
+    return cm_image_set_geometry(image, &geometry, err);
   if (cm__words_shape(text, strlen(text), &rank, &exact) && agrees(exact.spacing[0], geometry.spacing[0]) &&
       agrees(exact.spacing[1], geometry.spacing[1]))
     geometry = exact;
@@ -308,7 +331,8 @@ static CmImage *read_pages(TIFF *tiff, TiffFile *file, CmError **err) {
     if (!describe_page(tiff, &page, err)) return NULL;
     if (dims[2]++ == 0) first = page;
     if (!same_page(&first, &page)) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "page %lld differs from the first in size or type; split the file", (long long)dims[2]);
+      cm_error_set(err, CM_ERR_UNSUPPORTED, "page %lld differs from the first in size or type; split the file",
+                   (long long)dims[2]);
       return NULL;
     }
   } while (TIFFReadDirectory(tiff));
@@ -348,7 +372,8 @@ CmImage *cm__tiff_read(const CmSource *source, const CmReadOptions *options, CmE
   return image;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void describe(TIFF *tiff, const CmImage *image, int level, const char *words, bool first) {
   const int64_t *dims = cm_image_dims(image);
@@ -361,7 +386,10 @@ static void describe(TIFF *tiff, const CmImage *image, int level, const char *wo
   TIFFSetField(tiff, TIFFTAG_IMAGELENGTH, (uint32_t)dims[1]);
   TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, components);
   TIFFSetField(tiff, TIFFTAG_BITSPERSAMPLE, (int)(8 * cm_type_size(type)));
-  TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT, real ? SAMPLEFORMAT_IEEEFP : is_signed ? SAMPLEFORMAT_INT : SAMPLEFORMAT_UINT);
+  TIFFSetField(tiff, TIFFTAG_SAMPLEFORMAT,
+               real        ? SAMPLEFORMAT_IEEEFP
+               : is_signed ? SAMPLEFORMAT_INT
+                           : SAMPLEFORMAT_UINT);
   TIFFSetField(tiff, TIFFTAG_PHOTOMETRIC, colour ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK);
   TIFFSetField(tiff, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG);
   TIFFSetField(tiff, TIFFTAG_ORIENTATION, ORIENTATION_TOPLEFT);
@@ -392,12 +420,14 @@ static bool write_page(TIFF *tiff, const uint8_t *from, size_t row, uint32_t hei
   uint32_t strip = 0;
   for (uint32_t y = 0; y < height; y += rows, strip++) {
     uint32_t now = height - y < rows ? height - y : rows;
-    if (TIFFWriteEncodedStrip(tiff, strip, (void *)(uintptr_t)(from + y * row), (tmsize_t)(now * row)) < 0) return false;
+    if (TIFFWriteEncodedStrip(tiff, strip, (void *)(uintptr_t)(from + y * row), (tmsize_t)(now * row)) < 0)
+      return false;
   }
   return TIFFWriteDirectory(tiff);
 }
 
-bool cm__tiff_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options, CmError **err) {
+bool cm__tiff_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
+                    CmError **err) {
   const int64_t *dims = cm_image_dims(image);
   if (dims[3] > 1 || cm_image_rank(image) > 3 || dims[2] > 60000) {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "TIFF keeps pages for z (up to 60000) and no time; write .nii.gz or .nrrd");

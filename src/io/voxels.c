@@ -19,8 +19,8 @@ bool cm__layout_bytes(const CmLayout *layout, uint64_t *bytes, CmError **err) {
     int64_t most = layout->role[i] == CM_ROLE_C ? CM_MAX_COMPONENTS : CM_MAX_DIM;
     if (layout->size[i] < 1 || layout->size[i] > most) {
       cm_error_set(err, layout->size[i] < 1 ? CM_ERR_FORMAT : CM_ERR_UNSUPPORTED,
-                   "the header says size %lld for axis %d; sizes from 1 to %lld are read", (long long)layout->size[i], i,
-                   (long long)most);
+                   "the header says size %lld for axis %d; sizes from 1 to %lld are read", (long long)layout->size[i],
+                   i, (long long)most);
       return false;
     }
     if (__builtin_mul_overflow(total, (uint64_t)layout->size[i], &total) || total > (uint64_t)INT64_MAX / 2) {
@@ -61,7 +61,8 @@ bool cm__swap_bytes(CmContext *ctx, void *data, int64_t count, size_t size, CmEr
   return cm_parallel_for(ctx, NULL, count, SWAP_CHUNK, swap_range, &swap, err);
 }
 
-/* ---- axis order ---------------------------------------------------------------------------------------------------- */
+/* ---- axis order ----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Strided {
   size_t number;
@@ -70,11 +71,11 @@ typedef struct Strided {
   const uint8_t *src;
 } Strided;
 
-#define COPY_ROW(T)                                                                          \
-  do {                                                                                       \
-    T *d = (T *)(void *)s->dst + dst;                                                        \
-    const T *f = (const T *)(const void *)s->src + src;                                      \
-    for (int64_t j = 0; j < s->n[1]; j++)                                                    \
+#define COPY_ROW(T)                                                                                              \
+  do {                                                                                                           \
+    T *d = (T *)(void *)s->dst + dst;                                                                            \
+    const T *f = (const T *)(const void *)s->src + src;                                                          \
+    for (int64_t j = 0; j < s->n[1]; j++)                                                                        \
       for (int64_t i = 0; i < s->n[0]; i++) d[j * s->to[1] + i * s->to[0]] = f[j * s->from[1] + i * s->from[0]]; \
   } while (0)
 
@@ -85,16 +86,20 @@ static bool copy_rows(void *arg, CmRange range, CmError **err) {
     int64_t k = row % s->n[2], l = row / s->n[2] % s->n[3], m = row / s->n[2] / s->n[3];
     int64_t dst = k * s->to[2] + l * s->to[3] + m * s->to[4];
     int64_t src = k * s->from[2] + l * s->from[3] + m * s->from[4];
-    if (s->number == 1) COPY_ROW(uint8_t);
-    else if (s->number == 2) COPY_ROW(uint16_t);
-    else if (s->number == 4) COPY_ROW(uint32_t);
-    else COPY_ROW(uint64_t);
+    if (s->number == 1)
+      COPY_ROW(uint8_t);
+    else if (s->number == 2)
+      COPY_ROW(uint16_t);
+    else if (s->number == 4)
+      COPY_ROW(uint32_t);
+    else
+      COPY_ROW(uint64_t);
   }
   return true;
 }
 
-bool cm__copy_strided(CmContext *ctx, size_t number, const int64_t n[5], void *dst, const int64_t to[5], const void *src,
-                      const int64_t from[5], CmError **err) {
+bool cm__copy_strided(CmContext *ctx, size_t number, const int64_t n[5], void *dst, const int64_t to[5],
+                      const void *src, const int64_t from[5], CmError **err) {
   Strided s = {.number = number, .dst = dst, .src = src};
   memcpy(s.n, n, sizeof s.n);
   memcpy(s.to, to, sizeof s.to);
@@ -183,7 +188,8 @@ static CmType type_for_int64(const void *data, int64_t count, bool is_signed) {
 static bool narrow(void *data, int64_t count, bool is_signed, CmType *type, CmError **err) {
   *type = type_for_int64(data, count, is_signed);
   if (*type == CM_TYPE_COUNT) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "holds 64-bit integers beyond 2^53, which no voxel type of Cormack keeps exactly; "
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "holds 64-bit integers beyond 2^53, which no voxel type of Cormack keeps exactly; "
                  "convert it to a smaller type first");
     return false;
   }
@@ -216,9 +222,12 @@ bool cm__raw_to_type(CmContext *ctx, int raw, int64_t count, void **block, void 
   return true;
 }
 
-/* ---- putting it together -------------------------------------------------------------------------------------------- */
+/* ---- putting it together --------------------------------------------------------------------------------------------
+ */
 
-static void free_block(void *block) { cm_free(block); }
+static void free_block(void *block) {
+  cm_free(block);
+}
 
 CmImage *cm__voxels_take(CmContext *ctx, const CmLayout *layout, void *block, void *data, CmError **err) {
   CmImage *image = NULL;
@@ -236,8 +245,10 @@ CmImage *cm__voxels_take(CmContext *ctx, const CmLayout *layout, void *block, vo
     block = data = ordered;
   }
   for (int i = 0; i < layout->axes; i++) {
-    if (layout->role[i] == CM_ROLE_C) components = layout->size[i];
-    else dims[layout->role[i] - CM_ROLE_X] = layout->size[i];
+    if (layout->role[i] == CM_ROLE_C)
+      components = layout->size[i];
+    else
+      dims[layout->role[i] - CM_ROLE_X] = layout->size[i];
   }
   if (!cm__raw_to_type(ctx, layout->raw, count, &block, &data, &type, err)) goto done;
   image = cm_image_wrap(ctx, type, layout->rank, dims, (int)components, data, free_block, block, err);
@@ -246,7 +257,8 @@ done:
   return image;
 }
 
-/* ---- slope and intercept --------------------------------------------------------------------------------------------- */
+/* ---- slope and intercept
+ * --------------------------------------------------------------------------------------------- */
 
 static CmType rescaled_integer(CmType type, double slope, double intercept) {
   if (!cm_type_is_integer(type) || slope != floor(slope) || intercept != floor(intercept)) return CM_TYPE_COUNT;
@@ -268,10 +280,12 @@ typedef struct Rescale {
 static double number_at(const void *data, CmType type, int64_t at) {
   switch (type) {
 #define NUMBER_AT(code, ctype, name, suffix) \
-  case CM_##code: return (double)((const ctype *)data)[at];
+  case CM_##code:                            \
+    return (double)((const ctype *)data)[at];
     CM_TYPE_MAP(NUMBER_AT)
 #undef NUMBER_AT
-    default: return 0;
+    default:
+      return 0;
   }
 }
 
@@ -281,22 +295,32 @@ static bool rescale_range(void *arg, CmRange range, CmError **err) {
   for (int64_t i = range.begin; i < range.end; i++) {
     double value = number_at(r->from, r->from_type, i) * r->slope + r->intercept;
     switch (r->to_type) {
-      case CM_I16: ((int16_t *)r->to)[i] = (int16_t)value; break;
-      case CM_U16: ((uint16_t *)r->to)[i] = (uint16_t)value; break;
-      case CM_I32: ((int32_t *)r->to)[i] = (int32_t)value; break;
-      case CM_U32: ((uint32_t *)r->to)[i] = (uint32_t)value; break;
+      case CM_I16:
+        ((int16_t *)r->to)[i] = (int16_t)value;
+        break;
+      case CM_U16:
+        ((uint16_t *)r->to)[i] = (uint16_t)value;
+        break;
+      case CM_I32:
+        ((int32_t *)r->to)[i] = (int32_t)value;
+        break;
+      case CM_U32:
+        ((uint32_t *)r->to)[i] = (uint32_t)value;
+        break;
       case CM_F32:
         ((float *)r->to)[i] = (float)value;
         if ((double)(float)value != value && value == value) r->inexact[range.chunk] = true;
         break;
-      default: ((double *)r->to)[i] = value; break;
+      default:
+        ((double *)r->to)[i] = value;
+        break;
     }
   }
   return true;
 }
 
-static CmImage *rescale_to(CmContext *ctx, const CmImage *image, CmType type, double slope, double intercept, bool *exact,
-                           CmError **err) {
+static CmImage *rescale_to(CmContext *ctx, const CmImage *image, CmType type, double slope, double intercept,
+                           bool *exact, CmError **err) {
   int64_t count = cm_image_values(image), chunks = cm_chunk_count(count, SWAP_CHUNK);
   CmImage *out = cm_image_create_like(ctx, image, type, cm_image_components(image), err);
   bool *inexact = cm_calloc(ctx, (size_t)chunks, sizeof(bool), err);

@@ -152,7 +152,8 @@ bool cm__words_apply(CmImage *image, const char *text, size_t size, CmError **er
 
 bool cm__words_agree(const CmGeometry *header, const CmGeometry *exact, int axes, int coordinates) {
   for (int i = 0; i < coordinates; i++)
-    if (!(fabs(header->origin[i] - exact->origin[i]) <= 1e-6 * (exact->spacing[i] + fabs(exact->origin[i])))) return false;
+    if (!(fabs(header->origin[i] - exact->origin[i]) <= 1e-6 * (exact->spacing[i] + fabs(exact->origin[i]))))
+      return false;
   for (int k = 0; k < axes; k++) {
     if (!(fabs(header->spacing[k] - exact->spacing[k]) <= 1e-6 * exact->spacing[k])) return false;
     for (int i = 0; i < coordinates; i++)

@@ -1,5 +1,6 @@
-/* ZIP archives as NumPy writes them: PKWARE APPNOTE 6.3.10 with ZIP64, methods stored and deflated. Read by the central directory; a small
- * bounded reader of our own, because only four records of the format are needed and every offset must be checked. */
+/* ZIP archives as NumPy writes them: PKWARE APPNOTE 6.3.10 with ZIP64, methods stored and deflated. Read by the central
+ * directory; a small bounded reader of our own, because only four records of the format are needed and every offset
+ * must be checked. */
 #include <libdeflate.h>
 #include <string.h>
 
@@ -18,7 +19,9 @@ static uint64_t get(const uint8_t *at, int size) {
   return value;
 }
 
-static bool is_record(const uint8_t *at, const char *mark) { return at[0] == 'P' && at[1] == 'K' && at[2] == mark[0] && at[3] == mark[1]; }
+static bool is_record(const uint8_t *at, const char *mark) {
+  return at[0] == 'P' && at[1] == 'K' && at[2] == mark[0] && at[3] == mark[1];
+}
 
 static bool set_damaged(CmError **err) {
   cm_error_set(err, CM_ERR_FORMAT, "the archive's directory is damaged or cut off; fetch the file again");
@@ -29,9 +32,11 @@ typedef struct Directory {
   uint64_t at, size, count;
 } Directory;
 
-/* Finds the end record (4.3.16), at most 65535 bytes of comment before the file's end, and its 64-bit form (4.3.14, 4.3.15). */
+/* Finds the end record (4.3.16), at most 65535 bytes of comment before the file's end, and its 64-bit form
+ * (4.3.14, 4.3.15). */
 static bool find_directory(const CmSource *source, Directory *directory, CmError **err) {
-  size_t tail = source->size < 65535 + END_BYTES + LOCATOR_BYTES ? (size_t)source->size : 65535 + END_BYTES + LOCATOR_BYTES;
+  size_t tail =
+      source->size < 65535 + END_BYTES + LOCATOR_BYTES ? (size_t)source->size : 65535 + END_BYTES + LOCATOR_BYTES;
   uint64_t begin = source->size - tail;
   uint8_t *bytes = cm__source_block(source, begin, tail, err);
   if (!bytes) return false;
@@ -79,7 +84,10 @@ static size_t parse_entry(const uint8_t *at, size_t left, CmZipEntry *entry, boo
   if (left < CENTRAL_BYTES || !is_record(at, "\1\2")) return 0;
   size_t name = (size_t)get(at + 28, 2), extra = (size_t)get(at + 30, 2), comment = (size_t)get(at + 32, 2);
   if (left - CENTRAL_BYTES < name + extra + comment) return 0;
-  *entry = (CmZipEntry){.at = get(at + 42, 4), .packed = get(at + 20, 4), .size = get(at + 24, 4), .crc = (uint32_t)get(at + 16, 4),
+  *entry = (CmZipEntry){.at = get(at + 42, 4),
+                        .packed = get(at + 20, 4),
+                        .size = get(at + 24, 4),
+                        .crc = (uint32_t)get(at + 16, 4),
                         .method = (int)get(at + 10, 2)};
   *encrypted = get(at + 8, 2) & 1;
   size_t kept = name < sizeof entry->name - 1 ? name : sizeof entry->name - 1;
@@ -93,7 +101,8 @@ bool cm__zip_open(CmZip *zip, const CmSource *source, CmError **err) {
   Directory directory;
   if (!find_directory(source, &directory, err)) return false;
   if (directory.count > 1000000) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the archive has %llu members; at most a million are read", (unsigned long long)directory.count);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "the archive has %llu members; at most a million are read",
+                 (unsigned long long)directory.count);
     return false;
   }
   uint8_t *bytes = cm__source_block(source, directory.at, directory.size, err);
@@ -127,8 +136,10 @@ const CmZipEntry *cm__zip_find(const CmZip *zip, const char *name) {
 }
 
 static bool unpack(const CmZipEntry *entry, const uint8_t *packed, uint8_t *to, CmError **err) {
-  if (entry->method == 0) memcpy(to, packed, (size_t)entry->size);
-  else if (!cm__inflate(CM_DEFLATE_RAW, packed, (size_t)entry->packed, to, (size_t)entry->size, err)) return false;
+  if (entry->method == 0)
+    memcpy(to, packed, (size_t)entry->size);
+  else if (!cm__inflate(CM_DEFLATE_RAW, packed, (size_t)entry->packed, to, (size_t)entry->size, err))
+    return false;
   if (libdeflate_crc32(0, to, (size_t)entry->size) == entry->crc) return true;
   cm_error_set(err, CM_ERR_FORMAT, "the checksum is wrong: the file is damaged; fetch it again");
   return false;
@@ -139,12 +150,15 @@ uint8_t *cm__zip_read(const CmZip *zip, const CmZipEntry *entry, CmError **err) 
   uint8_t local[LOCAL_BYTES], *packed = NULL, *to = NULL;
   bool ok = false;
   if (entry->method != 0 && entry->method != 8) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "is compressed by method %d; NumPy writes stored and deflated members: save it with numpy.savez", entry->method);
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "is compressed by method %d; NumPy writes stored and deflated members: save it with numpy.savez",
+                 entry->method);
     goto done;
   }
   if (!cm__source_read(source, entry->at, local, sizeof local, err)) goto done;
   uint64_t at = entry->at + LOCAL_BYTES + get(local + 26, 2) + get(local + 28, 2);
-  if (!is_record(local, "\3\4") || entry->size > cm__inflate_limit(entry->packed) || (entry->method == 0 && entry->size != entry->packed)) {
+  if (!is_record(local, "\3\4") || entry->size > cm__inflate_limit(entry->packed) ||
+      (entry->method == 0 && entry->size != entry->packed)) {
     set_damaged(err);
     goto done;
   }

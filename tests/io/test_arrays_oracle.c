@@ -14,11 +14,13 @@
 /* An .npy file by numpy.lib.format, version 1, of the numbers 0, 1, 2, ... in the order of the file. */
 static size_t make_npy(uint8_t *to, const char *descr, const char *order, const char *shape, int count, int size) {
   memcpy(to, "\x93NUMPY\1\0\x76\0", 10);
-  int length = snprintf((char *)to + 10, 118, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, order, shape);
+  int length =
+      snprintf((char *)to + 10, 118, "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }", descr, order, shape);
   memset(to + 10 + length, ' ', (size_t)(117 - length));
   to[127] = '\n';
   for (int i = 0; i < count; i++)
-    for (int b = 0; b < size; b++) to[128 + i * size + b] = (uint8_t)(descr[0] == '>' ? (b == size - 1 ? i : 0) : (b == 0 ? i : 0));
+    for (int b = 0; b < size; b++)
+      to[128 + i * size + b] = (uint8_t)(descr[0] == '>' ? (b == size - 1 ? i : 0) : (b == 0 ? i : 0));
   return 128 + (size_t)(count * size);
 }
 
@@ -29,8 +31,12 @@ static void order_and_types(void **state) {
   int file = mkstemp(path);
   assert_true(file >= 0);
   close(file);
-  static const struct { const char *descr; int size; CmType type; } types[] = {
-      {"|u1", 1, CM_U8}, {"|b1", 1, CM_U8}, {"<i2", 2, CM_I16}, {">u2", 2, CM_U16}, {"<i4", 4, CM_I32}, {">u4", 4, CM_U32}, {"<i8", 8, CM_I32}, {">u8", 8, CM_I32}};
+  static const struct {
+    const char *descr;
+    int size;
+    CmType type;
+  } types[] = {{"|u1", 1, CM_U8},  {"|b1", 1, CM_U8},  {"<i2", 2, CM_I16}, {">u2", 2, CM_U16},
+               {"<i4", 4, CM_I32}, {">u4", 4, CM_U32}, {"<i8", 8, CM_I32}, {">u8", 8, CM_I32}};
   for (int t = 0; t < CM_COUNT(types); t++)
     for (int fortran = 0; fortran < 2; fortran++) {
       uint8_t bytes[512];
@@ -59,8 +65,8 @@ static void order_and_types(void **state) {
   assert_int_equal(cm_context_destroy(&ctx), 0);
 }
 
-/* Yang et al., MedMNIST v2, Scientific Data 2023, table 2: PneumoniaMNIST has 4,708 images for training and 524 for validation; classes by the
- * data set's own page: 1,214 normal and 3,494 pneumonia, 135 and 389. */
+/* Yang et al., MedMNIST v2, Scientific Data 2023, table 2: PneumoniaMNIST has 4,708 images for training and 524 for
+ * validation; classes by the data set's own page: 1,214 normal and 3,494 pneumonia, 135 and 389. */
 static void pneumonia_mnist(void **state) {
   (void)state;
   const char *data = getenv("CORMACK_TEST_DATA");
@@ -75,7 +81,10 @@ static void pneumonia_mnist(void **state) {
   assert_string_equal(infos[0].name, "train_images");
   assert_int_equal(infos[0].shape[0], 4708);
   cm_free(infos);
-  static const struct { const char *name; int images, sick; } parts[] = {{"train", 4708, 3494}, {"val", 524, 389}};
+  static const struct {
+    const char *name;
+    int images, sick;
+  } parts[] = {{"train", 4708, 3494}, {"val", 524, 389}};
   for (int p = 0; p < 2; p++) {
     char name[32];
     snprintf(name, sizeof name, "%s_labels", parts[p].name);

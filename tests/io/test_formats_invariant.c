@@ -1,4 +1,5 @@
-/* What goes out comes back: every type, rank and number of components through every format that keeps them, to the last bit. */
+/* What goes out comes back: every type, rank and number of components through every format that keeps them, to the last
+ * bit. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -48,12 +49,15 @@ static CmImage *make(CmType type, int rank, int components, bool geometry, bool 
     data[i] = (uint8_t)(state >> 32);
   }
   if (geometry) {
-    /* a rotation by 0.3 about (1,2,2)/3, which no float holds exactly (Rodrigues' formula), with thirds and tenths for sizes */
-    CmGeometry g = {.spacing = {0.7, 1.0 / 3, 2.1}, .origin = {-123.456, 1e-3, 98.7654321}, .spacing_t = rank == 4 ? 1.7 : 1};
+    /* a rotation by 0.3 about (1,2,2)/3, which no float holds exactly (Rodrigues' formula), with thirds and tenths for
+     * sizes */
+    CmGeometry g = {
+        .spacing = {0.7, 1.0 / 3, 2.1}, .origin = {-123.456, 1e-3, 98.7654321}, .spacing_t = rank == 4 ? 1.7 : 1};
     const double c = 0.95533648912560598, s = 0.29552020666133960, k[3] = {1.0 / 3, 2.0 / 3, 2.0 / 3};
     const double cross[9] = {0, -k[2], k[1], k[2], 0, -k[0], -k[1], k[0], 0};
     for (int i = 0; i < 3; i++)
-      for (int j = 0; j < 3; j++) g.direction[3 * i + j] = (i == j ? c : 0) + (1 - c) * k[i] * k[j] + s * cross[3 * i + j];
+      for (int j = 0; j < 3; j++)
+        g.direction[3 * i + j] = (i == j ? c : 0) + (1 - c) * k[i] * k[j] + s * cross[3 * i + j];
     if (upright) memcpy(g.direction, (const double[9]){0.6, -0.8, 0, 0.8, 0.6, 0, 0, 0, 1}, sizeof g.direction);
     assert_true(cm_image_set_geometry(image, &g, NULL));
   }
@@ -100,7 +104,8 @@ static void round_trip(const Case *c, CmType type, int rank, int components, boo
   snprintf(path, sizeof path, "%s/x%s", folder, c->extension);
   CmImage *image = make(type, rank, components, full && c->geometry, c->upright && rank == 2, full && c->words);
   CmError *err = NULL;
-  if (!cm_image_write(ctx, image, path, NULL, &err)) fail_msg("%s %d %d: %s", cm_type_name(type), rank, components, cm_error_text(err));
+  if (!cm_image_write(ctx, image, path, NULL, &err))
+    fail_msg("%s %d %d: %s", cm_type_name(type), rank, components, cm_error_text(err));
   CmImage *back = cm_image_read(ctx, path, NULL, &err);
   if (!back) fail_msg("%s %d %d: %s", cm_type_name(type), rank, components, cm_error_text(err));
   assert_same(image, back, c);
@@ -165,6 +170,7 @@ static int stop(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_rank_and_format), cmocka_unit_test(threads_do_not_change_the_file)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_rank_and_format),
+                                     cmocka_unit_test(threads_do_not_change_the_file)};
   return cmocka_run_group_tests(tests, start, stop);
 }

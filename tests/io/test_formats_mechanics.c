@@ -35,7 +35,8 @@ static CmImage *picture(CmContext *ctx) {
 
 static void every_allocation_fails_in_turn(void **state) {
   (void)state;
-  static const char *const extensions[] = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png", ".jpg", ".tif", ".npy", ".npz"};
+  static const char *const extensions[] = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd",
+                                           ".png", ".jpg",    ".tif",  ".npy",  ".npz"};
   for (int e = 0; e < CM_COUNT(extensions); e++) {
     char path[128];
     snprintf(path, sizeof path, "%s/x%s", folder, extensions[e]);
@@ -46,7 +47,8 @@ static void every_allocation_fails_in_turn(void **state) {
       CmError *err = NULL;
       cm_context_fail_allocation(ctx, n);
       written = cm_image_write(ctx, image, path, NULL, &err);
-      if (!written && cm_error_code(err) != CM_ERR_MEMORY) fail_msg("writing, allocation %d: %s", (int)n, cm_error_text(err));
+      if (!written && cm_error_code(err) != CM_ERR_MEMORY)
+        fail_msg("writing, allocation %d: %s", (int)n, cm_error_text(err));
       cm_error_free(&err);
     }
     assert_true(written);
@@ -55,7 +57,8 @@ static void every_allocation_fails_in_turn(void **state) {
       CmError *err = NULL;
       cm_context_fail_allocation(ctx, n);
       image = cm_image_read(ctx, path, NULL, &err);
-      if (!image && cm_error_code(err) != CM_ERR_MEMORY) fail_msg("reading, allocation %d: %s", (int)n, cm_error_text(err));
+      if (!image && cm_error_code(err) != CM_ERR_MEMORY)
+        fail_msg("reading, allocation %d: %s", (int)n, cm_error_text(err));
       cm_error_free(&err);
     }
     assert_non_null(image);
@@ -74,8 +77,10 @@ static void a_promise_costs_nothing(void **state) {
   static const char *const texts[] = {
       "NRRD0004\ntype: double\ndimension: 3\nsizes: 100000 100000 1000\nencoding: raw\nendian: little\n\nxxxx",
       "NRRD0004\ntype: double\ndimension: 3\nsizes: 100000 100000 1000\nencoding: gzip\nendian: little\n\nxxxx",
-      "ObjectType = Image\nNDims = 3\nDimSize = 100000 100000 1000\nElementType = MET_DOUBLE\nElementDataFile = LOCAL\nxxxx",
-      "NRRD0004\ntype: double\ndimension: 4\nsizes: 2000000000 2000000000 2000000000 2000000000\nencoding: raw\nendian: little\n\nxxxx"};
+      "ObjectType = Image\nNDims = 3\nDimSize = 100000 100000 1000\nElementType = MET_DOUBLE\nElementDataFile = "
+      "LOCAL\nxxxx",
+      "NRRD0004\ntype: double\ndimension: 4\nsizes: 2000000000 2000000000 2000000000 2000000000\nencoding: "
+      "raw\nendian: little\n\nxxxx"};
   for (int i = 0; i < CM_COUNT(texts); i++) {
     assert_true(cm_file_write(ctx, path, texts[i], strlen(texts[i]), NULL));
     cm_context_reset_peak(ctx);
@@ -138,8 +143,9 @@ static int start(void **state) {
 
 static int stop(void **state) {
   (void)state;
-  static const char *const names[] = {"x.nii", "x.nii.gz", "x.nrrd", "x.nhdr", "x.raw.gz", "x.mha", "x.mhd", "x.zraw", "x.png", "x.jpg", "x.tif", "x.npy", "x.npz",
-                                      "big.nrrd", "out.mhd", "old.nii"};
+  static const char *const names[] = {"x.nii", "x.nii.gz", "x.nrrd",  "x.nhdr", "x.raw.gz", "x.mha",
+                                      "x.mhd", "x.zraw",   "x.png",   "x.jpg",  "x.tif",    "x.npy",
+                                      "x.npz", "big.nrrd", "out.mhd", "old.nii"};
   for (int i = 0; i < CM_COUNT(names); i++) {
     char path[128];
     snprintf(path, sizeof path, "%s/%s", folder, names[i]);
@@ -149,7 +155,8 @@ static int stop(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(every_allocation_fails_in_turn), cmocka_unit_test(a_promise_costs_nothing),
-                                     cmocka_unit_test(data_files_stay_in_the_folder), cmocka_unit_test(an_old_file_survives_a_failed_write)};
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(every_allocation_fails_in_turn), cmocka_unit_test(a_promise_costs_nothing),
+      cmocka_unit_test(data_files_stay_in_the_folder), cmocka_unit_test(an_old_file_survives_a_failed_write)};
   return cmocka_run_group_tests(tests, start, stop);
 }
