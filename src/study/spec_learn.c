@@ -182,6 +182,13 @@ static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
                     spec->labels.file, spec->learn.hold_out);
 }
 
+/* Rules between parameters. */
+static void check_rules(CmSpec *spec, const CmOp *about, const void *params, const CmYaml *at) {
+  CmError *wrong = NULL;
+  if (about->check && !about->check(params, &wrong)) cm__problem_add(&spec->problems, at ? at : spec->learn.at, "%s: %s", about->name, cm_error_text(wrong));
+  cm_error_free(&wrong);
+}
+
 static void parse_validate(CmSpec *spec, const CmYaml *node) {
   static const char *const skip[] = {"group", "hold_out", "seed", "explain"};
   static const char *const groups[] = {"subject"};
@@ -200,6 +207,12 @@ static void parse_validate(CmSpec *spec, const CmYaml *node) {
     const CmYaml *explain = cm__yaml_key(validate, "explain");
     if (explain) cm__problem_add(&spec->problems, explain, "explanations are asked for at the top: explain: {shap: all}");
   }
+  check_rules(spec, cm_validate_about(), learn->validate, validate);
+  const CmYaml *folds = cm__yaml_get(validate, "folds");
+  if (learn->validate->folds == 1)
+    cm__problem_add(&spec->problems, folds ? folds : learn->at, "validate: one fold leaves nothing to train on; use folds: 2 or more, or folds: 0 and a hold_out");
+  if (learn->validate->folds == 0 && learn->validate->hold_out <= 0 && !learn->hold_out)
+    cm__problem_add(&spec->problems, folds ? folds : learn->at, "validate: without folds there must be a hold_out, e.g. hold_out: 0.2");
   cm__yaml_int(&spec->problems, spec->root, "seed", 0, INT32_MAX, &seed);
   cm__yaml_int(&spec->problems, node, "seed", 0, INT32_MAX, &seed);
   if (seed >= 0) learn->validate->seed = seed;

@@ -97,7 +97,14 @@ static void connect(CmSpec *spec, CmSpecStep *step, int port, const CmYaml *at) 
   else step->in[port] = ref;
 }
 
-/* «of: X»: the first port. Between visits the first two, X of the earlier and of the later visit. */
+/* The second input that an operation needs; -1: it needs one only. */
+static int second_port(const CmOp *op) {
+  for (int i = 1; i < op->input_count; i++)
+    if (!op->inputs[i].optional) return i;
+  return -1;
+}
+
+/* «of: X»: the first port. Between visits the first two that are needed, X of the earlier and of the later visit. */
 static void connect_of(CmSpec *spec, CmSpecStep *step, const CmYaml *of) {
   if (!of) return;
   if (step->op->input_count == 0) {
@@ -110,13 +117,14 @@ static void connect_of(CmSpec *spec, CmSpecStep *step, const CmYaml *of) {
   } else {
     connect(spec, step, 0, of);
     bool pair = step->between && step->in[0].at && step->in[0].when == CM__WHEN_SAME;
-    if (pair && step->op->input_count < 2) {
+    int second = second_port(step->op);
+    if (pair && second < 0) {
       cm__problem_add(&spec->problems, of, "step «%s»: %s takes one input, so it cannot work between visits", step->name, step->op->name);
     } else if (pair) {
       CmSpecRef *first = &step->in[0];
       if (first->step >= 0 && spec->steps[first->step].between) return; /* exists once per pair already; found out below */
-      connect(spec, step, 1, of);
-      if (step->in[1].at) step->in[1].when = CM__WHEN_AFTER;
+      connect(spec, step, second, of);
+      if (step->in[second].at) step->in[second].when = CM__WHEN_AFTER;
       first->when = CM__WHEN_BEFORE;
     }
   }
@@ -128,7 +136,7 @@ static void check_required(CmSpec *spec, const CmSpecStep *step, const CmYaml *n
     if (port->optional || step->in[i].at) continue;
     const CmYaml *given = i == 0 ? cm__yaml_get(node, "of") : cm__yaml_get(node, port->name);
     const CmYaml *of = cm__yaml_get(node, "of");
-    if (given || (of && of->kind == CM__YAML_LIST && i < of->count) || (i == 1 && step->between)) continue; /* given, and wrong: reported */
+    if (given || (of && of->kind == CM__YAML_LIST && i < of->count) || (step->between && i == second_port(step->op))) continue; /* given, and wrong: reported */
     cm__problem_add(&spec->problems, step->at, "step «%s»: %s needs %s%s%s (%s); add %s: NAME", step->name, step->op->name,
                     cm_kind_name(port->kind), " ", port->name, port->help ? port->help : "", i == 0 ? "of" : port->name);
   }
@@ -152,6 +160,7 @@ static void parse_save(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
       if (strcmp(outputs[i], names[k]) == 0) found = i;
     }
     const char *near = found < 0 ? cm_nearest_name(names[k], outputs, step->op->output_count) : NULL;
+    if (!near && step->op->output_count == 1) near = outputs[0];
     if (found >= 0) step->save[found] = step->wanted[found] = true;
     else cm__problem_add(&spec->problems, save, "step «%s»: save must be true or an output of %s, not «%s»%s%s%s", step->name, step->op->name,
                          names[k], near ? "; did you mean «" : "", near ? near : "", near ? "»?" : "");

@@ -158,7 +158,7 @@ static void report_syntax(CmProblems *problems, const yaml_parser_t *parser, con
   } else {
     const char *problem = parser->problem ? parser->problem : "not valid YAML";
     const char *mend = "";
-    if (strstr(problem, "cannot start any token")) mend = "; indent with spaces, not tabs, and put odd characters in quotes";
+    if (strstr(problem, "cannot start any token") || strstr(problem, "tab character")) mend = "; indent with spaces, not tabs, and put odd characters in quotes";
     else if (line_has(text, size, parser->problem_mark.line, "${")) mend = "; inside { } and [ ] write a variable in quotes: \"${NAME}\"";
     cm__problem_add(problems, &at, "not valid YAML: %s%s%s%s", problem, parser->context ? " " : "",
                     parser->context ? parser->context : "", mend);
