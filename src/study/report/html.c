@@ -15,7 +15,7 @@ static const char *const style =
     "h2{margin:0 0 4px;font-size:20px;color:#12324a}h3{margin:18px 0 6px;font-size:16px}.lead{margin:0 0 12px;color:#4b5868}"
     "table{border-collapse:collapse;font-size:13.5px;margin:8px 0}th,td{padding:4px 10px;border-bottom:1px solid #e5e8ec;text-align:left;"
     "vertical-align:top}th{background:#f0f3f6;font-weight:600;white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
-    ".scroll{overflow-x:auto}.note{color:#4b5868;font-size:13px}td .note{white-space:nowrap}.warn{background:#fff6e0;border-left:4px solid #d48806;padding:8px 12px;margin:8px 0}"
+    ".scroll{overflow-x:auto}td{max-width:340px;overflow-wrap:anywhere}.note{color:#4b5868;font-size:13px}td .note{white-space:nowrap}.warn{background:#fff6e0;border-left:4px solid #d48806;padding:8px 12px;margin:8px 0}"
     ".good{background:#eaf6ee;border-left:4px solid #2e8b57;padding:8px 12px;margin:8px 0}"
     ".grid{display:flex;flex-wrap:wrap;gap:16px}.card{border:1px solid #dfe3e8;border-radius:8px;padding:10px 14px;min-width:120px}"
     ".card b{display:block;font-size:24px;color:#12324a}.card span{color:#4b5868;font-size:13px}"

@@ -33,7 +33,7 @@ bool cm__report_inputs(CmReport *report, CmError **err) {
 }
 
 /* Lung-like windows are not guessed: HU images get the chest window [-1350, 450] (centre -450, width 1800) that shows lung and soft tissue;
- * SUV 0 to 7; all others the percentiles of the slice. */
+ * SUV 0 to 7; all others the percentiles of the image. */
 static void choose_window(const CmResultPicture *picture, const CmImage *image, CmSliceView *view) {
   const char *unit = cm_image_unit(image);
   if (picture->has_window) {

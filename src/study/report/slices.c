@@ -104,14 +104,14 @@ static int by_value(const void *a, const void *b) {
   return (p > q) - (p < q);
 }
 
-/* The 1st and 99th percentile of a sample of the slice. */
-static void find_window(const Frame *f, double *low, double *high) {
-  enum { SAMPLES = 4096 };
+/* The 1st and 99th percentile of a sample of the image, so that all its slices look alike. */
+static void find_window(const CmImage *image, double *low, double *high) {
+  enum { SAMPLES = 8192 };
   double sample[SAMPLES];
-  int64_t count = f->right.count * f->down.count, step = count / SAMPLES + 1;
+  int64_t count = cm_image_values(image), step = count / SAMPLES + 1;
   int used = 0;
   for (int64_t i = 0; i < count && used < SAMPLES; i += step) {
-    double value = cm_image_value(f->image, value_at(f, i % f->right.count, i / f->right.count));
+    double value = cm_image_value(image, i);
     if (isfinite(value)) sample[used++] = value;
   }
   qsort(sample, (size_t)used, sizeof *sample, by_value);
@@ -127,7 +127,7 @@ static uint8_t grey_of(double value, double low, double high) {
 
 static uint8_t *render(CmContext *ctx, const CmSliceView *view, const Frame *f, int channels, CmError **err) {
   double low = view->low, high = view->high;
-  if (!(high > low)) find_window(f, &low, &high);
+  if (!(high > low)) find_window(view->image, &low, &high);
   uint8_t *pixels = cm_alloc_array(ctx, (size_t)(f->right.count * f->down.count), (size_t)channels, err);
   for (int64_t v = 0, at = 0; pixels && v < f->down.count; v++)
     for (int64_t u = 0; u < f->right.count; u++) {

@@ -17,7 +17,7 @@ typedef struct CmSliceView {
   double centre_mm[3];    /* LPS: the slice goes through it; also the middle where a size is given */
   bool has_centre;        /* false: the slice with most voxels of the last overlay that has any, or the middle one */
   double size_mm;         /* edge of the square shown; 0: the whole slice */
-  double low, high;       /* grey window; equal: the 1st to 99th percentile of the slice */
+  double low, high;       /* grey window; equal: the 1st to 99th percentile of the image */
   double width_px;        /* on the page */
 } CmSliceView;
 
