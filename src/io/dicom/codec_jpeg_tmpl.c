@@ -26,12 +26,12 @@ static void on_error(j_common_ptr codec) {
   longjmp(job->out, 1);
 }
 
-/* Warnings mean damaged data (a bad code, an early end): an error here, where the pixels must be right. */
+/* Warnings mean damaged data (a bad code, an early end): an error here, where the pixels must be right. Not so where they concern
+ * bytes outside the coded data, or the spectral selection of a sequential scan, which can only be the whole block. */
 static void on_message(j_common_ptr codec, int level) {
-  if (level < 0 && codec->err->msg_code != JWRN_EXTRANEOUS_DATA && codec->err->msg_code != JWRN_ADOBE_XFORM &&
-      codec->err->msg_code != JWRN_JFIF_MAJOR) {
-    on_error(codec);
-  }
+  int code = codec->err->msg_code;
+  bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR || code == JWRN_NOT_SEQUENTIAL;
+  if (level < 0 && !harmless) on_error(codec);
 }
 
 static void on_output(j_common_ptr codec) { (void)codec; }

@@ -52,7 +52,9 @@ typedef struct CmPixelFrames {
   const CmPixelSyntax *syntax;
   const uint8_t *native; /* native: the whole value */
   uint64_t native_size;
-  bool big_endian, swap_words; /* swap_words: OW of a big endian syntax with cells that are not 16 or 32 bits */
+  bool big_endian;
+  bool swap_words; /* OW of a big endian syntax with cells that are not 16 or 32 bits */
+  bool word_order; /* the same with 32 bits: the order of the words is in doubt */
   bool subsampled;             /* native 4:2:2: two samples per pixel */
   CmCodecInput *fragments;     /* encapsulated */
   int64_t fragment_count;

@@ -84,6 +84,19 @@ static uint8_t *replace(CmContext *ctx, CmPixelCells *cells, uint8_t *fresh) {
   return fresh;
 }
 
+/* 32-bit cells as OW in big endian: by PS3.5 8.1.1 (2016b) the low word comes first, and only the bytes of each word are swapped; many
+ * writers swap all four. Where both give the same cells there is nothing to choose; else no reader can know. */
+static bool check_word_order(const uint8_t *cells, size_t count, CmError **err) {
+  for (size_t i = 0; i < count; i++, cells += 4) {
+    if (cells[0] == cells[2] && cells[1] == cells[3]) continue;
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "pixels of 32 bits as OW in big endian have two readings (the word order that the standard gives, and the other that writers "
+                 "use); convert the file to little endian with the program that wrote it");
+    return false;
+  }
+  return true;
+}
+
 /* Native bytes, the frame's first bit being `first` from `bytes`, into cells. `size` bytes are there. */
 static bool native_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPixelFrames *frames, const uint8_t *bytes,
                          uint64_t size, uint64_t first, CmPixelCells *cells, CmError **err) {
@@ -106,6 +119,7 @@ static bool native_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPi
     first -= begin * 8;
   }
   cells->bytes = bytes + first / 8;
+  if (frames->word_order && !check_word_order(cells->bytes, stored, err)) return false;
   if ((size_t)pixels->bits_allocated != 8 * cell) {
     uint8_t *wide = cm_alloc_array(ctx, stored, cell, err);
     if (!wide) return false;

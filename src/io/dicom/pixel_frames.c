@@ -52,7 +52,9 @@ static bool open_native(const CmDicom *dicom, const CmPixelLayout *layout, const
   frames->native = element->value;
   frames->native_size = element->length;
   frames->big_endian = cm_dicom_root(dicom).big_endian != 0;
-  frames->swap_words = frames->big_endian && element->vr == CM_VR('O', 'W') && pixels->bits_allocated != 16 && pixels->bits_allocated != 32;
+  bool big_words = frames->big_endian && element->vr == CM_VR('O', 'W');
+  frames->swap_words = big_words && pixels->bits_allocated != 16 && pixels->bits_allocated != 32;
+  frames->word_order = big_words && pixels->bits_allocated == 32;
   return true;
 }
 

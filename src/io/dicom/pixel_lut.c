@@ -1,4 +1,5 @@
 /* Look-up tables of the data set: modality, VOI, palette; plain and segmented. */
+#include <math.h>
 #include <string.h>
 
 #include "io/dicom/cursor.h"
@@ -107,7 +108,7 @@ static bool plain_segment(Segments *s, uint64_t *at, CmError **err) {
     if (s->done == 0) return bad(s->source, "it begins with a linear segment", err);
     double from = s->lut->entries[s->done - 1], to = word(s, *at + 2);
     for (int i = 1; i <= length; i++) {
-      if (!put(s, (uint16_t)(from + (to - from) * i / length + 0.5), err)) return false;
+      if (!put(s, (uint16_t)nearbyint(from + (to - from) * i / length), err)) return false;
     }
   }
   *at += 2 + need;
