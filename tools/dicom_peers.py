@@ -4,6 +4,7 @@ Each gives stored values as an array (frames, rows, columns, samples), bits abov
 """
 import logging
 import multiprocessing
+import os
 import pathlib
 import shutil
 import subprocess
@@ -50,25 +51,35 @@ def _place(cells, ds):
 
 def by_pydicom(path, ds):
     try:
-        array, _ = _pydicom_array(ds)
+        return np.asarray(pixel_array(ds, raw=True)).reshape(shape_of(ds))
     except Exception as error:  # whatever it raises is its refusal
         raise Refused(str(error).splitlines()[-1].strip()[:120]) from error
-    return np.asarray(array).reshape(shape_of(ds))
 
 
-def _pydicom_array(ds):
-    return pixel_array(ds, raw=True), None
+def _frame_rescale(ds, frame):
+    """Slope and intercept of PixelValueTransformationSequence (PS3.3 C.7.6.16.2.9), per frame, then shared; None where there is none."""
+    for groups, at in (("PerFrameFunctionalGroupsSequence", frame), ("SharedFunctionalGroupsSequence", 0)):
+        items = ds.get(groups)
+        if items and "PixelValueTransformationSequence" in items[at]:
+            item = items[at].PixelValueTransformationSequence[0]
+            return float(item.RescaleSlope), float(item.RescaleIntercept)
+    return None
 
 
-def rgb_by_pydicom(path, ds):
-    """Values: colour as RGB, palette applied, modality LUT or rescale."""
+def values_by_pydicom(path, ds):
+    """Values: colour as RGB, palette applied, modality LUT or rescale; functional groups and dose scaling, which pydicom reads and leaves alone."""
     try:
-        array = np.asarray(pixel_array(ds))
+        array = np.asarray(pixel_array(ds)).reshape(shape_of(ds))
         if ds.PhotometricInterpretation == "PALETTE COLOR":
-            return apply_color_lut(array, ds).reshape(shape_of(ds)[:3] + (3,))
+            return apply_color_lut(array[..., 0], ds).reshape(shape_of(ds)[:3] + (3,))
         if shape_of(ds)[3] == 1 and "PixelData" in ds:
+            if _frame_rescale(ds, 0):
+                maps = [_frame_rescale(ds, frame) for frame in range(len(array))]
+                return np.stack([frame * slope + intercept for frame, (slope, intercept) in zip(array.astype(np.float64), maps)])
+            if ds.get("Modality") == "RTDOSE" and "DoseGridScaling" in ds:
+                return array * float(ds.DoseGridScaling)
             array = apply_modality_lut(array, ds)
-        return array.reshape(shape_of(ds))
+        return array
     except Exception as error:
         raise Refused(str(error).splitlines()[-1].strip()[:120]) from error
 
@@ -125,6 +136,7 @@ def _from_bytes(raw, ds):
 
 def by_gdcm(path, ds):
     import gdcm
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # it speaks, and dies, in a process of its own
     gdcm.Trace.WarningOff()
     gdcm.Trace.ErrorOff()
     gdcm.Trace.DebugOff()
