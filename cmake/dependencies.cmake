@@ -1,7 +1,7 @@
 # Every library that Cormack links. The package names stand in tools/packages/debian.txt.
 find_package(PkgConfig REQUIRED)
 find_package(Threads REQUIRED)
-pkg_check_modules(PKG REQUIRED jansson yaml-0.1 libsodium sqlite3 zlib libpng libjpeg libtiff-4 libopenjp2 charls cairo)
+pkg_check_modules(PKG REQUIRED jansson yaml-0.1 libsodium sqlite3 zlib libpng libjpeg libtiff-4 libopenjp2 cairo)
 
 set(CM_LIBRARIES ${PKG_LINK_LIBRARIES} Threads::Threads m dl)
 set(CM_INCLUDES ${PKG_INCLUDE_DIRS})

@@ -92,6 +92,7 @@ bool cm__codec_jpeg(CmContext *ctx, CmCodecInput input, const CmFrameShape *shap
   }
   coded->precision = header.precision;
   coded->colour = header.colour;
+  if (header.process != 3 && header.precision == 8) return cm__codec_jpeg_dct8(input, &header, shape, cells, err);
   if (header.precision <= 8) return cm__codec_jpeg8(input, &header, shape, cells, err);
   if (header.precision <= 12) return cm__codec_jpeg12(input, &header, shape, cells, err);
   return cm__codec_jpeg16(input, &header, shape, cells, err);

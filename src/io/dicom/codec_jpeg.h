@@ -1,4 +1,4 @@
-/* The three builds of the IJG codec that GDCM ships (samples of 8, 12 and 16 bits), behind one interface. */
+/* The three builds of the IJG codec that GDCM ships (samples of 8, 12 and 16 bits, lossless too) and libjpeg-turbo, behind one interface. */
 #ifndef CORMACK_IO_DICOM_CODEC_JPEG_H
 #define CORMACK_IO_DICOM_CODEC_JPEG_H
 
@@ -14,6 +14,7 @@ typedef struct CmJpegHeader {
 } CmJpegHeader;
 
 /* Decodes with the components as coded (no colour conversion), chroma upsampled, into cells. */
+bool cm__codec_jpeg_dct8(CmCodecInput input, const CmJpegHeader *header, const CmFrameShape *shape, void *cells, CmError **err);
 bool cm__codec_jpeg8(CmCodecInput input, const CmJpegHeader *header, const CmFrameShape *shape, void *cells, CmError **err);
 bool cm__codec_jpeg12(CmCodecInput input, const CmJpegHeader *header, const CmFrameShape *shape, void *cells, CmError **err);
 bool cm__codec_jpeg16(CmCodecInput input, const CmJpegHeader *header, const CmFrameShape *shape, void *cells, CmError **err);

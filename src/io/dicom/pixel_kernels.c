@@ -8,6 +8,13 @@
 
 #define BLOCK 3072 /* values; divisible by 3 samples */
 
+/* The same plain C for several instruction sets, chosen when the library is loaded; integer arithmetic, so the same bits. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define CM_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CM_CLONES
+#endif
+
 static inline uint16_t load16(const uint8_t *p) {
   uint16_t v;
   memcpy(&v, p, 2);
@@ -26,7 +33,7 @@ static inline uint64_t load64(const uint8_t *p) {
   return v;
 }
 
-void cm__pixel_widen_i32(const CmPixelCells *cells, int64_t first, int64_t count, int32_t *to) {
+CM_CLONES void cm__pixel_widen_i32(const CmPixelCells *cells, int64_t first, int64_t count, int32_t *to) {
   int left = 32 - cells->shift - cells->bits, right = 32 - cells->bits;
   const uint8_t *from = cells->bytes + first * cells->cell_bytes;
   if (cells->cell_bytes == 1) {
@@ -136,12 +143,49 @@ static bool store_f64(const double *from, int64_t count, CmType type, void *to, 
 
 static bool is_whole(double value) { return value == nearbyint(value) && fabs(value) <= 1 << 20; }
 
-/* Whether slope * stored + intercept stays within 32-bit arithmetic. */
+/* Whether slope * stored + intercept stays within 32-bit arithmetic, and a float holds it where one is asked for. */
 static bool integer_map(const CmPixelCells *cells, const CmPixelLinear *linear, CmType type) {
   if (cells->is_float || cells->cell_bytes > 2) return false;
   if (!linear) return true;
   if (!is_whole(linear->slope) || !is_whole(linear->intercept)) return false;
-  return fabs(linear->slope) * 65536 + fabs(linear->intercept) < 2147483647.0 && (cm_type_is_integer(type) || type == CM_F64);
+  return fabs(linear->slope) * 65536 + fabs(linear->intercept) < (type == CM_F32 ? 16777216.0 : 2147483647.0);
+}
+
+/* Whether every stored value plus `intercept` fits a 16-bit `type`. */
+static bool fits_16(const CmPixelCells *cells, int32_t intercept, CmType type) {
+  int32_t low = cells->is_signed ? -(1 << (cells->bits - 1)) : 0, high = (1 << (cells->bits - (cells->is_signed ? 1 : 0))) - 1;
+  if (type != CM_I16 && type != CM_U16) return false;
+  return (double)low + intercept >= cm_type_min(type) && (double)high + intercept <= cm_type_max(type);
+}
+
+/* 16-bit cells to 16-bit values in one pass, in 16-bit arithmetic: nothing can overflow where fits_16() holds. */
+CM_CLONES static void shift_16(const uint8_t *from, int64_t count, int left, int right, bool is_signed, uint16_t intercept, uint16_t *to) {
+  if (is_signed) {
+    for (int64_t i = 0; i < count; i++) {
+      int16_t value = (int16_t)(uint16_t)(load16(from + 2 * i) << left);
+      to[i] = (uint16_t)((uint16_t)(value >> right) + intercept);
+    }
+  } else {
+    for (int64_t i = 0; i < count; i++) {
+      uint16_t value = (uint16_t)(load16(from + 2 * i) << left);
+      to[i] = (uint16_t)((value >> right) + intercept);
+    }
+  }
+}
+
+/* The quick ways: cells that are the values already, and 16 bits to 16 bits. false: not one of them. */
+static bool store_directly(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, CmType type, void *to) {
+  static const CmType exact[2][3] = {{CM_U8, CM_U16, CM_U32}, {CM_I8, CM_I16, CM_I32}};
+  int size = cells->cell_bytes;
+  if (cells->swap || cells->is_float || (linear && linear->slope != 1.0)) return false;
+  if (!linear && cells->bits == 8 * size && type == exact[cells->is_signed][size / 2]) {
+    memcpy(to, cells->bytes, (size_t)count * (size_t)size);
+    return true;
+  }
+  int32_t intercept = linear ? (int32_t)linear->intercept : 0;
+  if (size != 2 || !fits_16(cells, intercept, type)) return false;
+  shift_16(cells->bytes, count, 16 - cells->shift - cells->bits, 16 - cells->bits, cells->is_signed, (uint16_t)intercept, to);
+  return true;
 }
 
 static bool store_integers(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut, CmType type,
@@ -165,7 +209,9 @@ static bool store_integers(const CmPixelCells *cells, int64_t count, const CmPix
 
 bool cm__pixel_store(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut, CmType type,
                      void *to, CmError **err) {
-  if (integer_map(cells, lut ? NULL : linear, type)) return store_integers(cells, count, lut ? NULL : linear, lut, type, to, err);
+  bool whole = integer_map(cells, lut ? NULL : linear, type);
+  if (whole && !lut && store_directly(cells, count, linear, type, to)) return true;
+  if (whole) return store_integers(cells, count, lut ? NULL : linear, lut, type, to, err);
   double block[BLOCK];
   for (int64_t done = 0; done < count; done += BLOCK) {
     int64_t n = count - done < BLOCK ? count - done : BLOCK;
