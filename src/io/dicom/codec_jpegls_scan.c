@@ -110,14 +110,13 @@ static inline int golomb_order(int64_t a, int32_t n) {
 
 /* Px + Errval, modulo RANGE, within 0..MAXVAL (A.4.5, A.8). */
 static inline int32_t reconstruct(const Decoder *d, int32_t prediction, int32_t error) {
-  int32_t near = d->near, most = d->most;
-  int64_t value = (int64_t)prediction + (int64_t)error * d->step;
+  int32_t near = d->near, most = d->most, value = prediction + error * d->step; /* |error| <= range: at most 2^18 */
   if (value < -near) {
-    value += (int64_t)d->range * d->step;
+    value += d->range * d->step;
   } else if (value > most + near) {
-    value -= (int64_t)d->range * d->step;
+    value -= d->range * d->step;
   }
-  return value < 0 ? 0 : value > most ? most : (int32_t)value;
+  return value < 0 ? 0 : value > most ? most : value;
 }
 
 static inline void update(Decoder *d, Context *q, int32_t error) {
@@ -220,9 +219,14 @@ static void decode_line(Decoder *d, int component, const uint16_t *above, uint16
   for (int64_t x = 0; x < columns && !d->bits.dry;) {
     int32_t a = line[x - 1], b = above[x], c = above[x - 1], e = above[x + 1];
     int number = context_number(d, a, b, c, e);
-    if (number) {
-      line[x++] = (uint16_t)regular_sample(d, number, a, b, c);
-      continue;
+    while (number) {
+      a = regular_sample(d, number, a, b, c);
+      line[x++] = (uint16_t)a;
+      if (x == columns || d->bits.dry) return;
+      c = b;
+      b = e;
+      e = above[x + 1];
+      number = context_number(d, a, b, c, e);
     }
     bool ends;
     int64_t length = run_length(d, component, columns - x, &ends);

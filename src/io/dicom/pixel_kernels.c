@@ -159,32 +159,39 @@ static bool fits_16(const CmPixelCells *cells, int32_t intercept, CmType type) {
 }
 
 /* 16-bit cells to 16-bit values in one pass, in 16-bit arithmetic: nothing can overflow where fits_16() holds. */
-CM_CLONES static void shift_16(const uint8_t *from, int64_t count, int left, int right, bool is_signed, uint16_t intercept, uint16_t *to) {
-  if (is_signed) {
-    for (int64_t i = 0; i < count; i++) {
-      int16_t value = (int16_t)(uint16_t)(load16(from + 2 * i) << left);
-      to[i] = (uint16_t)((uint16_t)(value >> right) + intercept);
-    }
-  } else {
-    for (int64_t i = 0; i < count; i++) {
-      uint16_t value = (uint16_t)(load16(from + 2 * i) << left);
-      to[i] = (uint16_t)((value >> right) + intercept);
-    }
+CM_CLONES static void shift_16(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept, uint16_t *to) {
+  for (int64_t i = 0; i < count; i++) to[i] = (uint16_t)(((uint16_t)(load16(from + 2 * i) << left) >> right) + intercept);
+}
+
+CM_CLONES static void shift_16_signed(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept, uint16_t *to) {
+  for (int64_t i = 0; i < count; i++) {
+    int16_t value = (int16_t)(uint16_t)(load16(from + 2 * i) << left);
+    to[i] = (uint16_t)((uint16_t)(value >> right) + intercept);
   }
+}
+
+CM_CLONES static void swap_16(const uint8_t *from, int64_t count, uint16_t *to) {
+  for (int64_t i = 0; i < count; i++) to[i] = __builtin_bswap16(load16(from + 2 * i));
 }
 
 /* The quick ways: cells that are the values already, and 16 bits to 16 bits. false: not one of them. */
 static bool store_directly(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, CmType type, void *to) {
   static const CmType exact[2][3] = {{CM_U8, CM_U16, CM_U32}, {CM_I8, CM_I16, CM_I32}};
   int size = cells->cell_bytes;
-  if (cells->swap || cells->is_float || (linear && linear->slope != 1.0)) return false;
-  if (!linear && cells->bits == 8 * size && type == exact[cells->is_signed][size / 2]) {
+  bool swap = cells->swap && size > 1;
+  if (cells->is_float || (linear && linear->slope != 1.0) || (swap && size != 2)) return false;
+  if (!linear && !swap && cells->bits == 8 * size && type == exact[cells->is_signed][size / 2]) {
     memcpy(to, cells->bytes, (size_t)count * (size_t)size);
     return true;
   }
   int32_t intercept = linear ? (int32_t)linear->intercept : 0;
   if (size != 2 || !fits_16(cells, intercept, type)) return false;
-  shift_16(cells->bytes, count, 16 - cells->shift - cells->bits, 16 - cells->bits, cells->is_signed, (uint16_t)intercept, to);
+  const uint8_t *from = cells->bytes;
+  if (swap) {
+    swap_16(from, count, to);
+    from = to;
+  }
+  (cells->is_signed ? shift_16_signed : shift_16)(from, count, 16 - cells->shift - cells->bits, 16 - cells->bits, (uint16_t)intercept, to);
   return true;
 }
 
