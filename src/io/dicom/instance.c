@@ -42,7 +42,7 @@ static bool read_identity(CmPool *pool, CmDicomSet root, CmInstance *instance, C
 /* Two numbers, row spacing first as DICOM has it, to {x, y}; false where absent or not positive. */
 static bool spacing_pair(const CmFrameSource *source, uint32_t sequence, uint32_t tag, double spacing[2]) {
   double pair[2];
-  if (cm__source_reals(source, sequence, tag, pair, 2) < 2 || !(pair[0] > 0 && pair[1] > 0) || isinf(pair[0]) || isinf(pair[1]))
+  if (cm__source_reals(source, sequence, tag, pair, 2) < 2 || !(pair[0] > 0 && pair[1] > 0 && pair[0] < CM_FARTHEST && pair[1] < CM_FARTHEST))
     return false;
   spacing[0] = pair[1];
   spacing[1] = pair[0];
@@ -63,7 +63,7 @@ static bool region_spacing(CmDicomSet root, double spacing[2]) {
   if (!cm_dicom_real(item, CM_TAG(0x0018, 0x602C), 0, &x) || !cm_dicom_real(item, CM_TAG(0x0018, 0x602E), 0, &y)) return false;
   spacing[0] = 10 * fabs(x);
   spacing[1] = 10 * fabs(y);
-  return spacing[0] > 0 && spacing[1] > 0;
+  return spacing[0] > 0 && spacing[1] > 0 && spacing[0] < CM_FARTHEST && spacing[1] < CM_FARTHEST;
 }
 
 const char *cm__pixel_spacing(const CmFrameSource *source, double spacing[2]) {
@@ -80,7 +80,7 @@ static void read_space(const CmFrameSource *source, CmFrame *frame) {
   if (cm__source_reals(source, CM_TAG(0x0020, 0x9116), CM_TAG(0x0020, 0x0037), frame->orientation, 6) != 6) frame->orientation[0] = NAN;
   if (!cm__pixel_spacing(source, frame->spacing)) frame->spacing[0] = frame->spacing[1] = NAN;
   double across;
-  if (cm__source_reals(source, measures, CM_TAG(0x0018, 0x0088), &across, 1) > 0 && across != 0) frame->slice_spacing = fabs(across);
+  if (cm__source_reals(source, measures, CM_TAG(0x0018, 0x0088), &across, 1) > 0 && across != 0 && isfinite(across)) frame->slice_spacing = fabs(across);
 }
 
 static void read_rescale(const CmFrameSource *source, CmFrame *frame) {
@@ -103,7 +103,7 @@ static bool makes_slices(const char *modality) {
 static CmLayout layout_of(const CmInstance *instance, const CmFrame *frame) {
   double direction[9];
   bool placed = cm__frame_axes(frame, direction);
-  for (int i = 0; i < 3; i++) placed = placed && isfinite(frame->position[i]);
+  placed = placed && cm__frame_has_position(frame);
   /* A CT localizer is a projection: its neighbours are other projections, not slices. */
   if (frame->localizer && !strcmp(instance->modality, "CT")) return CM_LAYOUT_ALONE;
   if (placed) return CM_LAYOUT_SPACE;

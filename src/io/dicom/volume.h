@@ -120,6 +120,11 @@ bool cm__frames_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t co
 
 /* Parts of the above. */
 
+#define CM_FARTHEST 1e7 /* mm: 10 km from the origin there are no patients, only broken numbers */
+bool cm__frame_has_position(const CmFrame *frame);
+/* Size of a voxel across the slice: spacing between slices, else slice thickness; NAN where unknown. */
+double cm__frame_depth(const CmFrame *frame);
+
 typedef enum CmRole { CM_ROLE_SPLIT, CM_ROLE_PLACE, CM_ROLE_TIME, CM_ROLE_ORDER } CmRole;
 const char *cm__fact_name(CmFact fact);
 CmRole cm__fact_role(CmFact fact);

@@ -39,6 +39,17 @@ void cm__frame_clear(CmFrame *frame) {
   for (int i = 0; i < CM_FACT_COUNT; i++) frame->fact[i] = NAN;
 }
 
+bool cm__frame_has_position(const CmFrame *frame) {
+  for (int i = 0; i < 3; i++)
+    if (!(fabs(frame->position[i]) < CM_FARTHEST)) return false; /* also where absent: NAN */
+  return true;
+}
+
+double cm__frame_depth(const CmFrame *frame) {
+  double depth = frame->slice_spacing > 0 ? frame->slice_spacing : frame->fact[CM_FACT_THICKNESS];
+  return depth > 0 && depth < CM_FARTHEST ? depth : NAN;
+}
+
 /* NAN last, so that the order is total. */
 static int compare_numbers(double a, double b) {
   if (isnan(a) || isnan(b)) return isnan(a) - isnan(b);

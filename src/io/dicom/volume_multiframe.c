@@ -31,7 +31,9 @@ static const double *read_vector(CmPool *pool, CmDicomSet root, uint32_t tag, in
 /* Moves frame i by offset[i] mm along the normal of the first; true where it has a place. */
 static bool place_along(CmFrame *frames, int64_t count, const double *offset) {
   double direction[9];
-  if (!cm__frame_axes(&frames[0], direction) || isnan(frames[0].position[0])) return false;
+  if (!cm__frame_axes(&frames[0], direction) || !cm__frame_has_position(&frames[0])) return false;
+  for (int64_t i = 0; i < count; i++)
+    if (!(fabs(offset[i]) < CM_FARTHEST)) return false;
   for (int64_t i = count - 1; i >= 0; i--) {
     for (int k = 0; k < 3; k++) frames[i].position[k] = frames[0].position[k] + offset[i] * direction[3 * k + 2];
     frames[i].layout = CM_LAYOUT_SPACE;
@@ -57,8 +59,8 @@ static bool place_slices(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t
   double spacing;
   if (!number) return !err || !*err;
   if (cm_dicom_first_item(root, CM_TAG(0x0054, 0x0022), &detector)) {
-    cm_dicom_reals(detector, CM_TAG(0x0020, 0x0032), frames[0].position, 3);
-    cm_dicom_reals(detector, CM_TAG(0x0020, 0x0037), frames[0].orientation, 6);
+    if (cm_dicom_reals(detector, CM_TAG(0x0020, 0x0032), frames[0].position, 3) != 3) frames[0].position[0] = NAN;
+    if (cm_dicom_reals(detector, CM_TAG(0x0020, 0x0037), frames[0].orientation, 6) != 6) frames[0].orientation[0] = NAN;
   }
   if (!cm_dicom_real(root, CM_TAG(0x0018, 0x0088), 0, &spacing) && !cm_dicom_real(root, CM_TAG(0x0018, 0x0050), 0, &spacing))
     return true;

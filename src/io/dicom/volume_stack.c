@@ -59,7 +59,7 @@ bool cm__stack_note(CmPool *pool, CmStack *stack, const char *text, CmError **er
 bool cm__stack_spacing(CmPool *pool, CmStack *stack, const CmFrame *frame, CmError **err) {
   for (int i = 0; i < 2; i++)
     if (frame->spacing[i] > 0) stack->geometry.spacing[i] = frame->spacing[i];
-  double across = frame->slice_spacing > 0 ? frame->slice_spacing : frame->fact[CM_FACT_THICKNESS];
+  double across = cm__frame_depth(frame);
   if (across > 0) stack->geometry.spacing[2] = across;
   if (!(frame->spacing[0] > 0 && frame->spacing[1] > 0))
     return cm__stack_note(pool, stack, "the pixel spacing is unknown and stands as 1", err);

@@ -56,9 +56,7 @@ static int by_order(const void *a, const void *b) { return cm__frame_order(*(con
 static bool set_place(CmPool *pool, CmStack *stack, const CmFrame *frame, CmError **err) {
   double direction[9];
   if (cm__frame_axes(frame, direction)) memcpy(stack->geometry.direction, direction, sizeof direction);
-  bool placed = true;
-  for (int i = 0; i < 3; i++) placed = placed && !isnan(frame->position[i]);
-  if (placed) memcpy(stack->geometry.origin, frame->position, sizeof frame->position);
+  if (cm__frame_has_position(frame)) memcpy(stack->geometry.origin, frame->position, sizeof frame->position);
   return cm__stack_spacing(pool, stack, frame, err);
 }
 
@@ -89,8 +87,7 @@ bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const 
 
 bool cm__stack_ordered(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
   qsort(frames, (size_t)count, sizeof *frames, by_order);
-  double across = frames[0]->slice_spacing > 0 ? frames[0]->slice_spacing : frames[0]->fact[CM_FACT_THICKNESS];
-  bool distinct = across > 0;
+  bool distinct = !isnan(cm__frame_depth(frames[0]));
   for (int64_t i = 0; i < count && distinct; i++) {
     double number = frames[i]->fact[CM_FACT_INSTANCE];
     distinct = !isnan(number) && (i == 0 || number > frames[i - 1]->fact[CM_FACT_INSTANCE]);
