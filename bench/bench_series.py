@@ -1,6 +1,6 @@
 """From a series folder of 300 CT slices to a volume, and to .nii.gz: Cormack, dcm2niix and SimpleITK side by side, in one run.
 
-    python bench/bench_series.py [--slices 300] [--rounds 3] [--folder DIR]
+    python bench/bench_series.py [--slices 300] [--rounds 1] [--folder DIR]
 
 Prints medians, ratios, and what limits: reading the bytes of the files, and compressing the voxels.
 """
@@ -90,14 +90,15 @@ def timed(work, before=None):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--slices", type=int, default=300)
-    options.add_argument("--rounds", type=int, default=3)
+    options.add_argument("--rounds", type=int, default=1)
     options.add_argument("--folder")
     options = options.parse_args()
     import SimpleITK as sitk
 
     with tempfile.TemporaryDirectory() as temporary:
         work = pathlib.Path(temporary)
-        series = pathlib.Path(options.folder) if options.folder else work / "series"
+        kept = options.folder or (f"{os.environ['CORMACK_BENCH']}/series{options.slices}" if "CORMACK_BENCH" in os.environ else None)
+        series = pathlib.Path(kept or work / "series")
         if not series.exists() or not any(series.iterdir()):
             series.mkdir(exist_ok=True)
             make_series(series, options.slices)

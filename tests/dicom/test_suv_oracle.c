@@ -132,7 +132,7 @@ static void what_is_missing_is_named(void **state) {
 /* Days between dates, from the calendar: 2000 was a leap year, 1900 was not. */
 static void dates_and_times(void **state) {
   (void)state;
-  double a, b;
+  double a = 0, b = 0;
   assert_true(cm__when("19000101", "000000", &a));
   assert_near(a, 0, 0);
   assert_true(cm__when("19000301", "000000", &a));
