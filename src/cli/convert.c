@@ -3,7 +3,7 @@
 #include "cormack/io.h"
 
 typedef struct ConvertOptions {
-  int32_t fill, type;
+  int32_t fill, tilt, type;
   bool suv, stored, saturate;
   CmText select, source;
   int64_t compression, quality;
@@ -12,6 +12,8 @@ typedef struct ConvertOptions {
 static const CmParam options_table[] = {
     CM_PARAM_ENUM(ConvertOptions, fill, "refuse|linear|drop", "refuse",
                   "what to do about a missing slice: refuse, interpolate, or keep the longest even run"),
+    CM_PARAM_ENUM(ConvertOptions, tilt, "refuse|correct", "refuse",
+                  "what to do about a gantry tilt: refuse, or resample the slices along their rows and columns"),
     CM_PARAM_BOOL(ConvertOptions, suv, "false", "convert PET to SUV by body weight"),
     CM_PARAM_BOOL(ConvertOptions, stored, "false", "keep stored values: no rescale, no modality table"),
     CM_PARAM_TEXT(ConvertOptions, select, "",
@@ -32,6 +34,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   cm_read_default_options(&read);
   cm_write_default_options(&write);
   read.fill = (CmFill)o->fill;
+  read.tilt = (CmTilt)o->tilt;
   read.suv = o->suv;
   read.stored = o->stored;
   read.select = o->select.value[0] ? o->select.value : NULL;

@@ -254,8 +254,9 @@ static void print_volume(const CmDicomVolume *v) {
          or_dash(v->patient_name), or_dash(v->study_date), or_dash(v->study_description));
   printf("  files        %lld\n", (long long)v->file_count);
   if (v->rank >= 2) print_geometry(v->rank, v->dims, &v->geometry);
+  if (v->note) printf("  note         %s\n", v->note);
   if (v->defect)
-    printf("  DEFECT       %s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : "");
+    printf("  DEFECT       %s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : v->tilted ? " (convert with --tilt correct)" : "");
 }
 
 static void add_volume(CmTextBuffer *out, const CmDicomVolume *v) {
@@ -271,8 +272,9 @@ static void add_volume(CmTextBuffer *out, const CmDicomVolume *v) {
   add_text(out, "series_uid", v->series_uid);
   cm__text_addf(out, ",\"files\":%lld", (long long)v->file_count);
   if (v->rank >= 2) add_geometry(out, v->rank, v->dims, &v->geometry);
+  add_text(out, "note", v->note);
   add_text(out, "defect", v->defect);
-  cm__text_addf(out, ",\"fillable\":%s}", v->fillable ? "true" : "false");
+  cm__text_addf(out, ",\"fillable\":%s,\"tilted\":%s}", v->fillable ? "true" : "false", v->tilted ? "true" : "false");
 }
 
 static bool print_scan_json(CmCli *cli, const char *path, const CmDicomScan *scan, CmError **err) {
@@ -292,6 +294,13 @@ static bool print_scan_json(CmCli *cli, const char *path, const CmDicomScan *sca
     add_text(&out, "reason", reject->reason);
     cm__text_add(&out, "}");
   }
+  cm__text_add(&out, "],\"objects\":[");
+  for (int i = 0; i < cm_dicom_scan_objects(scan); i++) {
+    cm__text_add(&out, i ? ",{\"path\":" : "{\"path\":");
+    cm__text_add_json(&out, cm_dicom_scan_object(scan, i)->path);
+    add_text(&out, "reason", cm_dicom_scan_object(scan, i)->reason);
+    cm__text_add(&out, "}");
+  }
   cm__text_addf(&out, "],\"other_files\":%lld", (long long)cm_dicom_scan_other_files(scan));
   return print_json(&out);
 }
@@ -304,6 +313,11 @@ static void print_scan(const char *path, const CmDicomScan *scan) {
   if (rejects) printf("\n  %d file%s cannot be used:\n", rejects, rejects == 1 ? "" : "s");
   for (int i = 0; i < rejects; i++)
     printf("  %s: %s\n", cm_dicom_scan_reject(scan, i)->path, cm_dicom_scan_reject(scan, i)->reason);
+  int objects = cm_dicom_scan_objects(scan);
+  if (objects) printf("\n  %d DICOM object%s without image:\n", objects, objects == 1 ? "" : "s");
+  for (int i = 0; i < objects && i < 20; i++)
+    printf("  %s: %s\n", cm_dicom_scan_object(scan, i)->path, cm_dicom_scan_object(scan, i)->reason);
+  if (objects > 20) printf("  and %d more\n", objects - 20);
   if (others)
     printf("\n  %lld file%s not DICOM; give one by name to learn what it is\n", (long long)others,
            others == 1 ? " is" : "s are");
