@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#define MINUS_ZERO "-0.0" /* «-0» would be read as an integer, without its sign */
+
 void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count) {
   for (int64_t i = 0; i < count; i++) cm__text_addf(json, "%s%d", i ? "," : "[", value[i]);
   cm__text_add(json, count ? "]" : "[]");
@@ -12,7 +14,8 @@ void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count) {
   cm__text_add(json, "[");
   for (int64_t i = 0; i < count; i++) {
     if (i) cm__text_add(json, ",");
-    cm__text_add_real(json, value[i]);
+    if (value[i] == 0 && signbit(value[i])) cm__text_add(json, MINUS_ZERO);
+    else cm__text_add_real(json, value[i]);
   }
   cm__text_add(json, "]");
 }
@@ -34,7 +37,8 @@ void cm__json_floats(CmTextBuffer *json, const float *value, int64_t count) {
   cm__text_add(json, "[");
   for (int64_t i = 0; i < count; i++) {
     if (i) cm__text_add(json, ",");
-    add_float(json, value[i]);
+    if (value[i] == 0 && signbit(value[i])) cm__text_add(json, MINUS_ZERO);
+    else add_float(json, value[i]);
   }
   cm__text_add(json, "]");
 }

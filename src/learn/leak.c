@@ -13,6 +13,7 @@ CM_LEAK_MAP(CM_LEAK_NAME)
 
 #define FEWEST_ROWS 10          /* below, chance alone makes copies and numberings */
 #define PROXY_SHARE 0.99        /* of the variance explained by the class */
+#define FEW_BY_CHANCE 100       /* rows are copies where less than one pair in so many tables would agree by chance */
 
 static bool is_allowed(const char *allow, const char *name) {
   size_t size = strlen(name);
@@ -262,7 +263,7 @@ static bool agree_by_chance(CmLearnData *data, CmPoint *points) {
     int64_t n = sorted_values(data, j, points), distinct = 0;
     for (int64_t i = 0; i < n; i++) distinct += i == 0 || points[i].value != points[i - 1].value;
     if (distinct > 1) combinations *= (double)distinct;
-    if (combinations > 1000 * pairs) return false;
+    if (combinations > FEW_BY_CHANCE * pairs) return false;
   }
   return true;
 }

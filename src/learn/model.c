@@ -354,7 +354,7 @@ CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *t
   if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
   int subject = start_rows(&writer, model, table);
   cm__rows_column(&writer, "predicted", CM_COLUMN_TEXT, "");
-  for (int c = 0; c < k; c++) cm__rows_columnf(&writer, CM_COLUMN_REAL, "1", "probability %s", model->class_name[c]);
+  for (int c = 0; c < k; c++) cm__rows_columnf(&writer, CM_COLUMN_REAL, "", "probability %s", model->class_name[c]);
   for (int64_t i = 0; i < cm_table_rows(table); i++) {
     put_row(&writer, table, i, subject);
     cm__rows_text(&writer, model->class_name[cm__most_probable(p + i * k, k)]);

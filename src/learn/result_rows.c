@@ -93,7 +93,7 @@ CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
   row_columns(&w);
   cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
-  for (int c = 0; c < trial->data.classes; c++) cm__rows_columnf(&w, CM_COLUMN_REAL, "1", "probability %s", trial->data.class_name[c]);
+  for (int c = 0; c < trial->data.classes; c++) cm__rows_columnf(&w, CM_COLUMN_REAL, "", "probability %s", trial->data.class_name[c]);
   return finish(&w, each_view(&w, trial, put_predictions, err));
 }
 
@@ -124,9 +124,9 @@ CmTable *cm__table_roc(CmTrial *trial, CmError **err) {
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
   place_columns(&w);
   cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
-  cm__rows_column(&w, "threshold", CM_COLUMN_REAL, "1");
-  cm__rows_column(&w, "false_positive_rate", CM_COLUMN_REAL, "1");
-  cm__rows_column(&w, "true_positive_rate", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "threshold", CM_COLUMN_REAL, "");
+  cm__rows_column(&w, "false_positive_rate", CM_COLUMN_REAL, "");
+  cm__rows_column(&w, "true_positive_rate", CM_COLUMN_REAL, "");
   return finish(&w, each_view(&w, trial, put_roc, err));
 }
 
@@ -162,11 +162,11 @@ CmTable *cm__table_calibration(CmTrial *trial, CmError **err) {
   place_columns(&w);
   cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "bin", CM_COLUMN_INT, "");
-  cm__rows_column(&w, "from", CM_COLUMN_REAL, "1");
-  cm__rows_column(&w, "to", CM_COLUMN_REAL, "1");
+  cm__rows_column(&w, "from", CM_COLUMN_REAL, "");
+  cm__rows_column(&w, "to", CM_COLUMN_REAL, "");
   cm__rows_column(&w, "rows", CM_COLUMN_INT, "");
   static const char *const reals[] = {"mean_probability", "observed", "low", "high"};
-  for (int i = 0; i < CM_COUNT(reals); i++) cm__rows_column(&w, reals[i], CM_COLUMN_REAL, "1");
+  for (int i = 0; i < CM_COUNT(reals); i++) cm__rows_column(&w, reals[i], CM_COLUMN_REAL, "");
   return finish(&w, each_view(&w, trial, put_calibration, err));
 }
 

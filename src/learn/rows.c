@@ -55,9 +55,9 @@ CmTable *cm__rows_finish(CmTableWriter *writer) {
 
 void cm__rows_shap_columns(CmTableWriter *writer, const CmModel *model) {
   cm__rows_column(writer, "class", CM_COLUMN_TEXT, "");
-  cm__rows_column(writer, "base", CM_COLUMN_REAL, "1");
-  cm__rows_column(writer, "output", CM_COLUMN_REAL, "1");
-  for (int j = 0; j < model->features; j++) cm__rows_columnf(writer, CM_COLUMN_REAL, "1", CM_SHAP_PREFIX "%s", model->feature[j]);
+  cm__rows_column(writer, "base", CM_COLUMN_REAL, "");
+  cm__rows_column(writer, "output", CM_COLUMN_REAL, "");
+  for (int j = 0; j < model->features; j++) cm__rows_columnf(writer, CM_COLUMN_REAL, "", CM_SHAP_PREFIX "%s", model->feature[j]);
 }
 
 void cm__rows_shap(CmTableWriter *writer, const CmModel *model, int output, const double *contribution) {
