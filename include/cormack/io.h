@@ -42,20 +42,24 @@ CM_API CM_NODISCARD CmImage *cm_image_read(CmContext *ctx, const char *path, con
 typedef struct CmWriteOptions {
   int compression; /* 0..9 for .gz, PNG, TIFF deflate; -1: the format's usual */
   int quality;     /* JPEG, 1..100 */
-  const char *
-      source; /* DICOM: folder or file that the derived image refers to and takes patient and study from; may be NULL */
+  /* DICOM: folder or file that the derived image refers to and takes patient and study from; may be NULL */
+  const char *source;
+  /* Leave out the metadata that names patient, staff or institution (cm_meta_is_identifying); DICOM keeps all. */
+  bool anonymous;
   uint64_t reserved[8];
 } CmWriteOptions;
 
 CM_API void cm_write_default_options(CmWriteOptions *options);
+/* Whether the key names a person or an institution: PS3.15 table E.1-1, of which dates and UIDs are left, so that
+ * visits can still be put in order. */
+CM_API bool cm_meta_is_identifying(const char *key);
 /* Writes by the extension; a path without extension, or ending in /, is a folder of DICOM. An image that the format
  * cannot hold exactly (type, rank, geometry where the format has one) is CM_ERR_UNSUPPORTED that says what to use
  * instead. */
 CM_API bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                            CmError **err);
 
-/* ---- NumPy arrays: labelled image sets (.npz), feature arrays (.npy)
- * ------------------------------------------------- */
+/* ---- NumPy arrays: labelled image sets (.npz), feature arrays (.npy) ------------------------------------------ */
 
 #define CM_ARRAY_NAME 128
 #define CM_ARRAY_RANK 8

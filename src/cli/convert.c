@@ -4,7 +4,7 @@
 
 typedef struct ConvertOptions {
   int32_t fill, tilt, type;
-  bool suv, stored, saturate;
+  bool suv, stored, saturate, identity;
   CmText select, source;
   int64_t compression, quality;
 } ConvertOptions;
@@ -24,6 +24,8 @@ static const CmParam options_table[] = {
     CM_PARAM_INT(ConvertOptions, compression, -1, -1, 9, "1", "0 (none) to 9 (smallest); -1 is the format's usual"),
     CM_PARAM_INT(ConvertOptions, quality, 95, 1, 100, "1", "of JPEG"),
     CM_PARAM_TEXT(ConvertOptions, source, "", "for DICOM out: the folder whose patient and study the images belong to"),
+    CM_PARAM_BOOL(ConvertOptions, identity, "false",
+                  "write the names of patient, staff and institution too; DICOM always has them"),
 };
 
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
@@ -40,6 +42,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   read.select = o->select.value[0] ? o->select.value : NULL;
   write.compression = (int)o->compression;
   write.quality = (int)o->quality;
+  write.anonymous = !o->identity;
   write.source = o->source.value[0] ? o->source.value : NULL;
   CmImage *image = cm_image_read(cli->ctx, argv[0], &read, err);
   if (image && o->type > 0) {

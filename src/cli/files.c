@@ -42,10 +42,13 @@ static bool write_table(CmCli *cli, const CmTable *table, const char *path, CmEr
 }
 
 bool cm__cli_write(CmCli *cli, const CmValue *value, const char *path, CmError **err) {
+  CmWriteOptions options;
   switch (value->kind) {
     case CM_KIND_IMAGE:
     case CM_KIND_LABELS:
-      return cm_image_write(cli->ctx, value->image, path, NULL, err);
+      cm_write_default_options(&options);
+      options.anonymous = true; /* «cormack convert --identity» is the way to write names on purpose */
+      return cm_image_write(cli->ctx, value->image, path, &options, err);
     case CM_KIND_TABLE:
       return write_table(cli, value->table, path, err);
     case CM_KIND_NONE:

@@ -255,8 +255,9 @@ static void print_volume(const CmDicomVolume *v) {
   printf("  files        %lld\n", (long long)v->file_count);
   if (v->rank >= 2) print_geometry(v->rank, v->dims, &v->geometry);
   if (v->note) printf("  note         %s\n", v->note);
-  if (v->defect)
-    printf("  DEFECT       %s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : v->tilted ? " (convert with --tilt correct)" : "");
+  if (!v->defect) return;
+  printf("  DEFECT       %s%s%s\n", v->defect, v->fillable ? " (convert with --fill linear or --fill drop)" : "",
+         v->tilted ? " (convert with --tilt correct)" : "");
 }
 
 static void add_volume(CmTextBuffer *out, const CmDicomVolume *v) {

@@ -1,5 +1,6 @@
 /* cm_image_read and cm_image_write: which format it is, by content and by extension. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -140,6 +141,67 @@ static bool write_dicom(CmContext *ctx, const CmImage *image, const char *folder
   return cm_dicom_write_series(ctx, image, folder, &write, err);
 }
 
+bool cm_meta_is_identifying(const char *key) {
+  static const char *const keys[] = {"PatientName",
+                                     "PatientID",
+                                     "IssuerOfPatientID",
+                                     "OtherPatientIDs",
+                                     "OtherPatientNames",
+                                     "PatientBirthName",
+                                     "PatientBirthDate",
+                                     "PatientBirthTime",
+                                     "PatientMotherBirthName",
+                                     "PatientAddress",
+                                     "PatientTelephoneNumbers",
+                                     "PatientComments",
+                                     "AdditionalPatientHistory",
+                                     "MilitaryRank",
+                                     "MedicalRecordLocator",
+                                     "AccessionNumber",
+                                     "StudyID",
+                                     "InstitutionName",
+                                     "InstitutionAddress",
+                                     "InstitutionalDepartmentName",
+                                     "StationName",
+                                     "DeviceSerialNumber",
+                                     "ReferringPhysicianName",
+                                     "PerformingPhysicianName",
+                                     "NameOfPhysiciansReadingStudy",
+                                     "PhysiciansOfRecord",
+                                     "RequestingPhysician",
+                                     "OperatorsName",
+                                     "ResponsiblePerson"};
+  for (int i = 0; i < CM_COUNT(keys); i++)
+    if (!strcmp(key, keys[i])) return true;
+  return false;
+}
+
+/* The image under a header without names. */
+static CmImage *without_names(CmContext *ctx, const CmImage *image, CmError **err) {
+  CmImage *shared = cm_image_share(ctx, (CmImage *)(uintptr_t)image, err); /* counts references, changes nothing else */
+  for (int i = shared ? cm_image_meta_count(shared) : 0; i-- > 0;) {
+    const char *key, *value;
+    cm_image_meta_at(shared, i, &key, &value);
+    if (!cm_meta_is_identifying(key)) continue;
+    char name[64];
+    snprintf(name, sizeof name, "%s", key);
+    if (!cm_image_set_meta(shared, name, NULL, err)) {
+      cm_image_unref(&shared);
+      break;
+    }
+  }
+  return shared;
+}
+
+static bool write_format(CmContext *ctx, const Format *format, const CmImage *image, const char *path,
+                         const CmWriteOptions *options, CmError **err) {
+  CmImage *plain = options->anonymous ? without_names(ctx, image, err) : NULL;
+  bool ok = (plain || !options->anonymous) && format->write(ctx, plain ? plain : image, path, options, err);
+  cm_image_unref(&plain);
+  if (!ok) cm_error_context(err, "%s", path);
+  return ok;
+}
+
 bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                     CmError **err) {
   CmWriteOptions usual;
@@ -153,11 +215,7 @@ bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, cons
   }
   const char *name = cm__path_name(path);
   const Format *format = format_for(path);
-  if (format) {
-    if (format->write(ctx, image, path, options, err)) return true;
-    cm_error_context(err, "%s", path);
-    return false;
-  }
+  if (format) return write_format(ctx, format, image, path, options, err);
   if (!*name || !strchr(name, '.') || !strcmp(name, ".") || !strcmp(name, ".."))
     return write_dicom(ctx, image, path, options, err);
   const char *mend = cm__path_has_extension(path, ".dcm")

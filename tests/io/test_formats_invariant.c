@@ -157,6 +157,25 @@ static void threads_do_not_change_the_file(void **state) {
   cm_image_unref(&image);
 }
 
+static void names_are_left_out_where_asked(void **state) {
+  (void)state;
+  char path[128];
+  snprintf(path, sizeof path, "%s/n.nii.gz", folder);
+  CmImage *image = make(CM_I16, 3, 1, false, false, true);
+  CmWriteOptions options;
+  cm_write_default_options(&options);
+  options.anonymous = true;
+  assert_true(cm_image_write(ctx, image, path, &options, NULL));
+  assert_non_null(cm_image_meta(image, "PatientName"));
+  CmImage *back = cm_image_read(ctx, path, NULL, NULL);
+  assert_null(cm_image_meta(back, "PatientName"));
+  assert_string_equal(cm_image_meta(back, "StudyDate"), "20240229");
+  assert_string_equal(cm_image_unit(back), "HU");
+  cm_image_unref(&image);
+  cm_image_unref(&back);
+  unlink(path);
+}
+
 static int start(void **state) {
   (void)state;
   ctx = cm_context_create(NULL, NULL);
@@ -171,6 +190,7 @@ static int stop(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_type_rank_and_format),
-                                     cmocka_unit_test(threads_do_not_change_the_file)};
+                                     cmocka_unit_test(threads_do_not_change_the_file),
+                                     cmocka_unit_test(names_are_left_out_where_asked)};
   return cmocka_run_group_tests(tests, start, stop);
 }
