@@ -1,4 +1,4 @@
-/* Rigid alignment (the lead is building this: op `register`; op `compare` of nodules between visits stays with ops/chest and can call it).
+/* Rigid alignment of two images of one patient.
  *
  * A transform carries a point of the fixed image's LPS space into the moving image's: y = rotation (x - centre) + centre + shift. */
 #ifndef OPS_REGISTRATION_RIGID_H
