@@ -149,7 +149,8 @@ static bool read_list(CmOutputs *outputs, char **text, const char ***paths, int 
   for (char *line = *text, *end; (end = strchr(line, '\n')); line = end + 1) {
     *end = 0;
     /* nothing that leads out of the folder */
-    if (*line && *line != '/' && !strstr(line, "..")) (*paths)[at++] = line;
+    bool leads_out = *line == '/' || strncmp(line, "../", 3) == 0 || strstr(line, "/../");
+    if (*line && !leads_out) (*paths)[at++] = line;
   }
   *count = at;
   return true;
