@@ -2,6 +2,7 @@
 
 Every comparison is exact for voxels; geometry within 1e-5 mm where the peer keeps floats (NIfTI headers), 1e-9 relative elsewhere.
 """
+import gzip
 import json
 import os
 import pathlib
@@ -243,6 +244,32 @@ class Both(unittest.TestCase):
                 np.testing.assert_array_equal(tifffile.imread(self.folder / "o.tif"), array)
             self.assertIsNone(convert(self.folder / "t.tif", self.folder / "raw.tif", "--compression", 0))
             np.testing.assert_array_equal(tifffile.imread(self.folder / "raw.tif"), array)
+
+    def test_members_of_gzip_are_plain_gzip(self):
+        array = np.random.default_rng(3).normal(0, 50, (160, 150, 60)).astype("i2")  # 2.9 MB: header and three members
+        nib.Nifti1Image(array, np.eye(4)).to_filename(self.folder / "m.nii")
+        self.assertIsNone(convert(self.folder / "m.nii", self.folder / "m.nii.gz"))
+        packed = (self.folder / "m.nii.gz").read_bytes()
+        self.assertGreaterEqual(packed.count(b"\x1f\x8b\x08\x04\0\0\0\0\0\xff\x08\0CM"), 4)
+        self.assertEqual(gzip.decompress(packed)[-array.nbytes :], array.tobytes(order="F"))
+        np.testing.assert_array_equal(np.asanyarray(nib.load(self.folder / "m.nii.gz").dataobj), array)
+        np.testing.assert_array_equal(as_peers_see(self.folder / "m.nii.gz").T, array)
+        single = gzip.compress((self.folder / "m.nii").read_bytes(), 1)  # and a file of one member is read
+        (self.folder / "s.nii.gz").write_bytes(single)
+        self.assertIsNone(convert(self.folder / "s.nii.gz", self.folder / "s.npy"))
+        np.testing.assert_array_equal(np.load(self.folder / "s.npy").T, array)
+
+    def test_pixel_size_of_pictures(self):
+        image = sitk.GetImageFromArray(example("u1", (8, 9)))
+        image.SetSpacing([0.5, 0.25])
+        sitk.WriteImage(image, str(self.folder / "s.mha"))
+        self.assertIsNone(convert(self.folder / "s.mha", self.folder / "s.png"))
+        np.testing.assert_allclose(Image.open(self.folder / "s.png").info["dpi"], [50.8, 101.6], rtol=1e-4)
+        self.assertEqual(info(self.folder / "s.png")["spacing_mm"][:2], [0.5, 0.25])
+        self.assertIsNone(convert(self.folder / "s.mha", self.folder / "s.tif"))
+        np.testing.assert_allclose(Image.open(self.folder / "s.tif").info["dpi"], [50.8, 101.6], rtol=1e-4)
+        Image.fromarray(example("u1", (8, 9))).save(self.folder / "d.tif", dpi=(254, 127))
+        np.testing.assert_allclose(info(self.folder / "d.tif")["spacing_mm"][:2], [0.1, 0.2])
 
     def test_arrays_against_numpy(self):
         for array in (example("i2", (4, 3, 2)), np.asfortranarray(example("f4", (4, 3, 2))), example(">f8", (4, 3)), example("f2", (4, 3)),
