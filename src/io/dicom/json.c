@@ -95,7 +95,7 @@ static void add_real(CmTextBuffer *out, double real, bool single) {
 
 static void add_numbers(CmTextBuffer *out, const CmDicomElement *element, CmDicomNumber number) {
   uint64_t count = element->length / (uint64_t)cm__dicom_number_size(number);
-  if (!count) return;
+  if (!count || !element->value) return;
   cm__text_add(out, ",\"Value\":[");
   for (uint64_t i = 0; i < count && !out->failed; i++) {
     int64_t integer;
