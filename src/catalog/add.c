@@ -45,7 +45,7 @@ static bool remember_folder(Adding *adding, int64_t id, CmError **err) {
 static bool place_folder(Adding *adding, CmFoundFolder *folder, bool *same, CmError **err) {
   CmCatalogStore *store = &adding->store;
   sqlite3_stmt *find = store->find_folder;
-  const char *path = cm__batch_text(&adding->batch, folder->path);
+  const char *path = cm__catalog_batch_text(&adding->batch, folder->path);
   *same = false;
   sqlite3_bind_text(find, 1, path, -1, SQLITE_STATIC);
   if (sqlite3_step(find) == SQLITE_ROW) {
@@ -64,7 +64,7 @@ static bool place_folder(Adding *adding, CmFoundFolder *folder, bool *same, CmEr
   if (folder->id) return remember_folder(adding, folder->id, err);
   if (!folder->count) return true; /* nothing to remember of it */
   sqlite3_bind_text(store->insert_folder, 1, path, -1, SQLITE_STATIC);
-  if (!cm__store_step(store, store->insert_folder)) return false;
+  if (!cm__catalog_store_step(store, store->insert_folder)) return false;
   folder->id = sqlite3_last_insert_rowid(adding->db);
   return remember_folder(adding, folder->id, err);
 }
@@ -105,9 +105,9 @@ static bool find_move(Adding *adding, const CmFoundFolder *folder, CmFoundFile *
   sqlite3_reset(store->find_moved);
   if (!row) return true;
   sqlite3_bind_int64(store->move_file, 1, folder->id);
-  sqlite3_bind_text(store->move_file, 2, cm__batch_text(&adding->batch, file->name), -1, SQLITE_STATIC);
+  sqlite3_bind_text(store->move_file, 2, cm__catalog_batch_text(&adding->batch, file->name), -1, SQLITE_STATIC);
   sqlite3_bind_int64(store->move_file, 3, row);
-  if (!cm__store_step(store, store->move_file)) return false;
+  if (!cm__catalog_store_step(store, store->move_file)) return false;
   if (was_removed) adding->report->removed--;
   adding->report->moved++;
   adding->report->quarantined += was_quarantined;
@@ -128,7 +128,7 @@ static bool compare_known(Adding *adding, CmFoundFile *file, CmError **err) {
     sqlite3_bind_int64(store->miss_file, 2, row);
     adding->report->removed++;
     adding->changes++;
-    return cm__store_step(store, store->miss_file);
+    return cm__catalog_store_step(store, store->miss_file);
   }
   bool same = sqlite3_column_int64(known, 2) == file->stamp.size && sqlite3_column_int64(known, 3) == file->stamp.mtime_ns &&
               sqlite3_column_int64(known, 4) == file->stamp.inode;
@@ -140,7 +140,7 @@ static bool compare_known(Adding *adding, CmFoundFile *file, CmError **err) {
   if (!removed) return true;
   sqlite3_bind_int64(store->revive_file, 1, row);
   adding->changes++;
-  return cm__store_step(store, store->revive_file);
+  return cm__catalog_store_step(store, store->revive_file);
 }
 
 static bool compare_new(Adding *adding, const CmFoundFolder *folder, CmFoundFile *file, CmError **err) {
@@ -156,12 +156,12 @@ static bool compare_folder(Adding *adding, CmFoundFolder *folder, CmError **err)
   CmBatch *batch = &adding->batch;
   sqlite3_stmt *known = adding->store.folder_files;
   CmFoundFile *file = batch->files + folder->first, *end = file + folder->count;
-  cm__walk_sort(batch, folder);
+  cm__catalog_walk_sort(batch, folder);
   sqlite3_bind_int64(known, 1, folder->id);
   bool good = true, row = sqlite3_step(known) == SQLITE_ROW;
   while (good && (row || file < end)) {
     const char *known_name = row ? (const char *)sqlite3_column_text(known, 1) : NULL;
-    int order = !row ? 1 : file == end ? -1 : strcmp(known_name, cm__batch_text(batch, file->name));
+    int order = !row ? 1 : file == end ? -1 : strcmp(known_name, cm__catalog_batch_text(batch, file->name));
     if (order > 0) {
       good = compare_new(adding, folder, file++, err);
       continue;
@@ -186,8 +186,8 @@ static bool read_chunk(void *arg, CmRange range, CmError **err) {
   texts->err = err;
   for (int64_t i = range.begin; i < range.end; i++) {
     const CmFoundFile *file = &batch->files[adding->wanted[adding->wanted_at + i]];
-    const char *folder = cm__batch_text(batch, batch->folders[file->folder].path);
-    char *path = cm_sprintf(adding->ctx, err, "%s/%s", strcmp(folder, "/") ? folder : "", cm__batch_text(batch, file->name));
+    const char *folder = cm__catalog_batch_text(batch, batch->folders[file->folder].path);
+    char *path = cm_sprintf(adding->ctx, err, "%s/%s", strcmp(folder, "/") ? folder : "", cm__catalog_batch_text(batch, file->name));
     bool good = path && cm__catalog_read(adding->ctx, path, texts, &adding->records[i], err);
     cm_free(path);
     if (!good) return false;
@@ -207,7 +207,7 @@ static bool store_record(Adding *adding, const CmFoundFile *file, const CmCatalo
     report->changed += file->state == CM__CHANGED;
     report->quarantined += record->outcome == CM__BROKEN;
   }
-  return cm__store_file(&adding->store, file->row, file->instance, folder, cm__batch_text(&adding->batch, file->name), &file->stamp, record);
+  return cm__catalog_store_file(&adding->store, file->row, file->instance, folder, cm__catalog_batch_text(&adding->batch, file->name), &file->stamp, record);
 }
 
 /* Reads what is wanted in parallel and writes it in the order of folders and names, so that rows do not depend on the thread count. */
@@ -244,7 +244,7 @@ static bool finish_folder(Adding *adding, const CmFoundFolder *folder) {
   sqlite3_bind_int64(store->update_folder, 4, folder->partial ? 0 : folder->count - rows);
   sqlite3_bind_int64(store->update_folder, 5, folder->id);
   adding->changes++;
-  return cm__store_step(store, store->update_folder);
+  return cm__catalog_store_step(store, store->update_folder);
 }
 
 static bool commit(Adding *adding, CmError **err) {
@@ -255,7 +255,7 @@ static bool commit(Adding *adding, CmError **err) {
 
 static bool do_batch(Adding *adding, CmError **err) {
   CmBatch *batch = &adding->batch;
-  if (!cm__walk_stamp(batch, err)) return false;
+  if (!cm__catalog_walk_stamp(batch, err)) return false;
   adding->wanted_count = 0;
   for (int64_t i = 0; i < batch->folder_count; i++) {
     CmFoundFolder *folder = &batch->folders[i];
@@ -268,7 +268,7 @@ static bool do_batch(Adding *adding, CmError **err) {
   if (!read_wanted(adding, err)) return false;
   for (int64_t i = 0; i < batch->folder_count; i++)
     if (batch->folders[i].id && !finish_folder(adding, &batch->folders[i])) return false;
-  cm__batch_clear(batch);
+  cm__catalog_batch_clear(batch);
   cm_progress(adding->ctx, "catalogue", adding->report->files, 0);
   return !cm_context_cancelled(adding->ctx, err) && commit(adding, err);
 }
@@ -297,7 +297,7 @@ static bool miss_folders(Adding *adding, const char *root, CmError **err) {
     if (adding->seen_count && bsearch(&id, adding->seen, (size_t)adding->seen_count, sizeof id, by_number)) continue;
     sqlite3_bind_int64(store->folder_files_missed, 1, store->run);
     sqlite3_bind_int64(store->folder_files_missed, 2, id);
-    good = cm__store_step(store, store->folder_files_missed);
+    good = cm__catalog_store_step(store, store->folder_files_missed);
     adding->report->removed += good ? sqlite3_changes(adding->db) : 0;
     CmFoundFolder gone = {.id = id};
     good = good && finish_folder(adding, &gone);
@@ -316,10 +316,10 @@ static bool add_root(Adding *adding, const char *path, CmError **err) {
     return false;
   }
   bool is_folder = S_ISDIR(info.st_mode);
-  bool good = is_folder ? cm__stack_push(&adding->stack, real, err) : cm__walk_file(&adding->batch, real, err);
+  bool good = is_folder ? cm__catalog_stack_push(&adding->stack, real, err) : cm__catalog_walk_file(&adding->batch, real, err);
   while (good && adding->stack.count) {
-    good = cm__walk_folder(&adding->batch, &adding->stack, err);
-    if (good && cm__batch_is_full(&adding->batch)) good = do_batch(adding, err);
+    good = cm__catalog_walk_folder(&adding->batch, &adding->stack, err);
+    if (good && cm__catalog_batch_is_full(&adding->batch)) good = do_batch(adding, err);
   }
   good = good && do_batch(adding, err) && (!is_folder || miss_folders(adding, real, err));
   free(real);
@@ -343,9 +343,9 @@ static bool end_run(Adding *adding, CmError **err) {
   if (!end) return false;
   const int64_t numbers[] = {report->files, report->added, report->changed, report->moved, report->removed, adding->store.run};
   for (int i = 0; i < CM_COUNT(numbers); i++) sqlite3_bind_int64(end, i + 1, numbers[i]);
-  bool good = cm__store_step(&adding->store, end);
+  bool good = cm__catalog_store_step(&adding->store, end);
   sqlite3_finalize(end);
-  return good && cm__store_tidy(&adding->store) && cm__catalog_run(adding->db, "COMMIT", err);
+  return good && cm__catalog_store_tidy(&adding->store) && cm__catalog_run(adding->db, "COMMIT", err);
 }
 
 static bool prepare_memory(Adding *adding, CmError **err) {
@@ -358,13 +358,13 @@ static bool prepare_memory(Adding *adding, CmError **err) {
 bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *const *paths, int count, CmCatalogReport *report, CmError **err) {
   Adding adding = {.ctx = ctx, .report = report, .stack.ctx = ctx};
   *report = (CmCatalogReport){0};
-  cm__batch_start(&adding.batch, ctx, err);
+  cm__catalog_batch_start(&adding.batch, ctx, err);
   adding.db = cm__catalog_open(catalog, err);
-  bool good = adding.db && prepare_memory(&adding, err) && cm__store_open(&adding.store, adding.db, err) &&
+  bool good = adding.db && prepare_memory(&adding, err) && cm__catalog_store_open(&adding.store, adding.db, err) &&
               cm__catalog_run(adding.db, "BEGIN IMMEDIATE", err) && start_run(&adding, err);
   for (int i = 0; good && i < count; i++) good = add_root(&adding, paths[i], err);
   good = good && end_run(&adding, err);
-  cm__store_close(&adding.store);
+  cm__catalog_store_close(&adding.store);
   if (adding.db) {
     if (!sqlite3_get_autocommit(adding.db)) sqlite3_exec(adding.db, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_exec(adding.db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL); /* one file, readable from a read-only place; best effort */
@@ -375,7 +375,7 @@ bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *const *path
   cm_free(adding.records);
   cm_free(adding.wanted);
   cm_free(adding.seen);
-  cm__stack_free(&adding.stack);
-  cm__batch_free(&adding.batch);
+  cm__catalog_stack_free(&adding.stack);
+  cm__catalog_batch_free(&adding.batch);
   return good;
 }

@@ -66,14 +66,14 @@ typedef struct CmCatalogStamp {
   int64_t size, mtime_ns, inode;
 } CmCatalogStamp;
 
-bool cm__store_open(CmCatalogStore *store, sqlite3 *db, CmError **err);
-void cm__store_close(CmCatalogStore *store);
+bool cm__catalog_store_open(CmCatalogStore *store, sqlite3 *db, CmError **err);
+void cm__catalog_store_close(CmCatalogStore *store);
 /* A new (file 0) or changed file: its instance or its quarantine. What is not DICOM leaves no row. */
-bool cm__store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
+bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
                     const CmCatalogRecord *record);
 /* Steps a statement that gives no rows, and resets it. */
-bool cm__store_step(CmCatalogStore *store, sqlite3_stmt *statement);
+bool cm__catalog_store_step(CmCatalogStore *store, sqlite3_stmt *statement);
 /* Patients, studies and series that have become empty. */
-bool cm__store_tidy(CmCatalogStore *store);
+bool cm__catalog_store_tidy(CmCatalogStore *store);
 
 #endif

@@ -41,7 +41,7 @@ static bool prepare_update(CmCatalogStore *store) {
   return good;
 }
 
-bool cm__store_open(CmCatalogStore *store, sqlite3 *db, CmError **err) {
+bool cm__catalog_store_open(CmCatalogStore *store, sqlite3 *db, CmError **err) {
   *store = (CmCatalogStore){.db = db, .err = err};
   bool good = prepare_update(store);
   for (int level = 0; good && level < CM__LEVELS; level++) good = prepare_insert(store, (CmCatalogLevel)level);
@@ -72,13 +72,13 @@ bool cm__store_open(CmCatalogStore *store, sqlite3 *db, CmError **err) {
                  " LEFT JOIN quarantine ON quarantine.file = files.id WHERE inode = ? AND size = ? AND mtime_ns = ?");
 }
 
-void cm__store_close(CmCatalogStore *store) {
+void cm__catalog_store_close(CmCatalogStore *store) {
   if (!store->db) return;
   for (sqlite3_stmt *statement; (statement = sqlite3_next_stmt(store->db, NULL));) sqlite3_finalize(statement);
   *store = (CmCatalogStore){0};
 }
 
-bool cm__store_step(CmCatalogStore *store, sqlite3_stmt *statement) {
+bool cm__catalog_store_step(CmCatalogStore *store, sqlite3_stmt *statement) {
   int code = sqlite3_step(statement);
   sqlite3_reset(statement);
   return code == SQLITE_DONE || code == SQLITE_ROW || cm__catalog_refuse(store->db, store->err);
@@ -149,7 +149,7 @@ static int64_t place(CmCatalogStore *store, const CmCatalogRecord *record, CmCat
   sqlite3_reset(find);
   if (!id) {
     bind_level(insert, 2, record, level);
-    if (!cm__store_step(store, insert)) return 0;
+    if (!cm__catalog_store_step(store, insert)) return 0;
     id = sqlite3_last_insert_rowid(store->db);
   }
   memcpy(last->text, key, sizeof key);
@@ -161,7 +161,7 @@ static int64_t place_instance(CmCatalogStore *store, const CmCatalogRecord *reco
   sqlite3_stmt *insert = store->insert[CM__INSTANCE], *find = store->find_instance, *update = store->update_instance;
   sqlite3_bind_int64(insert, 1, series);
   bind_level(insert, 2, record, CM__INSTANCE);
-  if (!cm__store_step(store, insert)) return 0;
+  if (!cm__catalog_store_step(store, insert)) return 0;
   if (sqlite3_changes(store->db)) return sqlite3_last_insert_rowid(store->db);
   bind_value(find, 1, record, CM__FIELD_INSTANCE_sop_instance_uid); /* known: another copy, or a new edition of it */
   sqlite3_bind_int64(find, 2, series);
@@ -174,13 +174,13 @@ static int64_t place_instance(CmCatalogStore *store, const CmCatalogRecord *reco
   sqlite3_bind_int64(update, 1, series);
   int at = bind_level(update, 2, record, CM__INSTANCE);
   sqlite3_bind_int64(update, at, id);
-  return cm__store_step(store, update) ? id : 0;
+  return cm__catalog_store_step(store, update) ? id : 0;
 }
 
 static bool drop_instance(CmCatalogStore *store, int64_t instance) {
   if (!instance) return true;
   sqlite3_bind_int64(store->drop_instance, 1, instance);
-  if (!cm__store_step(store, store->drop_instance)) return false;
+  if (!cm__catalog_store_step(store, store->drop_instance)) return false;
   store->dropped |= sqlite3_changes(store->db) > 0;
   return true;
 }
@@ -193,7 +193,7 @@ static void bind_stamp(sqlite3_stmt *statement, int at, const CmCatalogStamp *st
 
 static bool forget(CmCatalogStore *store, int64_t file) {
   sqlite3_bind_int64(store->release, 1, file);
-  return cm__store_step(store, store->release);
+  return cm__catalog_store_step(store, store->release);
 }
 
 static bool put_file(CmCatalogStore *store, int64_t *file, int64_t folder, const char *name, const CmCatalogStamp *stamp, int64_t instance) {
@@ -209,18 +209,18 @@ static bool put_file(CmCatalogStore *store, int64_t *file, int64_t folder, const
   else
     sqlite3_bind_null(statement, at + 3);
   if (*file) sqlite3_bind_int64(statement, 5, *file);
-  if (!cm__store_step(store, statement)) return false;
+  if (!cm__catalog_store_step(store, statement)) return false;
   if (!*file) *file = sqlite3_last_insert_rowid(store->db);
   return true;
 }
 
-bool cm__store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
+bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
                     const CmCatalogRecord *record) {
   if (file && !forget(store, file)) return false;
   if (record->outcome == CM__NOT_DICOM) {
     if (!file) return true;
     sqlite3_bind_int64(store->drop_file, 1, file);
-    return cm__store_step(store, store->drop_file) && drop_instance(store, old_instance);
+    return cm__catalog_store_step(store, store->drop_file) && drop_instance(store, old_instance);
   }
   int64_t instance = 0;
   if (record->outcome == CM__READ) {
@@ -235,12 +235,12 @@ bool cm__store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, i
     sqlite3_bind_int64(store->quarantine, 1, file);
     sqlite3_bind_text(store->quarantine, 2, cm_error_code_name(record->code), -1, SQLITE_STATIC);
     sqlite3_bind_text(store->quarantine, 3, record->texts->text + record->reason, -1, SQLITE_STATIC);
-    if (!cm__store_step(store, store->quarantine)) return false;
+    if (!cm__catalog_store_step(store, store->quarantine)) return false;
   }
   return old_instance == instance || drop_instance(store, old_instance);
 }
 
-bool cm__store_tidy(CmCatalogStore *store) {
+bool cm__catalog_store_tidy(CmCatalogStore *store) {
   memset(store->last, 0, sizeof store->last);
   if (!store->dropped) return true;
   store->dropped = false;

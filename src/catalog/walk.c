@@ -14,26 +14,26 @@
 #define MOST_FOLDERS 256 /* open at a time */
 #define CHUNK 512
 
-void cm__batch_start(CmBatch *batch, CmContext *ctx, CmError **err) {
+void cm__catalog_batch_start(CmBatch *batch, CmContext *ctx, CmError **err) {
   *batch = (CmBatch){.ctx = ctx};
   cm__text_start(&batch->names, ctx, err);
 }
 
-void cm__batch_clear(CmBatch *batch) {
+void cm__catalog_batch_clear(CmBatch *batch) {
   for (int64_t i = 0; i < batch->folder_count; i++)
     if (batch->folders[i].fd >= 0) close(batch->folders[i].fd);
   batch->file_count = batch->folder_count = 0;
   batch->names.size = 0;
 }
 
-void cm__batch_free(CmBatch *batch) {
-  cm__batch_clear(batch);
+void cm__catalog_batch_free(CmBatch *batch) {
+  cm__catalog_batch_clear(batch);
   cm_free(batch->names.text);
   cm_free(batch->files);
   cm_free(batch->folders);
 }
 
-bool cm__batch_is_full(const CmBatch *batch) { return batch->file_count >= MOST_FILES || batch->folder_count >= MOST_FOLDERS; }
+bool cm__catalog_batch_is_full(const CmBatch *batch) { return batch->file_count >= MOST_FILES || batch->folder_count >= MOST_FOLDERS; }
 
 /* Room for one more of something. */
 static bool make_room(CmContext *ctx, void **items, int64_t count, int64_t *room, size_t size, CmError **err) {
@@ -73,13 +73,13 @@ static bool add_folder(CmBatch *batch, const char *path, int fd, bool partial, C
   return true;
 }
 
-bool cm__stack_push(CmFolderStack *stack, const char *path, CmError **err) {
+bool cm__catalog_stack_push(CmFolderStack *stack, const char *path, CmError **err) {
   if (!make_room(stack->ctx, (void **)&stack->paths, stack->count, &stack->room, sizeof *stack->paths, err)) return false;
   stack->paths[stack->count] = cm_strdup(stack->ctx, path, err);
   return stack->paths[stack->count] && ++stack->count;
 }
 
-void cm__stack_free(CmFolderStack *stack) {
+void cm__catalog_stack_free(CmFolderStack *stack) {
   while (stack->count) cm_free(stack->paths[--stack->count]);
   cm_free(stack->paths);
 }
@@ -100,7 +100,7 @@ static bool add_entries(CmBatch *batch, CmFolderStack *stack, DIR *listing, cons
     if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
     if (entry->d_type != DT_REG && is_folder(dirfd(listing), entry)) {
       char *below = cm_sprintf(batch->ctx, err, "%s/%s", root ? "" : path, name);
-      bool good = below && cm__stack_push(stack, below, err);
+      bool good = below && cm__catalog_stack_push(stack, below, err);
       cm_free(below);
       if (!good) return false;
     } else if (entry->d_type == DT_REG || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
@@ -110,7 +110,7 @@ static bool add_entries(CmBatch *batch, CmFolderStack *stack, DIR *listing, cons
   return true;
 }
 
-bool cm__walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err) {
+bool cm__catalog_walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err) {
   char *path = stack->paths[--stack->count];
   int64_t below = stack->count;
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -131,7 +131,7 @@ bool cm__walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err) {
   return good;
 }
 
-bool cm__walk_file(CmBatch *batch, const char *path, CmError **err) {
+bool cm__catalog_walk_file(CmBatch *batch, const char *path, CmError **err) {
   const char *slash = strrchr(path, '/');
   char *folder = slash ? cm_strndup(batch->ctx, path, slash == path ? 1 : (size_t)(slash - path), err) : cm_strdup(batch->ctx, ".", err);
   int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
@@ -164,7 +164,7 @@ static bool stamp_chunk(void *arg, CmRange range, CmError **err) {
   for (int64_t i = range.begin; i < range.end; i++) {
     CmFoundFile *file = &batch->files[i];
     struct stat info;
-    if (fstatat(batch->folders[file->folder].fd, cm__batch_text(batch, file->name), &info, 0) || !S_ISREG(info.st_mode)) continue;
+    if (fstatat(batch->folders[file->folder].fd, cm__catalog_batch_text(batch, file->name), &info, 0) || !S_ISREG(info.st_mode)) continue;
     file->is_file = true;
     file->stamp = (CmCatalogStamp){.size = info.st_size, .inode = (int64_t)info.st_ino,
                                    .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
@@ -172,7 +172,7 @@ static bool stamp_chunk(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-bool cm__walk_stamp(CmBatch *batch, CmError **err) {
+bool cm__catalog_walk_stamp(CmBatch *batch, CmError **err) {
   if (!cm_parallel_for(batch->ctx, NULL, batch->file_count, CHUNK, stamp_chunk, batch, err)) return false;
   int64_t kept = 0;
   for (int64_t i = 0; i < batch->folder_count; i++) { /* what is no file falls out */
@@ -181,7 +181,7 @@ bool cm__walk_stamp(CmBatch *batch, CmError **err) {
     for (int64_t k = folder->first; k < folder->first + folder->count; k++) {
       CmFoundFile *file = &batch->files[k];
       if (!file->is_file) continue;
-      const char *name = cm__batch_text(batch, file->name);
+      const char *name = cm__catalog_batch_text(batch, file->name);
       folder->digest[0] += hash_of(name, &file->stamp, 1); /* sums: the order of a listing does not matter */
       folder->digest[1] += hash_of(name, &file->stamp, 0x9E3779B97F4A7C15u);
       batch->files[kept++] = *file;
@@ -198,6 +198,6 @@ static int by_name(const void *a, const void *b, void *names) {
   return strcmp((const char *)names + x->name, (const char *)names + y->name);
 }
 
-void cm__walk_sort(CmBatch *batch, CmFoundFolder *folder) {
+void cm__catalog_walk_sort(CmBatch *batch, CmFoundFolder *folder) {
   if (folder->count > 1) qsort_r(batch->files + folder->first, (size_t)folder->count, sizeof *batch->files, by_name, batch->names.text);
 }

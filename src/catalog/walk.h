@@ -33,11 +33,11 @@ typedef struct CmBatch {
   int64_t folder_count, folder_room;
 } CmBatch;
 
-void cm__batch_start(CmBatch *batch, CmContext *ctx, CmError **err);
-void cm__batch_clear(CmBatch *batch); /* closes folders, keeps the room */
-void cm__batch_free(CmBatch *batch);
-bool cm__batch_is_full(const CmBatch *batch);
-static inline const char *cm__batch_text(const CmBatch *batch, size_t at) { return batch->names.text + at; }
+void cm__catalog_batch_start(CmBatch *batch, CmContext *ctx, CmError **err);
+void cm__catalog_batch_clear(CmBatch *batch); /* closes folders, keeps the room */
+void cm__catalog_batch_free(CmBatch *batch);
+bool cm__catalog_batch_is_full(const CmBatch *batch);
+static inline const char *cm__catalog_batch_text(const CmBatch *batch, size_t at) { return batch->names.text + at; }
 
 /* Paths of folders that wait, last in first out. */
 typedef struct CmFolderStack {
@@ -46,16 +46,16 @@ typedef struct CmFolderStack {
   int64_t count, room;
 } CmFolderStack;
 
-bool cm__stack_push(CmFolderStack *stack, const char *path, CmError **err);
-void cm__stack_free(CmFolderStack *stack);
+bool cm__catalog_stack_push(CmFolderStack *stack, const char *path, CmError **err);
+void cm__catalog_stack_free(CmFolderStack *stack);
 
 /* Lists the folder on top of the stack into the batch, pushes its folders so that they come in the order of their names. */
-bool cm__walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err);
+bool cm__catalog_walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err);
 /* A single file as a partial folder. */
-bool cm__walk_file(CmBatch *batch, const char *path, CmError **err);
+bool cm__catalog_walk_file(CmBatch *batch, const char *path, CmError **err);
 /* Stamps all files of the batch, in parallel, and makes the folders' digests. */
-bool cm__walk_stamp(CmBatch *batch, CmError **err);
+bool cm__catalog_walk_stamp(CmBatch *batch, CmError **err);
 /* Sorts the files of a folder by name. */
-void cm__walk_sort(CmBatch *batch, CmFoundFolder *folder);
+void cm__catalog_walk_sort(CmBatch *batch, CmFoundFolder *folder);
 
 #endif
