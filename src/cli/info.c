@@ -309,7 +309,10 @@ static bool print_scan_json(CmCli *cli, const char *path, const CmDicomScan *sca
 static void print_scan(const char *path, const CmDicomScan *scan) {
   int volumes = cm_dicom_scan_volumes(scan), rejects = cm_dicom_scan_rejects(scan);
   int64_t others = cm_dicom_scan_other_files(scan);
-  printf("%s\n  format       DICOM, %d volume%s\n", path, volumes, volumes == 1 ? "" : "s");
+  if (volumes || rejects)
+    printf("%s\n  format       DICOM, %d volume%s\n", path, volumes, volumes == 1 ? "" : "s");
+  else
+    printf("%s\n  format       none: there is no DICOM in it\n", path);
   for (int i = 0; i < volumes; i++) print_volume(cm_dicom_scan_volume(scan, i));
   if (rejects) printf("\n  %d file%s cannot be used:\n", rejects, rejects == 1 ? "" : "s");
   for (int i = 0; i < rejects; i++)
