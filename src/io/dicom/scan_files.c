@@ -122,7 +122,13 @@ static bool follow_dicomdir(CmPool *pool, const CmDicom *dicom, const char *path
 
 static bool add_file(CmPool *pool, const char *path, CmPathList *files, CmPathList *missing, CmError **err) {
   CmDicomElement records;
-  CmDicom *dicom = cm_dicom_sniff(path) ? cm_dicom_open(pool->ctx, path, CM_DICOM_HEADER, NULL) : NULL;
+  CmError *fault = NULL; /* a broken file is for the scan to tell */
+  CmDicom *dicom = cm_dicom_sniff(path) ? cm_dicom_open(pool->ctx, path, CM_DICOM_HEADER, &fault) : NULL;
+  if (cm_error_code(fault) == CM_ERR_MEMORY) {
+    cm_error_move(err, &fault);
+    return false;
+  }
+  cm_error_free(&fault);
   bool directory = dicom && cm_dicom_find(cm_dicom_root(dicom), CM_TAG(0x0004, 0x1220), &records);
   bool ok = directory ? follow_dicomdir(pool, dicom, path, files, missing, err) : add_path(pool, files, path, err);
   cm_dicom_close(&dicom);

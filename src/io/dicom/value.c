@@ -295,13 +295,32 @@ static const char *copy_cut(const char *text, size_t length, char *to, size_t si
   return length ? to : NULL;
 }
 
-/* Characters that need neither a character set nor trimming inside; false: take the long way. */
-static bool is_plain(const CmDicomElement *element, const CmDicomVrInfo *info) {
+/* Characters that need no character set: ASCII without escapes, where a backslash is nothing but that. false: take the long way. */
+static bool is_plain(const CmDicomElement *element) {
   for (uint64_t i = 0; i < element->length; i++) {
     uint8_t c = element->value[i];
-    if (c >= 0x80 || c == 0x1B || (c == 0 && i + 1 != element->length) || (c == '\\' && info->many)) return false;
+    if (c >= 0x80 || c == 0x1B || (c == 0 && i + 1 != element->length)) return false;
   }
   return true;
+}
+
+/* Values of plain characters, each without its padding, as much as fits: no memory is needed, so none can be short. */
+static const char *copy_values(const char *text, size_t length, const CmDicomVrInfo *info, char *to, size_t size) {
+  const char *end = text + length;
+  size_t used = 0;
+  if (!size) return NULL;
+  for (;;) {
+    const char *stop = info->many && text < end ? memchr(text, '\\', (size_t)(end - text)) : NULL;
+    const char *last = stop ? stop : end;
+    while (last > text && is_padding(last[-1])) last--;
+    while (info->trim_front && text < last && is_padding(*text)) text++;
+    for (; text < last && used + 1 < size; text++) to[used++] = *text;
+    if (!stop || used + 1 >= size) break;
+    to[used++] = '\\';
+    text = stop + 1;
+  }
+  to[used] = 0;
+  return used ? to : NULL;
 }
 
 const char *cm_dicom_text(CmDicomSet set, uint32_t tag, char *to, size_t size) {
@@ -310,12 +329,7 @@ const char *cm_dicom_text(CmDicomSet set, uint32_t tag, char *to, size_t size) {
   if (!cm_dicom_find(set, tag, &element) || !element.value) return NULL;
   if (element.vr == CM_VR('S', 'Q') || element.vr == CM_VR('U', 'N') || element.vr >> 8 == 'O') return NULL;
   const CmDicomVrInfo *info = cm__dicom_vr_info(element.vr);
-  if (info->is_text && is_plain(&element, info)) {
-    const char *text = (const char *)element.value, *end = text + element.length;
-    while (end > text && is_padding(end[-1])) end--;
-    while (info->trim_front && text < end && *text == ' ') text++;
-    return copy_cut(text, (size_t)(end - text), to, size);
-  }
+  if (info->is_text && is_plain(&element)) return copy_values((const char *)element.value, (size_t)element.length, info, to, size);
   char *text = cm_dicom_element_text(&element, NULL);
   const char *result = text ? copy_cut(text, strlen(text), to, size) : NULL;
   cm_free(text);
