@@ -2,7 +2,7 @@
  *
  * Formats: NIfTI-1/2 (.nii .nii.gz), NRRD (.nrrd .nhdr), MetaImage (.mha .mhd), PNG, JPEG, TIFF, NumPy (.npy .npz),
  * DICOM (a file, a series folder, a DICOMDIR; written as derived images or secondary captures). Reading goes by
- * content, writing by extension. Whatever is written goes beside the target under a temporary name, is synced, and
+ * content, writing by extension. Whatever is written goes beside the target under a temporary name and is
  * renamed. */
 #ifndef CORMACK_IO_H
 #define CORMACK_IO_H

@@ -12,7 +12,7 @@ typedef struct CmFileWriter {
 
 bool cm__file_begin(CmFileWriter *writer, const char *path, CmError **err);
 bool cm__file_add(CmFileWriter *writer, const void *bytes, size_t size, CmError **err);
-/* Syncs, closes and renames; on failure nothing is left. */
+/* Closes and renames; on failure nothing is left. */
 bool cm__file_end(CmFileWriter *writer, CmError **err);
 void cm__file_abandon(CmFileWriter *writer);
 
