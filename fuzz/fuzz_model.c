@@ -11,7 +11,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static CmTable *make_table(CmContext *ctx, const CmModel *model) {
   CmTable *table = cm_table_create(ctx, NULL);
   for (int j = 0; table && j < cm_model_features(model); j++)
-    if (cm_table_add_column(table, cm_model_feature(model, j), CM_COLUMN_REAL, cm_model_feature_unit(model, j), NULL) < 0) cm_table_unref(&table);
+    if (cm_table_add_column(table, cm_model_feature(model, j), CM_COLUMN_REAL, cm_model_feature_unit(model, j), NULL) <
+        0)
+      cm_table_unref(&table);
   for (int64_t i = 0; table && i < 2; i++) {
     if (cm_table_add_row(table, NULL) < 0) cm_table_unref(&table);
     for (int j = 0; table && i == 0 && j < cm_model_features(model); j++) cm_table_set_real(table, i, j, 0.5 * j);

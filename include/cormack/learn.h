@@ -1,11 +1,13 @@
 /* Learning: from a table of features to validated, explained and saved models.
  *
- * A learner is a kind of model with its parameters and a preparation. Fitting a learner makes a model: preparation and predictor
- * together, fitted on the same rows, saved in one file, applied as one. Validating learners makes a set of named tables.
- * Whatever is estimated from data (imputation, scaling, selection, probability calibration) is estimated on training rows only.
- * Same table, same parameters: same bits at any thread count. docs/learning.md gives formulas and sources.
+ * A learner is a kind of model with its parameters and a preparation. Fitting a learner makes a model: preparation and
+ * predictor together, fitted on the same rows, saved in one file, applied as one. Validating learners makes a set of
+ * named tables. Whatever is estimated from data (imputation, scaling, selection, probability calibration) is estimated
+ * on training rows only. Same table, same parameters: same bits at any thread count. docs/learning.md gives formulas
+ * and sources.
  *
- * Adding a kind of model is one file in src/learn/kinds/ with one CM_MODEL_KIND: command line, study files and docs follow from it. */
+ * Adding a kind of model is one file in src/learn/kinds/ with one CM_MODEL_KIND: command line, study files and docs
+ * follow from it. */
 #ifndef CORMACK_LEARN_H
 #define CORMACK_LEARN_H
 
@@ -15,7 +17,8 @@
 typedef struct CmModel CmModel;             /* fitted; immutable, reference-counted, may be used by several threads */
 typedef struct CmLearnResult CmLearnResult; /* what a validation found; reference-counted */
 
-/* ---- kinds of model ------------------------------------------------------------------------------------------------- */
+/* ---- kinds of model -------------------------------------------------------------------------------------------------
+ */
 
 typedef enum CmLearnTask {
   CM_TASK_BINARY,     /* two classes; probabilities and curves are of the positive one */
@@ -23,32 +26,34 @@ typedef enum CmLearnTask {
 } CmLearnTask;
 CM_API const char *cm_learn_task_name(CmLearnTask task); /* "binary", "multiclass" */
 
-/* `about` carries name, summary, details, parameters and citation, and nothing that runs: cm_params_create(), cm_params_set(),
- * cm_params_to_json() and cm_ops_to_json() take it like any operation. */
+/* `about` carries name, summary, details, parameters and citation, and nothing that runs: cm_params_create(),
+ * cm_params_set(), cm_params_to_json() and cm_ops_to_json() take it like any operation. */
 typedef struct CmModelKind {
-  CmOp about;          /* name: "svm"; family: "model" */
-  uint32_t tasks;      /* bit 1u << CmLearnTask */
-  bool takes_missing;  /* missing values may reach it: «impute = auto» leaves them */
-  bool wants_scaling;  /* «scale = auto» is zscore, else none */
-  bool explains_rows;  /* cm_model_explain() works */
+  CmOp about;         /* name: "svm"; family: "model" */
+  uint32_t tasks;     /* bit 1u << CmLearnTask */
+  bool takes_missing; /* missing values may reach it: «impute = auto» leaves them */
+  bool wants_scaling; /* «scale = auto» is zscore, else none */
+  bool explains_rows; /* cm_model_explain() works */
 } CmModelKind;
 
 CM_API int cm_model_kind_count(void);
-CM_API const CmModelKind *cm_model_kind_at(int at);            /* sorted by name */
+CM_API const CmModelKind *cm_model_kind_at(int at);             /* sorted by name */
 CM_API const CmModelKind *cm_model_kind_find(const char *name); /* NULL if unknown */
 /* As cm_model_kind_find, and CM_ERR_MISSING with the nearest known name. */
 CM_API const CmModelKind *cm_model_kind_get(const char *name, CmError **err);
 
-/* ---- preparation ---------------------------------------------------------------------------------------------------- */
+/* ---- preparation ----------------------------------------------------------------------------------------------------
+ */
 
 typedef enum CmImpute { CM_IMPUTE_AUTO, CM_IMPUTE_MEDIAN, CM_IMPUTE_MEAN, CM_IMPUTE_NONE } CmImpute;
 typedef enum CmScale { CM_SCALE_AUTO, CM_SCALE_NONE, CM_SCALE_ZSCORE, CM_SCALE_ROBUST } CmScale;
 
-/* In this order, each fitted on the training rows: columns without any value or with variance <= min_variance go; missing values
- * are imputed; of each pair with |r| > max_correlation the later column goes; the k_best by ANOVA F stay; what stays is scaled. */
+/* In this order, each fitted on the training rows: columns without any value or with variance <= min_variance go;
+ * missing values are imputed; of each pair with |r| > max_correlation the later column goes; the k_best by ANOVA F
+ * stay; what stays is scaled. */
 typedef struct CmPrepareParams {
-  int32_t impute;         /* CmImpute */
-  int32_t scale;          /* CmScale: zscore by mean and population standard deviation, robust by median and quartile range */
+  int32_t impute; /* CmImpute */
+  int32_t scale;  /* CmScale: zscore by mean and population standard deviation, robust by median and quartile range */
   double min_variance;    /* in the column's unit squared; 0: constant columns go */
   double max_correlation; /* Pearson, 0..1; 1: keep all */
   int64_t k_best;         /* 0: keep all */
@@ -56,7 +61,8 @@ typedef struct CmPrepareParams {
 /* The description of the struct above, for cm_params_set() and the like (name: "prepare"). */
 CM_API const CmOp *cm_prepare_about(void);
 
-/* ---- learners and columns ------------------------------------------------------------------------------------------- */
+/* ---- learners and columns -------------------------------------------------------------------------------------------
+ */
 
 /* Unfitted. All pointers are borrowed for the call. */
 typedef struct CmLearner {
@@ -68,22 +74,26 @@ typedef struct CmLearner {
 
 /* What the columns of a table mean. Names are exact. */
 typedef struct CmLearnColumns {
-  const char *target;           /* classes: text or integers; rows where it is missing are left out, and counted */
-  const char *positive;         /* class counted as positive, as text; NULL: the last (integers by value, text by bytes). Binary only */
-  const char *subject;          /* rows of one subject stay together; NULL: each row is a subject of its own, and a note says so */
-  const char *time;             /* integer, real or ISO 8601 text; NULL: none. Never a feature */
-  const char *hold_out;         /* column that marks the hold-out: non-zero integer, or text "test"; NULL: none given */
-  const char *const *features;  /* NULL: all numeric columns that have no role here; what is passed over is listed in the notes */
+  const char *target; /* classes: text or integers; rows where it is missing are left out, and counted */
+  const char *
+      positive; /* class counted as positive, as text; NULL: the last (integers by value, text by bytes). Binary only */
+  const char
+      *subject;     /* rows of one subject stay together; NULL: each row is a subject of its own, and a note says so */
+  const char *time; /* integer, real or ISO 8601 text; NULL: none. Never a feature */
+  const char *hold_out; /* column that marks the hold-out: non-zero integer, or text "test"; NULL: none given */
+  const char *const
+      *features; /* NULL: all numeric columns that have no role here; what is passed over is listed in the notes */
   int feature_count;
-  const char *const *ignore;    /* never features, e.g. other outcomes */
+  const char *const *ignore; /* never features, e.g. other outcomes */
   int ignore_count;
   uint64_t reserved[4];
 } CmLearnColumns;
 
-/* ---- models --------------------------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------------------------------
+ */
 
-/* Fits on all rows with a target. CM_ERR_DATA where the rows cannot carry the model (one class only, no column left, …),
- * CM_ERR_LEAKAGE as for cm_learn_validate(). Free with cm_model_unref(). */
+/* Fits on all rows with a target. CM_ERR_DATA where the rows cannot carry the model (one class only, no column left,
+ * …), CM_ERR_LEAKAGE as for cm_learn_validate(). Free with cm_model_unref(). */
 CM_API CM_NODISCARD CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table,
                                           const CmLearnColumns *columns, CmError **err);
 CM_API CmModel *cm_model_ref(CmModel *model);
@@ -100,41 +110,48 @@ CM_API const char *cm_model_feature(const CmModel *model, int at);
 CM_API const char *cm_model_feature_unit(const CmModel *model, int at);
 
 /* One row a row of `table`, same order: «row» (0-based), the subject's column where the table has it, «predicted», and
- * «probability CLASS» for each class. The predicted class has the largest probability; of equals the first. A table that lacks a
- * column, or has another unit or no numbers in it, is CM_ERR_DATA that names each; more columns do not matter. */
-CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err);
-/* Contributions of the features to the model's output for each row and class (binary: the positive class alone): «row», the
- * subject's column where the table has it, «class», «base», «output», and one column CM_SHAP_PREFIX + feature for every feature, so that
- * base + contributions = output. Output: log-odds for logistic and gradient_boosting (softmax margin where multiclass), the
- * class's share of the trees' votes before normalisation for random_forest. Exact tree SHAP (path-dependent) for trees; for
- * logistic w (x - mean) of the training rows. CM_ERR_UNSUPPORTED for kinds without explains_rows. */
-CM_API CM_NODISCARD CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err);
+ * «probability CLASS» for each class. The predicted class has the largest probability; of equals the first. A table
+ * that lacks a column, or has another unit or no numbers in it, is CM_ERR_DATA that names each; more columns do not
+ * matter. */
+CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                              CmError **err);
+/* Contributions of the features to the model's output for each row and class (binary: the positive class alone): «row»,
+ * the subject's column where the table has it, «class», «base», «output», and one column CM_SHAP_PREFIX + feature for
+ * every feature, so that base + contributions = output. Output: log-odds for logistic and gradient_boosting (softmax
+ * margin where multiclass), the class's share of the trees' votes before normalisation for random_forest. Exact tree
+ * SHAP (path-dependent) for trees; for logistic w (x - mean) of the training rows. CM_ERR_UNSUPPORTED for kinds without
+ * explains_rows. */
+CM_API CM_NODISCARD CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                              CmError **err);
 #define CM_SHAP_PREFIX "shap "
 
-/* What the model itself says about its features: «feature», «unit», «class», «measure», «value». measure: "coefficient" (per
- * unit of the feature) and "standardized" (per standard deviation in training) for logistic; "gain" (share of the total) for trees; for the
- * others no rows. */
+/* What the model itself says about its features: «feature», «unit», «class», «measure», «value». measure: "coefficient"
+ * (per unit of the feature) and "standardized" (per standard deviation in training) for logistic; "gain" (share of the
+ * total) for trees; for the others no rows. */
 CM_API CM_NODISCARD CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err);
 
-/* A model is data: a JSON document with a format version, columns, units, classes, preparation, parameters, the hash of the training
- * table and the predictor's numbers, exact to the last bit. Loading checks every index and size; unknown versions, kinds or members
- * are refused. Saving what was loaded gives the same bytes. */
+/* A model is data: a JSON document with a format version, columns, units, classes, preparation, parameters, the hash of
+ * the training table and the predictor's numbers, exact to the last bit. Loading checks every index and size; unknown
+ * versions, kinds or members are refused. Saving what was loaded gives the same bytes. */
 CM_API bool cm_model_save(CmContext *ctx, const CmModel *model, const char *path, CmError **err);
 CM_API CM_NODISCARD CmModel *cm_model_load(CmContext *ctx, const char *path, CmError **err);
-CM_API CM_NODISCARD char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err); /* free with cm_free() */
+CM_API CM_NODISCARD char *cm_model_to_json(CmContext *ctx, const CmModel *model,
+                                           CmError **err); /* free with cm_free() */
 /* `name` is for messages. */
-CM_API CM_NODISCARD CmModel *cm_model_from_json(CmContext *ctx, const char *text, size_t size, const char *name, CmError **err);
+CM_API CM_NODISCARD CmModel *cm_model_from_json(CmContext *ctx, const char *text, size_t size, const char *name,
+                                                CmError **err);
 
-/* ---- validation ----------------------------------------------------------------------------------------------------- */
+/* ---- validation -----------------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmValidateParams {
-  int64_t folds;            /* grouped by subject, stratified by class; 0: no cross-validation (then a hold-out is needed) */
-  int64_t repeats;          /* of the cross-validation, each with other folds */
-  double hold_out;          /* share of the subjects kept apart, 0..0.9; 0: none, or the hold_out column's */
-  bool temporal;            /* the hold-out is the subjects seen last, and no training row may be later than a held-out one */
-  int64_t seed;             /* of folds, hold-out, bootstrap and permutations */
-  int64_t resamples;        /* of the bootstrap by subject */
-  double confidence;        /* of the intervals */
+  int64_t folds;     /* grouped by subject, stratified by class; 0: no cross-validation (then a hold-out is needed) */
+  int64_t repeats;   /* of the cross-validation, each with other folds */
+  double hold_out;   /* share of the subjects kept apart, 0..0.9; 0: none, or the hold_out column's */
+  bool temporal;     /* the hold-out is the subjects seen last, and no training row may be later than a held-out one */
+  int64_t seed;      /* of folds, hold-out, bootstrap and permutations */
+  int64_t resamples; /* of the bootstrap by subject */
+  double confidence; /* of the intervals */
   int64_t permutations;     /* per feature for permutation importance; 0: none */
   int64_t permutation_rows; /* at most so many unseen rows of a fold are used for it */
   int64_t calibration_bins; /* of equal width */
@@ -144,55 +161,59 @@ typedef struct CmValidateParams {
 CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
 
 /* Leaks that are refused (CM_ERR_LEAKAGE; the message starts with the name). */
-#define CM_LEAK_MAP(X)                                                                                        \
-  X(TARGET, "target_in_features", "the target is among the features")                                         \
-  X(COPY, "target_copy", "a feature's values stand one to one for the classes")                               \
-  X(PROXY, "target_proxy", "the class explains 99% of a feature's variance")                                  \
-  X(MISSINGNESS, "missingness_proxy", "a feature is missing exactly where the class is one")                   \
-  X(IDENTIFIER, "identifier_in_features", "a feature numbers or names the subjects or rows")                  \
-  X(SPLIT, "split_in_features", "the column that marks the hold-out, or the subject, is among the features")   \
-  X(OVERLAP, "subject_overlap", "a subject is in training and test")                                          \
-  X(ALIAS, "subject_alias", "two subjects differ only by case, blanks or leading zeros")                       \
-  X(DUPLICATE, "duplicate_rows", "rows of different subjects have the same features")                         \
+#define CM_LEAK_MAP(X)                                                                                       \
+  X(TARGET, "target_in_features", "the target is among the features")                                        \
+  X(COPY, "target_copy", "a feature's values stand one to one for the classes")                              \
+  X(PROXY, "target_proxy", "the class explains 99% of a feature's variance")                                 \
+  X(MISSINGNESS, "missingness_proxy", "a feature is missing exactly where the class is one")                 \
+  X(IDENTIFIER, "identifier_in_features", "a feature numbers or names the subjects or rows")                 \
+  X(SPLIT, "split_in_features", "the column that marks the hold-out, or the subject, is among the features") \
+  X(OVERLAP, "subject_overlap", "a subject is in training and test")                                         \
+  X(ALIAS, "subject_alias", "two subjects differ only by case, blanks or leading zeros")                     \
+  X(DUPLICATE, "duplicate_rows", "rows of different subjects have the same features")                        \
   X(TIME, "time_order", "a training row is later than a held-out row")
 
-/* Cross-validates the learners on the same folds; with a hold-out, on the rest, and judges each model on the hold-out as well. The
- * models handed over are fitted on all rows but the hold-out. Parallel over learners, folds and repeats. columns and params as above;
- * params NULL: defaults. Free with cm_learn_result_unref(). */
-CM_API CM_NODISCARD CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
-                                                     const CmLearnColumns *columns, const CmValidateParams *params, CmError **err);
+/* Cross-validates the learners on the same folds; with a hold-out, on the rest, and judges each model on the hold-out
+ * as well. The models handed over are fitted on all rows but the hold-out. Parallel over learners, folds and repeats.
+ * columns and params as above; params NULL: defaults. Free with cm_learn_result_unref(). */
+CM_API CM_NODISCARD CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count,
+                                                     const CmTable *table, const CmLearnColumns *columns,
+                                                     const CmValidateParams *params, CmError **err);
 CM_API CmLearnResult *cm_learn_result_ref(CmLearnResult *result);
 CM_API void cm_learn_result_unref(CmLearnResult **result);
-CM_API int cm_learn_result_models(const CmLearnResult *result);                 /* one a learner, same order */
-CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at);      /* borrowed */
+CM_API int cm_learn_result_models(const CmLearnResult *result);             /* one a learner, same order */
+CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* borrowed */
 
-/* The tables, always all of them, in this order (without rows where they do not apply). «part» is "cross_validation" or "hold_out";
- * «repeat» and «fold» count from 1 and are missing for the hold-out; «row» is the 0-based row of the input table; «class» is the positive
- * class in a binary task, each class against the rest and "macro" (their mean) in a multiclass one, and "all" where a metric has no class.
+/* The tables, always all of them, in this order (without rows where they do not apply). «part» is "cross_validation" or
+ * "hold_out"; «repeat» and «fold» count from 1 and are missing for the hold-out; «row» is the 0-based row of the input
+ * table; «class» is the positive class in a binary task, each class against the rest and "macro" (their mean) in a
+ * multiclass one, and "all" where a metric has no class.
  *
- * summary      name, value: rows, rows_without_target, subjects, features, classes, positive, hold_out_rows, hold_out_subjects, folds, …
- * notes        level ("note" | "warning"), code, text: what a reader must know, e.g. few_events, perfect_separation, no_subject
- * models       model, kind, parameters (JSON), preparation (JSON), features_kept, events_per_variable
- * folds        part, repeat, fold, training_rows, test_rows, training_subjects, test_subjects, and «test CLASS» rows for each class
- * metrics      model, part, class, metric, value, low, high, interval ("wilson" | "delong" | "clustered_delong" | "bootstrap"), rows, subjects.
- *              accuracy balanced_accuracy precision recall specificity npv f1 auc brier log_loss; the value is the mean over repeats
- * fold_metrics model, repeat, fold, class, metric, value
- * predictions  model, part, repeat, fold, row, subject, target, predicted, «probability CLASS»…
- * roc          model, part, repeat, class, threshold, false_positive_rate, true_positive_rate (from 0,0 to 1,1)
- * calibration  model, part, repeat, class, bin, from, to, rows, mean_probability, observed, low, high (Wilson)
- * confusion    model, part, repeat, target, predicted, rows
- * importance   model, part, feature, unit, measure, class, value, low, high. measure "permutation": the AUC (macro) lost when the feature is
- *              shuffled in the rows that the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of
- *              cm_model_weights() of the handed-over model
- * shap         model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX + each feature: of the first repeat, and the hold-out */
-#define CM_LEARN_TABLES(X) \
-  X(SUMMARY, "summary") X(NOTES, "notes") X(MODELS, "models") X(FOLDS, "folds") X(METRICS, "metrics") X(FOLD_METRICS, "fold_metrics") \
-  X(PREDICTIONS, "predictions") X(ROC, "roc") X(CALIBRATION, "calibration") X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap")
+ * summary      name, value: rows, rows_without_target, subjects, features, classes, positive, hold_out_rows,
+ * hold_out_subjects, folds, … notes        level ("note" | "warning"), code, text: what a reader must know, e.g.
+ * few_events, perfect_separation, no_subject models       model, kind, parameters (JSON), preparation (JSON),
+ * features_kept, events_per_variable folds        part, repeat, fold, training_rows, test_rows, training_subjects,
+ * test_subjects, and «test CLASS» rows for each class metrics      model, part, class, metric, value, low, high,
+ * interval ("wilson" | "delong" | "clustered_delong" | "bootstrap"), rows, subjects. accuracy balanced_accuracy
+ * precision recall specificity npv f1 auc brier log_loss; the value is the mean over repeats fold_metrics model,
+ * repeat, fold, class, metric, value predictions  model, part, repeat, fold, row, subject, target, predicted,
+ * «probability CLASS»… roc          model, part, repeat, class, threshold, false_positive_rate, true_positive_rate
+ * (from 0,0 to 1,1) calibration  model, part, repeat, class, bin, from, to, rows, mean_probability, observed, low, high
+ * (Wilson) confusion    model, part, repeat, target, predicted, rows importance   model, part, feature, unit, measure,
+ * class, value, low, high. measure "permutation": the AUC (macro) lost when the feature is shuffled in the rows that
+ * the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of cm_model_weights()
+ * of the handed-over model shap         model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX +
+ * each feature: of the first repeat, and the hold-out */
+#define CM_LEARN_TABLES(X)                                                                                      \
+  X(SUMMARY, "summary")                                                                                         \
+  X(NOTES, "notes") X(MODELS, "models") X(FOLDS, "folds") X(METRICS, "metrics") X(FOLD_METRICS, "fold_metrics") \
+      X(PREDICTIONS, "predictions") X(ROC, "roc") X(CALIBRATION, "calibration") X(CONFUSION, "confusion")       \
+          X(IMPORTANCE, "importance") X(SHAP, "shap")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)
 #undef CM_LEARN_TABLE_ENUM
-  CM_LEARN_TABLE_COUNT
+      CM_LEARN_TABLE_COUNT
 } CmLearnTable;
 CM_API const char *cm_learn_table_name(CmLearnTable which);
 CM_API const CmTable *cm_learn_result_table(const CmLearnResult *result, CmLearnTable which); /* borrowed */

@@ -11,7 +11,8 @@ static bool split_names(CmCli *cli, const char *text, char **copy, const char **
   for (char *name; (name = strsep(&rest, ","));) {
     if (!*name) continue;
     if (*count == CM__MOST_NAMES) {
-      cm_error_set(err, CM_ERR_USAGE, "more than %d columns are named; leave them out of the table instead", CM__MOST_NAMES);
+      cm_error_set(err, CM_ERR_USAGE, "more than %d columns are named; leave them out of the table instead",
+                   CM__MOST_NAMES);
       return false;
     }
     names[(*count)++] = name;
@@ -19,7 +20,9 @@ static bool split_names(CmCli *cli, const char *text, char **copy, const char **
   return true;
 }
 
-static const char *given(const CmText *text) { return *text->value ? text->value : NULL; }
+static const char *given(const CmText *text) {
+  return *text->value ? text->value : NULL;
+}
 
 /* A model of this kind was there before: the second is «svm 2». */
 static void name_learner(CmLearnWords *words) {
@@ -35,8 +38,10 @@ static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError 
   char name[64];
   size_t length = strcspn(word, " \t");
   snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
-  if (!strcmp(name, "prepare")) return cm_params_set_words(cli->ctx, cm_prepare_about(), words->prepare, word + length, err);
-  if (!strcmp(name, "validate")) return cm_params_set_words(cli->ctx, cm_validate_about(), words->validate, word + length, err);
+  if (!strcmp(name, "prepare"))
+    return cm_params_set_words(cli->ctx, cm_prepare_about(), words->prepare, word + length, err);
+  if (!strcmp(name, "validate"))
+    return cm_params_set_words(cli->ctx, cm_validate_about(), words->validate, word + length, err);
   if (words->count == CM__MOST_LEARNERS) {
     cm_error_set(err, CM_ERR_USAGE, "more than %d models are named; run twice", CM__MOST_LEARNERS);
     return false;
@@ -53,7 +58,8 @@ static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError 
   return cm_params_set_words(cli->ctx, &learner->kind->about, params, word + length, err);
 }
 
-bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result, CmError **err) {
+bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result,
+                     CmError **err) {
   *result = (CmLearnWords){0};
   CmLearnColumns *c = &result->columns;
   c->target = given(&options->target);

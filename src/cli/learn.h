@@ -13,14 +13,17 @@ typedef struct CmLearnOptions {
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */
-#define CM__LEARN_OPTION(S, field, initial_, help_) \
-  { .name = #field, .type = CM_TEXT, .offset = offsetof(S, common.field), .initial = initial_, .unit = "", .help = help_ }
-#define CM__LEARN_OPTIONS(S)                                                                                                  \
-  CM__LEARN_OPTION(S, target, "", "column that holds the classes"),                                                            \
-      CM__LEARN_OPTION(S, positive, "", "class that counts as positive; otherwise the last one"),                             \
-      CM__LEARN_OPTION(S, subject, "", "column that names the subject; its rows stay together"),                              \
-      CM__LEARN_OPTION(S, time, "", "column that says when a row was seen"),                                                   \
-      CM__LEARN_OPTION(S, features, "", "columns to learn from, with commas between; otherwise all numeric ones"),            \
+#define CM__LEARN_OPTION(S, field, initial_, help_)                                                        \
+  {                                                                                                        \
+    .name = #field, .type = CM_TEXT, .offset = offsetof(S, common.field), .initial = initial_, .unit = "", \
+    .help = help_                                                                                          \
+  }
+#define CM__LEARN_OPTIONS(S)                                                                                       \
+  CM__LEARN_OPTION(S, target, "", "column that holds the classes"),                                                \
+      CM__LEARN_OPTION(S, positive, "", "class that counts as positive; otherwise the last one"),                  \
+      CM__LEARN_OPTION(S, subject, "", "column that names the subject; its rows stay together"),                   \
+      CM__LEARN_OPTION(S, time, "", "column that says when a row was seen"),                                       \
+      CM__LEARN_OPTION(S, features, "", "columns to learn from, with commas between; otherwise all numeric ones"), \
       CM__LEARN_OPTION(S, ignore, "", "columns never to learn from, with commas between")
 
 /* All of one call; free with cm__learn_words_free(). */
@@ -36,7 +39,8 @@ typedef struct CmLearnWords {
 } CmLearnWords;
 
 /* words: "logistic C=2", "prepare impute=mean", "validate folds=10"; at least one model. */
-bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result, CmError **err);
+bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result,
+                     CmError **err);
 void cm__learn_words_free(CmLearnWords *words);
 
 #endif

@@ -11,10 +11,12 @@ typedef struct PredictOptions {
 
 static const CmParam option_table[] = {
     CM_PARAM_TEXT(PredictOptions, output, "-", "where the predictions go: .csv, .json, or - for standard output"),
-    CM_PARAM_BOOL(PredictOptions, explain, "false", "add each feature's contribution to the output for the positive (or predicted) class"),
+    CM_PARAM_BOOL(PredictOptions, explain, "false",
+                  "add each feature's contribution to the output for the positive (or predicted) class"),
 };
 
-/* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted class. */
+/* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted
+ * class. */
 static int64_t find_contributions(const CmTable *shap, int64_t *at, const char *predicted, int outputs) {
   int class_column = cm_table_find_column(shap, "class");
   int64_t first = *at, found = first;
@@ -29,13 +31,16 @@ static bool add_contributions(CmCli *cli, const CmModel *model, const CmTable *t
   if (!shap) return false;
   bool good = true;
   int first = cm_table_find_column(shap, "class"), columns = cm_table_columns(shap), start = cm_table_columns(result);
-  int outputs = cm_model_task(model) == CM_TASK_BINARY ? 1 : cm_model_classes(model), predicted = cm_table_find_column(result, "predicted");
+  int outputs = cm_model_task(model) == CM_TASK_BINARY ? 1 : cm_model_classes(model),
+      predicted = cm_table_find_column(result, "predicted");
   for (int c = first; good && c < columns; c++)
-    good = cm_table_add_column(result, cm_table_column_name(shap, c), cm_table_column_type(shap, c), cm_table_column_unit(shap, c), err) >= 0;
+    good = cm_table_add_column(result, cm_table_column_name(shap, c), cm_table_column_type(shap, c),
+                               cm_table_column_unit(shap, c), err) >= 0;
   for (int64_t i = 0, at = 0; good && i < cm_table_rows(result); i++) {
     int64_t from = find_contributions(shap, &at, cm_table_text(result, i, predicted), outputs);
     good = cm_table_set_text(result, i, start, cm_table_text(shap, from, first), err);
-    for (int c = first + 1; c < columns; c++) cm_table_set_real(result, i, start + c - first, cm_table_real(shap, from, c));
+    for (int c = first + 1; c < columns; c++)
+      cm_table_set_real(result, i, start + c - first, cm_table_real(shap, from, c));
   }
   cm_table_unref(&shap);
   return good;
@@ -64,8 +69,9 @@ CM_COMMAND(predict) = {
     .name = "predict",
     .arguments = "MODEL TABLE.csv",
     .summary = "Apply a saved model to the rows of a table.",
-    .details = "The table must have the model's columns, in the same units; more columns do not matter. Example:\n"
-               "  cormack predict model.json features.csv -o predictions.csv --explain",
+    .details =
+        "The table must have the model's columns, in the same units; more columns do not matter. Example:\n"
+        "  cormack predict model.json features.csv -o predictions.csv --explain",
     CM_COMMAND_OPTIONS(PredictOptions, option_table),
     .min_args = 2,
     .max_args = 2,

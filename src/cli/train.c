@@ -19,7 +19,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmModel *model = NULL;
   bool good = cm__learn_words(cli, &o->common, argc - 1, argv + 1, &words, err);
   if (good && words.count > 1) {
-    cm_error_set(err, CM_ERR_USAGE, "%d models are named; train one at a time, or compare them with «cormack validate»", words.count);
+    cm_error_set(err, CM_ERR_USAGE, "%d models are named; train one at a time, or compare them with «cormack validate»",
+                 words.count);
     good = false;
   }
   good = good && (table = cm_table_read_csv(cli->ctx, argv[0], err));
@@ -39,9 +40,12 @@ CM_COMMAND(train) = {
     .name = "train",
     .arguments = "TABLE.csv \"MODEL param=value\"",
     .summary = "Fit a model to the rows of a table and save it.",
-    .details = "Models: gradient_boosting, knn, logistic, random_forest, svm. A further word \"prepare impute=median scale=robust\" sets the preparation.\n"
-               "Leaks are refused by name. Example:\n"
-               "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o model.json",
+    .details =
+        "Models: gradient_boosting, knn, logistic, random_forest, svm. A further word \"prepare impute=median "
+        "scale=robust\" sets the preparation.\n"
+        "Leaks are refused by name. Example:\n"
+        "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o "
+        "model.json",
     CM_COMMAND_OPTIONS(TrainOptions, option_table),
     .min_args = 2,
     .max_args = 4,

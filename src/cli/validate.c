@@ -9,7 +9,8 @@ typedef struct ValidateOptions {
 } ValidateOptions;
 
 static const CmParam option_table[] = {
-    CM__LEARN_OPTION(ValidateOptions, output, "", "folder for all tables and the models; otherwise the metrics alone are printed"),
+    CM__LEARN_OPTION(ValidateOptions, output, "",
+                     "folder for all tables and the models; otherwise the metrics alone are printed"),
     CM__LEARN_OPTION(ValidateOptions, hold_out_column, "", "column that marks held-out rows with 1 or «test»"),
     CM__LEARN_OPTIONS(ValidateOptions),
 };
@@ -32,14 +33,17 @@ static bool write_all(CmCli *cli, const CmLearnResult *result, const char *folde
 
 static void print_notes(CmCli *cli, const CmTable *notes) {
   for (int64_t i = 0; !cli->quiet && i < cm_table_rows(notes); i++)
-    cm_log(cli->ctx, strcmp(cm_table_text(notes, i, 0), "warning") == 0 ? CM_LOG_WARNING : CM_LOG_INFO, "%s", cm_table_text(notes, i, 2));
+    cm_log(cli->ctx, strcmp(cm_table_text(notes, i, 0), "warning") == 0 ? CM_LOG_WARNING : CM_LOG_INFO, "%s",
+           cm_table_text(notes, i, 2));
 }
 
 /* Lines for people: a metric a line, with its interval. */
 static void print_metrics(const CmTable *metrics) {
   for (int64_t i = 0; i < cm_table_rows(metrics); i++) {
-    printf("%-20s %-16s %-12s %-18s ", cm_table_text(metrics, i, 0), cm_table_text(metrics, i, 1), cm_table_text(metrics, i, 2), cm_table_text(metrics, i, 3));
-    printf("%7.4f  [%.4f, %.4f]\n", cm_table_real(metrics, i, 4), cm_table_real(metrics, i, 5), cm_table_real(metrics, i, 6));
+    printf("%-20s %-16s %-12s %-18s ", cm_table_text(metrics, i, 0), cm_table_text(metrics, i, 1),
+           cm_table_text(metrics, i, 2), cm_table_text(metrics, i, 3));
+    printf("%7.4f  [%.4f, %.4f]\n", cm_table_real(metrics, i, 4), cm_table_real(metrics, i, 5),
+           cm_table_real(metrics, i, 6));
   }
 }
 
@@ -60,15 +64,18 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmLearnWords words;
   CmTable *table = NULL;
   CmLearnResult *result = NULL;
-  bool good = cm__learn_words(cli, &o->common, argc - 1, argv + 1, &words, err) && (table = cm_table_read_csv(cli->ctx, argv[0], err));
+  bool good = cm__learn_words(cli, &o->common, argc - 1, argv + 1, &words, err) &&
+              (table = cm_table_read_csv(cli->ctx, argv[0], err));
   if (!good) goto done;
   result = cm_learn_validate(cli->ctx, words.learner, words.count, table, &words.columns, words.validate, err);
   if (!result) cm_error_context(err, "%s", argv[0]);
   good = result && (!*o->common.output.value || write_all(cli, result, o->common.output.value, err));
   if (!good) goto done;
   print_notes(cli, cm_learn_result_table(result, CM_LEARN_NOTES));
-  if (cli->json) good = print_json(cli, result, err);
-  else print_metrics(cm_learn_result_table(result, CM_LEARN_METRICS));
+  if (cli->json)
+    good = print_json(cli, result, err);
+  else
+    print_metrics(cm_learn_result_table(result, CM_LEARN_METRICS));
 done:
   cm_learn_result_unref(&result);
   cm_table_unref(&table);
@@ -80,9 +87,12 @@ CM_COMMAND(validate) = {
     .name = "validate",
     .arguments = "TABLE.csv \"MODEL param=value\"...",
     .summary = "Judge models on rows that they have not seen, by subject.",
-    .details = "Models: gradient_boosting, knn, logistic, random_forest, svm. Further words: \"validate folds=5 repeats=4 hold_out=0.2\" and\n"
-               "\"prepare impute=median k_best=20\". Leaks are refused by name. Example:\n"
-               "  cormack validate features.csv logistic \"svm C=2\" \"validate folds=10\" --target malignant --subject patient_id -o out/",
+    .details =
+        "Models: gradient_boosting, knn, logistic, random_forest, svm. Further words: \"validate folds=5 repeats=4 "
+        "hold_out=0.2\" and\n"
+        "\"prepare impute=median k_best=20\". Leaks are refused by name. Example:\n"
+        "  cormack validate features.csv logistic \"svm C=2\" \"validate folds=10\" --target malignant --subject "
+        "patient_id -o out/",
     CM_COMMAND_OPTIONS(ValidateOptions, option_table),
     .min_args = 2,
     .max_args = 40,

@@ -43,7 +43,8 @@ double cm__weighted_auc(const CmOrder *order, const int *y, int positive, const 
   return above > 0 && negatives > 0 ? area / above / negatives : (double)NAN;
 }
 
-bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, double *auc, CmError **err) {
+bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, double *auc,
+             CmError **err) {
   CmHold hold = {.ctx = ctx};
   CmOrder order;
   bool ok = cm__order_make(&hold, score, stride, rows, &order, err);
@@ -52,7 +53,8 @@ bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, in
   return ok;
 }
 
-bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, int64_t rows, double *auc, CmError **err) {
+bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, int64_t rows, double *auc,
+                  CmError **err) {
   if (classes == 2) return cm__auc(ctx, y, 1, p + 1, 2, rows, auc, err);
   double sum = 0;
   for (int c = 0; c < classes; c++) {
@@ -64,10 +66,12 @@ bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, in
   return true;
 }
 
-/* ---- DeLong ----------------------------------------------------------------------------------------------------------- */
+/* ---- DeLong
+ * ----------------------------------------------------------------------------------------------------------- */
 
 /* Adds to component[row] the share of the other class's rows that it beats, ties half; over `repeats`. */
-static void add_components(const CmOrder *order, const int *y, int positive, double positives, double negatives, int repeats, double *component) {
+static void add_components(const CmOrder *order, const int *y, int positive, double positives, double negatives,
+                           int repeats, double *component) {
   double above[2] = {0, 0}, run[2] = {0, 0};
   int64_t start = 0;
   for (int64_t i = 0; i < order->rows; i++) {
@@ -122,7 +126,8 @@ bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *au
   for (int r = 0; r < scores->repeats; r++) {
     CmOrder order;
     CmHold own = {.ctx = ctx};
-    ok = cm__order_make(&own, scores->p + r * scores->rows * scores->classes + positive, scores->classes, scores->rows, &order, err);
+    ok = cm__order_make(&own, scores->p + r * scores->rows * scores->classes + positive, scores->classes, scores->rows,
+                        &order, err);
     if (ok) add_components(&order, scores->y, positive, total[1], total[0], scores->repeats, component);
     cm__hold_free(&own);
     if (!ok) goto done;
@@ -140,7 +145,8 @@ done:
   return ok;
 }
 
-/* ---- ROC -------------------------------------------------------------------------------------------------------------- */
+/* ---- ROC
+ * -------------------------------------------------------------------------------------------------------------- */
 
 /* Drops points on the straight line between their neighbours; counts are still whole numbers. */
 static int64_t drop_straight(CmRocPoint *point, int64_t count) {
@@ -148,8 +154,9 @@ static int64_t drop_straight(CmRocPoint *point, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     if (kept && i + 1 < count) {
       const CmRocPoint *a = &point[kept - 1], *b = &point[i], *c = &point[i + 1];
-      double turn = (b->false_positive_rate - a->false_positive_rate) * (c->true_positive_rate - b->true_positive_rate) -
-                    (b->true_positive_rate - a->true_positive_rate) * (c->false_positive_rate - b->false_positive_rate);
+      double turn =
+          (b->false_positive_rate - a->false_positive_rate) * (c->true_positive_rate - b->true_positive_rate) -
+          (b->true_positive_rate - a->true_positive_rate) * (c->false_positive_rate - b->false_positive_rate);
       if (turn == 0) continue;
     }
     point[kept++] = point[i];
@@ -157,7 +164,8 @@ static int64_t drop_straight(CmRocPoint *point, int64_t count) {
   return kept;
 }
 
-int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, CmRocPoint *points, CmError **err) {
+int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows,
+                CmRocPoint *points, CmError **err) {
   CmHold hold = {.ctx = ctx};
   CmOrder order;
   int64_t count = -1;

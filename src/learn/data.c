@@ -8,7 +8,9 @@
 
 #define MOST_CLASSES 64
 
-void cm__data_free(CmLearnData *data) { cm__hold_free(&data->hold); }
+void cm__data_free(CmLearnData *data) {
+  cm__hold_free(&data->hold);
+}
 
 bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...) {
   char text[1024];
@@ -30,7 +32,8 @@ bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const ch
 /* A numeric cell; NaN where missing or text. */
 static double number(const CmTable *table, int64_t row, int column) {
   if (cm_table_is_missing(table, row, column)) return NAN;
-  return cm_table_column_type(table, column) == CM_COLUMN_INT ? (double)cm_table_int(table, row, column) : cm_table_real(table, row, column);
+  return cm_table_column_type(table, column) == CM_COLUMN_INT ? (double)cm_table_int(table, row, column)
+                                                              : cm_table_real(table, row, column);
 }
 
 void cm__table_reals(const CmTable *table, const int *columns, int count, double *x) {
@@ -52,11 +55,13 @@ static int named_column(const CmTable *table, const char *name, const char *role
   if (near)
     cm_error_set(err, CM_ERR_MISSING, "%s: there is no column \"%s\"; did you mean \"%s\"?", role, name, near);
   else
-    cm_error_set(err, CM_ERR_MISSING, "%s: there is no column \"%s\"; name one of the table's %d columns", role, name, columns);
+    cm_error_set(err, CM_ERR_MISSING, "%s: there is no column \"%s\"; name one of the table's %d columns", role, name,
+                 columns);
   return -1;
 }
 
-/* ---- classes -------------------------------------------------------------------------------------------------------- */
+/* ---- classes --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmTargetValue {
   int64_t number;
@@ -87,7 +92,8 @@ static void make_positive(CmLearnData *data, int positive) {
 static bool choose_positive(CmLearnData *data, const char *positive, CmError **err) {
   if (!positive) return true;
   if (data->classes != 2) {
-    cm_error_set(err, CM_ERR_PARAMETER, "positive: \"%s\" is given, but %s has %d classes; leave it out", positive, data->target, data->classes);
+    cm_error_set(err, CM_ERR_PARAMETER, "positive: \"%s\" is given, but %s has %d classes; leave it out", positive,
+                 data->target, data->classes);
     return false;
   }
   for (int c = 0; c < 2; c++) {
@@ -95,8 +101,8 @@ static bool choose_positive(CmLearnData *data, const char *positive, CmError **e
     make_positive(data, c);
     return true;
   }
-  cm_error_set(err, CM_ERR_PARAMETER, "positive: %s has no class \"%s\"; it has \"%s\" and \"%s\"", data->target, positive,
-               data->class_name[0], data->class_name[1]);
+  cm_error_set(err, CM_ERR_PARAMETER, "positive: %s has no class \"%s\"; it has \"%s\" and \"%s\"", data->target,
+               positive, data->class_name[0], data->class_name[1]);
   return false;
 }
 
@@ -109,17 +115,21 @@ static bool read_classes(CmLearnData *data, int target, const char *positive, Cm
   if (!label || !data->y || !data->class_name) return false;
   for (int64_t i = 0; i < data->rows; i++) {
     label[i].row = i;
-    if (text) label[i].text = cm_table_text(table, data->row[i], target);
-    else label[i].number = cm_table_int(table, data->row[i], target);
+    if (text)
+      label[i].text = cm_table_text(table, data->row[i], target);
+    else
+      label[i].number = cm_table_int(table, data->row[i], target);
   }
   int (*compare)(const void *, const void *) = text ? by_text : by_number;
   qsort(label, (size_t)data->rows, sizeof *label, compare);
   for (int64_t i = 0; i < data->rows; i++) {
-    bool fresh = i == 0 || (text ? strcmp(label[i].text, label[i - 1].text) != 0 : label[i].number != label[i - 1].number);
+    bool fresh =
+        i == 0 || (text ? strcmp(label[i].text, label[i - 1].text) != 0 : label[i].number != label[i - 1].number);
     if (fresh) {
       if (data->classes == MOST_CLASSES) {
-        cm_error_set(err, CM_ERR_DATA, "target: \"%s\" has more than %d values; a target names classes: group its values first", data->target,
-                     MOST_CLASSES);
+        cm_error_set(err, CM_ERR_DATA,
+                     "target: \"%s\" has more than %d values; a target names classes: group its values first",
+                     data->target, MOST_CLASSES);
         return false;
       }
       char cell[32];
@@ -156,7 +166,8 @@ static bool read_target(CmLearnData *data, const CmLearnColumns *columns, CmErro
   return read_classes(data, target, columns->positive, err);
 }
 
-/* ---- subjects ------------------------------------------------------------------------------------------------------- */
+/* ---- subjects -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmKey {
   const char *text;
@@ -173,7 +184,8 @@ static bool each_its_own(CmLearnData *data, CmError **err) {
   for (int64_t i = 0; i < data->rows; i++) data->subject[i] = i;
   data->subjects = data->rows;
   return cm__data_note(data, err, "warning", "no_subject",
-                       "No subject column was given: every row is taken as a subject of its own. If a patient has several rows, the results are too good.");
+                       "No subject column was given: every row is taken as a subject of its own. If a patient has "
+                       "several rows, the results are too good.");
 }
 
 static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
@@ -187,20 +199,24 @@ static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
   for (int64_t i = 0; i < data->rows; i++) {
     char cell[CM_TEXT_MAX];
     if (cm_table_is_missing(data->table, data->row[i], column)) {
-      cm_error_set(err, CM_ERR_DATA, "subject: row %lld has no \"%s\"; fill it, so that no patient is in training and test at once",
+      cm_error_set(err, CM_ERR_DATA,
+                   "subject: row %lld has no \"%s\"; fill it, so that no patient is in training and test at once",
                    (long long)data->row[i] + 1, name);
       return false;
     }
-    const char *text = cm_table_column_type(data->table, column) == CM_COLUMN_TEXT
-                           ? cm_table_text(data->table, data->row[i], column)
-                           : cm__hold_text(&data->hold, cm_table_cell(data->table, data->row[i], column, cell, sizeof cell), err);
+    const char *text =
+        cm_table_column_type(data->table, column) == CM_COLUMN_TEXT
+            ? cm_table_text(data->table, data->row[i], column)
+            : cm__hold_text(&data->hold, cm_table_cell(data->table, data->row[i], column, cell, sizeof cell), err);
     if (!text) return false;
     key[i] = (CmKey){.text = text, .row = i};
   }
   qsort(key, (size_t)data->rows, sizeof *key, by_key);
-  int64_t *first = CM__NEW(&data->hold, int64_t, data->rows, err), *number = CM__NEW(&data->hold, int64_t, data->rows, err);
+  int64_t *first = CM__NEW(&data->hold, int64_t, data->rows, err),
+          *number = CM__NEW(&data->hold, int64_t, data->rows, err);
   if (!first || !number) return false;
-  for (int64_t i = 0, start = 0; i < data->rows; i++) { /* equal keys are sorted by row: the run's first is the first row */
+  for (int64_t i = 0, start = 0; i < data->rows;
+       i++) { /* equal keys are sorted by row: the run's first is the first row */
     if (i && strcmp(key[i].text, key[i - 1].text)) start = i;
     first[key[i].row] = key[start].row;
   }
@@ -212,12 +228,14 @@ static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
   return true;
 }
 
-/* ---- time and hold-out ---------------------------------------------------------------------------------------------- */
+/* ---- time and hold-out ----------------------------------------------------------------------------------------------
+ */
 
 /* Days from 1970-01-01 in the proleptic Gregorian calendar (Fliegel and Van Flandern 1968). */
 static double days(int year, int month, int day) {
   int a = (month - 14) / 12;
-  return day - 32075 + 1461 * (year + 4800 + a) / 4 + 367 * (month - 2 - a * 12) / 12 - 3 * ((year + 4900 + a) / 100) / 4 - 2440588;
+  return day - 32075 + 1461 * (year + 4800 + a) / 4 + 367 * (month - 2 - a * 12) / 12 -
+         3 * ((year + 4900 + a) / 100) / 4 - 2440588;
 }
 
 /* ISO 8601 date, basic or extended, with hours, minutes and seconds behind it or not; seconds. */
@@ -250,11 +268,13 @@ static bool read_time(CmLearnData *data, const char *name, CmError **err) {
   if (column < 0 || !data->when) return false;
   for (int64_t i = 0; i < data->rows; i++) {
     int64_t row = data->row[i];
-    if (cm_table_is_missing(data->table, row, column)) data->when[i] = NAN;
-    else if (cm_table_column_type(data->table, column) != CM_COLUMN_TEXT) data->when[i] = number(data->table, row, column);
+    if (cm_table_is_missing(data->table, row, column))
+      data->when[i] = NAN;
+    else if (cm_table_column_type(data->table, column) != CM_COLUMN_TEXT)
+      data->when[i] = number(data->table, row, column);
     else if (!parse_time(cm_table_text(data->table, row, column), &data->when[i])) {
-      cm_error_set(err, CM_ERR_DATA, "time: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531", (long long)row + 1, name,
-                   cm_table_text(data->table, row, column));
+      cm_error_set(err, CM_ERR_DATA, "time: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531",
+                   (long long)row + 1, name, cm_table_text(data->table, row, column));
       return false;
     }
   }
@@ -271,9 +291,12 @@ static bool read_held(CmLearnData *data, const char *name, CmError **err) {
     int64_t row = data->row[i];
     char cell[CM_TEXT_MAX];
     const char *text = cm_table_cell(data->table, row, column, cell, sizeof cell);
-    bool test = !strcmp(text, "test") || !strcmp(text, "1"), train = !strcmp(text, "train") || !strcmp(text, "0") || !*text;
+    bool test = !strcmp(text, "test") || !strcmp(text, "1"),
+         train = !strcmp(text, "train") || !strcmp(text, "0") || !*text;
     if (!test && !train) {
-      cm_error_set(err, CM_ERR_DATA, "hold_out: row %lld of \"%s\" holds \"%s\"; use 1 or \"test\" for held-out rows, 0 or \"train\" for the others",
+      cm_error_set(err, CM_ERR_DATA,
+                   "hold_out: row %lld of \"%s\" holds \"%s\"; use 1 or \"test\" for held-out rows, 0 or \"train\" for "
+                   "the others",
                    (long long)row + 1, name, text);
       return false;
     }
@@ -287,12 +310,17 @@ static bool read_held(CmLearnData *data, const char *name, CmError **err) {
   return true;
 }
 
-/* ---- features ------------------------------------------------------------------------------------------------------- */
+/* ---- features -------------------------------------------------------------------------------------------------------
+ */
 
-static bool same(const char *a, const char *b) { return a && b && !strcmp(a, b); }
+static bool same(const char *a, const char *b) {
+  return a && b && !strcmp(a, b);
+}
 
 static bool has_role(const CmLearnColumns *columns, const char *name) {
-  if (same(name, columns->target) || same(name, columns->subject) || same(name, columns->time) || same(name, columns->hold_out)) return true;
+  if (same(name, columns->target) || same(name, columns->subject) || same(name, columns->time) ||
+      same(name, columns->hold_out))
+    return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
   return false;
@@ -319,10 +347,12 @@ static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmErr
       continue;
     }
     size_t used = strlen(passed);
-    if (used + strlen(name) + 4 < sizeof passed) snprintf(passed + used, sizeof passed - used, "%s%s", count ? ", " : "", name);
+    if (used + strlen(name) + 4 < sizeof passed)
+      snprintf(passed + used, sizeof passed - used, "%s%s", count ? ", " : "", name);
     count++;
   }
-  return !count || cm__data_note(data, err, "note", "text_columns", "%d text column%s no feature: %s.", count, count > 1 ? "s are" : " is", passed);
+  return !count || cm__data_note(data, err, "note", "text_columns", "%d text column%s no feature: %s.", count,
+                                 count > 1 ? "s are" : " is", passed);
 }
 
 static bool take_named(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
@@ -352,7 +382,9 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
   if (!data->column || !data->feature || !data->unit) return false;
   if (!(columns->features ? take_named(data, columns, err) : take_numeric(data, columns, err))) return false;
   if (!data->features) {
-    cm_error_set(err, CM_ERR_DATA, "there is no feature: no numeric column is left beside target, subject, time, hold-out and what is ignored");
+    cm_error_set(
+        err, CM_ERR_DATA,
+        "there is no feature: no numeric column is left beside target, subject, time, hold-out and what is ignored");
     return false;
   }
   size_t cells;
@@ -364,8 +396,8 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
       double *value = &data->x[i * data->features + j];
       *value = number(data->table, data->row[i], data->column[j]);
       if (isinf(*value)) {
-        cm_error_set(err, CM_ERR_DATA, "row %lld of \"%s\" is infinite; leave the cell empty or mend its cause", (long long)data->row[i] + 1,
-                     data->feature[j]);
+        cm_error_set(err, CM_ERR_DATA, "row %lld of \"%s\" is infinite; leave the cell empty or mend its cause",
+                     (long long)data->row[i] + 1, data->feature[j]);
         return false;
       }
     }
@@ -373,7 +405,8 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
   return true;
 }
 
-bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data, CmError **err) {
+bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data,
+                   CmError **err) {
   *data = (CmLearnData){.hold = {.ctx = ctx}, .table = table};
   data->notes_end = &data->notes;
   if (!columns->target || !*columns->target) {
@@ -386,10 +419,13 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   data->target = cm__hold_text(&data->hold, columns->target, err);
   data->subject_column = cm__hold_text(&data->hold, columns->subject, err);
   data->time_column = cm__hold_text(&data->hold, columns->time, err);
-  if (!data->target || (columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
-  if (!read_target(data, columns, err) || !read_subjects(data, columns->subject, err) || !read_time(data, columns->time, err) ||
-      !read_held(data, columns->hold_out, err) || !read_features(data, columns, err))
+  if (!data->target || (columns->subject && !data->subject_column) || (columns->time && !data->time_column))
     return false;
-  return !data->rows_without_target || cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are left out.",
-                                                     (long long)data->rows_without_target, data->target);
+  if (!read_target(data, columns, err) || !read_subjects(data, columns->subject, err) ||
+      !read_time(data, columns->time, err) || !read_held(data, columns->hold_out, err) ||
+      !read_features(data, columns, err))
+    return false;
+  return !data->rows_without_target ||
+         cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are left out.",
+                       (long long)data->rows_without_target, data->target);
 }

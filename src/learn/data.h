@@ -12,40 +12,45 @@ struct CmLearnNote {
 };
 
 typedef struct CmLearnData {
-  CmHold hold; /* holds everything below */
+  CmHold hold;          /* holds everything below */
   const CmTable *table; /* borrowed */
   CmLearnTask task;
   const char *target, *subject_column, *time_column;
   int64_t rows, rows_without_target;
-  int64_t *row;          /* row of the table */
+  int64_t *row; /* row of the table */
   int features;
   const char **feature, **unit;
   int *column;
-  double *x;             /* rows x features, NaN where missing */
+  double *x; /* rows x features, NaN where missing */
   int classes;
   const char **class_name; /* binary: [1] is the positive one */
   int *y;
   int64_t subjects;
-  int64_t *subject;      /* 0..subjects-1, by first appearance */
+  int64_t *subject; /* 0..subjects-1, by first appearance */
   const char **subject_name;
-  double *when;          /* NULL without a time column; NaN where missing */
-  uint8_t *held;         /* NULL without a hold-out column */
+  double *when;  /* NULL without a time column; NaN where missing */
+  uint8_t *held; /* NULL without a hold-out column */
   CmLearnNote *notes, **notes_end;
   char table_hash[2 * CM_HASH_SIZE + 1];
 } CmLearnData;
 
 /* Reads the columns; needs a target of at least two classes. Free with cm__data_free() also after failure. */
-bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data, CmError **err);
+bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data,
+                   CmError **err);
 void cm__data_free(CmLearnData *data);
-bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...) CM_PRINTF(5, 6);
+bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...)
+    CM_PRINTF(5, 6);
 /* Numbers of the named columns for all rows of a table, as rows x count; used by prediction. */
 void cm__table_reals(const CmTable *table, const int *columns, int count, double *x);
 
-/* Refuses leaks that can be seen before any split (all but overlap and time order). `allow`: names let pass, as in CmValidateParams. */
+/* Refuses leaks that can be seen before any split (all but overlap and time order). `allow`: names let pass, as in
+ * CmValidateParams. */
 bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err);
 /* What a leak is called where it is let pass: a note; else the error. Returns false where refused. */
-bool cm__leak_found(CmLearnData *data, const char *allow, const char *name, CmError **err, const char *format, ...) CM_PRINTF(5, 6);
-/* held[row] != 0: test. Refuses subjects on both sides, and training rows later than a held-out one where `temporal`. */
+bool cm__leak_found(CmLearnData *data, const char *allow, const char *name, CmError **err, const char *format, ...)
+    CM_PRINTF(5, 6);
+/* held[row] != 0: test. Refuses subjects on both sides, and training rows later than a held-out one where `temporal`.
+ */
 bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal, const char *allow, CmError **err);
 
 #endif

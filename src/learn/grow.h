@@ -1,4 +1,5 @@
-/* Growing trees with XGBoost. Its library is loaded when the first tree is asked for, so that the program starts without it. */
+/* Growing trees with XGBoost. Its library is loaded when the first tree is asked for, so that the program starts
+ * without it. */
 #ifndef CORMACK_LEARN_GROW_H
 #define CORMACK_LEARN_GROW_H
 
@@ -19,8 +20,8 @@ typedef struct CmGrow {
   int trees_each;      /* trees of a round for each output */
 } CmGrow;
 
-/* Adds the trees to `trees` (tree, count, base are set; outputs as given). Single-threaded, so that the bits do not depend on threads; may run in
- * several threads at once. CM_ERR_UNSUPPORTED where libxgboost is not installed. */
+/* Adds the trees to `trees` (tree, count, base are set; outputs as given). Single-threaded, so that the bits do not
+ * depend on threads; may run in several threads at once. CM_ERR_UNSUPPORTED where libxgboost is not installed. */
 bool cm__grow(CmHold *hold, const CmTraining *training, const CmGrow *grow, CmTrees *trees, CmError **err);
 
 /* A setting as XGBoost reads it. */

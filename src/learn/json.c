@@ -14,8 +14,10 @@ void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count) {
   cm__text_add(json, "[");
   for (int64_t i = 0; i < count; i++) {
     if (i) cm__text_add(json, ",");
-    if (value[i] == 0 && signbit(value[i])) cm__text_add(json, MINUS_ZERO);
-    else cm__text_add_real(json, value[i]);
+    if (value[i] == 0 && signbit(value[i]))
+      cm__text_add(json, MINUS_ZERO);
+    else
+      cm__text_add_real(json, value[i]);
   }
   cm__text_add(json, "]");
 }
@@ -37,8 +39,10 @@ void cm__json_floats(CmTextBuffer *json, const float *value, int64_t count) {
   cm__text_add(json, "[");
   for (int64_t i = 0; i < count; i++) {
     if (i) cm__text_add(json, ",");
-    if (value[i] == 0 && signbit(value[i])) cm__text_add(json, MINUS_ZERO);
-    else add_float(json, value[i]);
+    if (value[i] == 0 && signbit(value[i]))
+      cm__text_add(json, MINUS_ZERO);
+    else
+      add_float(json, value[i]);
   }
   cm__text_add(json, "]");
 }
@@ -57,18 +61,21 @@ bool cm__json_members(const json_t *object, const char *where, const CmJsonMembe
     return false;
   }
   if (json_object_size(object) == (size_t)count) return true;
-  for (void *at = json_object_iter((json_t *)(uintptr_t)object); at; at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
+  for (void *at = json_object_iter((json_t *)(uintptr_t)object); at;
+       at = json_object_iter_next((json_t *)(uintptr_t)object, at)) {
     bool known = false;
     for (int i = 0; i < count; i++) known = known || !strcmp(json_object_iter_key(at), members[i].name);
     if (known) continue;
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: \"%.40s\" is unknown to this version; use a newer Cormack, or make the model again", where,
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "%s: \"%.40s\" is unknown to this version; use a newer Cormack, or make the model again", where,
                  json_object_iter_key(at));
     return false;
   }
   return cm__json_refuse(err, where);
 }
 
-int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least, int64_t most, CmError **err) {
+int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least,
+                        int64_t most, CmError **err) {
   if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
   int *value = CM__NEW(hold, int, count, err);
   for (int64_t i = 0; value && i < count; i++) {
@@ -80,7 +87,8 @@ int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, in
   return value;
 }
 
-double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing, CmError **err) {
+double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing,
+                            CmError **err) {
   if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
   double *value = CM__NEW(hold, double, count, err);
   for (int64_t i = 0; value && i < count; i++) {

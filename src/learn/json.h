@@ -20,8 +20,10 @@ typedef struct CmJsonMember {
 bool cm__json_members(const json_t *object, const char *where, const CmJsonMember *members, int count, CmError **err);
 bool cm__json_refuse(CmError **err, const char *where); /* sets CM_ERR_FORMAT; returns false */
 /* Arrays of exactly `count` numbers; reals are finite, or NaN for null where `missing`. */
-int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least, int64_t most, CmError **err);
-double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing, CmError **err);
+int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least,
+                        int64_t most, CmError **err);
+double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing,
+                            CmError **err);
 float *cm__json_read_floats(CmHold *hold, const json_t *array, const char *where, int64_t count, CmError **err);
 
 #endif

@@ -1,4 +1,5 @@
-/* Leaks that can be seen in the table itself. Kaufman et al., Leakage in data mining, TKDD 6(4), 2012, give the kinds. */
+/* Leaks that can be seen in the table itself. Kaufman et al., Leakage in data mining, TKDD 6(4), 2012, give the kinds.
+ */
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,9 +12,9 @@
 CM_LEAK_MAP(CM_LEAK_NAME)
 #undef CM_LEAK_NAME
 
-#define FEWEST_ROWS 10          /* below, chance alone makes copies and numberings */
-#define PROXY_SHARE 0.99        /* of the variance explained by the class */
-#define FEW_BY_CHANCE 100       /* rows are copies where less than one pair in so many tables would agree by chance */
+#define FEWEST_ROWS 10    /* below, chance alone makes copies and numberings */
+#define PROXY_SHARE 0.99  /* of the variance explained by the class */
+#define FEW_BY_CHANCE 100 /* rows are copies where less than one pair in so many tables would agree by chance */
 
 static bool is_allowed(const char *allow, const char *name) {
   size_t size = strlen(name);
@@ -54,7 +55,8 @@ static bool check_allow(const char *allow, CmError **err) {
     for (int i = 0; i < CM_COUNT(allowed_names); i++) known = known || !strcmp(name, allowed_names[i]);
     if (!known) {
       const char *near = cm_nearest_name(name, allowed_names, CM_COUNT(allowed_names));
-      cm_error_set(err, CM_ERR_PARAMETER, "allow: there is no leak \"%s\"; did you mean \"%s\"?", name, near ? near : allowed_names[0]);
+      cm_error_set(err, CM_ERR_PARAMETER, "allow: there is no leak \"%s\"; did you mean \"%s\"?", name,
+                   near ? near : allowed_names[0]);
       return false;
     }
     allow += length;
@@ -62,22 +64,26 @@ static bool check_allow(const char *allow, CmError **err) {
   return true;
 }
 
-/* ---- names ---------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------------
+ */
 
 /* Words of a name: parted by anything but letters and digits, and where small meets capital. */
 static bool has_word(const char *name, const char *word) {
   size_t size = strlen(word);
   for (size_t i = 0; name[i]; i++) {
-    bool start = i == 0 || !isalnum((unsigned char)name[i - 1]) || (islower((unsigned char)name[i - 1]) && isupper((unsigned char)name[i]));
+    bool start = i == 0 || !isalnum((unsigned char)name[i - 1]) ||
+                 (islower((unsigned char)name[i - 1]) && isupper((unsigned char)name[i]));
     if (!start || strncasecmp(name + i, word, size)) continue;
     char after = name[i + size];
-    if (!isalnum((unsigned char)after) || (islower((unsigned char)name[i + size - 1]) && isupper((unsigned char)after))) return true;
+    if (!isalnum((unsigned char)after) || (islower((unsigned char)name[i + size - 1]) && isupper((unsigned char)after)))
+      return true;
   }
   return false;
 }
 
 static bool named_identifier(const char *name) {
-  static const char *const words[] = {"id", "uid", "guid", "uuid", "mrn", "accession", "identifier", "ssn", "patientid", "subjectid", "studyid"};
+  static const char *const words[] = {"id",         "uid", "guid",      "uuid",      "mrn",    "accession",
+                                      "identifier", "ssn", "patientid", "subjectid", "studyid"};
   for (int i = 0; i < CM_COUNT(words); i++)
     if (has_word(name, words[i])) return true;
   return false;
@@ -87,16 +93,21 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
   for (int j = 0; j < data->features; j++) {
     const char *name = data->feature[j];
     if (!strcmp(name, columns->target) &&
-        !cm__leak_found(data, allow, LEAK_TARGET, err, "the target \"%s\" is among the features; take it out of them", name))
+        !cm__leak_found(data, allow, LEAK_TARGET, err, "the target \"%s\" is among the features; take it out of them",
+                        name))
       return false;
-    bool split = (columns->hold_out && !strcmp(name, columns->hold_out)) || (columns->subject && !strcmp(name, columns->subject));
-    if (split && !cm__leak_found(data, allow, LEAK_SPLIT, err, "\"%s\" says who is who or who is held out, and is among the features; take it out of them", name))
+    bool split = (columns->hold_out && !strcmp(name, columns->hold_out)) ||
+                 (columns->subject && !strcmp(name, columns->subject));
+    if (split && !cm__leak_found(
+                     data, allow, LEAK_SPLIT, err,
+                     "\"%s\" says who is who or who is held out, and is among the features; take it out of them", name))
       return false;
   }
   return true;
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmPoint {
   double value;
@@ -185,8 +196,9 @@ static bool check_missing(CmLearnData *data, int j, const char *allow, CmError *
   if (missing < FEWEST_ROWS || missing == data->rows) return true;
   for (int64_t i = 0; i < data->rows; i++)
     if (data->y[i] == only && !isnan(data->x[i * data->features + j])) return true;
-  return cm__leak_found(data, allow, LEAK_MISSINGNESS, err, "\"%s\" is missing exactly where %s is \"%s\"; take it out of the features",
-                        data->feature[j], data->target, data->class_name[only]);
+  return cm__leak_found(data, allow, LEAK_MISSINGNESS, err,
+                        "\"%s\" is missing exactly where %s is \"%s\"; take it out of the features", data->feature[j],
+                        data->target, data->class_name[only]);
 }
 
 static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *allow, CmError **err) {
@@ -195,21 +207,26 @@ static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *
   if (!check_missing(data, j, allow, err)) return false;
   if (n < FEWEST_ROWS || points[0].value == points[n - 1].value || !strcmp(name, data->target)) return true;
   if (is_copy(data, points, n))
-    return cm__leak_found(data, allow, LEAK_COPY, err, "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
+    return cm__leak_found(data, allow, LEAK_COPY, err,
+                          "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
                           name, data->target);
   if (named_identifier(name) || is_numbering(data, points, n))
     return cm__leak_found(data, allow, LEAK_IDENTIFIER, err, "\"%s\" %s; take it out of the features", name,
                           named_identifier(name) ? "is named like an identifier" : "numbers the rows or subjects");
   double share = explained_by_class(data, points, n);
   if (share >= PROXY_SHARE)
-    return cm__leak_found(data, allow, LEAK_PROXY, err, "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
-                          data->target, 100 * share, name);
+    return cm__leak_found(
+        data, allow, LEAK_PROXY, err,
+        "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
+        data->target, 100 * share, name);
   return !separates(data, points, n) ||
          cm__data_note(data, err, "warning", "perfect_separation",
-                       "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.", name);
+                       "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.",
+                       name);
 }
 
-/* ---- subjects and rows ---------------------------------------------------------------------------------------------- */
+/* ---- subjects and rows ----------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmPlain {
   char text[128];
@@ -246,7 +263,8 @@ static bool check_aliases(CmLearnData *data, const char *allow, CmError **err) {
   qsort(plain, (size_t)data->subjects, sizeof *plain, by_plain);
   for (int64_t s = 1; s < data->subjects; s++) {
     if (!*plain[s].text || strcmp(plain[s].text, plain[s - 1].text)) continue;
-    ok = cm__leak_found(data, allow, LEAK_ALIAS, err, "the subjects \"%s\" and \"%s\" look like one; write each subject in one way",
+    ok = cm__leak_found(data, allow, LEAK_ALIAS, err,
+                        "the subjects \"%s\" and \"%s\" look like one; write each subject in one way",
                         data->subject_name[plain[s - 1].subject], data->subject_name[plain[s].subject]);
     goto done;
   }
@@ -256,7 +274,8 @@ done:
   return ok;
 }
 
-/* How many rows would be expected to agree by chance if the features were independent: pairs / product of distinct values. */
+/* How many rows would be expected to agree by chance if the features were independent: pairs / product of distinct
+ * values. */
 static bool agree_by_chance(CmLearnData *data, CmPoint *points) {
   double pairs = 0.5 * (double)data->rows * (double)data->rows, combinations = 1;
   for (int j = 0; j < data->features; j++) {
@@ -302,9 +321,11 @@ static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *all
       b = print[i].row;
     }
   }
-  ok = !pairs || cm__leak_found(data, allow, LEAK_DUPLICATE, err,
-                                "rows %lld and %lld of different subjects have the same features (%lld such pairs); drop the copies",
-                                (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
+  ok = !pairs ||
+       cm__leak_found(
+           data, allow, LEAK_DUPLICATE, err,
+           "rows %lld and %lld of different subjects have the same features (%lld such pairs); drop the copies",
+           (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
 done:
   cm__hold_free(&hold);
   return ok;
@@ -331,7 +352,8 @@ bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal,
   for (int64_t i = 0; i < data->rows; i++) sides[data->subject[i]] |= held[i] ? 2 : 1;
   for (int64_t s = 0; s < data->subjects; s++) {
     if (sides[s] != 3) continue;
-    if (!cm__leak_found(data, allow, LEAK_OVERLAP, err, "subject \"%s\" is in training and in the hold-out; put all its rows on one side",
+    if (!cm__leak_found(data, allow, LEAK_OVERLAP, err,
+                        "subject \"%s\" is in training and in the hold-out; put all its rows on one side",
                         data->subject_name[s] ? data->subject_name[s] : "?"))
       goto done;
     break;
@@ -342,8 +364,10 @@ bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal,
       if (held[i] && data->when[i] < first) first = data->when[i];
     for (int64_t i = 0; i < data->rows; i++) {
       if (held[i] || !(data->when[i] > first)) continue;
-      if (!cm__leak_found(data, allow, LEAK_TIME, err, "row %lld is for training, and later than the first held-out row; leave later rows out, or hold them out",
-                          (long long)data->row[i] + 1))
+      if (!cm__leak_found(
+              data, allow, LEAK_TIME, err,
+              "row %lld is for training, and later than the first held-out row; leave later rows out, or hold them out",
+              (long long)data->row[i] + 1))
         goto done;
       break;
     }

@@ -13,7 +13,8 @@
 
 #define RESAMPLES_A_CHUNK 16
 
-/* ---- counts to metrics ----------------------------------------------------------------------------------------------- */
+/* ---- counts to metrics
+ * ----------------------------------------------------------------------------------------------- */
 
 enum { ACCURACY, BALANCED_ACCURACY, BRIER, LOG_LOSS, GLOBALS };
 enum { PRECISION, RECALL, SPECIFICITY, NPV, F1, BY_CLASS };
@@ -25,14 +26,22 @@ typedef struct Sums {
   double rows, brier, log_loss;
 } Sums;
 
-static int class_count(int classes) { return classes == 2 ? 1 : classes; }
-static int class_number(int classes, int at) { return classes == 2 ? 1 : at; }
+static int class_count(int classes) {
+  return classes == 2 ? 1 : classes;
+}
+static int class_number(int classes, int at) {
+  return classes == 2 ? 1 : at;
+}
 
 /* globals, then each class, then macro and its AUC where there are several classes */
-static int vector_size(int classes) { return GLOBALS + BY_CLASS * class_count(classes) + (classes > 2 ? BY_CLASS + 1 : 0); }
+static int vector_size(int classes) {
+  return GLOBALS + BY_CLASS * class_count(classes) + (classes > 2 ? BY_CLASS + 1 : 0);
+}
 
 /* 0/0 is 0 where nothing was predicted, as scikit-learn has it, and undefined where nothing was there. */
-static double part(double a, double b, double otherwise) { return b > 0 ? a / b : otherwise; }
+static double part(double a, double b, double otherwise) {
+  return b > 0 ? a / b : otherwise;
+}
 
 static void class_metrics(const double *confusion, int classes, int c, double total, double *to) {
   double tp = confusion[c * classes + c], actual = 0, predicted = 0;
@@ -73,21 +82,25 @@ static void metrics_of(const double *confusion, Sums sums, int classes, double *
 static void add_row(int y, const double *p, int classes, double *confusion, Sums *sums) {
   confusion[y * classes + cm__most_probable(p, classes)] += 1;
   sums->rows += 1;
-  if (classes == 2) sums->brier += (p[1] - y) * (p[1] - y);
+  if (classes == 2)
+    sums->brier += (p[1] - y) * (p[1] - y);
   else
     for (int c = 0; c < classes; c++) sums->brier += (p[c] - (c == y)) * (p[c] - (c == y));
   double share = fmin(fmax(p[y], DBL_EPSILON), 1 - DBL_EPSILON);
   sums->log_loss -= log(share);
 }
 
-/* ---- z, Wilson ------------------------------------------------------------------------------------------------------- */
+/* ---- z, Wilson
+ * ------------------------------------------------------------------------------------------------------- */
 
 double cm__normal_z(double confidence) {
   double tail = (1 - confidence) / 2, low = 0, high = 40;
   for (int i = 0; i < 200; i++) { /* erfc falls: halving finds z to the last bit */
     double middle = (low + high) / 2;
-    if (0.5 * erfc(middle * M_SQRT1_2) > tail) low = middle;
-    else high = middle;
+    if (0.5 * erfc(middle * M_SQRT1_2) > tail)
+      low = middle;
+    else
+      high = middle;
   }
   return low;
 }
@@ -101,12 +114,13 @@ void cm__wilson(double proportion, double n, double z, double *low, double *high
   *high = fmin(1, (middle + half) / (1 + share));
 }
 
-/* ---- bootstrap by subject --------------------------------------------------------------------------------------------- */
+/* ---- bootstrap by subject
+ * --------------------------------------------------------------------------------------------- */
 
 typedef struct Boot {
   CmContext *ctx;
   const CmScores *scores;
-  int size;          /* numbers of a vector */
+  int size; /* numbers of a vector */
   uint64_t seed;
   double *confusion; /* repeats x subjects x classes^2 */
   Sums *sums;        /* repeats x subjects */
@@ -122,7 +136,8 @@ static void collect(Boot *boot) {
   for (int r = 0; r < s->repeats; r++)
     for (int64_t i = 0; i < s->rows; i++) {
       int64_t at = r * s->subjects + s->subject[i];
-      add_row(s->y[i], s->p + (r * s->rows + i) * s->classes, s->classes, boot->confusion + at * cells, &boot->sums[at]);
+      add_row(s->y[i], s->p + (r * s->rows + i) * s->classes, s->classes, boot->confusion + at * cells,
+              &boot->sums[at]);
     }
 }
 
@@ -185,7 +200,7 @@ static bool make_boot(CmHold *hold, const CmScores *s, uint64_t seed, int64_t re
   boot->confusion = CM__NEW(hold, double, cells, err);
   boot->sums = CM__NEW(hold, Sums, subjects, err);
   boot->point = CM__NEW(hold, double, boot->size, err);
-  boot->drawn = CM__NEW(hold, double, boot->size * resamples, err);
+  boot->drawn = CM__NEW(hold, double, boot->size *resamples, err);
   boot->order = CM__NEW(hold, CmOrder, s->repeats * s->classes, err);
   if (!boot->confusion || !boot->sums || !boot->point || !boot->drawn || !boot->order) return false;
   for (int i = 0; s->classes > 2 && i < s->repeats * s->classes; i++) {
@@ -214,7 +229,8 @@ static void percentile_interval(Boot *boot, int m, double confidence, CmMetric *
   metric->interval = "bootstrap";
 }
 
-/* ---- all metrics ------------------------------------------------------------------------------------------------------ */
+/* ---- all metrics
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Report {
   Boot boot;
@@ -231,7 +247,8 @@ static double denominator(const Report *report, int class_at, int kind) {
   double count = 0;
   for (int r = 0; r < s->repeats; r++)
     for (int64_t i = 0; i < s->rows; i++) {
-      bool is = s->y[i] == class_at, said = cm__most_probable(s->p + (r * s->rows + i) * s->classes, s->classes) == class_at;
+      bool is = s->y[i] == class_at,
+           said = cm__most_probable(s->p + (r * s->rows + i) * s->classes, s->classes) == class_at;
       count += kind == PRECISION ? said : kind == RECALL ? is : kind == SPECIFICITY ? !is : !said;
     }
   return count / s->repeats;
@@ -270,17 +287,22 @@ static bool add_auc(Report *report, int c, CmError **err) {
   return true;
 }
 
-bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed, CmMetricList *list, CmError **err) {
+bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
+                 CmMetricList *list, CmError **err) {
   CmHold own = {.ctx = hold->ctx};
   bool ok = false;
-  Report report = {.list = list, .confidence = confidence, .z = cm__normal_z(confidence), .one_row_each = scores->subjects == scores->rows};
+  Report report = {.list = list,
+                   .confidence = confidence,
+                   .z = cm__normal_z(confidence),
+                   .one_row_each = scores->subjects == scores->rows};
   int count = class_count(scores->classes), size = vector_size(scores->classes);
   *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, size + count, err)};
   if (!list->metric || !make_boot(&own, scores, seed, resamples, &report.boot, err)) goto done;
   double *scratch = CM__NEW(&own, double, scores->classes * scores->classes + size, err);
   if (!scratch) goto done;
   weigh(&report.boot, NULL, scratch, report.boot.point);
-  if (resamples && !cm_parallel_for(hold->ctx, NULL, resamples, RESAMPLES_A_CHUNK, resample, &report.boot, err)) goto done;
+  if (resamples && !cm_parallel_for(hold->ctx, NULL, resamples, RESAMPLES_A_CHUNK, resample, &report.boot, err))
+    goto done;
   for (int m = 0; m < GLOBALS; m++) add(&report, CM__CLASS_ALL, global_names[m], m, m);
   for (int at = 0; at < count; at++) {
     int c = class_number(scores->classes, at);
@@ -288,7 +310,8 @@ bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_
     if (!add_auc(&report, c, err)) goto done;
   }
   if (scores->classes > 2) {
-    for (int m = 0; m < BY_CLASS; m++) add(&report, CM__CLASS_MACRO, class_names[m], F1, GLOBALS + BY_CLASS * count + m);
+    for (int m = 0; m < BY_CLASS; m++)
+      add(&report, CM__CLASS_MACRO, class_names[m], F1, GLOBALS + BY_CLASS * count + m);
     add(&report, CM__CLASS_MACRO, "auc", F1, size - 1);
   }
   ok = true;
@@ -297,9 +320,11 @@ done:
   return ok;
 }
 
-/* ---- calibration ------------------------------------------------------------------------------------------------------ */
+/* ---- calibration
+ * ------------------------------------------------------------------------------------------------------ */
 
-void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins, CmCalibrationBin *bin) {
+void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins,
+                     CmCalibrationBin *bin) {
   for (int b = 0; b < bins; b++) bin[b] = (CmCalibrationBin){.from = (double)b / bins, .to = (double)(b + 1) / bins};
   for (int64_t i = 0; i < rows; i++) {
     double p = score[i * stride];

@@ -17,7 +17,7 @@ typedef struct CmScores {
 enum { CM__CLASS_ALL = -1, CM__CLASS_MACRO = -2 };
 
 typedef struct CmMetric {
-  int class_at; /* or CM__CLASS_ALL, CM__CLASS_MACRO */
+  int class_at;                  /* or CM__CLASS_ALL, CM__CLASS_MACRO */
   const char *metric, *interval; /* interval "": none */
   double value, low, high;       /* NaN: undefined */
 } CmMetric;
@@ -28,10 +28,13 @@ typedef struct CmMetricList {
 } CmMetricList;
 
 /* All metrics, mean over repeats. resamples 0: no intervals. Memory in `hold`. */
-bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed, CmMetricList *list, CmError **err);
+bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
+                 CmMetricList *list, CmError **err);
 
-/* Area under the ROC curve, ties count half; NaN where positives or negatives are absent. score: of row i at score[i * stride]. */
-bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, double *auc, CmError **err);
+/* Area under the ROC curve, ties count half; NaN where positives or negatives are absent. score: of row i at score[i *
+ * stride]. */
+bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, double *auc,
+             CmError **err);
 /* AUC of class 1 where binary, else the mean over the classes (against the rest). */
 bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, int64_t rows, double *auc, CmError **err);
 
@@ -45,14 +48,17 @@ double cm__normal_z(double confidence);
 typedef struct CmRocPoint {
   double threshold, false_positive_rate, true_positive_rate; /* threshold NaN at 0,0 */
 } CmRocPoint;
-/* points: room for rows + 1; without those on a straight line between neighbours. Returns how many; -1 on failure, 0 where undefined. */
-int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, CmRocPoint *points, CmError **err);
+/* points: room for rows + 1; without those on a straight line between neighbours. Returns how many; -1 on failure, 0
+ * where undefined. */
+int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows,
+                CmRocPoint *points, CmError **err);
 
 typedef struct CmCalibrationBin {
   double from, to, mean, observed; /* NaN without rows */
   int64_t rows;
 } CmCalibrationBin;
 /* Bins of equal width: from < p <= to, the first with 0. */
-void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins, CmCalibrationBin *bin);
+void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins,
+                     CmCalibrationBin *bin);
 
 #endif

@@ -9,11 +9,16 @@
 
 #define ROWS_A_CHUNK 256
 
-/* ---- kinds ---------------------------------------------------------------------------------------------------------- */
+/* ---- kinds ----------------------------------------------------------------------------------------------------------
+ */
 
-const char *cm_learn_task_name(CmLearnTask task) { return task == CM_TASK_BINARY ? "binary" : "multiclass"; }
+const char *cm_learn_task_name(CmLearnTask task) {
+  return task == CM_TASK_BINARY ? "binary" : "multiclass";
+}
 
-int cm_model_kind_count(void) { return cm__model_kind_list_count; }
+int cm_model_kind_count(void) {
+  return cm__model_kind_list_count;
+}
 
 const CmModelKind *cm_model_kind_at(int at) {
   return at >= 0 && at < cm__model_kind_list_count ? &cm__model_kind_list[at]->kind : NULL;
@@ -30,10 +35,14 @@ const CmModelKind *cm_model_kind_get(const char *name, CmError **err) {
   if (kind) return kind;
   const char *names[64];
   int count = 0;
-  for (int i = 0; i < cm__model_kind_list_count && count < CM_COUNT(names); i++) names[count++] = cm__model_kind_list[i]->kind.about.name;
+  for (int i = 0; i < cm__model_kind_list_count && count < CM_COUNT(names); i++)
+    names[count++] = cm__model_kind_list[i]->kind.about.name;
   const char *near = name ? cm_nearest_name(name, names, count) : NULL;
-  if (near) cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; did you mean \"%s\"?", name, near);
-  else cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; «cormack train --help» lists them", name ? name : "");
+  if (near)
+    cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; did you mean \"%s\"?", name, near);
+  else
+    cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; «cormack train --help» lists them",
+                 name ? name : "");
   return NULL;
 }
 
@@ -43,7 +52,9 @@ const CmModelBody *cm__model_body(const CmModelKind *kind) {
   return NULL;
 }
 
-const char *cm__learner_name(const CmLearner *learner) { return learner->name ? learner->name : learner->kind->about.name; }
+const char *cm__learner_name(const CmLearner *learner) {
+  return learner->name ? learner->name : learner->kind->about.name;
+}
 
 bool cm__learner_check(const CmLearner *learner, CmError **err) {
   if (!learner->kind || !cm__model_body(learner->kind)) {
@@ -55,7 +66,8 @@ bool cm__learner_check(const CmLearner *learner, CmError **err) {
   return false;
 }
 
-/* ---- life ----------------------------------------------------------------------------------------------------------- */
+/* ---- life -----------------------------------------------------------------------------------------------------------
+ */
 
 CmModel *cm__model_create(CmContext *ctx, CmError **err) {
   CmModel *model = cm_calloc(ctx, 1, sizeof *model, err);
@@ -79,17 +91,36 @@ void cm_model_unref(CmModel **model) {
   cm_free(gone);
 }
 
-const CmModelKind *cm_model_kind(const CmModel *model) { return &model->body->kind; }
-const char *cm_model_name(const CmModel *model) { return model->name; }
-CmLearnTask cm_model_task(const CmModel *model) { return model->task; }
-const char *cm_model_target(const CmModel *model) { return model->target; }
-int cm_model_classes(const CmModel *model) { return model->classes; }
-const char *cm_model_class(const CmModel *model, int at) { return at >= 0 && at < model->classes ? model->class_name[at] : NULL; }
-int cm_model_features(const CmModel *model) { return model->features; }
-const char *cm_model_feature(const CmModel *model, int at) { return at >= 0 && at < model->features ? model->feature[at] : NULL; }
-const char *cm_model_feature_unit(const CmModel *model, int at) { return at >= 0 && at < model->features ? model->unit[at] : NULL; }
+const CmModelKind *cm_model_kind(const CmModel *model) {
+  return &model->body->kind;
+}
+const char *cm_model_name(const CmModel *model) {
+  return model->name;
+}
+CmLearnTask cm_model_task(const CmModel *model) {
+  return model->task;
+}
+const char *cm_model_target(const CmModel *model) {
+  return model->target;
+}
+int cm_model_classes(const CmModel *model) {
+  return model->classes;
+}
+const char *cm_model_class(const CmModel *model, int at) {
+  return at >= 0 && at < model->classes ? model->class_name[at] : NULL;
+}
+int cm_model_features(const CmModel *model) {
+  return model->features;
+}
+const char *cm_model_feature(const CmModel *model, int at) {
+  return at >= 0 && at < model->features ? model->feature[at] : NULL;
+}
+const char *cm_model_feature_unit(const CmModel *model, int at) {
+  return at >= 0 && at < model->features ? model->unit[at] : NULL;
+}
 
-/* ---- fitting -------------------------------------------------------------------------------------------------------- */
+/* ---- fitting --------------------------------------------------------------------------------------------------------
+ */
 
 static const char **copy_texts(CmHold *hold, const char *const *texts, int count, CmError **err) {
   const char **copy = CM__NEW(hold, const char *, count, err);
@@ -137,15 +168,17 @@ static bool check_classes(const CmLearnData *data, const int *y, int64_t rows, C
     bool seen = false;
     for (int64_t i = 0; i < rows && !seen; i++) seen = y[i] == c;
     if (seen) continue;
-    cm_error_set(err, CM_ERR_DATA, "the training rows hold no row of class \"%s\"; use fewer folds, or more subjects of that class", data->class_name[c]);
+    cm_error_set(err, CM_ERR_DATA,
+                 "the training rows hold no row of class \"%s\"; use fewer folds, or more subjects of that class",
+                 data->class_name[c]);
     return false;
   }
   return true;
 }
 
 /* Training rows, prepared. */
-static bool prepare_training(CmModel *model, CmHold *scratch, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
-                             int64_t count, CmTraining *training, CmError **err) {
+static bool prepare_training(CmModel *model, CmHold *scratch, const CmLearner *learner, const CmLearnData *data,
+                             const int64_t *at, int64_t count, CmTraining *training, CmError **err) {
   size_t cells;
   int d = data->features;
   if (!cm_size_multiply((size_t)count, (size_t)d, &cells, err)) return false;
@@ -162,8 +195,9 @@ static bool prepare_training(CmModel *model, CmHold *scratch, const CmLearner *l
     subject[i] = data->subject[at[i]];
   }
   const CmModelKind *kind = learner->kind;
-  ok = check_classes(data, y, count, err) && cm__prepare_fit(&model->hold, params, kind->takes_missing, kind->wants_scaling, x, count, d,
-                                                             data->feature, y, data->classes, &model->prepare, err);
+  ok = check_classes(data, y, count, err) &&
+       cm__prepare_fit(&model->hold, params, kind->takes_missing, kind->wants_scaling, x, count, d, data->feature, y,
+                       data->classes, &model->prepare, err);
   double *prepared = ok ? CM__NEW(scratch, double, count * model->prepare.kept, err) : NULL;
   ok = prepared != NULL;
   if (!ok) goto done;
@@ -174,14 +208,16 @@ done:
   return ok;
 }
 
-CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at, int64_t count, CmError **err) {
+CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
+                            int64_t count, CmError **err) {
   CmHold scratch = {.ctx = ctx};
   CmTraining training;
   void *defaults = NULL;
   CmModel *model = cm__model_create(ctx, err);
   if (!model || !describe(model, learner, data, err)) goto error;
   if (!(learner->kind->tasks & 1u << data->task)) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "it takes no %s target; use another kind of model", cm_learn_task_name(data->task));
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "it takes no %s target; use another kind of model",
+                 cm_learn_task_name(data->task));
     goto error;
   }
   if (!prepare_training(model, &scratch, learner, data, at, count, &training, err)) goto error;
@@ -204,7 +240,8 @@ error:
   return NULL;
 }
 
-CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table, const CmLearnColumns *columns, CmError **err) {
+CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table, const CmLearnColumns *columns,
+                      CmError **err) {
   CmLearnData data;
   CmModel *model = NULL;
   if (!cm__learner_check(learner, err)) return NULL;
@@ -218,7 +255,8 @@ done:
   return model;
 }
 
-/* ---- applying ------------------------------------------------------------------------------------------------------- */
+/* ---- applying -------------------------------------------------------------------------------------------------------
+ */
 
 int cm__most_probable(const double *probability, int classes) {
   int best = 0;
@@ -237,30 +275,35 @@ static double *prepared(CmContext *ctx, const CmModel *model, const double *x, i
   if (model->body->kind.takes_missing) return to;
   for (size_t i = 0; i < cells; i++) {
     if (!isnan(to[i])) continue;
-    cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it", i / (size_t)kept + 1,
-                 model->feature[model->prepare.keep[i % (size_t)kept]]);
+    cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it",
+                 i / (size_t)kept + 1, model->feature[model->prepare.keep[i % (size_t)kept]]);
     cm_free(to);
     return NULL;
   }
   return to;
 }
 
-bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability, CmError **err) {
+bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability,
+                             CmError **err) {
   double *ready = prepared(ctx, model, x, rows, err);
   bool ok = ready && model->body->predict(model->state, ctx, ready, rows, probability, err);
   cm_free(ready);
   return ok;
 }
 
-bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution, CmError **err) {
+bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
+                             CmError **err) {
   if (!model->body->explain) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s has no contributions by row; use permutation importance, logistic or a model of trees", model->body->kind.about.name);
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "%s has no contributions by row; use permutation importance, logistic or a model of trees",
+                 model->body->kind.about.name);
     return false;
   }
   int outputs = cm__outputs(model->classes), kept = model->prepare.kept, all = model->features;
   size_t cells;
   if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)kept + 1, &cells, err)) return false;
-  double *ready = prepared(ctx, model, x, rows, err), *part = ready ? cm_alloc_array(ctx, cells, sizeof *part, err) : NULL;
+  double *ready = prepared(ctx, model, x, rows, err),
+         *part = ready ? cm_alloc_array(ctx, cells, sizeof *part, err) : NULL;
   bool ok = part && model->body->explain(model->state, ctx, ready, rows, part, err);
   for (int64_t i = 0; ok && i < rows * outputs; i++) {
     double *to = contribution + i * (all + 1);
@@ -286,14 +329,18 @@ static bool match_columns(const CmModel *model, const CmTable *table, int *colum
     else if (cm_table_column_type(table, column[j]) == CM_COLUMN_TEXT)
       snprintf(text, sizeof text, "\"%.100s\" holds text", model->feature[j]);
     else if (strcmp(cm_table_column_unit(table, column[j]), model->unit[j]))
-      snprintf(text, sizeof text, "\"%.100s\" is in \"%.20s\", not \"%.20s\"", model->feature[j], cm_table_column_unit(table, column[j]), model->unit[j]);
+      snprintf(text, sizeof text, "\"%.100s\" is in \"%.20s\", not \"%.20s\"", model->feature[j],
+               cm_table_column_unit(table, column[j]), model->unit[j]);
     if (!*text) continue;
     size_t used = strlen(wrong);
-    if (used + strlen(text) + 3 < sizeof wrong) snprintf(wrong + used, sizeof wrong - used, "%s%s", count ? ", " : "", text);
+    if (used + strlen(text) + 3 < sizeof wrong)
+      snprintf(wrong + used, sizeof wrong - used, "%s%s", count ? ", " : "", text);
     count++;
   }
   if (!count) return true;
-  cm_error_set(err, CM_ERR_DATA, "the table is not like the one that the model was trained on: %s (%d column%s in all); make the table in the same way",
+  cm_error_set(err, CM_ERR_DATA,
+               "the table is not like the one that the model was trained on: %s (%d column%s in all); make the table "
+               "in the same way",
                wrong, count, count > 1 ? "s" : "");
   return false;
 }
@@ -317,21 +364,27 @@ static bool apply_chunk(void *arg, CmRange range, CmError **err) {
 }
 
 /* Numbers of all rows of a table, in `hold`: rows x width. */
-static double *apply_model(CmHold *hold, const CmModel *model, const CmTable *table, bool explain, int64_t width, CmError **err) {
+static double *apply_model(CmHold *hold, const CmModel *model, const CmTable *table, bool explain, int64_t width,
+                           CmError **err) {
   int64_t rows = cm_table_rows(table);
   size_t cells, results;
   int *column = CM__NEW(hold, int, model->features, err);
   if (!column || !match_columns(model, table, column, err)) return NULL;
-  if (!cm_size_multiply((size_t)rows, (size_t)model->features, &cells, err) || !cm_size_multiply((size_t)rows, (size_t)width, &results, err)) return NULL;
+  if (!cm_size_multiply((size_t)rows, (size_t)model->features, &cells, err) ||
+      !cm_size_multiply((size_t)rows, (size_t)width, &results, err))
+    return NULL;
   double *x = CM__NEW(hold, double, cells, err), *to = CM__NEW(hold, double, results, err);
   if (!x || !to) return NULL;
   cm__table_reals(table, column, model->features, x);
   CmApply apply = {hold->ctx, model, x, to, width, explain};
   if (!rows) return to;
-  return cm_parallel_for(hold->ctx, explain ? "explain" : "predict", rows, ROWS_A_CHUNK, apply_chunk, &apply, err) ? to : NULL;
+  return cm_parallel_for(hold->ctx, explain ? "explain" : "predict", rows, ROWS_A_CHUNK, apply_chunk, &apply, err)
+             ? to
+             : NULL;
 }
 
-/* Starts a result: the row number, and the subject where the table has it. Returns the source column of the subject or -1. */
+/* Starts a result: the row number, and the subject where the table has it. Returns the source column of the subject or
+ * -1. */
 static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
   cm__rows_column(writer, "row", CM_COLUMN_INT, "");
   int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
@@ -343,7 +396,10 @@ static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, in
   char cell[CM_TEXT_MAX];
   cm__rows_next(writer);
   cm__rows_int(writer, row);
-  if (subject >= 0) cm__rows_text(writer, cm_table_is_missing(table, row, subject) ? NULL : cm_table_cell(table, row, subject, cell, sizeof cell));
+  if (subject >= 0)
+    cm__rows_text(writer, cm_table_is_missing(table, row, subject)
+                              ? NULL
+                              : cm_table_cell(table, row, subject, cell, sizeof cell));
 }
 
 CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
@@ -390,7 +446,7 @@ CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
   int outputs = cm__outputs(model->classes), kept = model->prepare.kept;
   CmWeights weights = {0};
   for (int m = 0; m < CM__MOST_MEASURES; m++)
-    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs * kept, err))) goto done;
+    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs *kept, err))) goto done;
   if (!cm__rows_start(&writer, ctx, err)) goto done;
   if (model->body->weights) model->body->weights(model->state, model->prepare.scale, &weights);
   static const char *const names[] = {"feature", "unit", "class", "measure"};

@@ -24,11 +24,14 @@ struct CmModel {
 };
 
 /* Fits on the rows of `data` that are numbered in at[0..count). */
-CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at, int64_t count, CmError **err);
+CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
+                            int64_t count, CmError **err);
 /* x: rows x features of the model, unprepared; probability: rows x classes. Runs on the calling thread. */
-bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability, CmError **err);
+bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability,
+                             CmError **err);
 /* contribution: rows x outputs x (features + 1) with all features of the model, the base last. */
-bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution, CmError **err);
+bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
+                             CmError **err);
 /* The largest; of equals the first. */
 int cm__most_probable(const double *probability, int classes);
 CmModel *cm__model_create(CmContext *ctx, CmError **err);

@@ -22,8 +22,8 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
   cm__text_start(&json, ctx, err);
   cm__text_addf(&json, "{\"cormack_model\":%d,\n\"name\":", FORMAT_VERSION);
   cm__text_add_json(&json, model->name);
-  cm__text_addf(&json, ",\n\"kind\":\"%s\",\n\"task\":\"%s\",\n\"parameters\":%s,\n\"preparation\":%s,\n\"target\":", model->body->kind.about.name,
-                cm_learn_task_name(model->task), model->params_json, model->prepare_json);
+  cm__text_addf(&json, ",\n\"kind\":\"%s\",\n\"task\":\"%s\",\n\"parameters\":%s,\n\"preparation\":%s,\n\"target\":",
+                model->body->kind.about.name, cm_learn_task_name(model->task), model->params_json, model->prepare_json);
   cm__text_add_json(&json, model->target);
   cm__text_add(&json, ",\n\"subject\":");
   cm__text_add_json(&json, model->subject_column);
@@ -33,8 +33,8 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
   write_texts(&json, model->feature, model->features);
   cm__text_add(&json, "],\n\"units\":[");
   write_texts(&json, model->unit, model->features);
-  cm__text_addf(&json, "],\n\"training\":{\"rows\":%lld,\"subjects\":%lld,\"table\":\"%s\",\"cormack\":", (long long)model->rows,
-                (long long)model->subjects, model->table_hash);
+  cm__text_addf(&json, "],\n\"training\":{\"rows\":%lld,\"subjects\":%lld,\"table\":\"%s\",\"cormack\":",
+                (long long)model->rows, (long long)model->subjects, model->table_hash);
   cm__text_add_json(&json, model->version);
   cm__text_add(&json, "},\n\"prepare\":");
   cm__prepare_write(&model->prepare, &json);
@@ -51,14 +51,17 @@ bool cm_model_save(CmContext *ctx, const CmModel *model, const char *path, CmErr
   return ok;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------------
+ */
 
 static const char *read_text(CmHold *hold, const json_t *json, const char *where, CmError **err) {
-  if (!json_is_string(json) || strlen(json_string_value(json)) != json_string_length(json)) return cm__json_refuse(err, where), NULL;
+  if (!json_is_string(json) || strlen(json_string_value(json)) != json_string_length(json))
+    return cm__json_refuse(err, where), NULL;
   return cm__hold_text(hold, json_string_value(json), err);
 }
 
-static const char **read_texts(CmHold *hold, const json_t *array, const char *where, int64_t least, int64_t most, int *count, CmError **err) {
+static const char **read_texts(CmHold *hold, const json_t *array, const char *where, int64_t least, int64_t most,
+                               int *count, CmError **err) {
   int64_t size = (int64_t)json_array_size(array);
   if (!json_is_array(array) || size < least || size > most) return cm__json_refuse(err, where), NULL;
   const char **text = CM__NEW(hold, const char *, size, err);
@@ -71,7 +74,8 @@ static const char **read_texts(CmHold *hold, const json_t *array, const char *wh
 static bool all_differ(const char *const *text, int count, const char *where, CmError **err) {
   json_t *seen = json_object();
   bool ok = seen != NULL;
-  for (int i = 0; ok && i < count; i++) ok = !json_object_get(seen, text[i]) && json_object_set_new(seen, text[i], json_true()) == 0;
+  for (int i = 0; ok && i < count; i++)
+    ok = !json_object_get(seen, text[i]) && json_object_set_new(seen, text[i], json_true()) == 0;
   json_decref(seen);
   return ok || cm__json_refuse(err, where);
 }
@@ -81,20 +85,25 @@ static bool set_param(const CmOp *about, void *params, const char *name, const j
   char text[CM_TEXT_MAX];
   if (json_is_boolean(value)) return cm_params_set(about, params, name, json_is_true(value) ? "true" : "false", err);
   if (json_is_string(value)) return cm_params_set(about, params, name, json_string_value(value), err);
-  if (json_is_integer(value)) snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-  else if (json_is_real(value)) return cm_params_set(about, params, name, cm_real_text(json_real_value(value), text), err);
-  else return cm__json_refuse(err, name);
+  if (json_is_integer(value))
+    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
+  else if (json_is_real(value))
+    return cm_params_set(about, params, name, cm_real_text(json_real_value(value), text), err);
+  else
+    return cm__json_refuse(err, name);
   return cm_params_set(about, params, name, text, err);
 }
 
 /* Parses the parameters and writes them again, so that what is kept is what Cormack would write. */
 static const char *read_params(CmHold *hold, const CmOp *about, const json_t *json, CmError **err) {
-  if (!json_is_object(json) || json_object_size(json) != (size_t)about->param_count) return cm__json_refuse(err, about->name), NULL;
+  if (!json_is_object(json) || json_object_size(json) != (size_t)about->param_count)
+    return cm__json_refuse(err, about->name), NULL;
   void *params = cm_params_create(hold->ctx, about, err);
   bool ok = params != NULL;
   for (int i = 0; ok && i < about->param_count; i++) {
     const json_t *value = json_object_get(json, about->params[i].name);
-    ok = value ? set_param(about, params, about->params[i].name, value, err) : cm__json_refuse(err, about->params[i].name);
+    ok = value ? set_param(about, params, about->params[i].name, value, err)
+               : cm__json_refuse(err, about->params[i].name);
   }
   char *text = ok ? cm_params_to_json(hold->ctx, about, params, err) : NULL;
   const char *copy = text ? cm__hold_text(hold, text, err) : NULL;
@@ -108,7 +117,8 @@ static bool read_training(CmModel *model, const json_t *json, CmError **err) {
   CmJsonMember members[] = {{"rows", &rows}, {"subjects", &subjects}, {"table", &table}, {"cormack", &version}};
   if (!cm__json_members(json, "training", members, CM_COUNT(members), err)) return false;
   CmHash hash;
-  bool good = json_is_integer(rows) && json_integer_value(rows) > 0 && json_is_integer(subjects) && json_integer_value(subjects) > 0 && json_is_string(table) &&
+  bool good = json_is_integer(rows) && json_integer_value(rows) > 0 && json_is_integer(subjects) &&
+              json_integer_value(subjects) > 0 && json_is_string(table) &&
               json_string_length(table) == 2 * CM_HASH_SIZE && cm_hash_from_hex(json_string_value(table), &hash);
   if (!good) return cm__json_refuse(err, "training");
   model->rows = json_integer_value(rows);
@@ -121,21 +131,34 @@ static bool read_training(CmModel *model, const json_t *json, CmError **err) {
 static bool check_version(const json_t *root, CmError **err) {
   const json_t *version = json_object_get(root, "cormack_model");
   if (!json_is_integer(version)) {
-    cm_error_set(err, CM_ERR_FORMAT, "it is not a model of Cormack; give a file that «cormack train» or «cormack run» wrote");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "it is not a model of Cormack; give a file that «cormack train» or «cormack run» wrote");
     return false;
   }
   if (json_integer_value(version) == FORMAT_VERSION) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "it is a model of format %lld, and this version reads %d; use a newer Cormack, or make the model again",
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "it is a model of format %lld, and this version reads %d; use a newer Cormack, or make the model again",
                (long long)json_integer_value(version), FORMAT_VERSION);
   return false;
 }
 
 static bool read_model(CmModel *model, const json_t *root, CmError **err) {
-  const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *subject, *classes, *features, *units, *training, *prepare, *predictor;
-  CmJsonMember members[] = {{"cormack_model", &version}, {"name", &name},         {"kind", &kind},           {"task", &task},
-                            {"parameters", &parameters}, {"preparation", &preparation}, {"target", &target}, {"subject", &subject},
-                            {"classes", &classes},       {"features", &features}, {"units", &units},         {"training", &training},
-                            {"prepare", &prepare},       {"predictor", &predictor}};
+  const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *subject, *classes, *features, *units,
+      *training, *prepare, *predictor;
+  CmJsonMember members[] = {{"cormack_model", &version},
+                            {"name", &name},
+                            {"kind", &kind},
+                            {"task", &task},
+                            {"parameters", &parameters},
+                            {"preparation", &preparation},
+                            {"target", &target},
+                            {"subject", &subject},
+                            {"classes", &classes},
+                            {"features", &features},
+                            {"units", &units},
+                            {"training", &training},
+                            {"prepare", &prepare},
+                            {"predictor", &predictor}};
   if (!check_version(root, err) || !cm__json_members(root, "the model", members, CM_COUNT(members), err)) return false;
   CmHold *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
@@ -147,12 +170,16 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!json_is_null(subject) && !(model->subject_column = read_text(hold, subject, "subject", err))) return false;
   int unit_count;
   model->class_name = read_texts(hold, classes, "classes", 2, MOST_CLASSES, &model->classes, err);
-  model->feature = model->class_name ? read_texts(hold, features, "features", 1, MOST_FEATURES, &model->features, err) : NULL;
-  model->unit = model->feature ? read_texts(hold, units, "units", model->features, model->features, &unit_count, err) : NULL;
-  if (!model->unit || !all_differ(model->class_name, model->classes, "classes", err) || !all_differ(model->feature, model->features, "features", err))
+  model->feature =
+      model->class_name ? read_texts(hold, features, "features", 1, MOST_FEATURES, &model->features, err) : NULL;
+  model->unit =
+      model->feature ? read_texts(hold, units, "units", model->features, model->features, &unit_count, err) : NULL;
+  if (!model->unit || !all_differ(model->class_name, model->classes, "classes", err) ||
+      !all_differ(model->feature, model->features, "features", err))
     return false;
   model->task = model->classes == 2 ? CM_TASK_BINARY : CM_TASK_MULTICLASS;
-  if (!json_is_string(task) || strcmp(json_string_value(task), cm_learn_task_name(model->task))) return cm__json_refuse(err, "task");
+  if (!json_is_string(task) || strcmp(json_string_value(task), cm_learn_task_name(model->task)))
+    return cm__json_refuse(err, "task");
   model->params_json = read_params(hold, &known->about, parameters, err);
   model->prepare_json = model->params_json ? read_params(hold, cm_prepare_about(), preparation, err) : NULL;
   if (!model->prepare_json || !read_training(model, training, err)) return false;
@@ -166,7 +193,8 @@ CmModel *cm_model_from_json(CmContext *ctx, const char *text, size_t size, const
   json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
   CmModel *model = NULL;
   if (!root) {
-    cm_error_set(err, CM_ERR_FORMAT, "%s: line %d: it is not JSON (%.100s); give a file that Cormack wrote", name, where.line, where.text);
+    cm_error_set(err, CM_ERR_FORMAT, "%s: line %d: it is not JSON (%.100s); give a file that Cormack wrote", name,
+                 where.line, where.text);
     return NULL;
   }
   model = cm__model_create(ctx, err);

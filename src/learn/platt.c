@@ -8,7 +8,8 @@ double cm__platt(double decision, double slope, double offset) {
 }
 
 /* Negative log-likelihood; targets: high for positives, low for the others. */
-static double cost(const double *decision, const int *positive, int64_t count, double high, double low, double slope, double offset) {
+static double cost(const double *decision, const int *positive, int64_t count, double high, double low, double slope,
+                   double offset) {
   double sum = 0;
   for (int64_t i = 0; i < count; i++) {
     double t = positive[i] ? high : low, f = slope * decision[i] + offset;
@@ -34,7 +35,8 @@ void cm__platt_fit(const double *decision, const int *positive, int64_t count, d
     }
     if (fabs(g1) < 1e-9 && fabs(g2) < 1e-9) break;
     double determinant = h11 * h22 - h21 * h21;
-    double da = -(h22 * g1 - h21 * g2) / determinant, db = -(-h21 * g1 + h11 * g2) / determinant, slope_along = g1 * da + g2 * db, size = 1;
+    double da = -(h22 * g1 - h21 * g2) / determinant, db = -(-h21 * g1 + h11 * g2) / determinant,
+           slope_along = g1 * da + g2 * db, size = 1;
     for (; size >= 1e-10; size /= 2) {
       double next = cost(decision, positive, count, high, low, a + size * da, b + size * db);
       if (next < value + 1e-4 * size * slope_along) {

@@ -13,7 +13,8 @@ static const CmParam params_table[] = {
     CM_PARAM_ENUM(CmPrepareParams, scale, "auto|none|zscore|robust", "auto",
                   "how features are scaled; auto: zscore for models by distance or weight, else none"),
     CM_PARAM_REAL(CmPrepareParams, min_variance, 0, 0, 1e300, "", "columns with no more variance than this go"),
-    CM_PARAM_REAL(CmPrepareParams, max_correlation, 1, 0, 1, "1", "of two columns with a larger absolute correlation the later goes; 1 keeps all"),
+    CM_PARAM_REAL(CmPrepareParams, max_correlation, 1, 0, 1, "1",
+                  "of two columns with a larger absolute correlation the later goes; 1 keeps all"),
     CM_PARAM_INT(CmPrepareParams, k_best, 0, 0, 1000000, "", "how many columns stay, by ANOVA F; 0 keeps all"),
 };
 
@@ -22,11 +23,16 @@ static const CmOp about = {
     .family = "learn",
     .since = "0.1",
     .summary = "Fill, select and scale features, fitted on training rows only.",
-    .details = "Order: columns without values or variance go; missing values are filled; correlated columns go; the best by ANOVA F stay; what "
-               "stays is scaled. zscore: (x - mean) / population standard deviation. robust: (x - median) / (third - first quartile).",
+    .details =
+        "Order: columns without values or variance go; missing values are filled; correlated columns go; the best by "
+        "ANOVA F stay; what "
+        "stays is scaled. zscore: (x - mean) / population standard deviation. robust: (x - median) / (third - first "
+        "quartile).",
     CM_OP_PARAMS(CmPrepareParams, params_table),
 };
-const CmOp *cm_prepare_about(void) { return &about; }
+const CmOp *cm_prepare_about(void) {
+  return &about;
+}
 
 static int by_size(const void *a, const void *b) {
   double p = *(const double *)a, q = *(const double *)b;
@@ -159,7 +165,8 @@ static bool refuse_missing(const CmFit *fit, const char *const *names, CmError *
   for (int64_t i = 0; i < fit->rows; i++) {
     for (int j = 0; j < fit->features; j++) {
       if (!fit->column[j].kept || !isnan(fit->x[i * fit->features + j])) continue;
-      cm_error_set(err, CM_ERR_DATA, "\"%s\" has missing values, which this model does not take; use impute=median", names[j]);
+      cm_error_set(err, CM_ERR_DATA, "\"%s\" has missing values, which this model does not take; use impute=median",
+                   names[j]);
       return false;
     }
   }
@@ -170,7 +177,8 @@ static bool store(CmHold *hold, CmFit *fit, int scale, CmPrepare *prepare, CmErr
   int kept = 0;
   for (int j = 0; j < fit->features; j++) kept += fit->column[j].kept;
   if (!kept) {
-    cm_error_set(err, CM_ERR_DATA, "no feature is left after the preparation: all are empty, constant or below min_variance");
+    cm_error_set(err, CM_ERR_DATA,
+                 "no feature is left after the preparation: all are empty, constant or below min_variance");
     return false;
   }
   *prepare = (CmPrepare){.features = fit->features};
@@ -189,8 +197,9 @@ static bool store(CmHold *hold, CmFit *fit, int scale, CmPrepare *prepare, CmErr
   return true;
 }
 
-bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling, const double *x, int64_t rows,
-                     int features, const char *const *names, const int *y, int classes, CmPrepare *prepare, CmError **err) {
+bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
+                     const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
+                     CmPrepare *prepare, CmError **err) {
   CmHold scratch = {.ctx = hold->ctx};
   bool ok = false;
   CmFit fit = {.params = params, .x = x, .y = y, .rows = rows, .features = features, .classes = classes};
@@ -251,6 +260,7 @@ bool cm__prepare_read(CmHold *hold, const json_t *json, int features, CmPrepare 
   prepare->scale = cm__json_read_reals(hold, scale, "prepare.scale", kept, false, err);
   if (!prepare->keep || !prepare->fill || !prepare->center || !prepare->scale) return false;
   for (int k = 0; k < prepare->kept; k++)
-    if (!(prepare->scale[k] > 0) || (k && prepare->keep[k] <= prepare->keep[k - 1])) return cm__json_refuse(err, "prepare");
+    if (!(prepare->scale[k] > 0) || (k && prepare->keep[k] <= prepare->keep[k - 1]))
+      return cm__json_refuse(err, "prepare");
   return true;
 }

@@ -1,4 +1,5 @@
-/* Preparation of features, fitted on training rows: what goes, what stays, by what it is filled, shifted and divided. */
+/* Preparation of features, fitted on training rows: what goes, what stays, by what it is filled, shifted and divided.
+ */
 #ifndef CORMACK_LEARN_PREPARE_H
 #define CORMACK_LEARN_PREPARE_H
 
@@ -10,14 +11,15 @@
 
 typedef struct CmPrepare {
   int features, kept;
-  int *keep;      /* index of each kept feature, rising */
-  double *fill;   /* for missing values; NaN: left missing */
+  int *keep;    /* index of each kept feature, rising */
+  double *fill; /* for missing values; NaN: left missing */
   double *center, *scale;
 } CmPrepare;
 
 /* x: rows x features. `takes_missing` and `wants_scaling` are the model kind's. */
-bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling, const double *x, int64_t rows,
-                     int features, const char *const *names, const int *y, int classes, CmPrepare *prepare, CmError **err);
+bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
+                     const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
+                     CmPrepare *prepare, CmError **err);
 /* to: rows x kept. */
 void cm__prepare_apply(const CmPrepare *prepare, const double *x, int64_t rows, double *to);
 void cm__prepare_write(const CmPrepare *prepare, CmTextBuffer *json);

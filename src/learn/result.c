@@ -11,7 +11,11 @@
 /* Columns by their types: 't' text, 'i' int, 'r' real. */
 static void columns(CmTableWriter *w, const char *const *names, const char *types) {
   for (int i = 0; types[i]; i++)
-    cm__rows_column(w, names[i], types[i] == 't' ? CM_COLUMN_TEXT : types[i] == 'i' ? CM_COLUMN_INT : CM_COLUMN_REAL, "");
+    cm__rows_column(w, names[i],
+                    types[i] == 't'   ? CM_COLUMN_TEXT
+                    : types[i] == 'i' ? CM_COLUMN_INT
+                                      : CM_COLUMN_REAL,
+                    "");
 }
 
 static const char *class_text(const CmTrial *trial, int at) {
@@ -19,14 +23,17 @@ static const char *class_text(const CmTrial *trial, int at) {
 }
 
 static CmScores cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
-  return (CmScores){trial->pool_rows, trial->pool_subjects, trial->data.classes, (int)trial->params.repeats, trial->pool_y, trial->pool_subject, outcome->p};
+  return (CmScores){trial->pool_rows, trial->pool_subjects, trial->data.classes, (int)trial->params.repeats,
+                    trial->pool_y,    trial->pool_subject,  outcome->p};
 }
 
 static CmScores held_scores(const CmTrial *trial, const CmOutcome *outcome) {
-  return (CmScores){trial->held_rows, trial->held_subjects, trial->data.classes, 1, trial->held_y, trial->held_subject, outcome->held_p};
+  return (CmScores){trial->held_rows, trial->held_subjects, trial->data.classes, 1,
+                    trial->held_y,    trial->held_subject,  outcome->held_p};
 }
 
-/* ---- summary, notes, models, folds ------------------------------------------------------------------------------------ */
+/* ---- summary, notes, models, folds
+ * ------------------------------------------------------------------------------------ */
 
 static void put_pair(CmTableWriter *w, const char *name, const char *value) {
   cm__rows_next(w);
@@ -98,7 +105,9 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
   double least = INFINITY;
   int most = 0;
   if (!count_events(trial, &events, err) || !cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w, (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"}, "ttttir");
+  columns(&w,
+          (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"},
+          "ttttir");
   for (int l = 0; l < trial->count; l++) {
     const CmModel *model = trial->outcome[l].model;
     double each = (double)events / model->prepare.kept;
@@ -116,7 +125,8 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
   }
   if (least < FEW_EVENTS &&
       !cm__data_note(&trial->data, err, "warning", "few_events",
-                     "The smallest class has %lld subjects for up to %d features, %.1f a feature; below %d, coefficients and performance are unstable. Select fewer features, or get more subjects.",
+                     "The smallest class has %lld subjects for up to %d features, %.1f a feature; below %d, "
+                     "coefficients and performance are unstable. Select fewer features, or get more subjects.",
                      (long long)events, most, least, FEW_EVENTS))
     cm_table_unref(&w.table);
   return cm__rows_finish(&w);
@@ -135,7 +145,8 @@ static CmTable *table_notes(CmTrial *trial, CmError **err) {
   return cm__rows_finish(&w);
 }
 
-/* Rows and subjects on both sides of a split; test[i]: whether row i of the data is a test row. `seen`: one a subject. */
+/* Rows and subjects on both sides of a split; test[i]: whether row i of the data is a test row. `seen`: one a subject.
+ */
 static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *side, uint8_t *seen) {
   const CmLearnData *data = &trial->data;
   int64_t rows[2] = {0, 0}, subjects[2] = {0, 0};
@@ -162,7 +173,10 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
   const CmLearnData *data = &trial->data;
   uint8_t *side = CM__NEW(&hold, uint8_t, data->rows, err), *seen = CM__NEW(&hold, uint8_t, data->subjects, err);
   if (!side || !seen || !cm__rows_start(&w, trial->ctx, err)) goto done;
-  columns(&w, (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects", "test_subjects"}, "tiiiiii");
+  columns(&w,
+          (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects",
+                                "test_subjects"},
+          "tiiiiii");
   for (int c = 0; c < data->classes; c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", data->class_name[c]);
   for (int64_t r = 0; r < trial->params.repeats; r++) {
     for (int f = 0; f < trial->params.folds; f++) {
@@ -187,9 +201,11 @@ done:
   return cm__rows_finish(&w);
 }
 
-/* ---- metrics ---------------------------------------------------------------------------------------------------------- */
+/* ---- metrics
+ * ---------------------------------------------------------------------------------------------------------- */
 
-static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part, const CmScores *scores, CmError **err) {
+static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part,
+                        const CmScores *scores, CmError **err) {
   CmHold hold = {.ctx = trial->ctx};
   CmMetricList list;
   const CmValidateParams *p = &trial->params;
@@ -216,7 +232,10 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   bool ok = true;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w, (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"}, "ttttrrrtii");
+  columns(
+      &w,
+      (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"},
+      "ttttrrrtii");
   for (int l = 0; ok && l < trial->count; l++) {
     const CmOutcome *outcome = &trial->outcome[l];
     CmScores cross = cross_scores(trial, outcome), held = held_scores(trial, outcome);
@@ -228,11 +247,12 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
 }
 
 /* The rows of one fold of one repeat. */
-static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold, CmScores *scores, CmError **err) {
+static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
+                        CmScores *scores, CmError **err) {
   int k = trial->data.classes;
   int *y = CM__NEW(hold, int, trial->pool_rows, err);
   int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
-  double *p = CM__NEW(hold, double, trial->pool_rows * k, err);
+  double *p = CM__NEW(hold, double, trial->pool_rows *k, err);
   if (!y || !subject || !p) return false;
   for (int64_t i = 0; i < trial->pool_rows; i++) {
     if (trial->fold[repeat * trial->pool_rows + i] != fold) continue;
@@ -244,11 +264,13 @@ static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *out
   return cm__compact_subjects(hold, subject, n, &scores->subjects, err);
 }
 
-static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold, CmError **err) {
+static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
+                     CmError **err) {
   CmHold hold = {.ctx = trial->ctx};
   CmScores scores;
   CmMetricList list;
-  bool ok = fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) && cm__metrics(&hold, &scores, trial->params.confidence, 0, 0, &list, err);
+  bool ok = fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
+            cm__metrics(&hold, &scores, trial->params.confidence, 0, 0, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     cm__rows_next(w);
     cm__rows_text(w, outcome->model->name);
@@ -280,10 +302,18 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
     CmLearnTable which;
     CmTable *(*make)(CmTrial *trial, CmError **err);
   } makers[] = {
-      {CM_LEARN_SUMMARY, table_summary},       {CM_LEARN_MODELS, table_models},           {CM_LEARN_NOTES, table_notes},
-      {CM_LEARN_FOLDS, table_folds},           {CM_LEARN_METRICS, table_metrics},         {CM_LEARN_FOLD_METRICS, table_fold_metrics},
-      {CM_LEARN_PREDICTIONS, cm__table_predictions}, {CM_LEARN_ROC, cm__table_roc},       {CM_LEARN_CALIBRATION, cm__table_calibration},
-      {CM_LEARN_CONFUSION, cm__table_confusion}, {CM_LEARN_IMPORTANCE, cm__table_importance}, {CM_LEARN_SHAP, cm__table_shap},
+      {CM_LEARN_SUMMARY, table_summary},
+      {CM_LEARN_MODELS, table_models},
+      {CM_LEARN_NOTES, table_notes},
+      {CM_LEARN_FOLDS, table_folds},
+      {CM_LEARN_METRICS, table_metrics},
+      {CM_LEARN_FOLD_METRICS, table_fold_metrics},
+      {CM_LEARN_PREDICTIONS, cm__table_predictions},
+      {CM_LEARN_ROC, cm__table_roc},
+      {CM_LEARN_CALIBRATION, cm__table_calibration},
+      {CM_LEARN_CONFUSION, cm__table_confusion},
+      {CM_LEARN_IMPORTANCE, cm__table_importance},
+      {CM_LEARN_SHAP, cm__table_shap},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

@@ -7,12 +7,12 @@
 
 /* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
 typedef struct CmOutcome {
-  double *p;          /* repeats x pool x classes */
-  double *shap;       /* pool x outputs x (features + 1): first repeat; NULL without */
-  double *drop;       /* features x (folds x permutations): AUC lost; NaN where undefined */
-  double *held_p;     /* held x classes */
+  double *p;      /* repeats x pool x classes */
+  double *shap;   /* pool x outputs x (features + 1): first repeat; NULL without */
+  double *drop;   /* features x (folds x permutations): AUC lost; NaN where undefined */
+  double *held_p; /* held x classes */
   double *held_shap;
-  CmModel *model;     /* fitted on the pool */
+  CmModel *model; /* fitted on the pool */
 } CmOutcome;
 
 typedef struct CmTrial {
@@ -22,7 +22,7 @@ typedef struct CmTrial {
   int count;
   CmValidateParams params;
   int64_t pool_rows, held_rows, pool_subjects, held_subjects;
-  int64_t *pool, *held;                 /* rows of the data */
+  int64_t *pool, *held; /* rows of the data */
   int *pool_y, *held_y;
   int64_t *pool_subject, *held_subject; /* 0..subjects-1 */
   int *fold;                            /* repeats x pool */

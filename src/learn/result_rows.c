@@ -17,12 +17,20 @@ typedef struct View {
   const double *p, *shap;
 } View;
 
-static int views(const CmTrial *trial) { return (trial->params.folds ? (int)trial->params.repeats : 0) + (trial->held_rows > 0); }
+static int views(const CmTrial *trial) {
+  return (trial->params.folds ? (int)trial->params.repeats : 0) + (trial->held_rows > 0);
+}
 
 static View view_of(const CmTrial *trial, const CmOutcome *outcome, int at) {
   if (trial->params.folds && at < trial->params.repeats)
-    return (View){"cross_validation", at + 1, trial->pool_rows, trial->pool, trial->pool_y, trial->fold + at * trial->pool_rows,
-                  outcome->p + at * trial->pool_rows * trial->data.classes, at ? NULL : outcome->shap};
+    return (View){"cross_validation",
+                  at + 1,
+                  trial->pool_rows,
+                  trial->pool,
+                  trial->pool_y,
+                  trial->fold + at * trial->pool_rows,
+                  outcome->p + at * trial->pool_rows * trial->data.classes,
+                  at ? NULL : outcome->shap};
   return (View){"hold_out", 0, trial->held_rows, trial->held, trial->held_y, NULL, outcome->held_p, outcome->held_shap};
 }
 
@@ -30,14 +38,18 @@ static void put_place(CmTableWriter *w, const CmOutcome *outcome, const View *vi
   cm__rows_next(w);
   cm__rows_text(w, outcome->model->name);
   cm__rows_text(w, view->part);
-  if (view->repeat) cm__rows_int(w, view->repeat);
-  else cm__rows_skip(w);
+  if (view->repeat)
+    cm__rows_int(w, view->repeat);
+  else
+    cm__rows_skip(w);
 }
 
 /* fold, row and subject of place i */
 static void put_row(CmTableWriter *w, const CmTrial *trial, const View *view, int64_t i) {
-  if (view->fold) cm__rows_int(w, view->fold[i] + 1);
-  else cm__rows_skip(w);
+  if (view->fold)
+    cm__rows_int(w, view->fold[i] + 1);
+  else
+    cm__rows_skip(w);
   int64_t row = view->row[i];
   cm__rows_int(w, trial->data.row[row]);
   cm__rows_text(w, trial->data.subject_name[trial->data.subject[row]]);
@@ -56,7 +68,9 @@ static void row_columns(CmTableWriter *w) {
 }
 
 /* Calls `put` for each learner and view. */
-static bool each_view(CmTableWriter *w, CmTrial *trial, bool (*put)(CmTableWriter *, CmTrial *, const CmOutcome *, const View *, CmError **), CmError **err) {
+static bool each_view(CmTableWriter *w, CmTrial *trial,
+                      bool (*put)(CmTableWriter *, CmTrial *, const CmOutcome *, const View *, CmError **),
+                      CmError **err) {
   for (int l = 0; l < trial->count; l++) {
     for (int v = 0; v < views(trial); v++) {
       View view = view_of(trial, &trial->outcome[l], v);
@@ -71,9 +85,11 @@ static CmTable *finish(CmTableWriter *w, bool ok) {
   return cm__rows_finish(w);
 }
 
-/* ---- predictions ------------------------------------------------------------------------------------------------------ */
+/* ---- predictions
+ * ------------------------------------------------------------------------------------------------------ */
 
-static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view,
+                            CmError **err) {
   (void)err;
   int k = trial->data.classes;
   for (int64_t i = 0; i < view->rows; i++) {
@@ -93,11 +109,13 @@ CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
   row_columns(&w);
   cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
-  for (int c = 0; c < trial->data.classes; c++) cm__rows_columnf(&w, CM_COLUMN_REAL, "", "probability %s", trial->data.class_name[c]);
+  for (int c = 0; c < trial->data.classes; c++)
+    cm__rows_columnf(&w, CM_COLUMN_REAL, "", "probability %s", trial->data.class_name[c]);
   return finish(&w, each_view(&w, trial, put_predictions, err));
 }
 
-/* ---- curves ----------------------------------------------------------------------------------------------------------- */
+/* ---- curves
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
   CmHold hold = {.ctx = trial->ctx};
@@ -130,7 +148,8 @@ CmTable *cm__table_roc(CmTrial *trial, CmError **err) {
   return finish(&w, each_view(&w, trial, put_roc, err));
 }
 
-static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view,
+                            CmError **err) {
   CmHold hold = {.ctx = trial->ctx};
   int bins = (int)trial->params.calibration_bins, k = trial->data.classes;
   CmCalibrationBin *bin = CM__NEW(&hold, CmCalibrationBin, bins, err);
@@ -196,10 +215,11 @@ CmTable *cm__table_confusion(CmTrial *trial, CmError **err) {
   return finish(&w, each_view(&w, trial, put_confusion, err));
 }
 
-/* ---- importance ------------------------------------------------------------------------------------------------------- */
+/* ---- importance
+ * ------------------------------------------------------------------------------------------------------- */
 
-static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const char *part, int j, const char *measure,
-                           const char *class_name, double value, double low, double high) {
+static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const char *part, int j,
+                           const char *measure, const char *class_name, double value, double low, double high) {
   cm__rows_next(w);
   cm__rows_text(w, outcome->model->name);
   cm__rows_text(w, part);
@@ -230,8 +250,8 @@ static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
     }
     if (!n) continue;
     qsort(drop, (size_t)n, sizeof *drop, by_size);
-    put_importance(w, trial, outcome, trial->drop_is_held ? "hold_out" : "cross_validation", j, "permutation", class_name, sum / (double)n,
-                   cm__quantile(drop, n, side), cm__quantile(drop, n, 1 - side));
+    put_importance(w, trial, outcome, trial->drop_is_held ? "hold_out" : "cross_validation", j, "permutation",
+                   class_name, sum / (double)n, cm__quantile(drop, n, side), cm__quantile(drop, n, 1 - side));
   }
 }
 
@@ -243,7 +263,8 @@ static void put_mean_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *out
     for (int j = 0; j < d; j++) {
       double sum = 0;
       for (int64_t i = 0; i < view.rows; i++) sum += fabs(view.shap[(i * outputs + o) * (d + 1) + j]);
-      put_importance(w, trial, outcome, view.part, j, "shap", trial->data.class_name[outputs == 1 ? 1 : o], sum / (double)view.rows, NAN, NAN);
+      put_importance(w, trial, outcome, view.part, j, "shap", trial->data.class_name[outputs == 1 ? 1 : o],
+                     sum / (double)view.rows, NAN, NAN);
     }
   }
 }
@@ -254,7 +275,8 @@ static bool put_weights(CmTableWriter *w, CmTrial *trial, const CmOutcome *outco
   for (int64_t i = 0; i < cm_table_rows(weights); i++) {
     int j = 0;
     while (strcmp(trial->data.feature[j], cm_table_text(weights, i, 0))) j++;
-    put_importance(w, trial, outcome, NULL, j, cm_table_text(weights, i, 3), cm_table_text(weights, i, 2), cm_table_real(weights, i, 4), NAN, NAN);
+    put_importance(w, trial, outcome, NULL, j, cm_table_text(weights, i, 3), cm_table_text(weights, i, 2),
+                   cm_table_real(weights, i, 4), NAN, NAN);
   }
   cm_table_unref(&weights);
   return true;
@@ -276,7 +298,8 @@ CmTable *cm__table_importance(CmTrial *trial, CmError **err) {
   return finish(&w, ok);
 }
 
-/* ---- contributions ---------------------------------------------------------------------------------------------------- */
+/* ---- contributions
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
   (void)err;

@@ -1,12 +1,20 @@
-/* Random numbers by counter: the value depends on (seed, stream, counter) alone, so that loops may draw in any order on any thread.
- * The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, OOPSLA 2014). */
+/* Random numbers by counter: the value depends on (seed, stream, counter) alone, so that loops may draw in any order on
+ * any thread. The mixer is the finaliser of SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number
+ * generators, OOPSLA 2014). */
 #ifndef CORMACK_LEARN_RNG_H
 #define CORMACK_LEARN_RNG_H
 
 #include <stdint.h>
 
 /* Streams: what the numbers are for. */
-enum { CM__STREAM_FOLDS = 1, CM__STREAM_HOLD_OUT, CM__STREAM_BOOTSTRAP, CM__STREAM_PERMUTE, CM__STREAM_ROWS, CM__STREAM_INNER };
+enum {
+  CM__STREAM_FOLDS = 1,
+  CM__STREAM_HOLD_OUT,
+  CM__STREAM_BOOTSTRAP,
+  CM__STREAM_PERMUTE,
+  CM__STREAM_ROWS,
+  CM__STREAM_INNER
+};
 
 static inline uint64_t cm__mix(uint64_t z) {
   z += UINT64_C(0x9e3779b97f4a7c15);
@@ -19,7 +27,9 @@ static inline uint64_t cm__stream(uint64_t seed, uint64_t purpose, uint64_t at) 
   return cm__mix(cm__mix(cm__mix(seed) ^ purpose) ^ at);
 }
 
-static inline uint64_t cm__draw(uint64_t stream, uint64_t counter) { return cm__mix(stream ^ cm__mix(counter)); }
+static inline uint64_t cm__draw(uint64_t stream, uint64_t counter) {
+  return cm__mix(stream ^ cm__mix(counter));
+}
 
 /* 0..n-1; n < 2^32, so that the bias is below 2^-32. */
 static inline int64_t cm__draw_below(uint64_t stream, uint64_t counter, int64_t n) {

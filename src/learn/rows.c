@@ -45,7 +45,9 @@ void cm__rows_real(CmTableWriter *writer, double value) {
   if (writer->table) cm_table_set_real(writer->table, writer->row, writer->column++, value);
 }
 
-void cm__rows_skip(CmTableWriter *writer) { writer->column++; }
+void cm__rows_skip(CmTableWriter *writer) {
+  writer->column++;
+}
 
 CmTable *cm__rows_finish(CmTableWriter *writer) {
   CmTable *table = writer->table;
@@ -57,7 +59,8 @@ void cm__rows_shap_columns(CmTableWriter *writer, const CmModel *model) {
   cm__rows_column(writer, "class", CM_COLUMN_TEXT, "");
   cm__rows_column(writer, "base", CM_COLUMN_REAL, "");
   cm__rows_column(writer, "output", CM_COLUMN_REAL, "");
-  for (int j = 0; j < model->features; j++) cm__rows_columnf(writer, CM_COLUMN_REAL, "", CM_SHAP_PREFIX "%s", model->feature[j]);
+  for (int j = 0; j < model->features; j++)
+    cm__rows_columnf(writer, CM_COLUMN_REAL, "", CM_SHAP_PREFIX "%s", model->feature[j]);
 }
 
 void cm__rows_shap(CmTableWriter *writer, const CmModel *model, int output, const double *contribution) {

@@ -14,8 +14,9 @@ typedef struct CmTableWriter {
 
 bool cm__rows_start(CmTableWriter *writer, CmContext *ctx, CmError **err);
 void cm__rows_column(CmTableWriter *writer, const char *name, CmColumnType type, const char *unit);
-void cm__rows_columnf(CmTableWriter *writer, CmColumnType type, const char *unit, const char *format, ...) CM_PRINTF(4, 5);
-void cm__rows_next(CmTableWriter *writer); /* a new row; the cursor is at its first column */
+void cm__rows_columnf(CmTableWriter *writer, CmColumnType type, const char *unit, const char *format, ...)
+    CM_PRINTF(4, 5);
+void cm__rows_next(CmTableWriter *writer);                    /* a new row; the cursor is at its first column */
 void cm__rows_text(CmTableWriter *writer, const char *value); /* NULL: missing */
 void cm__rows_int(CmTableWriter *writer, int64_t value);
 void cm__rows_real(CmTableWriter *writer, double value);

@@ -8,7 +8,8 @@
 #include "learn/rng.h"
 
 /* Rows of each class that each subject has: subjects x classes. */
-static int64_t *count_classes(CmHold *hold, const int *y, int classes, const int64_t *subject, int64_t subjects, int64_t rows, CmError **err) {
+static int64_t *count_classes(CmHold *hold, const int *y, int classes, const int64_t *subject, int64_t subjects,
+                              int64_t rows, CmError **err) {
   size_t cells;
   if (!cm_size_multiply((size_t)subjects, (size_t)classes, &cells, err)) return NULL;
   int64_t *count = CM__NEW(hold, int64_t, cells, err);
@@ -33,7 +34,8 @@ static bool enough_subjects(const int64_t *count, int classes, int64_t subjects,
     int64_t have = 0;
     for (int64_t s = 0; s < subjects; s++) have += count[s * classes + c] > 0;
     if (have < folds) {
-      cm_error_set(err, CM_ERR_DATA, "a class has %lld subjects, too few for %d folds; use folds=%lld or less, or more subjects",
+      cm_error_set(err, CM_ERR_DATA,
+                   "a class has %lld subjects, too few for %d folds; use folds=%lld or less, or more subjects",
                    (long long)have, folds, (long long)have);
       return false;
     }
@@ -41,15 +43,16 @@ static bool enough_subjects(const int64_t *count, int classes, int64_t subjects,
   return true;
 }
 
-bool cm__split_folds(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects, int64_t rows, int folds,
-                     uint64_t stream, int *fold, CmError **err) {
+bool cm__split_folds(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects, int64_t rows,
+                     int folds, uint64_t stream, int *fold, CmError **err) {
   CmHold hold = {.ctx = ctx};
   bool ok = false;
   int64_t *count = count_classes(&hold, y, classes, subject, subjects, rows, err);
   int64_t *order = CM__NEW(&hold, int64_t, subjects, err);
   CmSized *sized = CM__NEW(&hold, CmSized, subjects, err);
   int *of_subject = CM__NEW(&hold, int, subjects, err);
-  int64_t *in_fold = CM__NEW(&hold, int64_t, (int64_t)folds * classes, err), *fold_rows = CM__NEW(&hold, int64_t, folds, err);
+  int64_t *in_fold = CM__NEW(&hold, int64_t, (int64_t)folds * classes, err),
+          *fold_rows = CM__NEW(&hold, int64_t, folds, err);
   double *weight = CM__NEW(&hold, double, classes, err);
   if (!count || !order || !sized || !of_subject || !in_fold || !fold_rows || !weight) goto done;
   if (!enough_subjects(count, classes, subjects, folds, err)) goto done;
@@ -102,16 +105,18 @@ static int later_first(const void *a, const void *b) {
   return p->subject < q->subject ? -1 : p->subject > q->subject;
 }
 
-/* The subjects whose first row is latest are held; rows of the others that are later than the earliest held one would break the order
- * of time and are found by cm__leak_check_split(). */
-static bool hold_latest(CmHold *hold, const int64_t *subject, int64_t subjects, int64_t rows, double share, const double *when,
-                        uint8_t *held_subject, CmError **err) {
+/* The subjects whose first row is latest are held; rows of the others that are later than the earliest held one would
+ * break the order of time and are found by cm__leak_check_split(). */
+static bool hold_latest(CmHold *hold, const int64_t *subject, int64_t subjects, int64_t rows, double share,
+                        const double *when, uint8_t *held_subject, CmError **err) {
   CmSeen *seen = CM__NEW(hold, CmSeen, subjects, err);
   if (!seen) return false;
   for (int64_t s = 0; s < subjects; s++) seen[s] = (CmSeen){.when = INFINITY, .subject = s};
   for (int64_t i = 0; i < rows; i++) {
     if (isnan(when[i])) {
-      cm_error_set(err, CM_ERR_DATA, "a row has no time, so it cannot be put before or after others; fill the time column or leave the row out");
+      cm_error_set(
+          err, CM_ERR_DATA,
+          "a row has no time, so it cannot be put before or after others; fill the time column or leave the row out");
       return false;
     }
     if (when[i] < seen[subject[i]].when) seen[subject[i]].when = when[i];
@@ -125,8 +130,8 @@ static bool hold_latest(CmHold *hold, const int64_t *subject, int64_t subjects, 
   return true;
 }
 
-static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t subjects, double share, uint64_t stream,
-                        uint8_t *held_subject, CmError **err) {
+static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t subjects, double share,
+                        uint64_t stream, uint8_t *held_subject, CmError **err) {
   int64_t *members = CM__NEW(hold, int64_t, subjects, err);
   if (!members) return false;
   for (int c = 0; c < classes; c++) {
@@ -138,7 +143,8 @@ static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t
       if (most == c) members[n++] = s;
     }
     if (n < 2) {
-      cm_error_set(err, CM_ERR_DATA, "a class has %lld subjects, too few for a hold-out; use hold_out=0 or more subjects", (long long)n);
+      cm_error_set(err, CM_ERR_DATA,
+                   "a class has %lld subjects, too few for a hold-out; use hold_out=0 or more subjects", (long long)n);
       return false;
     }
     cm__shuffle(cm__mix(stream + (uint64_t)c), members, n);
@@ -149,8 +155,8 @@ static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t
   return true;
 }
 
-bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects, int64_t rows, double share,
-                        const double *when, uint64_t stream, uint8_t *held, CmError **err) {
+bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects,
+                        int64_t rows, double share, const double *when, uint64_t stream, uint8_t *held, CmError **err) {
   CmHold hold = {.ctx = ctx};
   bool ok = false;
   int64_t *count = count_classes(&hold, y, classes, subject, subjects, rows, err);
@@ -187,7 +193,8 @@ bool cm__compact_subjects(CmHold *scratch, int64_t *subject, int64_t rows, int64
   return true;
 }
 
-bool cm__subjects_of_class(CmHold *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows, int64_t count[2], CmError **err) {
+bool cm__subjects_of_class(CmHold *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
+                           int64_t count[2], CmError **err) {
   uint8_t *seen = CM__NEW(scratch, uint8_t, subjects, err);
   if (!seen) return false;
   for (int64_t i = 0; i < rows; i++) seen[subject[i]] |= (uint8_t)(1u << y[i]);

@@ -31,8 +31,9 @@ void cm__trees_sum(const CmTrees *trees, const double *x, float *sum) {
   }
 }
 
-/* ---- Shapley values --------------------------------------------------------------------------------------------------
- * A path holds, for each feature met on the way down: the share of subsets that flow on without it (zero) and with it (one), and the
+/* ---- Shapley values
+ * -------------------------------------------------------------------------------------------------- A path holds, for
+ * each feature met on the way down: the share of subsets that flow on without it (zero) and with it (one), and the
  * weights of subsets by size. */
 
 typedef struct CmPath {
@@ -87,13 +88,15 @@ typedef struct CmWalk {
 } CmWalk;
 
 /* `above` is the parent's path; `path` the room behind it. Depth is at most CM__DEEPEST_TREE. */
-static void walk(const CmWalk *w, int node, int depth, const CmPath *above, CmPath *path, double zero, double one, int feature) {
+static void walk(const CmWalk *w, int node, int depth, const CmPath *above, CmPath *path, double zero, double one,
+                 int feature) {
   if (depth) memcpy(path, above, sizeof *path * (size_t)depth);
   extend(path, depth, zero, one, feature);
   const CmTree *tree = w->tree;
   if (tree->feature[node] < 0) {
     for (int i = 1; i <= depth; i++)
-      w->phi[path[i].feature] += unwound_sum(path, depth, i) * (path[i].one - path[i].zero) * (double)tree->number[node];
+      w->phi[path[i].feature] +=
+          unwound_sum(path, depth, i) * (path[i].one - path[i].zero) * (double)tree->number[node];
     return;
   }
   int left = node + 1, right = tree->right[node], split = tree->feature[node];
@@ -121,7 +124,8 @@ static double expect(const CmTree *tree, int node) {
   return (a * expect(tree, left) + b * expect(tree, right)) / (a + b);
 }
 
-bool cm__trees_explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution, CmError **err) {
+bool cm__trees_explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
+                       CmError **err) {
   const CmTrees *trees = state;
   /* each level needs room for its path: 1 + 2 + ... + (deepest + 2) */
   CmPath *path = cm_alloc_array(ctx, (CM__DEEPEST_TREE + 2) * (CM__DEEPEST_TREE + 3) / 2, sizeof *path, err);
@@ -156,7 +160,8 @@ void cm__trees_gain(const void *state, const double *scale, CmWeights *weights) 
   for (int t = 0; t < trees->count; t++) {
     const CmTree *tree = &trees->tree[t];
     for (int i = 0; i < tree->nodes; i++)
-      if (tree->feature[i] >= 0) weights->value[0][tree->output * trees->features + tree->feature[i]] += (double)tree->gain[i];
+      if (tree->feature[i] >= 0)
+        weights->value[0][tree->output * trees->features + tree->feature[i]] += (double)tree->gain[i];
   }
   for (int o = 0; o < trees->outputs; o++) {
     double *value = weights->value[0] + o * trees->features, total = 0;
@@ -165,7 +170,8 @@ void cm__trees_gain(const void *state, const double *scale, CmWeights *weights) 
   }
 }
 
-/* ---- as data -------------------------------------------------------------------------------------------------------- */
+/* ---- as data --------------------------------------------------------------------------------------------------------
+ */
 
 void cm__trees_write(const void *state, CmTextBuffer *json) {
   const CmTrees *trees = state;
@@ -205,7 +211,8 @@ static bool read_tree(CmHold *hold, const json_t *json, int features, int output
                             {"number", &number}, {"cover", &cover},     {"gain", &gain}};
   if (!cm__json_members(json, "predictor.trees", members, CM_COUNT(members), err)) return false;
   int64_t nodes = (int64_t)json_array_size(feature);
-  bool good = nodes >= 1 && nodes < INT32_MAX && json_is_integer(output) && json_integer_value(output) >= 0 && json_integer_value(output) < outputs;
+  bool good = nodes >= 1 && nodes < INT32_MAX && json_is_integer(output) && json_integer_value(output) >= 0 &&
+              json_integer_value(output) < outputs;
   if (!good) return cm__json_refuse(err, "predictor.trees");
   *tree = (CmTree){.nodes = (int)nodes, .output = (int)json_integer_value(output)};
   const char *where = "predictor.trees";

@@ -1,5 +1,5 @@
-/* Sums of decision trees: applied, explained and stored here, grown by XGBoost (grow.h). Numbers are single precision and added in
- * the order of the trees, so that a sum has the bits that XGBoost's own predictor gives. */
+/* Sums of decision trees: applied, explained and stored here, grown by XGBoost (grow.h). Numbers are single precision
+ * and added in the order of the trees, so that a sum has the bits that XGBoost's own predictor gives. */
 #ifndef CORMACK_LEARN_TREES_H
 #define CORMACK_LEARN_TREES_H
 
@@ -13,13 +13,13 @@
 
 /* Nodes in preorder: the left child of node i is i + 1. */
 typedef struct CmTree {
-  int nodes, output;   /* which output it adds to */
-  int *feature;        /* -1: a leaf */
-  int *right;          /* node number; of a leaf 0 */
-  int *missing;        /* 1: missing values go left */
-  float *number;       /* value < number goes left; of a leaf what it adds */
-  float *cover;        /* weight of the training rows that came by, > 0 */
-  float *gain;         /* by which the split lowered the loss; of a leaf 0 */
+  int nodes, output; /* which output it adds to */
+  int *feature;      /* -1: a leaf */
+  int *right;        /* node number; of a leaf 0 */
+  int *missing;      /* 1: missing values go left */
+  float *number;     /* value < number goes left; of a leaf what it adds */
+  float *cover;      /* weight of the training rows that came by, > 0 */
+  float *gain;       /* by which the split lowered the loss; of a leaf 0 */
 } CmTree;
 
 typedef struct CmTrees {
@@ -31,9 +31,10 @@ typedef struct CmTrees {
 bool cm__tree_create(CmHold *hold, int nodes, CmTree *tree, CmError **err);
 /* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
 void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
-/* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for tree ensembles,
- * 2018, algorithm 2); contribution: rows x outputs x (features + 1), the base last. */
-bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64_t rows, double *contribution, CmError **err);
+/* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for
+ * tree ensembles, 2018, algorithm 2); contribution: rows x outputs x (features + 1), the base last. */
+bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64_t rows, double *contribution,
+                       CmError **err);
 /* Each feature's share of the total gain, per output: the measure "gain". */
 void cm__trees_gain(const void *trees, const double *scale, CmWeights *weights);
 void cm__trees_write(const void *trees, CmTextBuffer *json);

@@ -7,7 +7,8 @@
 #include "learn/split.h"
 
 static const CmParam params_table[] = {
-    CM_PARAM_INT(CmValidateParams, folds, 5, 0, 1000, "", "of the cross-validation, by subject and even in classes; 0: none"),
+    CM_PARAM_INT(CmValidateParams, folds, 5, 0, 1000, "",
+                 "of the cross-validation, by subject and even in classes; 0: none"),
     CM_PARAM_INT(CmValidateParams, repeats, 1, 1, 1000, "", "of the cross-validation, each with other folds"),
     CM_PARAM_REAL(CmValidateParams, hold_out, 0, 0, 0.9, "1", "share of the subjects that is kept apart"),
     CM_PARAM_BOOL(CmValidateParams, temporal, "false",
@@ -16,7 +17,8 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(CmValidateParams, resamples, 2000, 0, 1000000, "", "of the bootstrap by subject; 0: no intervals"),
     CM_PARAM_REAL(CmValidateParams, confidence, 0.95, 0.5, 0.9999, "1", "of the intervals"),
     CM_PARAM_INT(CmValidateParams, permutations, 5, 0, 1000, "", "of each feature for permutation importance; 0: none"),
-    CM_PARAM_INT(CmValidateParams, permutation_rows, 500, 10, 1000000000, "", "unseen rows of a fold that it uses at most"),
+    CM_PARAM_INT(CmValidateParams, permutation_rows, 500, 10, 1000000000, "",
+                 "unseen rows of a fold that it uses at most"),
     CM_PARAM_INT(CmValidateParams, calibration_bins, 10, 2, 100, "", "of equal width"),
     CM_PARAM_BOOL(CmValidateParams, explain, "true",
                   "contributions of the features for each row, by a model that has not seen it"),
@@ -28,22 +30,28 @@ static const CmOp about = {
     .family = "learn",
     .since = "0.1",
     .summary = "Judge models on rows that they have not seen.",
-    .details = "Grouped, stratified cross-validation, with a hold-out if asked for. Preparation is fitted inside each fold. Leaks are refused by name.",
+    .details =
+        "Grouped, stratified cross-validation, with a hold-out if asked for. Preparation is fitted inside each fold. "
+        "Leaks are refused by name.",
     CM_OP_PARAMS(CmValidateParams, params_table),
 };
-const CmOp *cm_validate_about(void) { return &about; }
+const CmOp *cm_validate_about(void) {
+  return &about;
+}
 
-/* ---- who is held out, who is in which fold ---------------------------------------------------------------------------- */
+/* ---- who is held out, who is in which fold
+ * ---------------------------------------------------------------------------- */
 
 static bool check_params(const CmTrial *trial, const CmLearnColumns *columns, CmError **err) {
   const CmValidateParams *p = &trial->params;
   bool held = p->hold_out > 0 || columns->hold_out;
-  const char *wrong = p->folds == 1                             ? "folds: one fold leaves no training rows; use 2 or more, or 0 for none"
-                      : p->folds == 0 && !held                  ? "folds: without folds a hold-out is needed; set folds or hold_out"
-                      : p->hold_out > 0 && columns->hold_out    ? "hold_out: a share and a column are given; give one of them"
-                      : p->temporal && !held                    ? "temporal: it needs a hold-out; set hold_out, or name its column"
-                      : p->temporal && !columns->time           ? "temporal: it needs a time column; name it"
-                                                                : NULL;
+  const char *wrong = p->folds == 1            ? "folds: one fold leaves no training rows; use 2 or more, or 0 for none"
+                      : p->folds == 0 && !held ? "folds: without folds a hold-out is needed; set folds or hold_out"
+                      : p->hold_out > 0 && columns->hold_out
+                          ? "hold_out: a share and a column are given; give one of them"
+                      : p->temporal && !held ? "temporal: it needs a hold-out; set hold_out, or name its column"
+                      : p->temporal && !columns->time ? "temporal: it needs a time column; name it"
+                                                      : NULL;
   if (wrong) cm_error_set(err, CM_ERR_PARAMETER, "%s", wrong);
   return !wrong;
 }
@@ -53,15 +61,17 @@ static bool choose_held(CmTrial *trial, CmError **err) {
   const CmValidateParams *p = &trial->params;
   if (!data->held && p->hold_out > 0) {
     data->held = CM__NEW(&data->hold, uint8_t, data->rows, err);
-    if (!data->held || !cm__split_hold_out(trial->ctx, data->y, data->classes, data->subject, data->subjects, data->rows, p->hold_out,
-                                           p->temporal ? data->when : NULL, cm__stream((uint64_t)p->seed, CM__STREAM_HOLD_OUT, 0), data->held, err))
+    if (!data->held || !cm__split_hold_out(trial->ctx, data->y, data->classes, data->subject, data->subjects,
+                                           data->rows, p->hold_out, p->temporal ? data->when : NULL,
+                                           cm__stream((uint64_t)p->seed, CM__STREAM_HOLD_OUT, 0), data->held, err))
       return false;
   }
   return !data->held || cm__leak_check_split(data, data->held, p->temporal, p->allow.value, err);
 }
 
 /* Takes the rows whose mark is `mark`. */
-static bool take_rows(CmTrial *trial, uint8_t mark, int64_t *count, int64_t **rows, int **y, int64_t **subject, int64_t *subjects, CmError **err) {
+static bool take_rows(CmTrial *trial, uint8_t mark, int64_t *count, int64_t **rows, int **y, int64_t **subject,
+                      int64_t *subjects, CmError **err) {
   CmLearnData *data = &trial->data;
   *rows = CM__NEW(&data->hold, int64_t, data->rows, err);
   *y = CM__NEW(&data->hold, int, data->rows, err);
@@ -89,7 +99,9 @@ static bool enough_subjects(CmTrial *trial, CmError **err) {
       have++;
     }
     if (have >= (trial->params.folds > 2 ? trial->params.folds : 2)) continue;
-    cm_error_set(err, CM_ERR_DATA, "class \"%s\" of %s has %lld subjects for training, too few for %lld folds; use fewer folds, a smaller hold-out or more subjects",
+    cm_error_set(err, CM_ERR_DATA,
+                 "class \"%s\" of %s has %lld subjects for training, too few for %lld folds; use fewer folds, a "
+                 "smaller hold-out or more subjects",
                  data->class_name[c], data->target, (long long)have, (long long)trial->params.folds);
     return false;
   }
@@ -100,15 +112,22 @@ static bool plan(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
   if (!choose_held(trial, err)) return false;
-  if (!take_rows(trial, 0, &trial->pool_rows, &trial->pool, &trial->pool_y, &trial->pool_subject, &trial->pool_subjects, err)) return false;
-  if (data->held && !take_rows(trial, 1, &trial->held_rows, &trial->held, &trial->held_y, &trial->held_subject, &trial->held_subjects, err)) return false;
+  if (!take_rows(trial, 0, &trial->pool_rows, &trial->pool, &trial->pool_y, &trial->pool_subject, &trial->pool_subjects,
+                 err))
+    return false;
+  if (data->held && !take_rows(trial, 1, &trial->held_rows, &trial->held, &trial->held_y, &trial->held_subject,
+                               &trial->held_subjects, err))
+    return false;
   if (!enough_subjects(trial, err)) return false;
   if (!p->folds) return true;
   size_t cells;
-  if (!cm_size_multiply((size_t)p->repeats, (size_t)trial->pool_rows, &cells, err) || !(trial->fold = CM__NEW(&data->hold, int, cells, err))) return false;
+  if (!cm_size_multiply((size_t)p->repeats, (size_t)trial->pool_rows, &cells, err) ||
+      !(trial->fold = CM__NEW(&data->hold, int, cells, err)))
+    return false;
   for (int64_t r = 0; r < p->repeats; r++)
-    if (!cm__split_folds(trial->ctx, trial->pool_y, data->classes, trial->pool_subject, trial->pool_subjects, trial->pool_rows, (int)p->folds,
-                         cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r), trial->fold + r * trial->pool_rows, err))
+    if (!cm__split_folds(trial->ctx, trial->pool_y, data->classes, trial->pool_subject, trial->pool_subjects,
+                         trial->pool_rows, (int)p->folds, cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r),
+                         trial->fold + r * trial->pool_rows, err))
       return false;
   return true;
 }
@@ -125,19 +144,20 @@ static bool make_room(CmTrial *trial, CmError **err) {
   for (int l = 0; l < trial->count; l++) {
     CmOutcome *o = &trial->outcome[l];
     bool shap = p->explain && trial->learners[l].kind->explains_rows;
-    o->p = CM__NEW(hold, double, p->folds ? p->repeats * trial->pool_rows * k : 0, err);
-    o->held_p = CM__NEW(hold, double, trial->held_rows * k, err);
+    o->p = CM__NEW(hold, double, p->folds ? p->repeats * trial->pool_rows *k : 0, err);
+    o->held_p = CM__NEW(hold, double, trial->held_rows *k, err);
     o->drop = CM__NEW(hold, double, d * trial->drops, err);
     if (!o->p || !o->held_p || !o->drop) return false;
     if (!shap) continue;
-    o->shap = CM__NEW(hold, double, p->folds ? trial->pool_rows * width : 0, err);
-    o->held_shap = CM__NEW(hold, double, trial->held_rows * width, err);
+    o->shap = CM__NEW(hold, double, p->folds ? trial->pool_rows *width : 0, err);
+    o->held_shap = CM__NEW(hold, double, trial->held_rows *width, err);
     if (!o->shap || !o->held_shap) return false;
   }
   return true;
 }
 
-/* ---- jobs: one model fitted and judged -------------------------------------------------------------------------------- */
+/* ---- jobs: one model fitted and judged
+ * -------------------------------------------------------------------------------- */
 
 typedef struct Unseen {
   int64_t rows;
@@ -146,9 +166,11 @@ typedef struct Unseen {
   int64_t *at; /* place in the pool or among the held */
 } Unseen;
 
-static bool gather(const CmTrial *trial, CmHold *hold, const int64_t *rows, const int64_t *at, int64_t count, Unseen *unseen, CmError **err) {
+static bool gather(const CmTrial *trial, CmHold *hold, const int64_t *rows, const int64_t *at, int64_t count,
+                   Unseen *unseen, CmError **err) {
   int d = trial->data.features;
-  *unseen = (Unseen){count, CM__NEW(hold, double, count * d, err), CM__NEW(hold, int, count, err), CM__NEW(hold, int64_t, count, err)};
+  *unseen = (Unseen){count, CM__NEW(hold, double, count *d, err), CM__NEW(hold, int, count, err),
+                     CM__NEW(hold, int64_t, count, err)};
   if (!unseen->x || !unseen->y || !unseen->at) return false;
   for (int64_t i = 0; i < count; i++) {
     int64_t place = at ? at[i] : i;
@@ -172,17 +194,19 @@ static void thin(Unseen *unseen, int64_t most, int d, uint64_t stream) {
   unseen->rows = kept;
 }
 
-static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Unseen *unseen, int fold, double *drop, CmError **err) {
+static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Unseen *unseen, int fold, double *drop,
+                    CmError **err) {
   const CmValidateParams *p = &trial->params;
   int d = trial->data.features, k = trial->data.classes;
   if (!p->permutations) return true;
   thin(unseen, p->permutation_rows, d, cm__stream((uint64_t)p->seed, CM__STREAM_ROWS, (uint64_t)fold));
   int64_t n = unseen->rows;
-  double *probability = CM__NEW(hold, double, n * k, err), *column = CM__NEW(hold, double, n, err);
+  double *probability = CM__NEW(hold, double, n *k, err), *column = CM__NEW(hold, double, n, err);
   int64_t *order = CM__NEW(hold, int64_t, n, err);
   double whole, less;
   if (!probability || !column || !order) return false;
-  if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) || !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &whole, err))
+  if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) ||
+      !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &whole, err))
     return false;
   for (int j = 0; j < d; j++) {
     bool used = false;
@@ -193,9 +217,12 @@ static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Un
       *to = isnan(whole) ? (double)NAN : 0;
       if (!used || isnan(whole)) continue;
       for (int64_t i = 0; i < n; i++) order[i] = i;
-      cm__shuffle(cm__stream((uint64_t)p->seed, CM__STREAM_PERMUTE, (uint64_t)((fold * (int64_t)d + j) * p->permutations + q)), order, n);
+      cm__shuffle(
+          cm__stream((uint64_t)p->seed, CM__STREAM_PERMUTE, (uint64_t)((fold * (int64_t)d + j) * p->permutations + q)),
+          order, n);
       for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[order[i]];
-      if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) || !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &less, err))
+      if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) ||
+          !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &less, err))
         return false;
       *to = whole - less;
     }
@@ -205,10 +232,12 @@ static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Un
 }
 
 /* Predicts and explains; to: places x classes, shap: places x width or NULL. */
-static bool judge(const CmTrial *trial, CmHold *hold, const CmModel *model, const Unseen *unseen, double *to, double *shap, CmError **err) {
+static bool judge(const CmTrial *trial, CmHold *hold, const CmModel *model, const Unseen *unseen, double *to,
+                  double *shap, CmError **err) {
   int k = trial->data.classes;
   int64_t width = (int64_t)cm__outputs(k) * (trial->data.features + 1);
-  double *probability = CM__NEW(hold, double, unseen->rows * k, err), *phi = shap ? CM__NEW(hold, double, unseen->rows * width, err) : NULL;
+  double *probability = CM__NEW(hold, double, unseen->rows *k, err),
+         *phi = shap ? CM__NEW(hold, double, unseen->rows *width, err) : NULL;
   if (!probability || (shap && !phi)) return false;
   if (!cm__model_probabilities(trial->ctx, model, unseen->x, unseen->rows, probability, err)) return false;
   if (shap && !cm__model_contributions(trial->ctx, model, unseen->x, unseen->rows, phi, err)) return false;
@@ -222,16 +251,21 @@ static bool judge(const CmTrial *trial, CmHold *hold, const CmModel *model, cons
 static bool run_fold(CmTrial *trial, CmHold *hold, int learner, int64_t repeat, int fold, CmError **err) {
   const int *of = trial->fold + repeat * trial->pool_rows;
   CmOutcome *outcome = &trial->outcome[learner];
-  int64_t *train = CM__NEW(hold, int64_t, trial->pool_rows, err), *test = CM__NEW(hold, int64_t, trial->pool_rows, err), trains = 0, tests = 0;
+  int64_t *train = CM__NEW(hold, int64_t, trial->pool_rows, err), *test = CM__NEW(hold, int64_t, trial->pool_rows, err),
+          trains = 0, tests = 0;
   if (!train || !test) return false;
   for (int64_t i = 0; i < trial->pool_rows; i++) {
-    if (of[i] == fold) test[tests++] = i;
-    else train[trains++] = trial->pool[i];
+    if (of[i] == fold)
+      test[tests++] = i;
+    else
+      train[trains++] = trial->pool[i];
   }
   Unseen unseen;
   if (!gather(trial, hold, trial->pool, test, tests, &unseen, err)) return false;
   CmModel *model = cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, train, trains, err);
-  bool ok = model && judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->data.classes, repeat ? NULL : outcome->shap, err) &&
+  bool ok = model &&
+            judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->data.classes,
+                  repeat ? NULL : outcome->shap, err) &&
             (repeat || permute(trial, hold, model, &unseen, fold, outcome->drop, err));
   cm_model_unref(&model);
   if (!ok) cm_error_context(err, "repeat %lld, fold %d", (long long)repeat + 1, fold + 1);
@@ -240,7 +274,8 @@ static bool run_fold(CmTrial *trial, CmHold *hold, int learner, int64_t repeat, 
 
 static bool run_whole(CmTrial *trial, CmHold *hold, int learner, CmError **err) {
   CmOutcome *outcome = &trial->outcome[learner];
-  outcome->model = cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, trial->pool, trial->pool_rows, err);
+  outcome->model =
+      cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, trial->pool, trial->pool_rows, err);
   if (!outcome->model) return false;
   if (!trial->held_rows) return true;
   Unseen unseen;
@@ -257,14 +292,16 @@ static bool run_jobs(void *arg, CmRange range, CmError **err) {
     CmHold hold = {.ctx = trial->ctx};
     int learner = (int)(job / each);
     int64_t at = job % each;
-    bool ok = at == each - 1 ? run_whole(trial, &hold, learner, err) : run_fold(trial, &hold, learner, at / folds, (int)(at % folds), err);
+    bool ok = at == each - 1 ? run_whole(trial, &hold, learner, err)
+                             : run_fold(trial, &hold, learner, at / folds, (int)(at % folds), err);
     cm__hold_free(&hold);
     if (!ok) return false;
   }
   return true;
 }
 
-/* ---- the call --------------------------------------------------------------------------------------------------------- */
+/* ---- the call
+ * --------------------------------------------------------------------------------------------------------- */
 
 static bool check_learners(const CmLearner *learners, int count, CmError **err) {
   if (count < 1) cm_error_set(err, CM_ERR_USAGE, "no model is given; name at least one");
@@ -272,7 +309,8 @@ static bool check_learners(const CmLearner *learners, int count, CmError **err) 
     if (!cm__learner_check(&learners[i], err)) return false;
     for (int j = 0; j < i; j++) {
       if (strcmp(cm__learner_name(&learners[i]), cm__learner_name(&learners[j]))) continue;
-      cm_error_set(err, CM_ERR_USAGE, "two models are named \"%s\"; give each a name of its own", cm__learner_name(&learners[i]));
+      cm_error_set(err, CM_ERR_USAGE, "two models are named \"%s\"; give each a name of its own",
+                   cm__learner_name(&learners[i]));
       return false;
     }
   }
@@ -286,13 +324,14 @@ static CmLearnResult *make_result(CmTrial *trial, CmError **err) {
   atomic_init(&result->references, 1);
   result->model = cm_calloc(trial->ctx, (size_t)trial->count, sizeof(CmModel *), err);
   bool ok = result->model != NULL;
-  for (int l = 0; ok && l < trial->count; l++, result->models++) result->model[l] = cm_model_ref(trial->outcome[l].model);
+  for (int l = 0; ok && l < trial->count; l++, result->models++)
+    result->model[l] = cm_model_ref(trial->outcome[l].model);
   if (!ok || !cm__result_tables(trial, result, err)) cm_learn_result_unref(&result);
   return result;
 }
 
-CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table, const CmLearnColumns *columns,
-                                 const CmValidateParams *params, CmError **err) {
+CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
+                                 const CmLearnColumns *columns, const CmValidateParams *params, CmError **err) {
   if (!check_learners(learners, count, err)) return NULL;
   CmTrial trial = {.ctx = ctx, .learners = learners, .count = count};
   CmLearnResult *result = NULL;
@@ -301,7 +340,9 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
   trial.params = params ? *params : *(const CmValidateParams *)defaults;
   cm_free(defaults);
   if (!check_params(&trial, columns, err)) return NULL;
-  if (!cm__data_read(ctx, table, columns, &trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err)) goto done;
+  if (!cm__data_read(ctx, table, columns, &trial.data, err) ||
+      !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
+    goto done;
   if (!plan(&trial, err) || !make_room(&trial, err)) goto done;
   int64_t jobs = count * (trial.params.folds * trial.params.repeats + 1);
   if (cm_parallel_for(ctx, "validate", jobs, 1, run_jobs, &trial, err)) result = make_result(&trial, err);
@@ -327,8 +368,12 @@ void cm_learn_result_unref(CmLearnResult **result) {
   cm_free(gone);
 }
 
-int cm_learn_result_models(const CmLearnResult *result) { return result->models; }
-CmModel *cm_learn_result_model(const CmLearnResult *result, int at) { return at >= 0 && at < result->models ? result->model[at] : NULL; }
+int cm_learn_result_models(const CmLearnResult *result) {
+  return result->models;
+}
+CmModel *cm_learn_result_model(const CmLearnResult *result, int at) {
+  return at >= 0 && at < result->models ? result->model[at] : NULL;
+}
 
 const char *cm_learn_table_name(CmLearnTable which) {
 #define NAME(code, name) name,

@@ -15,7 +15,9 @@
 #define ROWS 90
 #define FEATURES 4
 
-static double noise(uint64_t at) { return (double)(cm__draw(17, at) >> 11) * 0x1p-53 - 0.5; }
+static double noise(uint64_t at) {
+  return (double)(cm__draw(17, at) >> 11) * 0x1p-53 - 0.5;
+}
 
 /* Three rows a subject; classes differ in two of four features; every ninth cell of the last is empty. */
 static CmTable *make_table(CmContext *ctx, int classes, const char *unit) {
@@ -36,7 +38,8 @@ static CmTable *make_table(CmContext *ctx, int classes, const char *unit) {
     assert_int_equal(cm_table_add_row(table, &err), i);
     assert_true(cm_table_set_text(table, i, 0, name, &err));
     cm_table_set_int(table, i, 1, y);
-    for (int j = 0; j < FEATURES; j++) cm_table_set_real(table, i, 2 + j, noise((uint64_t)(i * FEATURES + j)) + (j < 2 ? 0.4 * y : 0));
+    for (int j = 0; j < FEATURES; j++)
+      cm_table_set_real(table, i, 2 + j, noise((uint64_t)(i * FEATURES + j)) + (j < 2 ? 0.4 * y : 0));
     if (i % 9 == 4) cm_table_set_missing(table, i, 5);
   }
   return table;
@@ -159,7 +162,8 @@ static void spoilt_models_are_refused(void **state) {
     void *params = cm_params_create(ctx, &learner.kind->about, &err);
     const char *name = learner.kind->about.name;
     if (!strcmp(name, "random_forest")) assert_true(cm_params_set(&learner.kind->about, params, "trees", "2", &err));
-    if (!strcmp(name, "gradient_boosting")) assert_true(cm_params_set(&learner.kind->about, params, "rounds", "2", &err));
+    if (!strcmp(name, "gradient_boosting"))
+      assert_true(cm_params_set(&learner.kind->about, params, "rounds", "2", &err));
     learner.params = params;
     CmModel *model = cm_model_fit(ctx, &learner, table, &columns, &err);
     assert_non_null(model);
@@ -190,11 +194,15 @@ static void spoilt_models_are_refused(void **state) {
     cm_free(text);
     cm_model_unref(&model);
   }
-  assert_true(accepted > 100 && refused > 100); /* a changed digit of a coefficient is another model; the rest is refused */
+  assert_true(accepted > 100 &&
+              refused > 100); /* a changed digit of a coefficient is another model; the rest is refused */
   static const struct {
     const char *text;
     CmErrorCode code;
-  } documents[] = {{"{}", CM_ERR_FORMAT}, {"[1]", CM_ERR_FORMAT}, {"{\"cormack_model\":2}", CM_ERR_UNSUPPORTED}, {"{\"cormack_model\":1}", CM_ERR_FORMAT}};
+  } documents[] = {{"{}", CM_ERR_FORMAT},
+                   {"[1]", CM_ERR_FORMAT},
+                   {"{\"cormack_model\":2}", CM_ERR_UNSUPPORTED},
+                   {"{\"cormack_model\":1}", CM_ERR_FORMAT}};
   for (int i = 0; i < CM_COUNT(documents); i++) {
     assert_null(cm_model_from_json(ctx, documents[i].text, strlen(documents[i].text), "document", &err));
     assert_int_equal(cm_error_code(err), documents[i].code);
@@ -240,14 +248,17 @@ static void threads_do_not_matter(void **state) {
     CmLearnResult *result = cm_learn_validate(ctx, learners, 6, table, &columns, NULL, &err);
     if (!result) fail_msg("%s", cm_error_text(err));
     assert_int_equal(rand(), before); /* the host's generator is as it was */
-    for (int i = 0; i < CM_LEARN_TABLE_COUNT; i++) cm_table_hash(cm_learn_result_table(result, (CmLearnTable)i), &hash[t][i]);
-    for (int m = 0; m < 6; m++) assert_non_null(text[t][m] = cm_model_to_json(ctx, cm_learn_result_model(result, m), &err));
+    for (int i = 0; i < CM_LEARN_TABLE_COUNT; i++)
+      cm_table_hash(cm_learn_result_table(result, (CmLearnTable)i), &hash[t][i]);
+    for (int m = 0; m < 6; m++)
+      assert_non_null(text[t][m] = cm_model_to_json(ctx, cm_learn_result_model(result, m), &err));
     cm_learn_result_unref(&result);
     cm_free(params);
     cm_table_unref(&table);
   }
   for (int i = 0; i < CM_LEARN_TABLE_COUNT; i++)
-    if (!cm_hash_equal(&hash[0][i], &hash[1][i])) fail_msg("table %s differs between 1 and 4 threads", cm_learn_table_name((CmLearnTable)i));
+    if (!cm_hash_equal(&hash[0][i], &hash[1][i]))
+      fail_msg("table %s differs between 1 and 4 threads", cm_learn_table_name((CmLearnTable)i));
   for (int m = 0; m < 6; m++) assert_string_equal(text[0][m], text[1][m]);
   for (int t = 0; t < 2; t++) {
     for (int m = 0; m < 6; m++) cm_free(text[t][m]);
@@ -304,7 +315,10 @@ static void unusable_plans_are_refused(void **state) {
   CmLearner learners[2] = {{.kind = cm_model_kind_find("knn")}, {.kind = cm_model_kind_find("knn")}};
   static const struct {
     const char *name, *value, *says;
-  } plans[] = {{"folds", "1", "folds"}, {"folds", "0", "hold-out"}, {"folds", "40", "subjects"}, {"temporal", "true", "hold-out"}};
+  } plans[] = {{"folds", "1", "folds"},
+               {"folds", "0", "hold-out"},
+               {"folds", "40", "subjects"},
+               {"temporal", "true", "hold-out"}};
   for (int i = 0; i < CM_COUNT(plans); i++) {
     CmValidateParams *params = cm_params_create(ctx, cm_validate_about(), &err);
     assert_true(cm_params_set(cm_validate_about(), params, plans[i].name, plans[i].value, &err));
@@ -333,8 +347,9 @@ static void unusable_plans_are_refused(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(kinds_are_described),       cmocka_unit_test(models_are_data),          cmocka_unit_test(other_tables_are_refused),
-      cmocka_unit_test(spoilt_models_are_refused), cmocka_unit_test(threads_do_not_matter),    cmocka_unit_test(failing_memory_leaks_nothing),
+      cmocka_unit_test(kinds_are_described),        cmocka_unit_test(models_are_data),
+      cmocka_unit_test(other_tables_are_refused),   cmocka_unit_test(spoilt_models_are_refused),
+      cmocka_unit_test(threads_do_not_matter),      cmocka_unit_test(failing_memory_leaks_nothing),
       cmocka_unit_test(unusable_plans_are_refused),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,9 +28,11 @@ static const CmParam params_table[] = {
     CM_PARAM_REAL(BoostingParams, min_gain, 0, 0, 1e9, "1", "least drop of the loss that a split must bring"),
     CM_PARAM_REAL(BoostingParams, row_sample, 1, 0.01, 1, "1", "share of the rows that each tree sees"),
     CM_PARAM_REAL(BoostingParams, column_sample, 1, 0.001, 1, "1", "share of the features that each tree sees"),
-    CM_PARAM_ENUM(BoostingParams, method, "hist|exact", "hist", "split at the edges of bins, or between any two values"),
+    CM_PARAM_ENUM(BoostingParams, method, "hist|exact", "hist",
+                  "split at the edges of bins, or between any two values"),
     CM_PARAM_INT(BoostingParams, bins, 256, 2, 65535, "", "per feature, for method hist"),
-    CM_PARAM_ENUM(BoostingParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_ENUM(BoostingParams, class_weight, "none|balanced", "none",
+                  "whether each class weighs the same whatever its number of rows"),
     CM_PARAM_INT(BoostingParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
 
@@ -71,7 +73,8 @@ done:
   return result;
 }
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
+                         CmError **err) {
   const CmTrees *trees = state;
   float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
   if (!sum) return false;
@@ -97,7 +100,8 @@ CM_MODEL_KIND(gradient_boosting) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Gradient-boosted decision trees.",
-                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes). Missing values go down the side that lowers the loss more. "
+                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes). Missing values go "
+                                  "down the side that lowers the loss more. "
                                   "Contributions are exact Shapley values of the log-odds.",
                        CM_OP_PARAMS(BoostingParams, params_table),
                        .cite = "Chen, Guestrin: XGBoost, KDD 2016; Lundberg et al., Nat. Mach. Intell. 2, 2020"},

@@ -15,7 +15,8 @@ typedef struct KnnParams {
 
 static const CmParam params_table[] = {
     CM_PARAM_INT(KnnParams, k, 5, 1, 10000, "", "how many neighbours vote"),
-    CM_PARAM_ENUM(KnnParams, weights, "uniform|distance", "uniform", "whether each vote counts one, or one over its distance"),
+    CM_PARAM_ENUM(KnnParams, weights, "uniform|distance", "uniform",
+                  "whether each vote counts one, or one over its distance"),
     CM_PARAM_ENUM(KnnParams, metric, "euclidean|manhattan|chebyshev", "euclidean", "how the distance is measured"),
 };
 
@@ -29,7 +30,8 @@ typedef struct Knn {
 static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
   const KnnParams *p = params;
   if (p->k > training->rows) {
-    cm_error_set(err, CM_ERR_DATA, "k: %lld neighbours are asked of %lld training rows; use a smaller k", (long long)p->k, (long long)training->rows);
+    cm_error_set(err, CM_ERR_DATA, "k: %lld neighbours are asked of %lld training rows; use a smaller k",
+                 (long long)p->k, (long long)training->rows);
     return NULL;
   }
   Knn *knn = CM__NEW(hold, Knn, 1, err);
@@ -60,7 +62,9 @@ typedef struct Near {
   int64_t row;
 } Near;
 
-static bool farther(Near a, Near b) { return a.distance != b.distance ? a.distance > b.distance : a.row > b.row; }
+static bool farther(Near a, Near b) {
+  return a.distance != b.distance ? a.distance > b.distance : a.row > b.row;
+}
 
 /* The heap's top is the farthest of the k nearest so far; of equal distances the earlier row is nearer. */
 static void sink(Near *heap, int count, int at) {
@@ -77,7 +81,8 @@ static void sink(Near *heap, int count, int at) {
 }
 
 static void find_nearest(const Knn *knn, const double *x, Near *heap) {
-  for (int64_t i = 0; i < knn->k; i++) heap[i] = (Near){apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
+  for (int64_t i = 0; i < knn->k; i++)
+    heap[i] = (Near){apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
   for (int at = knn->k / 2 - 1; at >= 0; at--) sink(heap, knn->k, at);
   for (int64_t i = knn->k; i < knn->rows; i++) {
     Near near = {apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
@@ -87,7 +92,8 @@ static void find_nearest(const Knn *knn, const double *x, Near *heap) {
   }
 }
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
+                         CmError **err) {
   const Knn *knn = state;
   Near *heap = cm_alloc_array(ctx, (size_t)knn->k, sizeof *heap, err);
   if (!heap) return false;
@@ -125,11 +131,19 @@ static void *read_state(CmHold *hold, const json_t *json, int features, int clas
   Knn *knn = CM__NEW(hold, Knn, 1, err);
   if (!knn) return NULL;
   int64_t rows = (int64_t)json_array_size(y);
-  bool good = json_is_integer(k) && json_integer_value(k) >= 1 && json_integer_value(k) <= rows && rows < INT32_MAX && json_is_integer(weights) &&
-              json_is_integer(metric) && json_integer_value(weights) >= 0 && json_integer_value(weights) <= WEIGHTS_DISTANCE &&
-              json_integer_value(metric) >= 0 && json_integer_value(metric) <= METRIC_CHEBYSHEV;
+  bool good = json_is_integer(k) && json_integer_value(k) >= 1 && json_integer_value(k) <= rows && rows < INT32_MAX &&
+              json_is_integer(weights) && json_is_integer(metric) && json_integer_value(weights) >= 0 &&
+              json_integer_value(weights) <= WEIGHTS_DISTANCE && json_integer_value(metric) >= 0 &&
+              json_integer_value(metric) <= METRIC_CHEBYSHEV;
   if (!good) return cm__json_refuse(err, "predictor"), NULL;
-  *knn = (Knn){(int)json_integer_value(k), (int)json_integer_value(weights), (int)json_integer_value(metric), features, classes, rows, NULL, NULL};
+  *knn = (Knn){(int)json_integer_value(k),
+               (int)json_integer_value(weights),
+               (int)json_integer_value(metric),
+               features,
+               classes,
+               rows,
+               NULL,
+               NULL};
   knn->y = cm__json_read_ints(hold, y, "predictor.y", rows, 0, classes - 1, err);
   knn->x = knn->y ? cm__json_read_reals(hold, x, "predictor.x", rows * features, false, err) : NULL;
   return knn->x ? knn : NULL;
@@ -140,10 +154,13 @@ CM_MODEL_KIND(knn) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Let the k nearest training rows vote.",
-                       .details = "Exact search. A probability is the share of the votes. Of rows at equal distance the earlier one is nearer. With distance "
-                                  "weights, rows at distance 0 alone vote where there are any. The saved model holds the training rows: treat it as patient data.",
+                       .details = "Exact search. A probability is the share of the votes. Of rows at equal distance "
+                                  "the earlier one is nearer. With distance "
+                                  "weights, rows at distance 0 alone vote where there are any. The saved model holds "
+                                  "the training rows: treat it as patient data.",
                        CM_OP_PARAMS(KnnParams, params_table),
-                       .cite = "Cover, Hart: Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13(1), 1967"},
+                       .cite =
+                           "Cover, Hart: Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13(1), 1967"},
              .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
              .wants_scaling = true},
     .fit = fit,

@@ -18,12 +18,17 @@ typedef struct LogisticParams {
 } LogisticParams;
 
 static const CmParam params_table[] = {
-    CM_PARAM_REAL(LogisticParams, C, 1, 1e-12, 1e12, "1", "weight of the data against the penalty; small values shrink more"),
-    CM_PARAM_ENUM(LogisticParams, penalty, "l2|l1", "l2", "shrink by the sum of squares, or by the sum of absolute values, which drops features"),
-    CM_PARAM_ENUM(LogisticParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
-    CM_PARAM_REAL(LogisticParams, intercept_scaling, 100, 1e-3, 1e6, "1",
-                  "the intercept is penalised 1/s^2 (l2) or 1/s (l1) as much as a coefficient; 1: as scikit-learn's liblinear"),
-    CM_PARAM_REAL(LogisticParams, tolerance, 1e-8, 1e-12, 1, "1", "LIBLINEAR stops at this share of the first gradient"),
+    CM_PARAM_REAL(LogisticParams, C, 1, 1e-12, 1e12, "1",
+                  "weight of the data against the penalty; small values shrink more"),
+    CM_PARAM_ENUM(LogisticParams, penalty, "l2|l1", "l2",
+                  "shrink by the sum of squares, or by the sum of absolute values, which drops features"),
+    CM_PARAM_ENUM(LogisticParams, class_weight, "none|balanced", "none",
+                  "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_REAL(
+        LogisticParams, intercept_scaling, 100, 1e-3, 1e6, "1",
+        "the intercept is penalised 1/s^2 (l2) or 1/s (l1) as much as a coefficient; 1: as scikit-learn's liblinear"),
+    CM_PARAM_REAL(LogisticParams, tolerance, 1e-8, 1e-12, 1, "1",
+                  "LIBLINEAR stops at this share of the first gradient"),
 };
 
 typedef struct Logistic {
@@ -32,15 +37,21 @@ typedef struct Logistic {
   double *mean, *deviation;   /* of the prepared training rows */
 } Logistic;
 
-/* ---- LIBLINEAR's rand() ---------------------------------------------------------------------------------------------
- * Its L1 solver draws from the C library's generator, which the whole process shares. The solver therefore runs alone, on a state of its
- * own that starts from the same seed each time; the host's state is put back. The L2 solver draws nothing and runs in parallel. */
+/* ---- LIBLINEAR's random draws
+ * ---------------------------------------------------------------------------------------- Its L1 solver draws from the
+ * C library's generator, which the whole process shares. The solver therefore runs alone, on a state of its own that
+ * starts from the same seed each time; the host's state is put back. The L2 solver draws nothing and runs in parallel.
+ */
 
 static pthread_mutex_t random_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t silence_once = PTHREAD_ONCE_INIT;
 
-static void say_nothing(const char *text) { (void)text; }
-static void silence(void) { set_print_string_function(say_nothing); }
+static void say_nothing(const char *text) {
+  (void)text;
+}
+static void silence(void) {
+  set_print_string_function(say_nothing);
+}
 
 static struct model *train_alone(const struct problem *problem, const struct parameter *parameter) {
   char state[128];
@@ -52,7 +63,8 @@ static struct model *train_alone(const struct problem *problem, const struct par
   return model;
 }
 
-/* ---- fitting -------------------------------------------------------------------------------------------------------- */
+/* ---- fitting --------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct CmLinearRows {
   struct feature_node **row;
@@ -71,15 +83,16 @@ static bool make_rows(CmHold *scratch, const CmTraining *training, double bias, 
   if (!nodes || !rows->row || !rows->y) return false;
   for (int64_t i = 0; i < training->rows; i++) {
     struct feature_node *node = rows->row[i] = nodes + i * stride;
-    for (int j = 0; j < training->features; j++, node++) *node = (struct feature_node){j + 1, training->x[i * training->features + j]};
+    for (int j = 0; j < training->features; j++, node++)
+      *node = (struct feature_node){j + 1, training->x[i * training->features + j]};
     *node++ = (struct feature_node){training->features + 1, bias};
     node->index = -1;
   }
   return true;
 }
 
-static bool train_output(const CmTraining *training, const LogisticParams *p, CmLinearRows *rows, int positive, double *weight,
-                         double *intercept, CmError **err) {
+static bool train_output(const CmTraining *training, const LogisticParams *p, CmLinearRows *rows, int positive,
+                         double *weight, double *intercept, CmError **err) {
   int64_t count = 0;
   for (int64_t i = 0; i < training->rows; i++) {
     rows->y[i] = training->y[i] == positive ? 1 : -1;
@@ -88,8 +101,13 @@ static bool train_output(const CmTraining *training, const LogisticParams *p, Cm
   double n = (double)training->rows;
   double weights[2] = {n / (2 * (double)count), n / (2 * (n - (double)count))};
   int labels[2] = {1, -1};
-  struct problem problem = {.l = (int)training->rows, .n = training->features + 1, .y = rows->y, .x = rows->row, .bias = p->intercept_scaling};
-  struct parameter parameter = {.solver_type = p->penalty == PENALTY_L1 ? L1R_LR : L2R_LR, .eps = p->tolerance, .C = p->C, .p = 0.1};
+  struct problem problem = {.l = (int)training->rows,
+                            .n = training->features + 1,
+                            .y = rows->y,
+                            .x = rows->row,
+                            .bias = p->intercept_scaling};
+  struct parameter parameter = {
+      .solver_type = p->penalty == PENALTY_L1 ? L1R_LR : L2R_LR, .eps = p->tolerance, .C = p->C, .p = 0.1};
   if (p->class_weight == CLASS_WEIGHT_BALANCED) {
     parameter.nr_weight = 2;
     parameter.weight_label = labels;
@@ -121,7 +139,9 @@ static void describe_features(const CmTraining *training, Logistic *logistic) {
   for (int64_t i = 0; i < training->rows; i++)
     for (int j = 0; j < d; j++) logistic->mean[j] += training->x[i * d + j] / n;
   for (int64_t i = 0; i < training->rows; i++)
-    for (int j = 0; j < d; j++) logistic->deviation[j] += (training->x[i * d + j] - logistic->mean[j]) * (training->x[i * d + j] - logistic->mean[j]) / n;
+    for (int j = 0; j < d; j++)
+      logistic->deviation[j] +=
+          (training->x[i * d + j] - logistic->mean[j]) * (training->x[i * d + j] - logistic->mean[j]) / n;
   for (int j = 0; j < d; j++) logistic->deviation[j] = sqrt(logistic->deviation[j]);
 }
 
@@ -145,13 +165,15 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
   Logistic *logistic = make(hold, d, outputs, err), *result = NULL;
   CmLinearRows rows = {0};
   if (!logistic || !make_rows(&scratch, training, p->intercept_scaling, &rows, err)) goto done;
-  logistic->weight = CM__NEW(hold, double, (int64_t)outputs * d, err);
+  logistic->weight = CM__NEW(hold, double, (int64_t)outputs *d, err);
   logistic->intercept = CM__NEW(hold, double, outputs, err);
   logistic->mean = CM__NEW(hold, double, d, err);
   logistic->deviation = CM__NEW(hold, double, d, err);
   if (!logistic->weight || !logistic->intercept || !logistic->mean || !logistic->deviation) goto done;
   for (int o = 0; o < outputs; o++)
-    if (!train_output(training, p, &rows, outputs == 1 ? 1 : o, logistic->weight + (int64_t)o * d, &logistic->intercept[o], err)) goto done;
+    if (!train_output(training, p, &rows, outputs == 1 ? 1 : o, logistic->weight + (int64_t)o * d,
+                      &logistic->intercept[o], err))
+      goto done;
   describe_features(training, logistic);
   result = logistic;
 done:
@@ -159,7 +181,8 @@ done:
   return result;
 }
 
-/* ---- applying ------------------------------------------------------------------------------------------------------- */
+/* ---- applying -------------------------------------------------------------------------------------------------------
+ */
 
 static double margin(const Logistic *logistic, const double *x, int output) {
   const double *weight = logistic->weight + (int64_t)output * logistic->features;
@@ -168,9 +191,12 @@ static double margin(const Logistic *logistic, const double *x, int output) {
   return sum;
 }
 
-static double sigmoid(double m) { return m >= 0 ? 1 / (1 + exp(-m)) : exp(m) / (1 + exp(m)); }
+static double sigmoid(double m) {
+  return m >= 0 ? 1 / (1 + exp(-m)) : exp(m) / (1 + exp(m));
+}
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
+                         CmError **err) {
   (void)ctx, (void)err;
   const Logistic *logistic = state;
   int classes = logistic->outputs == 1 ? 2 : logistic->outputs;
@@ -188,7 +214,8 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
   return true;
 }
 
-static bool explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution, CmError **err) {
+static bool explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
+                    CmError **err) {
   (void)ctx, (void)err;
   const Logistic *logistic = state;
   int d = logistic->features;
@@ -236,7 +263,8 @@ static void *read_state(CmHold *hold, const json_t *json, int features, int clas
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
   Logistic *logistic = make(hold, features, cm__outputs(classes), err);
   if (!logistic) return NULL;
-  logistic->weight = cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)logistic->outputs * features, false, err);
+  logistic->weight =
+      cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)logistic->outputs * features, false, err);
   if (!logistic->weight) return NULL;
   logistic->intercept = cm__json_read_reals(hold, intercept, "predictor.intercept", logistic->outputs, false, err);
   if (!logistic->intercept) return NULL;
@@ -247,16 +275,19 @@ static void *read_state(CmHold *hold, const json_t *json, int features, int clas
 }
 
 CM_MODEL_KIND(logistic) = {
-    .kind = {.about = {.name = "logistic",
-                       .family = "model",
-                       .since = "0.1",
-                       .summary = "Logistic regression with an L2 or L1 penalty.",
-                       .details = "Trained by LIBLINEAR. Several classes: each against the rest, probabilities divided by their sum.",
-                       CM_OP_PARAMS(LogisticParams, params_table),
-                       .cite = "Fan, Chang, Hsieh, Wang, Lin: LIBLINEAR, JMLR 9, 2008"},
-             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
-             .wants_scaling = true,
-             .explains_rows = true},
+    .kind =
+        {.about =
+             {.name = "logistic",
+              .family = "model",
+              .since = "0.1",
+              .summary = "Logistic regression with an L2 or L1 penalty.",
+              .details =
+                  "Trained by LIBLINEAR. Several classes: each against the rest, probabilities divided by their sum.",
+              CM_OP_PARAMS(LogisticParams, params_table),
+              .cite = "Fan, Chang, Hsieh, Wang, Lin: LIBLINEAR, JMLR 9, 2008"},
+         .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+         .wants_scaling = true,
+         .explains_rows = true},
     .fit = fit,
     .predict = predict_rows,
     .explain = explain,

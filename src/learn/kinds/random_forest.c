@@ -1,5 +1,5 @@
-/* Random forest of probability trees, grown by XGBoost: squared error on a 0/1 target without penalty makes each leaf the share of
- * its class, and each split the largest fall of the Gini impurity. */
+/* Random forest of probability trees, grown by XGBoost: squared error on a 0/1 target without penalty makes each leaf
+ * the share of its class, and each split the largest fall of the Gini impurity. */
 #include <math.h>
 
 #include "learn/grow.h"
@@ -18,17 +18,21 @@ typedef struct ForestParams {
 static const CmParam params_table[] = {
     CM_PARAM_INT(ForestParams, trees, 200, 1, 10000, "", "how many trees vote, for each class where there are several"),
     CM_PARAM_INT(ForestParams, max_depth, 16, 1, 32, "", "most splits from the root to a leaf"),
-    CM_PARAM_REAL(ForestParams, min_leaf, 1, 1e-6, 1e9, "1", "least number of rows in a leaf (their weight, with balanced classes)"),
-    CM_PARAM_REAL(ForestParams, row_sample, 0.632, 0.01, 1, "1", "share of the rows that each tree sees, drawn without putting back"),
-    CM_PARAM_REAL(ForestParams, column_sample, 0, 0, 1, "1", "share of the features that each split may choose from; 0: their square root"),
+    CM_PARAM_REAL(ForestParams, min_leaf, 1, 1e-6, 1e9, "1",
+                  "least number of rows in a leaf (their weight, with balanced classes)"),
+    CM_PARAM_REAL(ForestParams, row_sample, 0.632, 0.01, 1, "1",
+                  "share of the rows that each tree sees, drawn without putting back"),
+    CM_PARAM_REAL(ForestParams, column_sample, 0, 0, 1, "1",
+                  "share of the features that each split may choose from; 0: their square root"),
     CM_PARAM_INT(ForestParams, bins, 256, 2, 65535, "", "per feature; splits are at their edges"),
-    CM_PARAM_ENUM(ForestParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_ENUM(ForestParams, class_weight, "none|balanced", "none",
+                  "whether each class weighs the same whatever its number of rows"),
     CM_PARAM_INT(ForestParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
 
 /* Grows the forest of one class against the rest and adds its trees for `output`. */
-static bool grow_class(CmHold *hold, const CmTraining *training, const ForestParams *p, float *target, const float *weight, int positive,
-                       int output, CmTrees *to, CmError **err) {
+static bool grow_class(CmHold *hold, const CmTraining *training, const ForestParams *p, float *target,
+                       const float *weight, int positive, int output, CmTrees *to, CmError **err) {
   for (int64_t i = 0; i < training->rows; i++) target[i] = training->y[i] == positive;
   double share = p->column_sample > 0 ? p->column_sample : sqrt((double)training->features) / training->features;
   CmGrowSetting settings[] = {
@@ -76,7 +80,8 @@ done:
   return result;
 }
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
+                         CmError **err) {
   const CmTrees *trees = state;
   float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
   if (!sum) return false;
@@ -101,11 +106,14 @@ CM_MODEL_KIND(random_forest) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Many trees, each grown on a part of the rows, give the share of their votes.",
-                       .details = "Grown by XGBoost: leaves hold the share of the class, splits lower the Gini impurity most. Rows are drawn without putting "
-                                  "back (0.632 of them, as many as a bootstrap sample holds). Several classes: a forest each, shares divided by "
+                       .details = "Grown by XGBoost: leaves hold the share of the class, splits lower the Gini "
+                                  "impurity most. Rows are drawn without putting "
+                                  "back (0.632 of them, as many as a bootstrap sample holds). Several classes: a "
+                                  "forest each, shares divided by "
                                   "their sum. Contributions are exact Shapley values of the share of the votes.",
                        CM_OP_PARAMS(ForestParams, params_table),
-                       .cite = "Breiman: Random forests, Mach. Learn. 45, 2001; Malley et al.: Probability machines, Methods Inf. Med. 51, 2012"},
+                       .cite = "Breiman: Random forests, Mach. Learn. 45, 2001; Malley et al.: Probability machines, "
+                               "Methods Inf. Med. 51, 2012"},
              .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
              .takes_missing = true,
              .explains_rows = true},

@@ -26,13 +26,16 @@ typedef struct SvmParams {
 
 static const CmParam params_table[] = {
     CM_PARAM_REAL(SvmParams, C, 1, 1e-12, 1e12, "1", "cost of a row on the wrong side of the margin"),
-    CM_PARAM_ENUM(SvmParams, kernel, "linear|rbf|poly", "rbf", "x'y, exp(-gamma |x-y|^2), or (gamma x'y + coef0)^degree"),
+    CM_PARAM_ENUM(SvmParams, kernel, "linear|rbf|poly", "rbf",
+                  "x'y, exp(-gamma |x-y|^2), or (gamma x'y + coef0)^degree"),
     CM_PARAM_REAL(SvmParams, gamma, 0, 0, 1e12, "1", "of the kernel; 0: 1 / (features * variance of all values)"),
     CM_PARAM_INT(SvmParams, degree, 3, 1, 10, "", "of the polynomial"),
     CM_PARAM_REAL(SvmParams, coef0, 0, -1e6, 1e6, "1", "constant of the polynomial"),
-    CM_PARAM_ENUM(SvmParams, class_weight, "none|balanced", "none", "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_ENUM(SvmParams, class_weight, "none|balanced", "none",
+                  "whether each class weighs the same whatever its number of rows"),
     CM_PARAM_REAL(SvmParams, tolerance, 1e-3, 1e-12, 1, "1", "how far the optimality conditions may be missed"),
-    CM_PARAM_INT(SvmParams, calibration_folds, 5, 2, 50, "", "folds by subject inside the training rows, for probabilities from decision values"),
+    CM_PARAM_INT(SvmParams, calibration_folds, 5, 2, 50, "",
+                 "folds by subject inside the training rows, for probabilities from decision values"),
 };
 
 /* Machine of classes a < b: positive decisions are for a. */
@@ -51,10 +54,15 @@ typedef struct Svm {
 } Svm;
 
 static pthread_once_t silence_once = PTHREAD_ONCE_INIT;
-static void say_nothing(const char *text) { (void)text; }
-static void silence(void) { svm_set_print_string_function(say_nothing); }
+static void say_nothing(const char *text) {
+  (void)text;
+}
+static void silence(void) {
+  svm_set_print_string_function(say_nothing);
+}
 
-/* ---- applying ------------------------------------------------------------------------------------------------------- */
+/* ---- applying -------------------------------------------------------------------------------------------------------
+ */
 
 static double kernel(const Svm *svm, const double *a, const double *b) {
   double sum = 0;
@@ -75,7 +83,8 @@ static double decide(const Pair *pair, const double *values) {
   return sum;
 }
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err) {
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
+                         CmError **err) {
   const Svm *svm = state;
   int k = svm->classes;
   double *values = cm_alloc_array(ctx, (size_t)svm->vectors + 1, sizeof *values, err), *scratch = NULL;
@@ -84,7 +93,8 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
   scratch = cm_alloc_array(ctx, (size_t)(2 * k * k + k), sizeof *scratch, err);
   if (!scratch) goto done;
   for (int64_t i = 0; i < rows; i++) {
-    for (int v = 0; v < svm->vectors; v++) values[v] = kernel(svm, x + i * svm->features, svm->vector + (int64_t)v * svm->features);
+    for (int v = 0; v < svm->vectors; v++)
+      values[v] = kernel(svm, x + i * svm->features, svm->vector + (int64_t)v * svm->features);
     for (int p = 0; p < svm->pairs; p++) {
       const Pair *pair = &svm->pair[p];
       double share = cm__platt(decide(pair, values), pair->slope, pair->offset);
@@ -106,7 +116,8 @@ done:
   return ok;
 }
 
-/* ---- training ------------------------------------------------------------------------------------------------------- */
+/* ---- training -------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct Trainer {
   const CmTraining *training;
@@ -119,7 +130,8 @@ typedef struct Trainer {
   int64_t *source; /* training row of each row of the subset */
 } Trainer;
 
-static bool make_trainer(CmHold *scratch, const CmTraining *training, const SvmParams *params, Svm *svm, Trainer *trainer, CmError **err) {
+static bool make_trainer(CmHold *scratch, const CmTraining *training, const SvmParams *params, Svm *svm,
+                         Trainer *trainer, CmError **err) {
   *trainer = (Trainer){.training = training, .params = params, .svm = svm};
   int64_t stride = training->features + 1;
   size_t cells;
@@ -130,19 +142,24 @@ static bool make_trainer(CmHold *scratch, const CmTraining *training, const SvmP
   trainer->y = CM__NEW(scratch, double, training->rows, err);
   trainer->source = CM__NEW(scratch, int64_t, training->rows, err);
   trainer->class_weight = CM__NEW(scratch, double, training->classes, err);
-  if (!nodes || !trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight) return false;
+  if (!nodes || !trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight)
+    return false;
   for (int64_t i = 0; i < training->rows; i++) {
     struct svm_node *node = trainer->row[i] = nodes + i * stride;
-    for (int j = 0; j < training->features; j++, node++) *node = (struct svm_node){j + 1, training->x[i * training->features + j]};
+    for (int j = 0; j < training->features; j++, node++)
+      *node = (struct svm_node){j + 1, training->x[i * training->features + j]};
     node->index = -1;
     trainer->class_weight[training->y[i]] += 1;
   }
   for (int c = 0; c < training->classes; c++)
-    trainer->class_weight[c] = params->class_weight == CLASS_WEIGHT_BALANCED ? (double)training->rows / (training->classes * trainer->class_weight[c]) : 1;
+    trainer->class_weight[c] = params->class_weight == CLASS_WEIGHT_BALANCED
+                                   ? (double)training->rows / (training->classes * trainer->class_weight[c])
+                                   : 1;
   return true;
 }
 
-/* Trains a against b on the rows of either class that `left_out` does not mark. NULL with *err on failure, free with LIBSVM. */
+/* Trains a against b on the rows of either class that `left_out` does not mark. NULL with *err on failure, free with
+ * LIBSVM. */
 static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *fold, int left_out, CmError **err) {
   const CmTraining *training = trainer->training;
   const SvmParams *p = trainer->params;
@@ -155,16 +172,27 @@ static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *f
     seen[training->y[i] == b]++;
   }
   if (!seen[0] || !seen[1]) {
-    cm_error_set(err, CM_ERR_DATA, "a class has too few subjects to calibrate probabilities; use more subjects or a model other than svm");
+    cm_error_set(
+        err, CM_ERR_DATA,
+        "a class has too few subjects to calibrate probabilities; use more subjects or a model other than svm");
     return NULL;
   }
   int labels[2] = {1, -1};
   double weights[2] = {trainer->class_weight[a], trainer->class_weight[b]};
   struct svm_problem problem = {.l = n, .y = trainer->y, .x = trainer->subset};
   static const int kernels[] = {LINEAR, RBF, POLY};
-  struct svm_parameter parameter = {.svm_type = C_SVC, .kernel_type = kernels[p->kernel], .degree = (int)p->degree, .gamma = trainer->svm->gamma,
-                                    .coef0 = p->coef0, .cache_size = 100, .eps = p->tolerance, .C = p->C, .nr_weight = 2, .weight_label = labels,
-                                    .weight = weights, .shrinking = 1};
+  struct svm_parameter parameter = {.svm_type = C_SVC,
+                                    .kernel_type = kernels[p->kernel],
+                                    .degree = (int)p->degree,
+                                    .gamma = trainer->svm->gamma,
+                                    .coef0 = p->coef0,
+                                    .cache_size = 100,
+                                    .eps = p->tolerance,
+                                    .C = p->C,
+                                    .nr_weight = 2,
+                                    .weight_label = labels,
+                                    .weight = weights,
+                                    .shrinking = 1};
   const char *wrong = svm_check_parameter(&problem, &parameter);
   if (wrong) {
     cm_error_set(err, CM_ERR_PARAMETER, "LIBSVM refuses its settings (%s); use the defaults", wrong);
@@ -193,9 +221,11 @@ static bool keep_pair(CmHold *hold, Trainer *trainer, const struct svm_model *mo
 static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **err) {
   const CmTraining *training = trainer->training;
   int *fold = CM__NEW(scratch, int, training->rows, err), *y = CM__NEW(scratch, int, training->rows, err);
-  int64_t *subject = CM__NEW(scratch, int64_t, training->rows, err), *number = CM__NEW(scratch, int64_t, training->rows, err);
+  int64_t *subject = CM__NEW(scratch, int64_t, training->rows, err),
+          *number = CM__NEW(scratch, int64_t, training->rows, err);
   int *spread = CM__NEW(scratch, int, training->rows, err);
-  double *decision = CM__NEW(scratch, double, training->rows, err), *values = CM__NEW(scratch, double, training->rows, err);
+  double *decision = CM__NEW(scratch, double, training->rows, err),
+         *values = CM__NEW(scratch, double, training->rows, err);
   if (!fold || !y || !subject || !number || !spread || !decision || !values) return false;
   int64_t n = 0, subjects = 0, of_class[2] = {0, 0};
   for (int64_t i = 0; i < training->rows; i++) {
@@ -205,14 +235,20 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
     number[n] = i;
     subject[n++] = training->subject[i];
   }
-  if (!cm__compact_subjects(scratch, subject, n, &subjects, err) || !cm__subjects_of_class(scratch, y, subject, subjects, n, of_class, err)) return false;
+  if (!cm__compact_subjects(scratch, subject, n, &subjects, err) ||
+      !cm__subjects_of_class(scratch, y, subject, subjects, n, of_class, err))
+    return false;
   int64_t fewest = of_class[0] < of_class[1] ? of_class[0] : of_class[1];
   int folds = (int)(trainer->params->calibration_folds < fewest ? trainer->params->calibration_folds : fewest);
   if (folds < 2) {
-    cm_error_set(err, CM_ERR_DATA, "a class has one subject only, so probabilities cannot be calibrated; use more subjects or a model other than svm");
+    cm_error_set(err, CM_ERR_DATA,
+                 "a class has one subject only, so probabilities cannot be calibrated; use more subjects or a model "
+                 "other than svm");
     return false;
   }
-  if (!cm__split_folds(scratch->ctx, y, 2, subject, subjects, n, folds, cm__stream(0, CM__STREAM_INNER, 0), spread, err)) return false;
+  if (!cm__split_folds(scratch->ctx, y, 2, subject, subjects, n, folds, cm__stream(0, CM__STREAM_INNER, 0), spread,
+                       err))
+    return false;
   for (int64_t i = 0; i < n; i++) fold[number[i]] = spread[i];
   for (int f = 0; f < folds; f++) {
     struct svm_model *model = train_pair(trainer, pair->a, pair->b, fold, f, err);
@@ -224,7 +260,8 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
     for (int64_t i = 0; ok && i < n; i++) {
       if (spread[i] != f) continue;
       for (int v = 0; v < part.count; v++)
-        values[part.vector[v]] = kernel(trainer->svm, training->x + number[i] * training->features, training->x + (int64_t)part.vector[v] * training->features);
+        values[part.vector[v]] = kernel(trainer->svm, training->x + number[i] * training->features,
+                                        training->x + (int64_t)part.vector[v] * training->features);
       decision[i] = decide(&part, values);
     }
     cm__hold_free(&own);
@@ -245,7 +282,8 @@ static bool share_vectors(CmHold *hold, CmHold *scratch, const CmTraining *train
   if (!svm->vector) return false;
   for (int64_t i = 0; i < training->rows; i++)
     if (place[i] >= 0)
-      memcpy(svm->vector + (int64_t)place[i] * svm->features, training->x + i * svm->features, sizeof(double) * (size_t)svm->features);
+      memcpy(svm->vector + (int64_t)place[i] * svm->features, training->x + i * svm->features,
+             sizeof(double) * (size_t)svm->features);
   for (int p = 0; p < svm->pairs; p++)
     for (int i = 0; i < svm->pair[p].count; i++) svm->pair[p].vector[i] = place[svm->pair[p].vector[i]];
   return true;
@@ -255,7 +293,8 @@ static double usual_gamma(const CmTraining *training) {
   double n = (double)training->rows * training->features, mean = 0, variance = 0;
   for (int64_t i = 0; i < training->rows * training->features; i++) mean += training->x[i];
   mean /= n;
-  for (int64_t i = 0; i < training->rows * training->features; i++) variance += (training->x[i] - mean) * (training->x[i] - mean);
+  for (int64_t i = 0; i < training->rows * training->features; i++)
+    variance += (training->x[i] - mean) * (training->x[i] - mean);
   variance /= n;
   return variance > 0 ? 1 / (training->features * variance) : 1;
 }
@@ -302,7 +341,8 @@ done:
   return result;
 }
 
-/* ---- as data -------------------------------------------------------------------------------------------------------- */
+/* ---- as data --------------------------------------------------------------------------------------------------------
+ */
 
 static void write_state(const void *state, CmTextBuffer *json) {
   const Svm *svm = state;
@@ -342,15 +382,17 @@ static bool read_pair(CmHold *hold, const json_t *json, int vectors, Pair *pair,
 
 static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
   const json_t *which, *degree, *numbers, *vectors, *vector, *pairs;
-  CmJsonMember members[] = {{"kernel", &which}, {"degree", &degree}, {"numbers", &numbers}, {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
+  CmJsonMember members[] = {{"kernel", &which},    {"degree", &degree}, {"numbers", &numbers},
+                            {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
   Svm *svm = make(hold, features, classes, err);
   double *number = svm ? cm__json_read_reals(hold, numbers, "predictor.numbers", 2, false, err) : NULL;
   if (!number) return NULL;
   json_int_t count = json_integer_value(vectors);
-  bool good = json_is_integer(which) && json_integer_value(which) >= 0 && json_integer_value(which) <= KERNEL_POLY && json_is_integer(degree) &&
-              json_integer_value(degree) >= 1 && json_integer_value(degree) <= 10 && json_is_integer(vectors) && count >= 0 &&
-              count <= (json_int_t)json_array_size(vector) && json_is_array(pairs) && json_array_size(pairs) == (size_t)svm->pairs;
+  bool good = json_is_integer(which) && json_integer_value(which) >= 0 && json_integer_value(which) <= KERNEL_POLY &&
+              json_is_integer(degree) && json_integer_value(degree) >= 1 && json_integer_value(degree) <= 10 &&
+              json_is_integer(vectors) && count >= 0 && count <= (json_int_t)json_array_size(vector) &&
+              json_is_array(pairs) && json_array_size(pairs) == (size_t)svm->pairs;
   if (!good) return cm__json_refuse(err, "predictor"), NULL;
   svm->kernel = (int)json_integer_value(which);
   svm->degree = (int)json_integer_value(degree);
@@ -369,12 +411,16 @@ CM_MODEL_KIND(svm) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Support vector classification with probabilities.",
-                       .details = "Trained by LIBSVM, a machine for each pair of classes. Probabilities: a sigmoid fitted to decision values of rows that the "
-                                  "machine has not seen, by folds of subjects inside the training rows; pairs are coupled by the second method of Wu, Lin and "
+                       .details = "Trained by LIBSVM, a machine for each pair of classes. Probabilities: a sigmoid "
+                                  "fitted to decision values of rows that the "
+                                  "machine has not seen, by folds of subjects inside the training rows; pairs are "
+                                  "coupled by the second method of Wu, Lin and "
                                   "Weng. The saved model holds the support vectors: treat it as patient data.",
                        CM_OP_PARAMS(SvmParams, params_table),
-                       .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Platt 1999; Lin, Lin, Weng: A note on Platt's probabilistic outputs, Mach. Learn. "
-                               "68, 2007; Wu, Lin, Weng: Probability estimates for multi-class classification by pairwise coupling, JMLR 5, 2004"},
+                       .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Platt 1999; Lin, Lin, Weng: A note on Platt's "
+                               "probabilistic outputs, Mach. Learn. "
+                               "68, 2007; Wu, Lin, Weng: Probability estimates for multi-class classification by "
+                               "pairwise coupling, JMLR 5, 2004"},
              .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
              .wants_scaling = true},
     .fit = fit,
