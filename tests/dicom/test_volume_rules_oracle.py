@@ -120,6 +120,7 @@ assert (read(blind).get_fdata()[0, 0] == 100 + 25 * np.arange(5) - 1000).all()
 gap = ct(12, skip=(5, 6))
 text = refusal(gap)
 assert "2 slices are missing: 2 between slice 5 (10.00 mm, instance 5) and slice 6 (17.50 mm, instance 8)" in text, text
+assert re.search(r"the gap lies between \S+/f\d+ and \S+/f\d+", text), text
 filled = read(gap, "--fill", "linear")
 assert filled.shape[2] == 12
 assert np.allclose(filled.get_fdata()[3, 4], np.round(100 + 25 * np.arange(12) - 1000), atol=0.5)
@@ -255,6 +256,14 @@ tomography = dataset(NM, 1, np.arange(5, dtype=np.uint16)[:, None, None] * np.on
                      DetectorInformationSequence=sequence(item(ImagePositionPatient=[-9, -8, 7], ImageOrientationPatient=[1, 0, 0, 0, 1, 0])))
 image = read([tomography])
 assert image.shape == (10, 8, 5) and np.allclose(lps(image)[:3, 3], [-9, -8, 7]) and np.isclose(image.header.get_zooms()[2], 4)
+
+# two detectors of three time slots each are two films
+slots = dataset(NM, 1, np.arange(6, dtype=np.uint16)[:, None, None] * np.ones((1, 8, 10), np.uint16), "NM", PixelSpacing=[4, 4], DetectorVector=[1, 1, 1, 2, 2, 2],
+                TimeSlotVector=[1, 2, 3, 1, 2, 3], FrameIncrementPointer=[0x00540020, 0x00540070], ImageType=["ORIGINAL", "PRIMARY", "GATED", "EMISSION"])
+folder = save(place(), [slots])
+for at, first in ((1, 0), (2, 3)):
+    image = convert(folder, f"{folder}.nii", "--select", f"2.25.2/image={at}")
+    assert image.shape == (10, 8, 1, 3) and (image.get_fdata()[0, 0, 0] == first + np.arange(3)).all()
 
 # ---- one picture
 

@@ -103,6 +103,18 @@ static bool list_stack_files(CmPool *pool, const CmDicomScan *scan, CmVolumeEntr
   return true;
 }
 
+/* The stack knows positions; which files lie around its first gap is known here. */
+static bool name_gap(CmPool *pool, const CmDicomScan *scan, CmStack *stack, CmError **err) {
+  for (int64_t s = 1; stack->fillable && s < stack->slices; s++) {
+    if (stack->places[s] == stack->places[s - 1] + 1) continue;
+    stack->defect = cm__pool_printf(pool, err, "%s; the %sgap lies between %s and %s", stack->defect,
+                                    stack->grid_slices - stack->slices > stack->places[s] - stack->places[s - 1] - 1 ? "first " : "",
+                                    scan->instances[stack->frames[s - 1]->file].path, scan->instances[stack->frames[s]->file].path);
+    return stack->defect != NULL;
+  }
+  return true;
+}
+
 static bool describe_volume(CmPool *pool, const CmDicomScan *scan, CmVolumeEntry *entry, CmError **err) {
   CmStack *stack = &entry->stack;
   const CmFrame *frame = stack->frames[0];
@@ -112,6 +124,7 @@ static bool describe_volume(CmPool *pool, const CmDicomScan *scan, CmVolumeEntry
     stack->defect = instance->refusal;
     stack->fillable = stack->tilted = false;
   }
+  if (!name_gap(pool, scan, stack, err)) return false;
   CmDicomVolume *open = &entry->open;
   *open = (CmDicomVolume){
       .patient_id = instance->patient_id,

@@ -52,6 +52,18 @@ bool cm__stack_clock(CmPool *pool, CmStack *stack, const char *name, CmFact fact
 
 static int by_order(const void *a, const void *b) { return cm__frame_order(*(const CmFrame *const *)a, *(const CmFrame *const *)b); }
 
+static const char *stack_of(const CmFrame *frame) { return frame->trait[CM_TRAIT_STACK] ? frame->trait[CM_TRAIT_STACK] : ""; }
+
+/* Frames of one file stay together, and of these the ones of one detector and energy window. */
+static int by_picture(const void *a, const void *b) {
+  const CmFrame *x = *(const CmFrame *const *)a, *y = *(const CmFrame *const *)b;
+  int order = strcmp(x->uid, y->uid) ? cm__frame_order(x, y) : 0;
+  if (!order) order = strcmp(stack_of(x), stack_of(y));
+  return order ? order : cm__frame_order(x, y);
+}
+
+static bool same_picture(const CmFrame *a, const CmFrame *b) { return !strcmp(a->uid, b->uid) && !strcmp(stack_of(a), stack_of(b)); }
+
 /* Direction where the orientation is known, though the position is not. */
 static bool set_place(CmPool *pool, CmStack *stack, const CmFrame *frame, CmError **err) {
   double direction[9];
@@ -61,13 +73,13 @@ static bool set_place(CmPool *pool, CmStack *stack, const CmFrame *frame, CmErro
 }
 
 bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
-  qsort(frames, (size_t)count, sizeof *frames, by_order);
+  qsort(frames, (size_t)count, sizeof *frames, by_picture);
   int64_t pictures = 0;
-  for (int64_t i = 0; i < count; i++) pictures += i == 0 || strcmp(frames[i]->uid, frames[i - 1]->uid) != 0;
+  for (int64_t i = 0; i < count; i++) pictures += i == 0 || !same_picture(frames[i], frames[i - 1]);
   int64_t picture = 0;
   for (int64_t begin = 0, end; begin < count; begin = end) {
     end = begin + 1;
-    while (end < count && !strcmp(frames[end]->uid, frames[begin]->uid)) end++;
+    while (end < count && same_picture(frames[end], frames[begin])) end++;
     picture++;
     const char *name = label;
     if (pictures > 1) name = cm__pool_printf(pool, err, "%s/image=%lld", label, (long long)picture);
