@@ -195,10 +195,12 @@ static void test_shapes_must_agree(void **state) {
   /* SOC, SIZ of 2 x 2 in tiles of 1 x 1 in too few bytes for four tiles */
   const uint8_t j2k[] = {0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
                          0,    0,    0,    1,    0, 0,  0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 1, 1};
+  /* SOI, SOF55 of 60000 x 60000, 1 component of 8 bits (T.87 C.2.2) */
+  const uint8_t jpegls[] = {0xFF, 0xD8, 0xFF, 0xF7, 0, 11, 8, 0xEA, 0x60, 0xEA, 0x60, 1, 1, 0x11, 0, 0xFF, 0xD9};
   const struct {
     CmCodecFn codec;
     CmCodecInput input;
-  } cases[] = {{cm__codec_jpeg, {jpeg, sizeof jpeg}}, {cm__codec_j2k, {j2k, sizeof j2k}}, {cm__codec_jpegls, {jpeg, sizeof jpeg}},
+  } cases[] = {{cm__codec_jpeg, {jpeg, sizeof jpeg}}, {cm__codec_j2k, {j2k, sizeof j2k}}, {cm__codec_jpegls, {jpegls, sizeof jpegls}},
                {cm__codec_jpeg, {jpeg, 3}},           {cm__codec_j2k, {j2k, 3}},          {cm__codec_deflate, {j2k, 3}}};
   for (int i = 0; i < CM_COUNT(cases); i++) {
     CmError *err = NULL;
