@@ -95,7 +95,18 @@ static inline int take_zeros(Bits *bits, int most) {
 /* Limited-length Golomb code, A.5.3. */
 static inline int32_t take_golomb(Decoder *d, int k, int limit) {
   int escape = limit - d->qbpp - 1;
-  int zeros = take_zeros(&d->bits, escape);
+  Bits *bits = &d->bits;
+  if (bits->count < 32) refill(bits);
+  if (bits->cache) { /* the usual case: the whole code is in the cache */
+    int run = __builtin_clzll(bits->cache), used = run + 1 + k;
+    if (run < escape && used <= bits->count && used < 64) {
+      uint64_t rest = bits->cache << (run + 1);
+      bits->cache = rest << k;
+      bits->count -= used;
+      return (int32_t)(((uint32_t)run << k) | (k ? (uint32_t)(rest >> (64 - k)) : 0));
+    }
+  }
+  int zeros = take_zeros(bits, escape);
   if (zeros < escape) return (int32_t)(((uint32_t)zeros << k) | take(&d->bits, k));
   return (int32_t)take(&d->bits, d->qbpp) + 1;
 }
@@ -141,24 +152,25 @@ static inline void update(Decoder *d, Context *q, int32_t error) {
 
 /* Median edge detection, A.4.1. */
 static inline int32_t predict(int32_t a, int32_t b, int32_t c) {
-  int32_t low = a < b ? a : b, high = a < b ? b : a;
-  return c >= high ? low : c <= low ? high : a + b - c;
+  int32_t low = a < b ? a : b, high = a < b ? b : a, plane = a + b - c;
+  plane = plane > high ? high : plane;
+  return plane < low ? low : plane; /* the same as the standard's three cases, without branches */
 }
 
 /* One sample in regular mode (A.4 to A.6). `number` is 81 Q1 + 9 Q2 + Q3, not 0. */
 static inline int32_t regular_sample(Decoder *d, int number, int32_t a, int32_t b, int32_t c) {
-  int sign = number < 0 ? -1 : 1;
-  Context *q = &d->contexts[sign * number];
-  int32_t prediction = predict(a, b, c) + sign * q->c;
+  int32_t flip = number >> 31; /* -1 for the negative contexts, whose errors change sign */
+  Context *q = &d->contexts[(number ^ flip) - flip];
+  int32_t prediction = predict(a, b, c) + ((q->c ^ flip) - flip);
   prediction = prediction < 0 ? 0 : prediction > d->most ? d->most : prediction;
   int k = golomb_order(q->a, q->n);
   int32_t mapped = take_golomb(d, k, d->limit);
-  int32_t error = mapped & 1 ? -(int32_t)(((int64_t)mapped + 1) >> 1) : mapped >> 1;
+  int32_t error = (mapped >> 1) ^ -(mapped & 1); /* 0, -1, 1, -2 … */
   if (k == 0 && d->near == 0 && 2 * q->b <= -q->n) error = -error - 1; /* A.5.2: the other half first */
   if (error > d->range || error < -d->range) d->bits.dry = true;             /* no encoder writes it */
   if (d->bits.dry) return 0;
   update(d, q, error);
-  return reconstruct(d, prediction, sign * error);
+  return reconstruct(d, prediction, (error ^ flip) - flip);
 }
 
 /* The sample that ends a run (A.7.2). `type` is RItype. */
