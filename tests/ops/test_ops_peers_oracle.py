@@ -11,7 +11,6 @@ try:
     import skimage.filters
     import skimage.measure
     import skimage.morphology
-    import skimage.restoration
 except ImportError as error:
     print("skipped:", error)
     sys.exit(77)
@@ -100,6 +99,23 @@ class Filters(unittest.TestCase):
         smooth = nd.gaussian_gradient_magnitude(a, 1.5, mode="nearest", truncate=6)
         ours = self.ops.apply("gradient_magnitude", a, sigma=1.5, units="voxel", truncate=6, type="f64")
         self.assertLess(abs(ours - smooth).max(), 1e-6)
+
+
+    def test_bilateral(self):
+        """By its definition, with NumPy."""
+        a = (nd.gaussian_filter(self.random.normal(size=(6, 20, 22)), 1) * 400).astype(np.float32)
+        ours = self.ops.apply("bilateral", a, spacing=(1, 1, 2), sigma=1.5, range_sigma=40, border="mirror", type="f64")
+        radius = (2, 3, 3)  # round(2 * 1.5 / spacing), z y x; mirrored borders
+        padded = np.pad(a.astype(float), [(r, r) for r in radius], mode="reflect")
+        total, weights = np.zeros(a.shape), np.zeros(a.shape)
+        for dz in range(-2, 3):
+            for dy in range(-3, 4):
+                for dx in range(-3, 4):
+                    near = padded[2 + dz:8 + dz, 3 + dy:23 + dy, 3 + dx:25 + dx]
+                    w = np.exp(-((2 * dz) ** 2 + dy**2 + dx**2) / (2 * 1.5**2) - (near - a) ** 2 / (2 * 40**2))
+                    total += w * near
+                    weights += w
+        self.assertLess(abs(ours - total / weights).max(), 2e-4)  # f32 at values up to 500
 
 
 class Morphology(unittest.TestCase):
@@ -285,6 +301,31 @@ class Resample(unittest.TestCase):
         top = np.sort(weights, 0)
         sure = top[-1] - top[-2] > 1e-9
         np.testing.assert_array_equal(ours[sure], labels[weights.argmax(0)][sure])
+
+
+class Crop(unittest.TestCase):
+    def setUp(self):
+        self.ops = Ops()
+
+    def test_box_mask_and_place(self):
+        a = np.random.default_rng(8).integers(-999, 999, (2, 9, 10, 11, 2)).astype(np.int16)  # t z y x components
+        direction = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0.0]])
+        image = self.ops.image(a, (0.5, 2, 3), (1, 2, 3), direction, components=True)
+        out = self.ops.run("crop", [image], start=[2, 3, 1], size=[5, 0, 4])[0]
+        np.testing.assert_array_equal(self.ops.array(out), a[:, 1:5, 3:, 2:7])
+        np.testing.assert_allclose(self.ops.geometry(out).origin[:], (1, 2, 3) + direction @ (2 * 0.5, 3 * 2, 1 * 3))
+        mask = np.zeros((9, 10, 11), np.uint8)
+        mask[4, 5:7, 3:5] = 3
+        labels = self.ops.image(mask, (0.5, 2, 3), (1, 2, 3), direction, labels=True)
+        out = self.ops.run("crop", [image, labels], margin=1.6, units="mm")[0]  # 4, 1 and 1 voxels
+        np.testing.assert_array_equal(self.ops.array(out), a[:, 3:6, 4:8, 0:9])
+        out = self.ops.run("crop", [image, labels], margin=[5, 0, 0], beyond="pad", pad_value=-7)[0]
+        expected = np.pad(a, [(0, 0), (0, 0), (0, 0), (2, 0), (0, 0)], constant_values=-7)[:, 4:5, 5:7, :12]
+        np.testing.assert_array_equal(self.ops.array(out), expected)
+        with self.assertRaisesRegex(RuntimeError, "goes beyond"):
+            self.ops.run("crop", [image, labels], margin=[5, 0, 0], beyond="error")
+        with self.assertRaisesRegex(RuntimeError, "empty|no voxel"):
+            self.ops.run("crop", [image, labels], label=2)
 
 
 class Intensity(unittest.TestCase):
