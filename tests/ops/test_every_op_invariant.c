@@ -237,7 +237,7 @@ static void test_choices(void **state)
     for (int k = 0; is_local(op) && k < op->param_count; k++) {
       char value[64];
       int done = 0;
-      for (int32_t at = 0; op->params[k].type == CM_ENUM && cm_param_choice(&op->params[k], at, value, sizeof(value)); at++)
+      for (int32_t at = 0; op->params[k].type == CM_ENUM && *cm_param_choice(&op->params[k], at, value, sizeof(value)); at++)
         for (int f = 0; f < 2; f++)
           compare_threads((Call){.op = op, .form = &usual[f], .optional = f == 0, .param = op->params[k].name, .value = value}, &done);
     }
