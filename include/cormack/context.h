@@ -16,12 +16,12 @@ typedef void (*CmProgressFn)(void *user, const char *what, int64_t done, int64_t
 typedef bool (*CmCancelFn)(void *user);
 
 typedef struct CmContextOptions {
-  int threads;            /* 1..256; 0: as many as the machine has */
-  uint64_t memory_limit;  /* bytes that may be allocated at a time; 0: no ceiling */
+  int threads;           /* 1..256; 0: as many as the machine has */
+  uint64_t memory_limit; /* bytes that may be allocated at a time; 0: no ceiling */
   CmLogFn log;
   CmProgressFn progress;
   CmCancelFn cancel;
-  void *user;             /* given to each callback */
+  void *user;                                       /* given to each callback */
   void *(*allocate)(size_t alignment, size_t size); /* NULL: aligned_alloc; size is a multiple of alignment */
   void (*release)(void *block);                     /* NULL: free */
   uint64_t reserved[8];
@@ -45,8 +45,10 @@ CM_API void cm_progress(CmContext *ctx, const char *what, int64_t done, int64_t 
 /* Memory. Every block is 64-byte aligned and counted against the ceiling of its context. On failure NULL and
  * CM_ERR_MEMORY. A size of 0 gives a valid block. cm_free(NULL) does nothing. Contents of cm_alloc are undefined. */
 CM_API CM_NODISCARD void *cm_alloc(CmContext *ctx, size_t size, CmError **err);
-CM_API CM_NODISCARD void *cm_calloc(CmContext *ctx, size_t count, size_t size, CmError **err); /* checked product, zeroed */
-CM_API CM_NODISCARD void *cm_alloc_array(CmContext *ctx, size_t count, size_t size, CmError **err); /* checked product */
+CM_API CM_NODISCARD void *cm_calloc(CmContext *ctx, size_t count, size_t size,
+                                    CmError **err); /* checked product, zeroed */
+CM_API CM_NODISCARD void *cm_alloc_array(CmContext *ctx, size_t count, size_t size,
+                                         CmError **err); /* checked product */
 /* On failure NULL and `block` stays valid. `block` may be NULL. */
 CM_API CM_NODISCARD void *cm_realloc(CmContext *ctx, void *block, size_t size, CmError **err);
 CM_API CM_NODISCARD char *cm_strdup(CmContext *ctx, const char *text, CmError **err);

@@ -1,8 +1,8 @@
 /* CmImage: voxels with geometry.
  *
  * Axis order x, y, z, t; x fastest; components interleaved, so that the value (c, x, y, z, t) stands at
- * (((t * nz + z) * ny + y) * nx + x) * components + c. Rank 2 (x,y), 3 (x,y,z) or 4 (x,y,z,t); dims beyond the rank are 1.
- * Geometry in millimetres in DICOM's LPS frame (x to the patient's left, y to posterior, z to superior):
+ * (((t * nz + z) * ny + y) * nx + x) * components + c. Rank 2 (x,y), 3 (x,y,z) or 4 (x,y,z,t); dims beyond the rank
+ * are 1. Geometry in millimetres in DICOM's LPS frame (x to the patient's left, y to posterior, z to superior):
  *   position = origin + direction * (spacing .* index)      index of the first voxel's centre: 0.
  * An image is reference-counted. Its voxels are written by the one who makes it, and read-only once it is shared. */
 #ifndef CORMACK_IMAGE_H
@@ -12,25 +12,25 @@
 #include "cormack/hash.h"
 
 /* code, C type, name, lower-case suffix */
-#define CM_TYPE_MAP(X)        \
-  X(U8, uint8_t, "u8", u8)    \
-  X(I8, int8_t, "i8", i8)     \
+#define CM_TYPE_MAP(X)         \
+  X(U8, uint8_t, "u8", u8)     \
+  X(I8, int8_t, "i8", i8)      \
   X(U16, uint16_t, "u16", u16) \
-  X(I16, int16_t, "i16", i16) \
+  X(I16, int16_t, "i16", i16)  \
   X(U32, uint32_t, "u32", u32) \
-  X(I32, int32_t, "i32", i32) \
-  X(F32, float, "f32", f32)   \
+  X(I32, int32_t, "i32", i32)  \
+  X(F32, float, "f32", f32)    \
   X(F64, double, "f64", f64)
 
 typedef enum CmType {
 #define CM_TYPE_ENUM(code, ctype, name, suffix) CM_##code,
   CM_TYPE_MAP(CM_TYPE_ENUM)
 #undef CM_TYPE_ENUM
-  CM_TYPE_COUNT
+      CM_TYPE_COUNT
 } CmType;
 
 #define CM_TYPE_BIT(type) (1u << (type))
-#define CM_INTEGER_TYPES                                                                                      \
+#define CM_INTEGER_TYPES                                                                                       \
   (CM_TYPE_BIT(CM_U8) | CM_TYPE_BIT(CM_I8) | CM_TYPE_BIT(CM_U16) | CM_TYPE_BIT(CM_I16) | CM_TYPE_BIT(CM_U32) | \
    CM_TYPE_BIT(CM_I32))
 #define CM_FLOAT_TYPES (CM_TYPE_BIT(CM_F32) | CM_TYPE_BIT(CM_F64))
@@ -39,7 +39,7 @@ typedef enum CmType {
 CM_API size_t cm_type_size(CmType type);
 CM_API const char *cm_type_name(CmType type); /* "u8" ... "f64" */
 CM_API bool cm_type_is_integer(CmType type);
-CM_API double cm_type_min(CmType type);       /* lowest finite value */
+CM_API double cm_type_min(CmType type); /* lowest finite value */
 CM_API double cm_type_max(CmType type);
 
 typedef struct CmGeometry {
@@ -67,33 +67,35 @@ CM_API CM_NODISCARD CmImage *cm_image_create(CmContext *ctx, CmType type, int ra
 /* New image with the rank, dims, geometry, unit, metadata and label names of `like`; voxels undefined. */
 CM_API CM_NODISCARD CmImage *cm_image_create_like(CmContext *ctx, const CmImage *like, CmType type, int components,
                                                   CmError **err);
-/* Borrows voxels (of NumPy, say). release(user) is called when the last reference goes, and on failure is not called. */
+/* Borrows voxels (of NumPy, say). release(user) is called when the last reference goes, and on failure is not called.
+ */
 CM_API CM_NODISCARD CmImage *cm_image_wrap(CmContext *ctx, CmType type, int rank, const int64_t *dims, int components,
                                            void *voxels, void (*release)(void *user), void *user, CmError **err);
 /* Same voxels, shared, under another header that may be changed (geometry, unit, metadata). */
 CM_API CM_NODISCARD CmImage *cm_image_share(CmContext *ctx, CmImage *image, CmError **err);
 CM_API CM_NODISCARD CmImage *cm_image_copy(CmContext *ctx, const CmImage *image, CmError **err);
-CM_API CmImage *cm_image_ref(CmImage *image);    /* returns image */
-CM_API void cm_image_unref(CmImage **image);     /* nulls it; NULL is allowed */
+CM_API CmImage *cm_image_ref(CmImage *image); /* returns image */
+CM_API void cm_image_unref(CmImage **image);  /* nulls it; NULL is allowed */
 
 CM_API CmType cm_image_type(const CmImage *image);
 CM_API int cm_image_rank(const CmImage *image);
 CM_API const int64_t *cm_image_dims(const CmImage *image); /* 4 numbers x,y,z,t; borrowed */
 CM_API int cm_image_components(const CmImage *image);
-CM_API int64_t cm_image_voxels(const CmImage *image);      /* x*y*z*t */
-CM_API int64_t cm_image_values(const CmImage *image);      /* voxels * components */
+CM_API int64_t cm_image_voxels(const CmImage *image); /* x*y*z*t */
+CM_API int64_t cm_image_values(const CmImage *image); /* voxels * components */
 CM_API size_t cm_image_bytes(const CmImage *image);
-CM_API const void *cm_image_data(const CmImage *image);    /* 64-byte aligned unless wrapped; borrowed */
-CM_API void *cm_image_data_mut(CmImage *image);            /* only before the image is shared */
+CM_API const void *cm_image_data(const CmImage *image);         /* 64-byte aligned unless wrapped; borrowed */
+CM_API void *cm_image_data_mut(CmImage *image);                 /* only before the image is shared */
 CM_API double cm_image_value(const CmImage *image, int64_t at); /* value number `at` as a double; for single look-ups */
 
 CM_API const CmGeometry *cm_image_geometry(const CmImage *image);
 CM_API bool cm_image_set_geometry(CmImage *image, const CmGeometry *geometry, CmError **err);
-CM_API const char *cm_image_unit(const CmImage *image);    /* "HU", "g/ml" (SUV), "mm", "%", "1"; UCUM where it has one */
+CM_API const char *cm_image_unit(const CmImage *image); /* "HU", "g/ml" (SUV), "mm", "%", "1"; UCUM where it has one */
 CM_API bool cm_image_set_unit(CmImage *image, const char *unit, CmError **err);
 /* true where dims (x,y,z) agree and the corners of both grids lie within 0.001 voxel of each other; else
  * CM_ERR_GEOMETRY that says what differs, calling the images by the names given. */
-CM_API bool cm_image_same_grid(const CmImage *a, const char *name_a, const CmImage *b, const char *name_b, CmError **err);
+CM_API bool cm_image_same_grid(const CmImage *a, const char *name_a, const CmImage *b, const char *name_b,
+                               CmError **err);
 
 /* Converts the voxel type. Values are rounded to nearest (ties to even) for integers; a value that does not fit, or
  * is not finite for an integer type, is CM_ERR_DATA unless saturate is true (then clamped, NaN to 0). */
@@ -109,7 +111,7 @@ CM_API void cm_image_meta_at(const CmImage *image, int at, const char **key, con
 /* Label map: an integer image with names and colours per label. */
 typedef struct CmLabel {
   int64_t value;
-  const char *name;   /* borrowed from the image */
+  const char *name; /* borrowed from the image */
   uint8_t rgb[3];
 } CmLabel;
 CM_API bool cm_image_set_label(CmImage *image, int64_t value, const char *name, const uint8_t rgb[3], CmError **err);

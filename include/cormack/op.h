@@ -1,8 +1,8 @@
 /* Operations: described functions from images, label maps, tables and signals to the same.
  *
  * The description is the one place where a parameter's name, type, unit, default, range and help stand; command line,
- * study files, Python, docs and fuzzers follow from it. Adding an operation is one .c with one CM_OP in src/ops/<family>/
- * (found by scanning) and one test.
+ * study files, Python, docs and fuzzers follow from it. Adding an operation is one .c with one CM_OP in
+ * src/ops/<family>/ (found by scanning) and one test.
  *
  *   typedef struct { double sigma; int32_t edge; } GaussianParams;
  *   static const CmParam params[] = {
@@ -23,54 +23,72 @@
 #include "cormack/table.h"
 
 typedef enum CmParamType {
-  CM_BOOL,   /* bool */
-  CM_INT,    /* int64_t */
-  CM_REAL,   /* double */
-  CM_ENUM,   /* int32_t: index into the choices */
-  CM_TEXT,   /* CmText */
-  CM_INTS,   /* CmInts: up to CM_LIST_MAX, written "2,2,1" */
-  CM_REALS,  /* CmReals */
+  CM_BOOL,  /* bool */
+  CM_INT,   /* int64_t */
+  CM_REAL,  /* double */
+  CM_ENUM,  /* int32_t: index into the choices */
+  CM_TEXT,  /* CmText */
+  CM_INTS,  /* CmInts: up to CM_LIST_MAX, written "2,2,1" */
+  CM_REALS, /* CmReals */
 } CmParamType;
 
 #define CM_LIST_MAX 64
 #define CM_TEXT_MAX 512
-typedef struct CmInts { int32_t count; int64_t value[CM_LIST_MAX]; } CmInts;
-typedef struct CmReals { int32_t count; double value[CM_LIST_MAX]; } CmReals;
-typedef struct CmText { char value[CM_TEXT_MAX]; } CmText; /* UTF-8, zero-terminated; "" = not given */
+typedef struct CmInts {
+  int32_t count;
+  int64_t value[CM_LIST_MAX];
+} CmInts;
+typedef struct CmReals {
+  int32_t count;
+  double value[CM_LIST_MAX];
+} CmReals;
+typedef struct CmText {
+  char value[CM_TEXT_MAX];
+} CmText; /* UTF-8, zero-terminated; "" = not given */
 
 typedef struct CmParam {
-  const char *name;      /* as typed: --name, name=..., name: ... */
+  const char *name; /* as typed: --name, name=..., name: ... */
   CmParamType type;
-  size_t offset;         /* in the operation's parameter struct */
-  const char *initial;   /* the default, as text that the parser reads */
-  double min, max;       /* inclusive; for INT, REAL and each item of INTS, REALS */
+  size_t offset;            /* in the operation's parameter struct */
+  const char *initial;      /* the default, as text that the parser reads */
+  double min, max;          /* inclusive; for INT, REAL and each item of INTS, REALS */
   int min_count, max_count; /* of list items */
-  const char *choices;   /* ENUM: "a|b|c" */
-  const char *unit;      /* "mm", "voxel", "HU", "1", ... */
-  const char *help;      /* one sentence without full stop */
+  const char *choices;      /* ENUM: "a|b|c" */
+  const char *unit;         /* "mm", "voxel", "HU", "1", ... */
+  const char *help;         /* one sentence without full stop */
 } CmParam;
 
 #define CM_STRINGIFY_(x) #x
 #define CM_PARAM_BOOL(S, field, initial_, help_) \
   { .name = #field, .type = CM_BOOL, .offset = offsetof(S, field), .initial = initial_, .unit = "", .help = help_ }
-#define CM_PARAM_INT(S, field, initial_, min_, max_, unit_, help_)                                                    \
-  { .name = #field, .type = CM_INT, .offset = offsetof(S, field), .initial = CM_STRINGIFY_(initial_), .min = (double)(min_), \
-    .max = (double)(max_), .unit = unit_, .help = help_ }
-#define CM_PARAM_REAL(S, field, initial_, min_, max_, unit_, help_)                                            \
-  { .name = #field, .type = CM_REAL, .offset = offsetof(S, field), .initial = CM_STRINGIFY_(initial_), .min = (min_), \
-    .max = (max_), .unit = unit_, .help = help_ }
-#define CM_PARAM_ENUM(S, field, choices_, initial_, help_)                                                        \
-  { .name = #field, .type = CM_ENUM, .offset = offsetof(S, field), .initial = initial_, .choices = choices_, .unit = "", \
-    .help = help_ }
+#define CM_PARAM_INT(S, field, initial_, min_, max_, unit_, help_)                                    \
+  {                                                                                                   \
+    .name = #field, .type = CM_INT, .offset = offsetof(S, field), .initial = CM_STRINGIFY_(initial_), \
+    .min = (double)(min_), .max = (double)(max_), .unit = unit_, .help = help_                        \
+  }
+#define CM_PARAM_REAL(S, field, initial_, min_, max_, unit_, help_)                                                   \
+  {                                                                                                                   \
+    .name = #field, .type = CM_REAL, .offset = offsetof(S, field), .initial = CM_STRINGIFY_(initial_), .min = (min_), \
+    .max = (max_), .unit = unit_, .help = help_                                                                       \
+  }
+#define CM_PARAM_ENUM(S, field, choices_, initial_, help_)                                                   \
+  {                                                                                                          \
+    .name = #field, .type = CM_ENUM, .offset = offsetof(S, field), .initial = initial_, .choices = choices_, \
+    .unit = "", .help = help_                                                                                \
+  }
 #define CM_PARAM_TEXT(S, field, initial_, help_) \
   { .name = #field, .type = CM_TEXT, .offset = offsetof(S, field), .initial = initial_, .unit = "", .help = help_ }
 /* initial_ as text, e.g. "1,1,1" or "" for none */
-#define CM_PARAM_INTS(S, field, initial_, min_, max_, min_count_, max_count_, unit_, help_)                        \
-  { .name = #field, .type = CM_INTS, .offset = offsetof(S, field), .initial = initial_, .min = (double)(min_),      \
-    .max = (double)(max_), .min_count = min_count_, .max_count = max_count_, .unit = unit_, .help = help_ }
-#define CM_PARAM_REALS(S, field, initial_, min_, max_, min_count_, max_count_, unit_, help_)                       \
-  { .name = #field, .type = CM_REALS, .offset = offsetof(S, field), .initial = initial_, .min = (min_), .max = (max_), \
-    .min_count = min_count_, .max_count = max_count_, .unit = unit_, .help = help_ }
+#define CM_PARAM_INTS(S, field, initial_, min_, max_, min_count_, max_count_, unit_, help_)                    \
+  {                                                                                                            \
+    .name = #field, .type = CM_INTS, .offset = offsetof(S, field), .initial = initial_, .min = (double)(min_), \
+    .max = (double)(max_), .min_count = min_count_, .max_count = max_count_, .unit = unit_, .help = help_      \
+  }
+#define CM_PARAM_REALS(S, field, initial_, min_, max_, min_count_, max_count_, unit_, help_)                           \
+  {                                                                                                                    \
+    .name = #field, .type = CM_REALS, .offset = offsetof(S, field), .initial = initial_, .min = (min_), .max = (max_), \
+    .min_count = min_count_, .max_count = max_count_, .unit = unit_, .help = help_                                     \
+  }
 
 typedef enum CmKind { CM_KIND_NONE, CM_KIND_IMAGE, CM_KIND_LABELS, CM_KIND_TABLE, CM_KIND_SIGNAL } CmKind;
 CM_API const char *cm_kind_name(CmKind kind); /* "image", "labels", "table", "signal" */
@@ -90,11 +108,11 @@ CM_API CmValue cm_value_labels(CmImage *image);
 CM_API CmValue cm_value_table(CmTable *table);
 
 typedef struct CmPort {
-  const char *name;   /* required ports are positional on the command line, optional ones are --name FILE */
+  const char *name; /* required ports are positional on the command line, optional ones are --name FILE */
   CmKind kind;
   bool optional;
-  uint32_t types;     /* accepted voxel types (CM_TYPE_BIT); 0: any real type */
-  bool components;    /* more than one component accepted */
+  uint32_t types;  /* accepted voxel types (CM_TYPE_BIT); 0: any real type */
+  bool components; /* more than one component accepted */
   const char *help;
 } CmPort;
 
@@ -107,8 +125,9 @@ typedef enum CmGeometryRule {
 } CmGeometryRule;
 
 /* Does the work. `params` is the operation's struct, already parsed and in range. in[i] has kind NONE where an optional
- * port is not given; inputs are borrowed. out[i] starts as NONE; what is set there passes to the caller, on success only
- * (on failure the registry releases it). wanted[i]: whether the caller asked for output i (required ones always). */
+ * port is not given; inputs are borrowed. out[i] starts as NONE; what is set there passes to the caller, on success
+ * only (on failure the registry releases it). wanted[i]: whether the caller asked for output i (required ones always).
+ */
 typedef struct CmCall {
   CmContext *ctx;
   const void *params;
@@ -119,8 +138,8 @@ typedef struct CmCall {
 
 typedef struct CmOp {
   const char *name, *family, *since;
-  const char *summary;        /* one sentence with full stop */
-  const char *details;        /* what the user must know: formula, conventions, rules for borders, NaN, masks */
+  const char *summary; /* one sentence with full stop */
+  const char *details; /* what the user must know: formula, conventions, rules for borders, NaN, masks */
   const CmParam *params;
   int param_count;
   size_t params_size;
@@ -129,9 +148,9 @@ typedef struct CmOp {
   const CmPort *outputs;
   int output_count;
   CmGeometryRule geometry;
-  double tolerance;           /* 0: bit-exact on every machine; else the largest relative difference between machines */
-  const char *cite;           /* paper or standard, with section */
-  const char *examples;       /* command lines, one a line */
+  double tolerance;     /* 0: bit-exact on every machine; else the largest relative difference between machines */
+  const char *cite;     /* paper or standard, with section */
+  const char *examples; /* command lines, one a line */
   bool (*check)(const void *params, CmError **err); /* rules between parameters; may be NULL */
   bool (*run)(const CmCall *call, CmError **err);
 } CmOp;
@@ -144,7 +163,7 @@ typedef struct CmOp {
 /* The registry, sorted by name. */
 CM_API int cm_op_count(void);
 CM_API const CmOp *cm_op_at(int at);
-CM_API const CmOp *cm_op_find(const char *name);  /* NULL if unknown */
+CM_API const CmOp *cm_op_find(const char *name); /* NULL if unknown */
 /* As cm_op_find, and CM_ERR_MISSING with the nearest known name. */
 CM_API const CmOp *cm_op_get(const char *name, CmError **err);
 
@@ -154,7 +173,8 @@ CM_API const CmParam *cm_op_find_param(const CmOp *op, const char *name);
 
 /* Parameters of one call: a struct of op->params_size, filled with the defaults. Free with cm_free(). */
 CM_API CM_NODISCARD void *cm_params_create(CmContext *ctx, const CmOp *op, CmError **err);
-/* Parses and checks one value. CM_ERR_PARAMETER names the parameter, what is wrong, and the range or the nearest name. */
+/* Parses and checks one value. CM_ERR_PARAMETER names the parameter, what is wrong, and the range or the nearest name.
+ */
 CM_API bool cm_params_set(const CmOp *op, void *params, const char *name, const char *value, CmError **err);
 /* Several: "radius=2 edge=mirror". */
 CM_API bool cm_params_set_words(CmContext *ctx, const CmOp *op, void *params, const char *words, CmError **err);
@@ -168,7 +188,8 @@ CM_API CM_NODISCARD char *cm_params_to_json(CmContext *ctx, const CmOp *op, cons
 CM_API bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue *in, CmValue *out,
                       const bool *wanted, CmError **err);
 /* For calls from C: op by name, parameters as "radius=2 edge=mirror". One image in, one image out. */
-CM_API CM_NODISCARD CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *params, CmImage *image, CmError **err);
+CM_API CM_NODISCARD CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *params, CmImage *image,
+                                         CmError **err);
 
 /* The registry, or one operation (op not NULL), as JSON. Free with cm_free(). */
 CM_API CM_NODISCARD char *cm_ops_to_json(CmContext *ctx, const CmOp *op, CmError **err);

@@ -5,13 +5,14 @@
 #include "cormack/context.h"
 
 typedef struct CmAnnotation {
-  int64_t sample;   /* 0-based */
-  int channel;      /* -1: all */
-  char code[16];    /* e.g. "N", "V" */
+  int64_t sample; /* 0-based */
+  int channel;    /* -1: all */
+  char code[16];  /* e.g. "N", "V" */
 } CmAnnotation;
 
 /* Samples undefined, names "", units "1". channels 1..1024, samples >= 1, rate_hz > 0. */
-CM_API CM_NODISCARD CmSignal *cm_signal_create(CmContext *ctx, int channels, int64_t samples, double rate_hz, CmError **err);
+CM_API CM_NODISCARD CmSignal *cm_signal_create(CmContext *ctx, int channels, int64_t samples, double rate_hz,
+                                               CmError **err);
 CM_API CmSignal *cm_signal_ref(CmSignal *signal);
 CM_API void cm_signal_unref(CmSignal **signal);
 CM_API int cm_signal_channels(const CmSignal *signal);

@@ -42,8 +42,9 @@ CM_COMMAND(apply) = {
     .name = "apply",
     .arguments = "IN OUT \"OPERATION param=value\"...",
     .summary = "Run a chain of operations with nothing written in between.",
-    .details = "Each link takes the first output of the one before it. Example:\n"
-               "  cormack apply ct.nii.gz lungs.nii.gz \"median radius=1\" lungs",
+    .details =
+        "Each link takes the first output of the one before it. Example:\n"
+        "  cormack apply ct.nii.gz lungs.nii.gz \"median radius=1\" lungs",
     .min_args = 3,
     .max_args = 256,
     .run = run,

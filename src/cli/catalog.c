@@ -15,7 +15,8 @@ enum { FORMAT_TABLE, FORMAT_CSV, FORMAT_JSON };
 static const CmParam options_table[] = {
     CM_PARAM_TEXT(CatalogOptions, catalog, "catalog.sqlite", "file of the catalogue"),
     CM_PARAM_ENUM(CatalogOptions, format, "table|csv|json", "table", "how the answer of a query is printed"),
-    CM_PARAM_TEXT(CatalogOptions, output, "", "file for the answer, .csv or .json by extension; without it standard output"),
+    CM_PARAM_TEXT(CatalogOptions, output, "",
+                  "file for the answer, .csv or .json by extension; without it standard output"),
 };
 
 static void print_report(const CmCli *cli, const char *catalog, const CmCatalogReport *report) {
@@ -24,15 +25,20 @@ static void print_report(const CmCli *cli, const char *catalog, const CmCatalogR
     int64_t count;
     const char *words;
   } rows[] = {
-      {"files", report->files, "DICOM files"},          {"unchanged", report->unchanged, "unchanged"},
-      {"added", report->added, "added"},                {"changed", report->changed, "changed"},
-      {"moved", report->moved, "moved"},                {"removed", report->removed, "removed"},
-      {"quarantined", report->quarantined, "in quarantine"}, {"other", report->other, "not DICOM"},
+      {"files", report->files, "DICOM files"},
+      {"unchanged", report->unchanged, "unchanged"},
+      {"added", report->added, "added"},
+      {"changed", report->changed, "changed"},
+      {"moved", report->moved, "moved"},
+      {"removed", report->removed, "removed"},
+      {"quarantined", report->quarantined, "in quarantine"},
+      {"other", report->other, "not DICOM"},
       {"unreadable", report->unreadable, "folders unreadable"},
   };
   if (cli->json) {
     printf("{");
-    for (int i = 0; i < CM_COUNT(rows); i++) printf("%s\"%s\":%lld", i ? "," : "", rows[i].name, (long long)rows[i].count);
+    for (int i = 0; i < CM_COUNT(rows); i++)
+      printf("%s\"%s\":%lld", i ? "," : "", rows[i].name, (long long)rows[i].count);
     printf("}\n");
     return;
   }
@@ -45,8 +51,8 @@ static void print_report(const CmCli *cli, const char *catalog, const CmCatalogR
   }
   printf("\n");
   if (report->quarantined)
-    printf("why: cormack catalog query \"SELECT path, reason FROM quarantined\"%s%s\n", strcmp(catalog, "catalog.sqlite") ? " --catalog " : "",
-           strcmp(catalog, "catalog.sqlite") ? catalog : "");
+    printf("why: cormack catalog query \"SELECT path, reason FROM quarantined\"%s%s\n",
+           strcmp(catalog, "catalog.sqlite") ? " --catalog " : "", strcmp(catalog, "catalog.sqlite") ? catalog : "");
 }
 
 static bool add(CmCli *cli, const char *catalog, int count, char **paths, CmError **err) {
@@ -137,11 +143,13 @@ CM_COMMAND(catalog) = {
     .name = "catalog",
     .arguments = "add PATH… | query SQL",
     .summary = "Index DICOM headers into a database, again and again at little cost, and ask it by SQL.",
-    .details = "  cormack catalog add studies/                       new, changed, moved and removed files\n"
-               "  cormack catalog query \"SELECT patient_id, study_date, modality, images FROM series_list\"\n"
-               "  cormack catalog query \"SELECT path, reason FROM quarantined\" --format csv\n"
-               "Tables: patients, studies, series, instances, files, quarantine; views: images, series_list, quarantined, removed_files,\n"
-               "duplicates. Dates are ISO, e.g. study_date >= '2024-01-01'. Only reading is possible.\n",
+    .details =
+        "  cormack catalog add studies/                       new, changed, moved and removed files\n"
+        "  cormack catalog query \"SELECT patient_id, study_date, modality, images FROM series_list\"\n"
+        "  cormack catalog query \"SELECT path, reason FROM quarantined\" --format csv\n"
+        "Tables: patients, studies, series, instances, files, quarantine; views: images, series_list, quarantined, "
+        "removed_files,\n"
+        "duplicates. Dates are ISO, e.g. study_date >= '2024-01-01'. Only reading is possible.\n",
     CM_COMMAND_OPTIONS(CatalogOptions, options_table),
     .min_args = 2,
     .max_args = 1 << 20,

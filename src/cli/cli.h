@@ -1,13 +1,14 @@
 /* How a command of the program is declared. One file per command in src/cli/, found by scanning for CM_COMMAND(name):
  *
  *   typedef struct { bool suv; CmText select; } ConvertOptions;
- *   static const CmParam options[] = {CM_PARAM_BOOL(ConvertOptions, suv, "false", "convert PET to SUV by body weight"), ...};
- *   static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) { ... }
- *   CM_COMMAND(convert) = {.name = "convert", .arguments = "IN OUT", .summary = "...", CM_COMMAND_OPTIONS(ConvertOptions, options),
- *                          .min_args = 2, .max_args = 2, .run = run};
+ *   static const CmParam options[] = {CM_PARAM_BOOL(ConvertOptions, suv, "false", "convert PET to SUV by body weight"),
+ * ...}; static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) { ... }
+ *   CM_COMMAND(convert) = {.name = "convert", .arguments = "IN OUT", .summary = "...",
+ * CM_COMMAND_OPTIONS(ConvertOptions, options), .min_args = 2, .max_args = 2, .run = run};
  *
- * Options are parsed by the parser of operations: --suv, --select=1.2.3 or --select 1.2.3; «-o» is short for --output. A bool takes no
- * value. --threads, --memory, --quiet, --json and --help belong to every command and are handled before `run`. */
+ * Options are parsed by the parser of operations: --suv, --select=1.2.3 or --select 1.2.3; «-o» is short for --output.
+ * A bool takes no value. --threads, --memory, --quiet, --json and --help belong to every command and are handled before
+ * `run`. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
@@ -17,8 +18,8 @@
 
 typedef struct CmCli {
   CmContext *ctx;
-  bool json;          /* --json: print one JSON document on stdout and nothing else */
-  bool quiet;         /* --quiet: no progress, no notes */
+  bool json;           /* --json: print one JSON document on stdout and nothing else */
+  bool quiet;          /* --quiet: no progress, no notes */
   int64_t quarantined; /* set by the command: inputs put aside; the exit code is then 1 */
 } CmCli;
 
@@ -53,7 +54,8 @@ void cm__cli_help_op(FILE *to, const CmOp *op);
 /* run_op.c: cormack OPERATION IN... OUT... --param value */
 bool cm__cli_run_op(CmCli *cli, const CmOp *op, int argc, char **argv, CmError **err);
 
-/* options.c: splits words into options and positional arguments. `set` is called per option (value NULL for a flag that is_flag names). */
+/* options.c: splits words into options and positional arguments. `set` is called per option (value NULL for a flag that
+ * is_flag names). */
 typedef struct CmCliWords {
   bool (*is_flag)(void *user, const char *name); /* takes no value */
   bool (*set)(void *user, const char *name, const char *value, CmError **err);

@@ -3,7 +3,8 @@
 
 #include "cli/cli.h"
 
-/* Text flows to the width of the page; an empty line parts paragraphs, a line that begins with a space stays as it is. */
+/* Text flows to the width of the page; an empty line parts paragraphs, a line that begins with a space stays as it is.
+ */
 static void print_wrapped(FILE *to, const char *text, int indent) {
   enum { WIDTH = 100 };
   int column = 0;
@@ -24,9 +25,12 @@ static void print_wrapped(FILE *to, const char *text, int indent) {
       text++;
     } else {
       size_t length = strcspn(text, " \n");
-      if (!column) column = fprintf(to, "%*s", indent, "");
-      else if (column + 1 + (int)length > WIDTH) column = fprintf(to, "\n%*s", indent, "") - 1;
-      else column += fprintf(to, " ");
+      if (!column)
+        column = fprintf(to, "%*s", indent, "");
+      else if (column + 1 + (int)length > WIDTH)
+        column = fprintf(to, "\n%*s", indent, "") - 1;
+      else
+        column += fprintf(to, " ");
       column += fprintf(to, "%.*s", (int)length, text);
       text += length;
     }
@@ -42,13 +46,17 @@ static void print_range(FILE *to, const CmParam *param) {
     case CM_REAL:
     case CM_INTS:
     case CM_REALS:
-      fprintf(to, "%s to %s%s%s", cm_real_text(param->min, low), cm_real_text(param->max, high), *unit ? " " : "", unit);
-      if (param->type == CM_INTS || param->type == CM_REALS) fprintf(to, ", %d to %d numbers", param->min_count, param->max_count);
+      fprintf(to, "%s to %s%s%s", cm_real_text(param->min, low), cm_real_text(param->max, high), *unit ? " " : "",
+              unit);
+      if (param->type == CM_INTS || param->type == CM_REALS)
+        fprintf(to, ", %d to %d numbers", param->min_count, param->max_count);
       break;
     case CM_ENUM:
       for (const char *c = param->choices; *c; c++) {
-        if (*c == '|') fputs(", ", to);
-        else fputc(*c, to);
+        if (*c == '|')
+          fputs(", ", to);
+        else
+          fputc(*c, to);
       }
       break;
     case CM_BOOL:
@@ -101,8 +109,10 @@ static void print_op_names(FILE *to) {
 }
 
 void cm__cli_help_program(FILE *to) {
-  fputs("cormack " CM_VERSION ": medical images from the file to an explained, validated prediction\n\n"
-        "  cormack OPERATION IN... OUT... [--param value]     any operation of the list below\n", to);
+  fputs("cormack " CM_VERSION
+        ": medical images from the file to an explained, validated prediction\n\n"
+        "  cormack OPERATION IN... OUT... [--param value]     any operation of the list below\n",
+        to);
   for (int i = 0; i < cm__command_list_count; i++) {
     const CmCommand *command = cm__command_list[i];
     char usage[128];
@@ -112,11 +122,15 @@ void cm__cli_help_program(FILE *to) {
   fputs("\nOperations by family («cormack NAME --help» explains one):\n", to);
   print_op_names(to);
   fprintf(to, "\nOptions of every command:\n%s", common_options);
-  fputs("\nExit code: 0 done; 1 done, but some inputs were put into quarantine; 2 bad usage or input; 3 a fault of ours.\n", to);
+  fputs(
+      "\nExit code: 0 done; 1 done, but some inputs were put into quarantine; 2 bad usage or input; 3 a fault of "
+      "ours.\n",
+      to);
 }
 
 void cm__cli_help_command(FILE *to, const CmCommand *command) {
-  fprintf(to, "cormack %s %s%s\n\n", command->name, command->arguments, command->option_count ? " [--option value]" : "");
+  fprintf(to, "cormack %s %s%s\n\n", command->name, command->arguments,
+          command->option_count ? " [--option value]" : "");
   print_wrapped(to, command->summary, 0);
   if (command->details) {
     fputc('\n', to);
@@ -156,8 +170,10 @@ void cm__cli_help_op(FILE *to, const CmOp *op) {
   print_ports(to, "Out", op->outputs, op->output_count);
   if (op->param_count) fputs("\nParameters:\n", to);
   print_params(to, op->params, op->param_count);
-  if (op->tolerance > 0) fprintf(to, "\nResults agree between machines within %g (relative).\n", op->tolerance);
-  else fputs("\nResults are the same bits on every machine and with any number of threads.\n", to);
+  if (op->tolerance > 0)
+    fprintf(to, "\nResults agree between machines within %g (relative).\n", op->tolerance);
+  else
+    fputs("\nResults are the same bits on every machine and with any number of threads.\n", to);
   if (op->cite && *op->cite) {
     fputs("\nSource: ", to);
     print_wrapped(to, op->cite, 0);

@@ -89,7 +89,8 @@ static bool take_common(Program *program, int *argc, char **argv, CmError **err)
   return true;
 }
 
-/* ---- commands -------------------------------------------------------------------------------------------------------- */
+/* ---- commands
+ * -------------------------------------------------------------------------------------------------------- */
 
 typedef struct CommandCall {
   const CmOp *options; /* the command's options in the shape that the parser knows */
@@ -107,7 +108,9 @@ static bool set_option(void *user, const char *name, const char *value, CmError 
 }
 
 static bool run_command(CmCli *cli, const CmCommand *command, int argc, char **argv, CmError **err) {
-  const CmOp options = {.name = command->name, .params = command->options, .param_count = command->option_count,
+  const CmOp options = {.name = command->name,
+                        .params = command->options,
+                        .param_count = command->option_count,
                         .params_size = command->options_size ? command->options_size : 1};
   CommandCall call = {&options, cm_params_create(cli->ctx, &options, err)};
   const CmCliWords words = {is_flag, set_option, &call};
@@ -115,7 +118,8 @@ static bool run_command(CmCli *cli, const CmCommand *command, int argc, char **a
   int count = cm__cli_split(argc, argv, &words, err);
   bool good = count >= 0;
   if (good && (count < command->min_args || count > command->max_args)) {
-    cm_error_set(err, CM_ERR_USAGE, "%d arguments are given; the form is «cormack %s %s»", count, command->name, command->arguments);
+    cm_error_set(err, CM_ERR_USAGE, "%d arguments are given; the form is «cormack %s %s»", count, command->name,
+                 command->arguments);
     good = false;
   }
   good = good && command->run(cli, call.values, count, argv, err);
@@ -136,18 +140,24 @@ static bool refuse_name(const char *name, CmError **err) {
   for (int i = 0; i < cm__command_list_count && count < MOST; i++) names[count++] = cm__command_list[i]->name;
   for (int i = 0; i < cm_op_count() && count < MOST; i++) names[count++] = cm_op_at(i)->name;
   const char *nearest = cm_nearest_name(name, names, count);
-  if (nearest) cm_error_set(err, CM_ERR_USAGE, "there is no command or operation «%s»; did you mean «%s»?", name, nearest);
-  else cm_error_set(err, CM_ERR_USAGE, "there is no command or operation «%s»; «cormack --help» lists them", name);
+  if (nearest)
+    cm_error_set(err, CM_ERR_USAGE, "there is no command or operation «%s»; did you mean «%s»?", name, nearest);
+  else
+    cm_error_set(err, CM_ERR_USAGE, "there is no command or operation «%s»; «cormack --help» lists them", name);
   return false;
 }
 
 static bool help_about(const char *name, CmError **err) {
   const CmCommand *command = name ? find_command(name) : NULL;
   const CmOp *op = name && !command ? cm_op_find(name) : NULL;
-  if (!name) cm__cli_help_program(stdout);
-  else if (command) cm__cli_help_command(stdout, command);
-  else if (op) cm__cli_help_op(stdout, op);
-  else return refuse_name(name, err);
+  if (!name)
+    cm__cli_help_program(stdout);
+  else if (command)
+    cm__cli_help_command(stdout, command);
+  else if (op)
+    cm__cli_help_op(stdout, op);
+  else
+    return refuse_name(name, err);
   return true;
 }
 

@@ -19,7 +19,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
     cm__cli_help_op(stdout, op);
     return true;
   }
-  for (int i = 0; i < cm_op_count(); i++) printf("%-24s %-12s %s\n", cm_op_at(i)->name, cm_op_at(i)->family, cm_op_at(i)->summary);
+  for (int i = 0; i < cm_op_count(); i++)
+    printf("%-24s %-12s %s\n", cm_op_at(i)->name, cm_op_at(i)->family, cm_op_at(i)->summary);
   return true;
 }
 

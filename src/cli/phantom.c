@@ -26,17 +26,22 @@ typedef struct Column {
   CmColumnType type;
 } Column;
 
-static const Column diagnosis_columns[] = {{"patient_id", "", CM_COLUMN_TEXT}, {"malignant", "", CM_COLUMN_INT}, {"study_date", "", CM_COLUMN_TEXT},
-                                           {"sex", "", CM_COLUMN_TEXT}, {"age", "a", CM_COLUMN_INT}};
+static const Column diagnosis_columns[] = {{"patient_id", "", CM_COLUMN_TEXT},
+                                           {"malignant", "", CM_COLUMN_INT},
+                                           {"study_date", "", CM_COLUMN_TEXT},
+                                           {"sex", "", CM_COLUMN_TEXT},
+                                           {"age", "a", CM_COLUMN_INT}};
 static const Column visit_columns[] = {
-    {"patient_id", "", CM_COLUMN_TEXT},  {"visit", "", CM_COLUMN_INT},         {"study_date", "", CM_COLUMN_TEXT},     {"days", "d", CM_COLUMN_INT},
-    {"noise", "HU", CM_COLUMN_REAL},     {"contrast", "", CM_COLUMN_INT},      {"breathing", "mm", CM_COLUMN_REAL},    {"missing_slice", "", CM_COLUMN_INT},
-    {"truncated_slice", "", CM_COLUMN_INT}, {"dicom", "", CM_COLUMN_TEXT},     {"lungs", "", CM_COLUMN_TEXT},          {"nodules", "", CM_COLUMN_TEXT}};
+    {"patient_id", "", CM_COLUMN_TEXT},  {"visit", "", CM_COLUMN_INT},         {"study_date", "", CM_COLUMN_TEXT},
+    {"days", "d", CM_COLUMN_INT},        {"noise", "HU", CM_COLUMN_REAL},      {"contrast", "", CM_COLUMN_INT},
+    {"breathing", "mm", CM_COLUMN_REAL}, {"missing_slice", "", CM_COLUMN_INT}, {"truncated_slice", "", CM_COLUMN_INT},
+    {"dicom", "", CM_COLUMN_TEXT},       {"lungs", "", CM_COLUMN_TEXT},        {"nodules", "", CM_COLUMN_TEXT}};
 static const Column nodule_columns[] = {
-    {"patient_id", "", CM_COLUMN_TEXT},  {"visit", "", CM_COLUMN_INT},    {"study_date", "", CM_COLUMN_TEXT}, {"nodule", "", CM_COLUMN_INT},
-    {"malignant", "", CM_COLUMN_INT},    {"margin", "", CM_COLUMN_TEXT},  {"place", "", CM_COLUMN_TEXT},      {"density", "", CM_COLUMN_TEXT},
-    {"x", "mm", CM_COLUMN_REAL},         {"y", "mm", CM_COLUMN_REAL},     {"z", "mm", CM_COLUMN_REAL},        {"diameter", "mm", CM_COLUMN_REAL},
-    {"volume", "mm3", CM_COLUMN_REAL},   {"doubling_time", "d", CM_COLUMN_REAL}};
+    {"patient_id", "", CM_COLUMN_TEXT}, {"visit", "", CM_COLUMN_INT},          {"study_date", "", CM_COLUMN_TEXT},
+    {"nodule", "", CM_COLUMN_INT},      {"malignant", "", CM_COLUMN_INT},      {"margin", "", CM_COLUMN_TEXT},
+    {"place", "", CM_COLUMN_TEXT},      {"density", "", CM_COLUMN_TEXT},       {"x", "mm", CM_COLUMN_REAL},
+    {"y", "mm", CM_COLUMN_REAL},        {"z", "mm", CM_COLUMN_REAL},           {"diameter", "mm", CM_COLUMN_REAL},
+    {"volume", "mm3", CM_COLUMN_REAL},  {"doubling_time", "d", CM_COLUMN_REAL}};
 
 static CmTable *new_table(CmContext *ctx, const Column *columns, int count, CmError **err) {
   CmTable *table = cm_table_create(ctx, err);
@@ -48,7 +53,8 @@ static CmTable *new_table(CmContext *ctx, const Column *columns, int count, CmEr
 static bool add_diagnosis(const Cohort *c, const CmPhantomPatient *p, CmError **err) {
   const int64_t row = cm_table_add_row(c->diagnoses, err);
   const char sex[2] = {p->sex, 0};
-  if (row < 0 || !cm_table_set_text(c->diagnoses, row, 0, p->id, err) || !cm_table_set_text(c->diagnoses, row, 2, p->visit[0].date, err) ||
+  if (row < 0 || !cm_table_set_text(c->diagnoses, row, 0, p->id, err) ||
+      !cm_table_set_text(c->diagnoses, row, 2, p->visit[0].date, err) ||
       !cm_table_set_text(c->diagnoses, row, 3, sex, err))
     return false;
   cm_table_set_int(c->diagnoses, row, 1, p->malignant);
@@ -59,7 +65,9 @@ static bool add_diagnosis(const Cohort *c, const CmPhantomPatient *p, CmError **
 static bool add_visit(const Cohort *c, const CmPhantomPatient *p, int visit, CmError **err) {
   const CmPhantomVisit *v = &p->visit[visit];
   const int64_t row = cm_table_add_row(c->visits, err);
-  if (row < 0 || !cm_table_set_text(c->visits, row, 0, p->id, err) || !cm_table_set_text(c->visits, row, 2, v->date, err)) return false;
+  if (row < 0 || !cm_table_set_text(c->visits, row, 0, p->id, err) ||
+      !cm_table_set_text(c->visits, row, 2, v->date, err))
+    return false;
   cm_table_set_int(c->visits, row, 1, visit + 1);
   cm_table_set_int(c->visits, row, 3, v->days);
   cm_table_set_real(c->visits, row, 4, v->noise_hu);
@@ -83,7 +91,8 @@ static bool add_nodules(const Cohort *c, int patient, int visit, CmError **err) 
     CmPhantomTruth truth;
     cm_phantom_truth(c->plan, patient, visit, i, &truth);
     const int64_t row = cm_table_add_row(c->nodules, err);
-    if (row < 0 || !cm_table_set_text(c->nodules, row, 0, p->id, err) || !cm_table_set_text(c->nodules, row, 2, p->visit[visit].date, err) ||
+    if (row < 0 || !cm_table_set_text(c->nodules, row, 0, p->id, err) ||
+        !cm_table_set_text(c->nodules, row, 2, p->visit[visit].date, err) ||
         !cm_table_set_text(c->nodules, row, 5, cm_phantom_margin_name(n->margin), err) ||
         !cm_table_set_text(c->nodules, row, 6, cm_phantom_place_name(n->place), err) ||
         !cm_table_set_text(c->nodules, row, 7, cm_phantom_density_name(n->density), err))
@@ -139,26 +148,50 @@ static bool write_dicom(const Cohort *c, int patient, int visit, const CmImage *
   snprintf(accession, sizeof accession, "P%04d%d", patient + 1, visit + 1);
   const CmDicomAttribute attributes[] = {
       {CM_TAG(0x0008, 0x0008), "ORIGINAL\\PRIMARY\\AXIAL"},
-      {CM_TAG(0x0008, 0x0020), v->date}, {CM_TAG(0x0008, 0x0021), v->date}, {CM_TAG(0x0008, 0x0022), v->date}, {CM_TAG(0x0008, 0x0023), v->date},
-      {CM_TAG(0x0008, 0x0030), time}, {CM_TAG(0x0008, 0x0031), time}, {CM_TAG(0x0008, 0x0032), time}, {CM_TAG(0x0008, 0x0033), time},
-      {CM_TAG(0x0008, 0x0050), accession}, {CM_TAG(0x0008, 0x0060), "CT"}, {CM_TAG(0x0008, 0x0070), "Cormack"},
-      {CM_TAG(0x0008, 0x0090), ""}, {CM_TAG(0x0008, 0x1030), "Chest CT (synthetic)"},
-      {CM_TAG(0x0008, 0x103E), v->sharp ? "Thorax lung kernel" : "Thorax soft tissue kernel"}, {CM_TAG(0x0008, 0x1090), "Thorax phantom"},
-      {CM_TAG(0x0010, 0x0010), p->name}, {CM_TAG(0x0010, 0x0020), p->id}, {CM_TAG(0x0010, 0x0030), birth}, {CM_TAG(0x0010, 0x0040), sex},
-      {CM_TAG(0x0010, 0x1010), age}, {CM_TAG(0x0018, 0x0010), p->contrast ? "IV" : ""}, {CM_TAG(0x0018, 0x0015), "CHEST"},
-      {CM_TAG(0x0018, 0x0060), kvp}, {CM_TAG(0x0018, 0x1100), field}, {CM_TAG(0x0018, 0x1151), current},
-      {CM_TAG(0x0018, 0x1210), v->sharp ? "SHARP" : "SOFT"}, {CM_TAG(0x0018, 0x5100), "HFS"},
-      {CM_TAG(0x0020, 0x0010), accession}, {CM_TAG(0x0020, 0x0011), "2"}, {CM_TAG(0x0020, 0x0012), "1"},
-      {CM_TAG(0x0028, 0x1050), "40\\-600"}, {CM_TAG(0x0028, 0x1051), "400\\1500"}};
-  const CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2", .attributes = attributes,
-                                       .attribute_count = CM_COUNT(attributes), .uid_seed = seed};
+      {CM_TAG(0x0008, 0x0020), v->date},
+      {CM_TAG(0x0008, 0x0021), v->date},
+      {CM_TAG(0x0008, 0x0022), v->date},
+      {CM_TAG(0x0008, 0x0023), v->date},
+      {CM_TAG(0x0008, 0x0030), time},
+      {CM_TAG(0x0008, 0x0031), time},
+      {CM_TAG(0x0008, 0x0032), time},
+      {CM_TAG(0x0008, 0x0033), time},
+      {CM_TAG(0x0008, 0x0050), accession},
+      {CM_TAG(0x0008, 0x0060), "CT"},
+      {CM_TAG(0x0008, 0x0070), "Cormack"},
+      {CM_TAG(0x0008, 0x0090), ""},
+      {CM_TAG(0x0008, 0x1030), "Chest CT (synthetic)"},
+      {CM_TAG(0x0008, 0x103E), v->sharp ? "Thorax lung kernel" : "Thorax soft tissue kernel"},
+      {CM_TAG(0x0008, 0x1090), "Thorax phantom"},
+      {CM_TAG(0x0010, 0x0010), p->name},
+      {CM_TAG(0x0010, 0x0020), p->id},
+      {CM_TAG(0x0010, 0x0030), birth},
+      {CM_TAG(0x0010, 0x0040), sex},
+      {CM_TAG(0x0010, 0x1010), age},
+      {CM_TAG(0x0018, 0x0010), p->contrast ? "IV" : ""},
+      {CM_TAG(0x0018, 0x0015), "CHEST"},
+      {CM_TAG(0x0018, 0x0060), kvp},
+      {CM_TAG(0x0018, 0x1100), field},
+      {CM_TAG(0x0018, 0x1151), current},
+      {CM_TAG(0x0018, 0x1210), v->sharp ? "SHARP" : "SOFT"},
+      {CM_TAG(0x0018, 0x5100), "HFS"},
+      {CM_TAG(0x0020, 0x0010), accession},
+      {CM_TAG(0x0020, 0x0011), "2"},
+      {CM_TAG(0x0020, 0x0012), "1"},
+      {CM_TAG(0x0028, 0x1050), "40\\-600"},
+      {CM_TAG(0x0028, 0x1051), "400\\1500"}};
+  const CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2",
+                                       .attributes = attributes,
+                                       .attribute_count = CM_COUNT(attributes),
+                                       .uid_seed = seed};
   char *folder = cm_sprintf(c->ctx, err, "%s/dicom/%s/%s", c->out, p->id, v->date);
   const bool ok = folder && cm_dicom_write_series(c->ctx, ct, folder, &options, err) && make_defects(c, v, folder, err);
   cm_free(folder);
   return ok;
 }
 
-static bool write_truth(const Cohort *c, const CmPhantomPatient *p, int visit, const CmImage *labels, const char *what, CmError **err) {
+static bool write_truth(const Cohort *c, const CmPhantomPatient *p, int visit, const CmImage *labels, const char *what,
+                        CmError **err) {
   CmWriteOptions options;
   cm_write_default_options(&options);
   options.compression = 1; /* label maps are long runs: the first level already makes them small */
@@ -189,7 +222,8 @@ static int print_transform(const CmPhantomPatient *p, char *to, size_t size) {
     for (int j = 0; j < 3; j++)
       for (int k = 0; k < 3; k++) row[j] += b->rotation[3 * i + k] * a->rotation[3 * j + k];
     for (int j = 0; j < 3; j++) row[3] -= row[j] * a->shift_mm[j];
-    at += snprintf(to + at, size - (size_t)at, "%s[%.17g, %.17g, %.17g, %.17g]", i ? ", " : "", row[0], row[1], row[2], row[3]);
+    at += snprintf(to + at, size - (size_t)at, "%s[%.17g, %.17g, %.17g, %.17g]", i ? ", " : "", row[0], row[1], row[2],
+                   row[3]);
   }
   return at + snprintf(to + at, size - (size_t)at, "]");
 }
@@ -199,7 +233,9 @@ static bool write_transforms(const Cohort *c, CmError **err) {
   const size_t size = 512 + (size_t)n * 512;
   char *text = cm_alloc(c->ctx, size, err);
   if (!text) return false;
-  size_t at = (size_t)snprintf(text, size, "{\n  \"about\": \"3 x 4 matrices from points of the first visit to the second, LPS, mm\",\n  \"transforms\": {\n");
+  size_t at = (size_t)snprintf(text, size,
+                               "{\n  \"about\": \"3 x 4 matrices from points of the first visit to the second, LPS, "
+                               "mm\",\n  \"transforms\": {\n");
   bool first = true;
   for (int i = 0; i < n; i++) {
     const CmPhantomPatient *p = cm_phantom_patient(c->plan, i);
@@ -237,7 +273,8 @@ static bool make_cohort(Cohort *c, const PhantomCommand *o, CmError **err) {
     const CmPhantomPatient *p = cm_phantom_patient(c->plan, i);
     if (!add_diagnosis(c, p, err)) return false;
     for (int v = 0; v < p->visit_count; v++)
-      if (!add_visit(c, p, v, err) || !add_nodules(c, i, v, err) || (!o->no_images && !write_images(c, i, v, err))) return false;
+      if (!add_visit(c, p, v, err) || !add_nodules(c, i, v, err) || (!o->no_images && !write_images(c, i, v, err)))
+        return false;
     cm_progress(c->ctx, "phantom", i + 1, n);
   }
   return write_table(c, c->diagnoses, "diagnoses.csv", err) && write_table(c, c->visits, "truth/visits.csv", err) &&
@@ -263,9 +300,11 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   Cohort c = {.ctx = cli->ctx, .plan = made, .out = argv[1]};
   const bool ok = make_cohort(&c, o, err);
   if (ok && cli->json)
-    printf("{\"patients\": %d, \"studies\": %lld, \"nodules\": %lld}\n", plan.patients, (long long)cm_table_rows(c.visits), (long long)cm_table_rows(c.nodules));
+    printf("{\"patients\": %d, \"studies\": %lld, \"nodules\": %lld}\n", plan.patients,
+           (long long)cm_table_rows(c.visits), (long long)cm_table_rows(c.nodules));
   else if (ok && !cli->quiet)
-    printf("%d patients, %lld studies, %lld nodules in %s\n", plan.patients, (long long)cm_table_rows(c.visits), (long long)cm_table_rows(c.nodules), argv[1]);
+    printf("%d patients, %lld studies, %lld nodules in %s\n", plan.patients, (long long)cm_table_rows(c.visits),
+           (long long)cm_table_rows(c.nodules), argv[1]);
   cm_table_unref(&c.diagnoses);
   cm_table_unref(&c.visits);
   cm_table_unref(&c.nodules);
@@ -274,7 +313,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
 }
 
 static const CmParam options_table[] = {
-    CM_PARAM_INT(PhantomCommand, patients, 40, 1, 9999, "1", "how many patients; half of them with a malignant nodule, every third with a second visit"),
+    CM_PARAM_INT(PhantomCommand, patients, 40, 1, 9999, "1",
+                 "how many patients; half of them with a malignant nodule, every third with a second visit"),
     CM_PARAM_INT(PhantomCommand, seed, 1979, 0, 4503599627370496, "1", "the same seed gives the same bits"),
     CM_PARAM_INT(PhantomCommand, matrix, 192, 64, 1024, "pixel", "rows and columns of a slice"),
     CM_PARAM_REAL(PhantomCommand, slice, 2.5, 0.5, 10, "mm", "distance of the slices"),
@@ -286,10 +326,13 @@ CM_COMMAND(phantom) = {
     .name = "phantom",
     .arguments = "thorax OUT",
     .summary = "Make a cohort of synthetic chest CT studies with known truth.",
-    .details = "OUT/dicom/PATIENT/DATE holds the studies, OUT/diagnoses.csv who has a malignant nodule. The truth lies in OUT/truth: label maps of lungs\n"
-               "and nodules (.nii.gz), nodules.csv, visits.csv, transforms.json. All of it follows from the seed. From four patients on, one study lacks\n"
-               "a slice and one file is cut off, so that quarantine can be seen. Example:\n"
-               "  cormack phantom thorax cohort --patients 12",
+    .details =
+        "OUT/dicom/PATIENT/DATE holds the studies, OUT/diagnoses.csv who has a malignant nodule. The truth lies in "
+        "OUT/truth: label maps of lungs\n"
+        "and nodules (.nii.gz), nodules.csv, visits.csv, transforms.json. All of it follows from the seed. From four "
+        "patients on, one study lacks\n"
+        "a slice and one file is cut off, so that quarantine can be seen. Example:\n"
+        "  cormack phantom thorax cohort --patients 12",
     CM_COMMAND_OPTIONS(PhantomCommand, options_table),
     .min_args = 2,
     .max_args = 2,

@@ -14,7 +14,9 @@ static double now_s(void) {
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-void cm__progress_start(CmProgressBar *bar) { *bar = (CmProgressBar){.terminal = isatty(STDERR_FILENO) == 1}; }
+void cm__progress_start(CmProgressBar *bar) {
+  *bar = (CmProgressBar){.terminal = isatty(STDERR_FILENO) == 1};
+}
 
 void cm__progress_clear(CmProgressBar *bar) {
   if (bar->terminal && bar->shown) fputs("\r\033[K", stderr);
@@ -22,9 +24,12 @@ void cm__progress_clear(CmProgressBar *bar) {
 }
 
 static void time_left(double seconds, char *to, size_t size) {
-  if (seconds >= 5400) snprintf(to, size, "%.1f h", seconds / 3600);
-  else if (seconds >= 90) snprintf(to, size, "%.0f min", seconds / 60);
-  else snprintf(to, size, "%.0f s", seconds);
+  if (seconds >= 5400)
+    snprintf(to, size, "%.1f h", seconds / 3600);
+  else if (seconds >= 90)
+    snprintf(to, size, "%.0f min", seconds / 60);
+  else
+    snprintf(to, size, "%.0f s", seconds);
 }
 
 static void show(CmProgressBar *bar, int64_t done, int64_t total, double rate) {
@@ -39,8 +44,8 @@ static void show(CmProgressBar *bar, int64_t done, int64_t total, double rate) {
   int filled = (int)(share * WIDTH);
   for (int i = 0; i < WIDTH; i++) line[i] = i < filled ? '=' : ' ';
   line[WIDTH] = 0;
-  fprintf(stderr, "\r\033[K%-20s [%s] %3.0f %%  %lld of %lld  %.3g/s  %s left", bar->what, line, share * 100, (long long)done,
-          (long long)total, rate, left);
+  fprintf(stderr, "\r\033[K%-20s [%s] %3.0f %%  %lld of %lld  %.3g/s  %s left", bar->what, line, share * 100,
+          (long long)done, (long long)total, rate, left);
   fflush(stderr);
   bar->shown = true;
 }

@@ -12,7 +12,8 @@ typedef struct RunOptions {
 
 static const CmParam options_of_run[] = {
     CM_PARAM_TEXT(RunOptions, output, "", "folder for the outputs; an empty or new one, or an earlier run's (-o)"),
-    CM_PARAM_BOOL(RunOptions, resume, "false", "carry on where an earlier run was stopped or killed; a plain run does so too"),
+    CM_PARAM_BOOL(RunOptions, resume, "false",
+                  "carry on where an earlier run was stopped or killed; a plain run does so too"),
     CM_PARAM_BOOL(RunOptions, fresh, "false", "forget what earlier runs have kept, and do everything again"),
     CM_PARAM_BOOL(RunOptions, plan, "false", "check the study, say what would be done, and do nothing"),
 };
@@ -21,15 +22,18 @@ static void print_problems(const CmCli *cli, const CmStudy *study, const char *p
   if (!cli->json) {
     for (int i = 0; i < cm_study_problem_count(study); i++) {
       const CmStudyProblem *problem = cm_study_problem_at(study, i);
-      if (problem->line) fprintf(stderr, "%s:%d:%d: %s\n", path, problem->line, problem->column, problem->text);
-      else fprintf(stderr, "%s: %s\n", path, problem->text);
+      if (problem->line)
+        fprintf(stderr, "%s:%d:%d: %s\n", path, problem->line, problem->column, problem->text);
+      else
+        fprintf(stderr, "%s: %s\n", path, problem->text);
     }
     return;
   }
   json_t *list = json_array();
   for (int i = 0; i < cm_study_problem_count(study); i++) {
     const CmStudyProblem *problem = cm_study_problem_at(study, i);
-    json_array_append_new(list, json_pack("{s:i,s:i,s:s}", "line", problem->line, "column", problem->column, "text", problem->text));
+    json_array_append_new(
+        list, json_pack("{s:i,s:i,s:s}", "line", problem->line, "column", problem->column, "text", problem->text));
   }
   json_t *whole = json_pack("{s:s,s:o}", "study", cm_study_name(study), "problems", list);
   json_dumpf(whole, stdout, 0);
@@ -39,16 +43,20 @@ static void print_problems(const CmCli *cli, const CmStudy *study, const char *p
 
 static void print_outcome(const CmCli *cli, const char *out, const CmStudyOutcome *o) {
   if (cli->json) {
-    printf("{\"subjects\": %lld, \"images\": %lld, \"steps_run\": %lld, \"steps_kept\": %lld, \"steps_failed\": %lld, \"quarantined\": %lld, "
-           "\"seconds\": %.3f}\n",
-           (long long)o->subjects, (long long)o->images, (long long)o->steps_run, (long long)o->steps_kept, (long long)o->steps_failed,
-           (long long)o->quarantined, o->seconds);
+    printf(
+        "{\"subjects\": %lld, \"images\": %lld, \"steps_run\": %lld, \"steps_kept\": %lld, \"steps_failed\": %lld, "
+        "\"quarantined\": %lld, "
+        "\"seconds\": %.3f}\n",
+        (long long)o->subjects, (long long)o->images, (long long)o->steps_run, (long long)o->steps_kept,
+        (long long)o->steps_failed, (long long)o->quarantined, o->seconds);
     return;
   }
   if (cli->quiet) return;
-  printf("%lld subjects, %lld images: %lld steps done, %lld kept from before, %.1f s\n", (long long)o->subjects, (long long)o->images,
-         (long long)o->steps_run, (long long)o->steps_kept, o->seconds);
-  if (o->quarantined) printf("%lld in quarantine, %lld steps not done: %s/quarantine.csv\n", (long long)o->quarantined, (long long)o->steps_failed, out);
+  printf("%lld subjects, %lld images: %lld steps done, %lld kept from before, %.1f s\n", (long long)o->subjects,
+         (long long)o->images, (long long)o->steps_run, (long long)o->steps_kept, o->seconds);
+  if (o->quarantined)
+    printf("%lld in quarantine, %lld steps not done: %s/quarantine.csv\n", (long long)o->quarantined,
+           (long long)o->steps_failed, out);
 }
 
 static bool show_plan(CmCli *cli, const CmStudy *study, const CmStudyOptions *options, CmError **err) {
@@ -95,11 +103,14 @@ CM_COMMAND(run) = {
     .name = "run",
     .arguments = "STUDY.yaml -o OUT",
     .summary = "Run a study: from folders of images to tables, models and a report.",
-    .details = "The study file is checked whole before anything runs. What a step has made is kept in OUT/.cormack, so that a second run does\n"
-               "only what has changed, and one that was killed carries on. A file that is broken goes to OUT/quarantine.csv with its reason and\n"
-               "the rest is done; the exit code is then 1. docs/study-files.md describes the file.\n"
-               "  cormack run study.yaml --plan\n"
-               "  cormack run study.yaml -o results --threads 8",
+    .details =
+        "The study file is checked whole before anything runs. What a step has made is kept in OUT/.cormack, so that a "
+        "second run does\n"
+        "only what has changed, and one that was killed carries on. A file that is broken goes to OUT/quarantine.csv "
+        "with its reason and\n"
+        "the rest is done; the exit code is then 1. docs/study-files.md describes the file.\n"
+        "  cormack run study.yaml --plan\n"
+        "  cormack run study.yaml -o results --threads 8",
     CM_COMMAND_OPTIONS(RunOptions, options_of_run),
     .min_args = 1,
     .max_args = 1,

@@ -25,9 +25,12 @@ static bool set_option(void *user, const char *name, const char *value, CmError 
   OpCall *call = user;
   int in = find_port(call->op->inputs, call->op->input_count, name);
   int out = find_port(call->op->outputs, call->op->output_count, name);
-  if (in >= 0) call->in_path[in] = value;
-  else if (out >= 0) call->out_path[out] = value;
-  else return cm_params_set(call->op, call->params, name, value ? value : "true", err);
+  if (in >= 0)
+    call->in_path[in] = value;
+  else if (out >= 0)
+    call->out_path[out] = value;
+  else
+    return cm_params_set(call->op, call->params, name, value ? value : "true", err);
   return true;
 }
 
@@ -46,7 +49,8 @@ static bool place_arguments(OpCall *call, int argc, char **argv, CmError **err) 
   const CmOp *op = call->op;
   int needed = count_required(op->inputs, op->input_count) + count_required(op->outputs, op->output_count);
   if (argc != needed) {
-    cm_error_set(err, CM_ERR_USAGE, "%s: %d files are given, %d are needed; see «cormack %s --help»", op->name, argc, needed, op->name);
+    cm_error_set(err, CM_ERR_USAGE, "%s: %d files are given, %d are needed; see «cormack %s --help»", op->name, argc,
+                 needed, op->name);
     return false;
   }
   place(op->inputs, op->input_count, call->in_path, &argv);

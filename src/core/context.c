@@ -7,7 +7,9 @@
 
 #define MAX_THREADS 256
 
-void cm_context_default_options(CmContextOptions *options) { *options = (CmContextOptions){0}; }
+void cm_context_default_options(CmContextOptions *options) {
+  *options = (CmContextOptions){0};
+}
 
 static int machine_threads(void) {
   long count = sysconf(_SC_NPROCESSORS_ONLN);
@@ -29,8 +31,8 @@ CmContext *cm_context_create(const CmContextOptions *options, CmError **err) {
   cm_context_default_options(&chosen);
   if (options) chosen = *options;
   if (chosen.threads < 0 || chosen.threads > MAX_THREADS) {
-    cm_error_set(err, CM_ERR_PARAMETER, "threads is %d; give 1 to %d, or 0 for as many as the machine has", chosen.threads,
-                 MAX_THREADS);
+    cm_error_set(err, CM_ERR_PARAMETER, "threads is %d; give 1 to %d, or 0 for as many as the machine has",
+                 chosen.threads, MAX_THREADS);
     return NULL;
   }
   if (!chosen.threads) chosen.threads = machine_threads();
@@ -65,11 +67,21 @@ uint64_t cm_context_destroy(CmContext **ctx) {
   return left;
 }
 
-int cm_context_threads(const CmContext *ctx) { return ctx->options.threads; }
-uint64_t cm_context_memory_limit(const CmContext *ctx) { return ctx->options.memory_limit; }
-uint64_t cm_context_memory_used(const CmContext *ctx) { return atomic_load(&((CmContext *)(uintptr_t)ctx)->used); }
-uint64_t cm_context_memory_peak(const CmContext *ctx) { return atomic_load(&((CmContext *)(uintptr_t)ctx)->peak); }
-void cm_context_reset_peak(CmContext *ctx) { atomic_store(&ctx->peak, atomic_load(&ctx->used)); }
+int cm_context_threads(const CmContext *ctx) {
+  return ctx->options.threads;
+}
+uint64_t cm_context_memory_limit(const CmContext *ctx) {
+  return ctx->options.memory_limit;
+}
+uint64_t cm_context_memory_used(const CmContext *ctx) {
+  return atomic_load(&((CmContext *)(uintptr_t)ctx)->used);
+}
+uint64_t cm_context_memory_peak(const CmContext *ctx) {
+  return atomic_load(&((CmContext *)(uintptr_t)ctx)->peak);
+}
+void cm_context_reset_peak(CmContext *ctx) {
+  atomic_store(&ctx->peak, atomic_load(&ctx->used));
+}
 
 bool cm_context_cancelled(CmContext *ctx, CmError **err) {
   if (!ctx->options.cancel) return false;

@@ -90,9 +90,13 @@ void cm_error_free(CmError **err) {
   *err = NULL;
 }
 
-CmErrorCode cm_error_code(const CmError *err) { return err ? err->code : CM_ERR_NONE; }
+CmErrorCode cm_error_code(const CmError *err) {
+  return err ? err->code : CM_ERR_NONE;
+}
 
-const char *cm_error_text(const CmError *err) { return err ? err->text : ""; }
+const char *cm_error_text(const CmError *err) {
+  return err ? err->text : "";
+}
 
 const char *cm_error_code_name(CmErrorCode code) {
   switch (code) {

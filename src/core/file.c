@@ -42,7 +42,8 @@ uint8_t *cm_file_read(CmContext *ctx, const char *path, size_t limit, size_t *si
     goto done;
   }
   if (limit && (uint64_t)info.st_size > limit) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: has %lld bytes; at most %zu are read", path, (long long)info.st_size, limit);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: has %lld bytes; at most %zu are read", path, (long long)info.st_size,
+                 limit);
     goto done;
   }
   bytes = cm_alloc(ctx, (size_t)info.st_size + 1, err);
@@ -82,7 +83,8 @@ bool cm_make_folder(const char *path, CmError **err) {
 
 bool cm__file_begin(CmFileWriter *writer, const char *path, CmError **err) {
   *writer = (CmFileWriter){.file = -1, .path = path};
-  if (snprintf(writer->beside, sizeof writer->beside, "%s.part-%ld", path, (long)getpid()) >= (int)sizeof writer->beside) {
+  if (snprintf(writer->beside, sizeof writer->beside, "%s.part-%ld", path, (long)getpid()) >=
+      (int)sizeof writer->beside) {
     cm_error_set(err, CM_ERR_IO, "%s: the name is too long", path);
     return false;
   }
@@ -109,8 +111,8 @@ void cm__file_abandon(CmFileWriter *writer) {
 }
 
 bool cm__file_end(CmFileWriter *writer, CmError **err) {
-  /* No fsync: a killed process loses nothing by that, and a series of 6,000 files took two minutes of waiting for the disk. What must
-   * survive a power failure is checked by its hash when it is read again (study/store.c). */
+  /* No fsync: a killed process loses nothing by that, and a series of 6,000 files took two minutes of waiting for the
+   * disk. What must survive a power failure is checked by its hash when it is read again (study/store.c). */
   bool good = close(writer->file) == 0;
   writer->file = -1;
   if (good && rename(writer->beside, writer->path) == 0) return true;
@@ -128,7 +130,8 @@ bool cm_file_write(CmContext *ctx, const char *path, const void *bytes, size_t s
   return false;
 }
 
-/* ---- tables ---------------------------------------------------------------------------------------------------------- */
+/* ---- tables
+ * ---------------------------------------------------------------------------------------------------------- */
 
 CmTable *cm_table_read_csv(CmContext *ctx, const char *path, CmError **err) {
   size_t size;

@@ -23,7 +23,8 @@ static bool direction_good(const double *m) {
 bool cm_geometry_check(const CmGeometry *g, CmError **err) {
   for (int i = 0; i < 3; i++) {
     if (!isfinite(g->spacing[i]) || !(g->spacing[i] > 0)) {
-      cm_error_set(err, CM_ERR_GEOMETRY, "spacing along axis %c is %g mm; it must be above 0", "xyz"[i], g->spacing[i]);
+      cm_error_set(err, CM_ERR_GEOMETRY, "spacing along axis %c is %g mm; it must be above 0", "xyz"[i],
+                   g -> spacing[i]);
       return false;
     }
     if (!isfinite(g->origin[i])) {

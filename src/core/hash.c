@@ -8,7 +8,9 @@
 
 _Static_assert(sizeof(crypto_generichash_state) <= sizeof(((CmHasher *)0)->state), "libsodium's state fits");
 
-static crypto_generichash_state *state_of(CmHasher *hasher) { return (crypto_generichash_state *)(void *)hasher->state; }
+static crypto_generichash_state *state_of(CmHasher *hasher) {
+  return (crypto_generichash_state *)(void *)hasher->state;
+}
 
 void cm_hash_start(CmHasher *hasher) {
   /* Picks the machine's fastest code; safe from any thread, cheap when done. Without it the plain code runs. */
@@ -29,7 +31,9 @@ void cm_hash_add_text(CmHasher *hasher, const char *text) {
   if (text) cm_hash_add(hasher, text, strlen(text));
 }
 
-void cm_hash_finish(CmHasher *hasher, CmHash *hash) { crypto_generichash_final(state_of(hasher), hash->bytes, CM_HASH_SIZE); }
+void cm_hash_finish(CmHasher *hasher, CmHash *hash) {
+  crypto_generichash_final(state_of(hasher), hash->bytes, CM_HASH_SIZE);
+}
 
 void cm_hash_bytes(const void *bytes, size_t size, CmHash *hash) {
   CmHasher hasher;
@@ -49,18 +53,24 @@ bool cm_hash_file(CmContext *ctx, const char *path, CmHash *hash, CmError **err)
   ssize_t got = file < 0 ? -1 : 1;
   while (got > 0) {
     got = read(file, block, BLOCK);
-    if (got < 0 && errno == EINTR) got = 1;
-    else if (got > 0) cm_hash_add(&hasher, block, (size_t)got);
+    if (got < 0 && errno == EINTR)
+      got = 1;
+    else if (got > 0)
+      cm_hash_add(&hasher, block, (size_t)got);
   }
-  if (got < 0) cm_error_set(err, CM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
-  else done = true;
+  if (got < 0)
+    cm_error_set(err, CM_ERR_IO, "%s: cannot be read: %s", path, strerror(errno));
+  else
+    done = true;
   if (done) cm_hash_finish(&hasher, hash);
   if (file >= 0) close(file);
   cm_free(block);
   return done;
 }
 
-bool cm_hash_equal(const CmHash *a, const CmHash *b) { return memcmp(a->bytes, b->bytes, CM_HASH_SIZE) == 0; }
+bool cm_hash_equal(const CmHash *a, const CmHash *b) {
+  return memcmp(a->bytes, b->bytes, CM_HASH_SIZE) == 0;
+}
 
 void cm_hash_hex(const CmHash *hash, char hex[2 * CM_HASH_SIZE + 1]) {
   sodium_bin2hex(hex, 2 * CM_HASH_SIZE + 1, hash->bytes, CM_HASH_SIZE);
@@ -69,5 +79,6 @@ void cm_hash_hex(const CmHash *hash, char hex[2 * CM_HASH_SIZE + 1]) {
 bool cm_hash_from_hex(const char *hex, CmHash *hash) {
   size_t length = 0;
   return strlen(hex) == 2 * CM_HASH_SIZE &&
-         sodium_hex2bin(hash->bytes, CM_HASH_SIZE, hex, 2 * CM_HASH_SIZE, NULL, &length, NULL) == 0 && length == CM_HASH_SIZE;
+         sodium_hex2bin(hash->bytes, CM_HASH_SIZE, hex, 2 * CM_HASH_SIZE, NULL, &length, NULL) == 0 &&
+         length == CM_HASH_SIZE;
 }

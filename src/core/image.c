@@ -13,19 +13,30 @@ typedef struct TypeFacts {
 } TypeFacts;
 
 static const TypeFacts types[CM_TYPE_COUNT] = {
-    [CM_U8] = {"u8", 1, true, 0, UINT8_MAX},        [CM_I8] = {"i8", 1, true, INT8_MIN, INT8_MAX},
-    [CM_U16] = {"u16", 2, true, 0, UINT16_MAX},     [CM_I16] = {"i16", 2, true, INT16_MIN, INT16_MAX},
-    [CM_U32] = {"u32", 4, true, 0, UINT32_MAX},     [CM_I32] = {"i32", 4, true, INT32_MIN, INT32_MAX},
+    [CM_U8] = {"u8", 1, true, 0, UINT8_MAX},         [CM_I8] = {"i8", 1, true, INT8_MIN, INT8_MAX},
+    [CM_U16] = {"u16", 2, true, 0, UINT16_MAX},      [CM_I16] = {"i16", 2, true, INT16_MIN, INT16_MAX},
+    [CM_U32] = {"u32", 4, true, 0, UINT32_MAX},      [CM_I32] = {"i32", 4, true, INT32_MIN, INT32_MAX},
     [CM_F32] = {"f32", 4, false, -FLT_MAX, FLT_MAX}, [CM_F64] = {"f64", 8, false, -DBL_MAX, DBL_MAX},
 };
 
-size_t cm_type_size(CmType type) { return types[type].size; }
-const char *cm_type_name(CmType type) { return types[type].name; }
-bool cm_type_is_integer(CmType type) { return types[type].integer; }
-double cm_type_min(CmType type) { return types[type].min; }
-double cm_type_max(CmType type) { return types[type].max; }
+size_t cm_type_size(CmType type) {
+  return types[type].size;
+}
+const char *cm_type_name(CmType type) {
+  return types[type].name;
+}
+bool cm_type_is_integer(CmType type) {
+  return types[type].integer;
+}
+double cm_type_min(CmType type) {
+  return types[type].min;
+}
+double cm_type_max(CmType type) {
+  return types[type].max;
+}
 
-/* ---- voxels: shared between headers -------------------------------------------------------------------------------- */
+/* ---- voxels: shared between headers --------------------------------------------------------------------------------
+ */
 
 static CmVoxels *voxels_create(CmContext *ctx, void *data, void (*release)(void *), void *user, CmError **err) {
   CmVoxels *voxels = cm_alloc(ctx, sizeof *voxels, err);
@@ -41,7 +52,8 @@ static void voxels_unref(CmVoxels *voxels) {
   cm_free(voxels);
 }
 
-/* ---- making ---------------------------------------------------------------------------------------------------------- */
+/* ---- making
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool check_shape(int rank, const int64_t *dims, int components, CmError **err) {
   if (rank < 2 || rank > 4) {
@@ -54,15 +66,16 @@ static bool check_shape(int rank, const int64_t *dims, int components, CmError *
   }
   for (int i = 0; i < rank; i++) {
     if (dims[i] >= 1 && dims[i] <= CM_MAX_DIM) continue;
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%lld voxels along axis %c; 1 to %lld are handled", (long long)dims[i], "xyzt"[i],
-                 (long long)CM_MAX_DIM);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%lld voxels along axis %c; 1 to %lld are handled", (long long)dims[i],
+                 "xyzt"[i], (long long)CM_MAX_DIM);
     return false;
   }
   return true;
 }
 
 /* A header without voxels. */
-static CmImage *header_create(CmContext *ctx, CmType type, int rank, const int64_t *dims, int components, CmError **err) {
+static CmImage *header_create(CmContext *ctx, CmType type, int rank, const int64_t *dims, int components,
+                              CmError **err) {
   if (!check_shape(rank, dims, components, err)) return NULL;
   size_t bytes = cm_type_size(type) * (size_t)components;
   for (int i = 0; i < rank; i++)
@@ -147,17 +160,36 @@ void cm_image_unref(CmImage **image) {
   cm_free(gone);
 }
 
-/* ---- asking ---------------------------------------------------------------------------------------------------------- */
+/* ---- asking
+ * ---------------------------------------------------------------------------------------------------------- */
 
-CmType cm_image_type(const CmImage *image) { return image->type; }
-int cm_image_rank(const CmImage *image) { return image->rank; }
-const int64_t *cm_image_dims(const CmImage *image) { return image->dims; }
-int cm_image_components(const CmImage *image) { return image->components; }
-int64_t cm_image_voxels(const CmImage *image) { return image->dims[0] * image->dims[1] * image->dims[2] * image->dims[3]; }
-int64_t cm_image_values(const CmImage *image) { return cm_image_voxels(image) * image->components; }
-size_t cm_image_bytes(const CmImage *image) { return image->bytes; }
-const void *cm_image_data(const CmImage *image) { return image->voxels->data; }
-void *cm_image_data_mut(CmImage *image) { return image->voxels->data; }
+CmType cm_image_type(const CmImage *image) {
+  return image->type;
+}
+int cm_image_rank(const CmImage *image) {
+  return image->rank;
+}
+const int64_t *cm_image_dims(const CmImage *image) {
+  return image->dims;
+}
+int cm_image_components(const CmImage *image) {
+  return image->components;
+}
+int64_t cm_image_voxels(const CmImage *image) {
+  return image->dims[0] * image->dims[1] * image->dims[2] * image->dims[3];
+}
+int64_t cm_image_values(const CmImage *image) {
+  return cm_image_voxels(image) * image->components;
+}
+size_t cm_image_bytes(const CmImage *image) {
+  return image->bytes;
+}
+const void *cm_image_data(const CmImage *image) {
+  return image->voxels->data;
+}
+void *cm_image_data_mut(CmImage *image) {
+  return image->voxels->data;
+}
 
 double cm_image_value(const CmImage *image, int64_t at) {
   switch (image->type) {
@@ -172,7 +204,9 @@ double cm_image_value(const CmImage *image, int64_t at) {
   return NAN;
 }
 
-const CmGeometry *cm_image_geometry(const CmImage *image) { return &image->geometry; }
+const CmGeometry *cm_image_geometry(const CmImage *image) {
+  return &image->geometry;
+}
 
 bool cm_image_set_geometry(CmImage *image, const CmGeometry *geometry, CmError **err) {
   if (!cm_geometry_check(geometry, err)) return false;
@@ -183,8 +217,10 @@ bool cm_image_set_geometry(CmImage *image, const CmGeometry *geometry, CmError *
 static bool same_dims(const CmImage *a, const char *name_a, const CmImage *b, const char *name_b, CmError **err) {
   const int64_t *p = a->dims, *q = b->dims;
   if (p[0] == q[0] && p[1] == q[1] && p[2] == q[2]) return true;
-  cm_error_set(err, CM_ERR_GEOMETRY, "%s has %lld x %lld x %lld voxels, %s %lld x %lld x %lld; resample one onto the other", name_a,
-               (long long)p[0], (long long)p[1], (long long)p[2], name_b, (long long)q[0], (long long)q[1], (long long)q[2]);
+  cm_error_set(err, CM_ERR_GEOMETRY,
+               "%s has %lld x %lld x %lld voxels, %s %lld x %lld x %lld; resample one onto the other", name_a,
+               (long long)p[0], (long long)p[1], (long long)p[2], name_b, (long long)q[0], (long long)q[1],
+               (long long)q[2]);
   return false;
 }
 

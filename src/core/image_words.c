@@ -14,7 +14,9 @@ void cm__image_free_words(CmImage *image) {
   cm_free(image->unit);
 }
 
-const char *cm_image_unit(const CmImage *image) { return image->unit ? image->unit : "1"; }
+const char *cm_image_unit(const CmImage *image) {
+  return image->unit ? image->unit : "1";
+}
 
 bool cm_image_set_unit(CmImage *image, const char *unit, CmError **err) {
   char *copy = cm_strdup(image->ctx, unit, err);
@@ -60,7 +62,8 @@ bool cm_image_set_meta(CmImage *image, const char *key, const char *value, CmErr
     return true;
   }
   char *name = cm_strdup(image->ctx, key, err);
-  CmMeta *grown = name ? room_for_one(image->ctx, image->meta, image->meta_count, &image->meta_room, sizeof *grown, err) : NULL;
+  CmMeta *grown =
+      name ? room_for_one(image->ctx, image->meta, image->meta_count, &image->meta_room, sizeof *grown, err) : NULL;
   if (!grown) {
     cm_free(name);
     cm_free(copy);
@@ -76,7 +79,9 @@ const char *cm_image_meta(const CmImage *image, const char *key) {
   return meta ? meta->value : NULL;
 }
 
-int cm_image_meta_count(const CmImage *image) { return image->meta_count; }
+int cm_image_meta_count(const CmImage *image) {
+  return image->meta_count;
+}
 
 void cm_image_meta_at(const CmImage *image, int at, const char **key, const char **value) {
   *key = image->meta[at].key;
@@ -104,7 +109,9 @@ bool cm_image_set_label(CmImage *image, int64_t value, const char *name, const u
   return true;
 }
 
-int cm_image_label_count(const CmImage *image) { return image->label_count; }
+int cm_image_label_count(const CmImage *image) {
+  return image->label_count;
+}
 
 CmLabel cm_image_label_at(const CmImage *image, int at) {
   const CmLabelWords *words = &image->labels[at];
@@ -126,6 +133,7 @@ void cm_label_colour(int64_t value, uint8_t rgb[3]) {
   uint32_t sector = (uint32_t)(step / 60000u), within = (uint32_t)(step % 60000u);
   uint8_t high = value % 2 ? 255 : 220;
   uint8_t up = (uint8_t)((uint64_t)high * within / 60000u), down = (uint8_t)(high - up);
-  const uint8_t wheel[6][3] = {{high, up, 0}, {down, high, 0}, {0, high, up}, {0, down, high}, {up, 0, high}, {high, 0, down}};
+  const uint8_t wheel[6][3] = {{high, up, 0},   {down, high, 0}, {0, high, up},
+                               {0, down, high}, {up, 0, high},   {high, 0, down}};
   memcpy(rgb, wheel[sector], 3);
 }

@@ -12,7 +12,9 @@ typedef struct Header {
   size_t size; /* as asked for */
 } Header;
 
-static size_t whole_size(size_t size) { return (sizeof(Header) + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT; }
+static size_t whole_size(size_t size) {
+  return (sizeof(Header) + size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
 
 static void raise_peak(CmContext *ctx, uint64_t used) {
   uint64_t peak = atomic_load(&ctx->peak);
@@ -90,7 +92,9 @@ char *cm_strndup(CmContext *ctx, const char *text, size_t length, CmError **err)
   return copy;
 }
 
-char *cm_strdup(CmContext *ctx, const char *text, CmError **err) { return cm_strndup(ctx, text, strlen(text), err); }
+char *cm_strdup(CmContext *ctx, const char *text, CmError **err) {
+  return cm_strndup(ctx, text, strlen(text), err);
+}
 
 char *cm_sprintf(CmContext *ctx, CmError **err, const char *format, ...) {
   va_list args, again;

@@ -1,12 +1,17 @@
 /* The registry: looking operations up, checking what goes in, running them. */
 #include "cormack/op.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/registry.h"
 
-int cm_op_count(void) { return cm__op_list_count; }
-const CmOp *cm_op_at(int at) { return cm__op_list[at]; }
+int cm_op_count(void) {
+  return cm__op_list_count;
+}
+const CmOp *cm_op_at(int at) {
+  return cm__op_list[at];
+}
 
 const CmOp *cm_op_find(const char *name) {
   int low = 0, high = cm__op_list_count;
@@ -14,8 +19,10 @@ const CmOp *cm_op_find(const char *name) {
     int middle = (low + high) / 2;
     int order = strcmp(name, cm__op_list[middle]->name);
     if (!order) return cm__op_list[middle];
-    if (order < 0) high = middle;
-    else low = middle + 1;
+    if (order < 0)
+      high = middle;
+    else
+      low = middle + 1;
   }
   return NULL;
 }
@@ -28,8 +35,10 @@ const CmOp *cm_op_get(const char *name, CmError **err) {
   int count = cm__op_list_count < MOST ? cm__op_list_count : MOST;
   for (int i = 0; i < count; i++) names[i] = cm__op_list[i]->name;
   const char *nearest = cm_nearest_name(name, names, count);
-  if (nearest) cm_error_set(err, CM_ERR_MISSING, "there is no operation «%s»; did you mean «%s»?", name, nearest);
-  else cm_error_set(err, CM_ERR_MISSING, "there is no operation «%s»; «cormack ops» lists them", name);
+  if (nearest)
+    cm_error_set(err, CM_ERR_MISSING, "there is no operation «%s»; did you mean «%s»?", name, nearest);
+  else
+    cm_error_set(err, CM_ERR_MISSING, "there is no operation «%s»; «cormack ops» lists them", name);
   return NULL;
 }
 
@@ -45,18 +54,26 @@ void cm_value_unref(CmValue *value) {
   *value = (CmValue){0};
 }
 
-CmValue cm_value_image(CmImage *image) { return (CmValue){.kind = CM_KIND_IMAGE, .image = image}; }
-CmValue cm_value_labels(CmImage *image) { return (CmValue){.kind = CM_KIND_LABELS, .image = image}; }
-CmValue cm_value_table(CmTable *table) { return (CmValue){.kind = CM_KIND_TABLE, .table = table}; }
+CmValue cm_value_image(CmImage *image) {
+  return (CmValue){.kind = CM_KIND_IMAGE, .image = image};
+}
+CmValue cm_value_labels(CmImage *image) {
+  return (CmValue){.kind = CM_KIND_LABELS, .image = image};
+}
+CmValue cm_value_table(CmTable *table) {
+  return (CmValue){.kind = CM_KIND_TABLE, .table = table};
+}
 
-static bool is_image(CmKind kind) { return kind == CM_KIND_IMAGE || kind == CM_KIND_LABELS; }
+static bool is_image(CmKind kind) {
+  return kind == CM_KIND_IMAGE || kind == CM_KIND_LABELS;
+}
 
 static void list_types(uint32_t types, char *to, size_t size) {
+  size_t used = 0;
   to[0] = 0;
-  for (int i = 0; i < CM_TYPE_COUNT; i++) {
-    if (!(types & CM_TYPE_BIT(i)) || strlen(to) + 6 > size) continue;
-    if (*to) strcat(to, ", ");
-    strcat(to, cm_type_name((CmType)i));
+  for (int i = 0; i < CM_TYPE_COUNT && used < size; i++) {
+    if (!(types & CM_TYPE_BIT(i))) continue;
+    used += (size_t)snprintf(to + used, size - used, "%s%s", used ? ", " : "", cm_type_name((CmType)i));
   }
 }
 
@@ -67,8 +84,8 @@ static bool check_image(const CmPort *port, const CmImage *image, CmError **err)
   if (!(types & CM_TYPE_BIT(type))) {
     char known[64];
     list_types(types, known, sizeof known);
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "input «%s» has voxel type %s; it must be one of %s (cormack convert --type)", port->name,
-                 cm_type_name(type), known);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "input «%s» has voxel type %s; it must be one of %s (cormack convert --type)",
+                 port->name, cm_type_name(type), known);
     return false;
   }
   if (!port->components && cm_image_components(image) != 1) {
@@ -148,8 +165,10 @@ bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue
   }
   cm_free(defaults);
   for (int i = 0; i < op->output_count; i++) {
-    if (good) out[i] = made[i];
-    else cm_value_unref(&made[i]);
+    if (good)
+      out[i] = made[i];
+    else
+      cm_value_unref(&made[i]);
   }
   if (!good) {
     cm_error_context(&error, "%s", op->name);
@@ -165,7 +184,8 @@ CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *words, CmImag
   CmValue in[CM_MAX_PORTS] = {{0}}, out[CM_MAX_PORTS] = {{0}};
   bool wanted[CM_MAX_PORTS] = {true};
   in[0] = cm_value_image(image);
-  bool good = params && cm_params_set_words(ctx, op, params, words ? words : "", err) && cm_op_run(ctx, op, params, in, out, wanted, err);
+  bool good = params && cm_params_set_words(ctx, op, params, words ? words : "", err) &&
+              cm_op_run(ctx, op, params, in, out, wanted, err);
   for (int i = 1; good && i < op->output_count; i++) cm_value_unref(&out[i]);
   cm_free(params);
   return good && is_image(out[0].kind) ? out[0].image : NULL;

@@ -78,8 +78,10 @@ static void loop_work(Loop *loop, int worker) {
     CmError *error = NULL;
     bool good = !cm_context_cancelled(loop->ctx, &error) && loop->fn(loop->arg, range, &error);
     if (!good && !error) cm_error_set(&error, CM_ERR_FAULT, "a loop failed without saying why");
-    if (!good) loop_fail(loop, chunk, &error);
-    else loop_report(loop);
+    if (!good)
+      loop_fail(loop, chunk, &error);
+    else
+      loop_report(loop);
   }
 }
 
@@ -156,9 +158,12 @@ static void pool_run(CmPool *pool, Loop *loop) {
   pthread_mutex_unlock(&pool->lock);
 }
 
-int64_t cm_chunk_count(int64_t count, int64_t chunk) { return count <= 0 ? 0 : (count - 1) / chunk + 1; }
+int64_t cm_chunk_count(int64_t count, int64_t chunk) {
+  return count <= 0 ? 0 : (count - 1) / chunk + 1;
+}
 
-bool cm_parallel_for(CmContext *ctx, const char *what, int64_t count, int64_t chunk, CmRangeFn fn, void *arg, CmError **err) {
+bool cm_parallel_for(CmContext *ctx, const char *what, int64_t count, int64_t chunk, CmRangeFn fn, void *arg,
+                     CmError **err) {
   if (count <= 0) return true;
   if (chunk < 1) chunk = 1;
   Loop loop = {.ctx = ctx, .what = what, .fn = fn, .arg = arg, .count = count, .chunk = chunk, .failed_chunk = -1};

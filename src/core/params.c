@@ -92,8 +92,10 @@ static bool parse_enum(const CmParam *param, const char *value, int32_t *to, CmE
   char wanted[512] = "one of ";
   size_t used = strlen(wanted);
   for (from = param->choices; *from && used + 3 < sizeof wanted; from++) {
-    if (*from == '|') wanted[used++] = ',', wanted[used++] = ' ';
-    else wanted[used++] = *from;
+    if (*from == '|')
+      wanted[used++] = ',', wanted[used++] = ' ';
+    else
+      wanted[used++] = *from;
   }
   wanted[used] = 0;
   return refuse_value(param, value, wanted, err);
@@ -133,12 +135,16 @@ static bool parse_list(const CmParam *param, const char *value, void *to, CmErro
   while (next_item(&rest, item, sizeof item)) given++;
   if (given < param->min_count || given > param->max_count || given > CM_LIST_MAX) {
     char wanted[96];
-    if (param->min_count == param->max_count) snprintf(wanted, sizeof wanted, "%d numbers, as in 1,2,3", param->min_count);
-    else snprintf(wanted, sizeof wanted, "%d to %d numbers separated by commas", param->min_count, param->max_count);
+    if (param->min_count == param->max_count)
+      snprintf(wanted, sizeof wanted, "%d numbers, as in 1,2,3", param->min_count);
+    else
+      snprintf(wanted, sizeof wanted, "%d to %d numbers separated by commas", param->min_count, param->max_count);
     return refuse_value(param, value, wanted, err);
   }
-  if (param->type == CM_INTS) ints->count = count;
-  else reals->count = count;
+  if (param->type == CM_INTS)
+    ints->count = count;
+  else
+    reals->count = count;
   return true;
 }
 
@@ -173,8 +179,10 @@ bool cm_params_set_words(CmContext *ctx, const CmOp *op, void *params, const cha
   for (char *word; good && (word = strsep(&rest, " \t"));) {
     if (!*word) continue;
     char *value = strchr(word, '=');
-    if (value) *value++ = 0;
-    else cm_error_set(err, CM_ERR_USAGE, "«%s» is not of the form name=value", word);
+    if (value)
+      *value++ = 0;
+    else
+      cm_error_set(err, CM_ERR_USAGE, "«%s» is not of the form name=value", word);
     good = value && cm_params_set(op, params, word, value, err);
   }
   cm_free(copy);
@@ -204,8 +212,10 @@ static void list_text(const CmParam *param, const void *from, char *to, size_t s
   to[0] = 0;
   for (int32_t i = 0; i < count && used < size; i++) {
     char number[32];
-    if (param->type == CM_INTS) snprintf(number, sizeof number, "%lld", (long long)ints->value[i]);
-    else cm_real_text(reals->value[i], number);
+    if (param->type == CM_INTS)
+      snprintf(number, sizeof number, "%lld", (long long)ints->value[i]);
+    else
+      cm_real_text(reals->value[i], number);
     used += (size_t)snprintf(to + used, size - used, "%s%s", i ? "," : "", number);
   }
 }
@@ -246,10 +256,14 @@ char *cm_params_to_json(CmContext *ctx, const CmOp *op, const void *params, CmEr
     char value[CM_LIST_MAX * 32];
     cm_params_get(op, params, param, value, sizeof value);
     cm__text_addf(&out, "%s\"%s\":", i ? "," : "", param->name);
-    if (param->type == CM_ENUM || param->type == CM_TEXT) cm__text_add_json(&out, value);
-    else if (param->type == CM_INTS || param->type == CM_REALS) cm__text_addf(&out, "[%s]", value);
-    else if (param->type == CM_REAL) cm__text_add_real(&out, *(const double *)(const void *)((const char *)params + param->offset));
-    else cm__text_add(&out, value);
+    if (param->type == CM_ENUM || param->type == CM_TEXT)
+      cm__text_add_json(&out, value);
+    else if (param->type == CM_INTS || param->type == CM_REALS)
+      cm__text_addf(&out, "[%s]", value);
+    else if (param->type == CM_REAL)
+      cm__text_add_real(&out, *(const double *)(const void *)((const char *)params + param->offset));
+    else
+      cm__text_add(&out, value);
   }
   cm__text_add(&out, "}");
   return cm__text_finish(&out);

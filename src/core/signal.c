@@ -21,9 +21,10 @@ struct CmSignal {
 };
 
 CmSignal *cm_signal_create(CmContext *ctx, int channels, int64_t samples, double rate_hz, CmError **err) {
-  if (channels < 1 || channels > 1024 || samples < 1 || samples > INT64_MAX / 8 / channels || !(rate_hz > 0) || !isfinite(rate_hz)) {
-    cm_error_set(err, CM_ERR_PARAMETER, "a signal of %d channels, %lld samples at %g Hz cannot be; all must be above 0", channels,
-                 (long long)samples, rate_hz);
+  if (channels < 1 || channels > 1024 || samples < 1 || samples > INT64_MAX / 8 / channels || !(rate_hz > 0) ||
+      !isfinite(rate_hz)) {
+    cm_error_set(err, CM_ERR_PARAMETER, "a signal of %d channels, %lld samples at %g Hz cannot be; all must be above 0",
+                 channels, (long long)samples, rate_hz);
     return NULL;
   }
   CmSignal *signal = cm_calloc(ctx, 1, sizeof *signal, err);
@@ -55,11 +56,21 @@ void cm_signal_unref(CmSignal **signal) {
   cm_free(gone);
 }
 
-int cm_signal_channels(const CmSignal *signal) { return signal->channels; }
-int64_t cm_signal_samples(const CmSignal *signal) { return signal->samples; }
-double cm_signal_rate_hz(const CmSignal *signal) { return signal->rate_hz; }
-const double *cm_signal_data(const CmSignal *signal, int channel) { return signal->data + channel * signal->samples; }
-double *cm_signal_data_mut(CmSignal *signal, int channel) { return signal->data + channel * signal->samples; }
+int cm_signal_channels(const CmSignal *signal) {
+  return signal->channels;
+}
+int64_t cm_signal_samples(const CmSignal *signal) {
+  return signal->samples;
+}
+double cm_signal_rate_hz(const CmSignal *signal) {
+  return signal->rate_hz;
+}
+const double *cm_signal_data(const CmSignal *signal, int channel) {
+  return signal->data + channel * signal->samples;
+}
+double *cm_signal_data_mut(CmSignal *signal, int channel) {
+  return signal->data + channel * signal->samples;
+}
 
 const char *cm_signal_name(const CmSignal *signal, int channel) {
   return signal->channel[channel].name ? signal->channel[channel].name : "";
@@ -100,5 +111,9 @@ bool cm_signal_annotate(CmSignal *signal, const CmAnnotation *annotation, CmErro
   return true;
 }
 
-int64_t cm_signal_annotation_count(const CmSignal *signal) { return signal->annotation_count; }
-const CmAnnotation *cm_signal_annotations(const CmSignal *signal) { return signal->annotations; }
+int64_t cm_signal_annotation_count(const CmSignal *signal) {
+  return signal->annotation_count;
+}
+const CmAnnotation *cm_signal_annotations(const CmSignal *signal) {
+  return signal->annotations;
+}

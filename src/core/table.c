@@ -36,11 +36,21 @@ void cm_table_unref(CmTable **table) {
   cm_free(gone);
 }
 
-int cm_table_columns(const CmTable *table) { return table->columns; }
-int64_t cm_table_rows(const CmTable *table) { return table->rows; }
-const char *cm_table_column_name(const CmTable *table, int column) { return table->column[column].name; }
-CmColumnType cm_table_column_type(const CmTable *table, int column) { return table->column[column].type; }
-const char *cm_table_column_unit(const CmTable *table, int column) { return table->column[column].unit; }
+int cm_table_columns(const CmTable *table) {
+  return table->columns;
+}
+int64_t cm_table_rows(const CmTable *table) {
+  return table->rows;
+}
+const char *cm_table_column_name(const CmTable *table, int column) {
+  return table->column[column].name;
+}
+CmColumnType cm_table_column_type(const CmTable *table, int column) {
+  return table->column[column].type;
+}
+const char *cm_table_column_unit(const CmTable *table, int column) {
+  return table->column[column].unit;
+}
 
 int cm_table_find_column(const CmTable *table, const char *name) {
   for (int i = 0; i < table->columns; i++)
@@ -67,7 +77,8 @@ static bool allocate_cells(CmTable *table, CmColumn *column, CmError **err) {
 
 int cm_table_add_column(CmTable *table, const char *name, CmColumnType type, const char *unit, CmError **err) {
   if (!*name || cm_table_find_column(table, name) >= 0) {
-    cm_error_set(err, CM_ERR_DATA, "column «%s» %s", name, *name ? "is there already; every column needs a name of its own" : "has no name");
+    cm_error_set(err, CM_ERR_DATA, "column «%s» %s", name,
+                 *name ? "is there already; every column needs a name of its own" : "has no name");
     return -1;
   }
   if (!room_for_column(table, err)) return -1;
@@ -109,7 +120,9 @@ int64_t cm_table_add_row(CmTable *table, CmError **err) {
   return table->rows++;
 }
 
-bool cm_table_is_missing(const CmTable *table, int64_t row, int column) { return !table->column[column].present[row]; }
+bool cm_table_is_missing(const CmTable *table, int64_t row, int column) {
+  return !table->column[column].present[row];
+}
 
 void cm_table_set_missing(CmTable *table, int64_t row, int column) {
   CmColumn *c = &table->column[column];
@@ -127,8 +140,10 @@ void cm_table_set_real(CmTable *table, int64_t row, int column, double value) {
 void cm_table_set_int(CmTable *table, int64_t row, int column, int64_t value) {
   CmColumn *c = &table->column[column];
   if (c->type == CM_COLUMN_TEXT) return;
-  if (c->type == CM_COLUMN_REAL) c->cells[row].real = (double)value;
-  else c->cells[row].integer = value;
+  if (c->type == CM_COLUMN_REAL)
+    c->cells[row].real = (double)value;
+  else
+    c->cells[row].integer = value;
   c->present[row] = 1;
 }
 
@@ -169,9 +184,12 @@ const char *cm_table_cell(const CmTable *table, int64_t row, int column, char *t
   if (!size) return to;
   to[0] = 0;
   if (!c->present[row]) return to;
-  if (c->type == CM_COLUMN_TEXT) snprintf(to, size, "%s", c->cells[row].text);
-  else if (c->type == CM_COLUMN_INT) snprintf(to, size, "%lld", (long long)c->cells[row].integer);
-  else snprintf(to, size, "%s", cm_real_text(c->cells[row].real, number));
+  if (c->type == CM_COLUMN_TEXT)
+    snprintf(to, size, "%s", c->cells[row].text);
+  else if (c->type == CM_COLUMN_INT)
+    snprintf(to, size, "%lld", (long long)c->cells[row].integer);
+  else
+    snprintf(to, size, "%s", cm_real_text(c->cells[row].real, number));
   return to;
 }
 
@@ -185,8 +203,8 @@ static bool match_columns(CmTable *table, const CmTable *extra, int *at, CmError
     const CmColumn *to = &table->column[at[i]];
     bool fits = to->type == from->type || (to->type == CM_COLUMN_REAL && from->type == CM_COLUMN_INT);
     if (fits && strcmp(to->unit, from->unit) == 0) continue;
-    cm_error_set(err, CM_ERR_DATA, "column «%s» has another type or unit in the two tables ([%s] and [%s]); rename one", from->name,
-                 to->unit, from->unit);
+    cm_error_set(err, CM_ERR_DATA, "column «%s» has another type or unit in the two tables ([%s] and [%s]); rename one",
+                 from->name, to->unit, from->unit);
     return false;
   }
   return true;
@@ -198,9 +216,12 @@ static bool copy_row(CmTable *table, const CmTable *extra, int64_t row, const in
   for (int i = 0; i < extra->columns; i++) {
     if (cm_table_is_missing(extra, row, i)) continue;
     const CmColumn *from = &extra->column[i];
-    if (from->type == CM_COLUMN_REAL) cm_table_set_real(table, to, at[i], from->cells[row].real);
-    else if (from->type == CM_COLUMN_INT) cm_table_set_int(table, to, at[i], from->cells[row].integer);
-    else if (!cm_table_set_text(table, to, at[i], from->cells[row].text, err)) return false;
+    if (from->type == CM_COLUMN_REAL)
+      cm_table_set_real(table, to, at[i], from->cells[row].real);
+    else if (from->type == CM_COLUMN_INT)
+      cm_table_set_int(table, to, at[i], from->cells[row].integer);
+    else if (!cm_table_set_text(table, to, at[i], from->cells[row].text, err))
+      return false;
   }
   return true;
 }
@@ -227,8 +248,10 @@ void cm_table_hash(const CmTable *table, CmHash *hash) {
     for (int64_t row = 0; row < table->rows; row++) {
       cm_hash_add(&hasher, &c->present[row], 1);
       if (!c->present[row]) continue;
-      if (c->type == CM_COLUMN_TEXT) cm_hash_add_text(&hasher, c->cells[row].text);
-      else cm_hash_add(&hasher, &c->cells[row], sizeof(CmCell));
+      if (c->type == CM_COLUMN_TEXT)
+        cm_hash_add_text(&hasher, c->cells[row].text);
+      else
+        cm_hash_add(&hasher, &c->cells[row], sizeof(CmCell));
     }
   }
   cm_hash_finish(&hasher, hash);

@@ -4,7 +4,8 @@
 #include "core/table_priv.h"
 #include "core/text.h"
 
-/* ---- writing --------------------------------------------------------------------------------------------------------- */
+/* ---- writing
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void add_csv_field(CmTextBuffer *out, const char *text) {
   if (!strpbrk(text, ",\"\r\n") && *text != ' ' && !(*text && text[strlen(text) - 1] == ' ')) {
@@ -24,8 +25,10 @@ static void add_csv_field(CmTextBuffer *out, const char *text) {
 static void add_csv_cell(CmTextBuffer *out, const CmTable *table, int64_t row, int column) {
   char number[64];
   const char *text = cm_table_text(table, row, column);
-  if (text && !*text) cm__text_add(out, "\"\"");
-  else add_csv_field(out, text ? text : cm_table_cell(table, row, column, number, sizeof number));
+  if (text && !*text)
+    cm__text_add(out, "\"\"");
+  else
+    add_csv_field(out, text ? text : cm_table_cell(table, row, column, number, sizeof number));
 }
 
 static void add_csv_header(CmTextBuffer *out, const CmTable *table) {
@@ -36,8 +39,10 @@ static void add_csv_header(CmTextBuffer *out, const CmTable *table) {
     if (*table->column[i].unit) cm__text_addf(&name, " [%s]", table->column[i].unit);
     char *text = cm__text_finish(&name);
     if (i) cm__text_add_n(out, ",", 1);
-    if (text) add_csv_field(out, text);
-    else out->failed = true;
+    if (text)
+      add_csv_field(out, text);
+    else
+      out->failed = true;
     cm_free(text);
   }
   cm__text_add_n(out, "\n", 1);
@@ -59,10 +64,14 @@ char *cm_table_to_csv(CmContext *ctx, const CmTable *table, CmError **err) {
 
 static void add_json_cell(CmTextBuffer *out, const CmTable *table, int64_t row, int column) {
   char number[64];
-  if (cm_table_is_missing(table, row, column)) cm__text_add(out, "null");
-  else if (table->column[column].type == CM_COLUMN_TEXT) cm__text_add_json(out, cm_table_text(table, row, column));
-  else if (table->column[column].type == CM_COLUMN_REAL) cm__text_add_real(out, cm_table_real(table, row, column));
-  else cm__text_add(out, cm_table_cell(table, row, column, number, sizeof number));
+  if (cm_table_is_missing(table, row, column))
+    cm__text_add(out, "null");
+  else if (table->column[column].type == CM_COLUMN_TEXT)
+    cm__text_add_json(out, cm_table_text(table, row, column));
+  else if (table->column[column].type == CM_COLUMN_REAL)
+    cm__text_add_real(out, cm_table_real(table, row, column));
+  else
+    cm__text_add(out, cm_table_cell(table, row, column, number, sizeof number));
 }
 
 char *cm_table_to_json(CmContext *ctx, const CmTable *table, CmError **err) {
@@ -90,7 +99,8 @@ char *cm_table_to_json(CmContext *ctx, const CmTable *table, CmError **err) {
   return cm__text_finish(&out);
 }
 
-/* ---- reading --------------------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Field {
   char *text;
@@ -136,7 +146,8 @@ static bool read_quoted(Reader *reader, CmTextBuffer *text, CmError **err) {
     reader->line += *reader->at == '\n';
     cm__text_add_n(text, reader->at, 1);
   }
-  cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: a quoted field is never closed", reader->name, (long long)first_line);
+  cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: a quoted field is never closed", reader->name,
+               (long long)first_line);
   return false;
 }
 
@@ -151,7 +162,8 @@ static bool read_field(Reader *reader, CmError **err) {
   const char *from = reader->at;
   while (reader->at < reader->end && *reader->at != ',' && *reader->at != '\n' && *reader->at != '\r') reader->at++;
   if (quoted && reader->at > from) {
-    cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: text behind a closing quote", reader->name, (long long)reader->line);
+    cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: text behind a closing quote", reader->name,
+                 (long long)reader->line);
     cm_free(text.text);
     return false;
   }
@@ -185,7 +197,9 @@ static const Field *field_at(const Reader *reader, int64_t row, int64_t column) 
   return &reader->fields[(row + 1) * reader->columns + column];
 }
 
-static bool field_missing(const Field *field) { return !field->quoted && !*field->text; }
+static bool field_missing(const Field *field) {
+  return !field->quoted && !*field->text;
+}
 
 static CmColumnType find_type(const Reader *reader, int64_t rows, int64_t column) {
   CmColumnType type = CM_COLUMN_INT;
@@ -206,7 +220,8 @@ static CmColumnType find_type(const Reader *reader, int64_t rows, int64_t column
 static const char *split_unit(char *header) {
   size_t length = strlen(header);
   char *open = strrchr(header, '[');
-  if (!open || length < 4 || header[length - 1] != ']' || open == header || open[-1] != ' ' || open == header + 1) return "";
+  if (!open || length < 4 || header[length - 1] != ']' || open == header || open[-1] != ' ' || open == header + 1)
+    return "";
   header[length - 1] = 0;
   open[-1] = 0;
   return open + 1;

@@ -30,7 +30,9 @@ void cm__text_add_n(CmTextBuffer *buffer, const char *text, size_t size) {
   buffer->text[buffer->size] = 0;
 }
 
-void cm__text_add(CmTextBuffer *buffer, const char *text) { cm__text_add_n(buffer, text, strlen(text)); }
+void cm__text_add(CmTextBuffer *buffer, const char *text) {
+  cm__text_add_n(buffer, text, strlen(text));
+}
 
 void cm__text_addf(CmTextBuffer *buffer, const char *format, ...) {
   char small[512];
@@ -60,8 +62,10 @@ static void add_json_character(CmTextBuffer *buffer, unsigned char c) {
   static const char escapes[] = {'"', '\\', '\b', '\f', '\n', '\r', '\t', 0};
   static const char letters[] = "\"\\bfnrt";
   const char *at = c ? strchr(escapes, c) : NULL;
-  if (at) cm__text_addf(buffer, "\\%c", letters[at - escapes]);
-  else cm__text_addf(buffer, "\\u%04x", c);
+  if (at)
+    cm__text_addf(buffer, "\\%c", letters[at - escapes]);
+  else
+    cm__text_addf(buffer, "\\u%04x", c);
 }
 
 void cm__text_add_json(CmTextBuffer *buffer, const char *text) {
@@ -128,8 +132,10 @@ bool cm__parse_int(const char *text, int64_t *value) {
 }
 
 const char *cm_real_text(double value, char to[32]) {
-  if (isnan(value)) return strcpy(to, "");
-  if (isinf(value)) return strcpy(to, value > 0 ? "inf" : "-inf");
+  if (!isfinite(value)) {
+    snprintf(to, 32, "%s", isnan(value) ? "" : value > 0 ? "inf" : "-inf");
+    return to;
+  }
   for (int digits = 15; digits <= 17; digits++) {
     snprintf(to, 32, "%.*g", digits, value);
     char *comma = strchr(to, ','); /* a user's locale */

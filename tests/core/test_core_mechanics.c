@@ -80,7 +80,8 @@ static void loops_give_the_same_bits(void **state) {
     options.threads = (int[]){1, 2, 7}[run];
     CmContext *ctx = cm_context_create(&options, NULL);
     Sum sum = {.fail_from = INT64_MAX};
-    for (int repeat = 0; repeat < 50; repeat++) assert_true(cm_parallel_for(ctx, NULL, 100000, 1000, add_range, &sum, NULL));
+    for (int repeat = 0; repeat < 50; repeat++)
+      assert_true(cm_parallel_for(ctx, NULL, 100000, 1000, add_range, &sum, NULL));
     results[run] = 0;
     for (int i = 0; i < 100; i++) results[run] += sum.partial[i];
     sum.fail_from = 50000;
@@ -159,7 +160,8 @@ static void parameters_parse_and_refuse(void **state) {
   assert_true(params->list.count == 2 && params->list.value[1] == 2.5);
   assert_true(cm_params_set(&probe, params, "edge", "zero", &err));
   char *json = cm_params_to_json(ctx, &probe, params, &err);
-  assert_string_equal(json, "{\"flag\":true,\"count\":3,\"sigma\":1.5,\"edge\":\"zero\",\"list\":[1,2.5],\"note\":\"\"}");
+  assert_string_equal(json,
+                      "{\"flag\":true,\"count\":3,\"sigma\":1.5,\"edge\":\"zero\",\"list\":[1,2.5],\"note\":\"\"}");
   cm_free(json);
   cm_free(params);
   cm_context_destroy(&ctx);

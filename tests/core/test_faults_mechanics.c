@@ -1,4 +1,5 @@
-/* mechanics: every allocation of some representative jobs fails in turn; nothing leaks, nothing crashes, each failure is reported. */
+/* mechanics: every allocation of some representative jobs fails in turn; nothing leaks, nothing crashes, each failure
+ * is reported. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -80,7 +81,8 @@ static bool operations_job(CmContext *ctx, CmError **err) {
   for (int i = 0; good && i < cm_op_count(); i++) {
     const CmOp *op = cm_op_at(i);
     bool fits = op->input_count && op->outputs[0].kind == CM_KIND_IMAGE && op->inputs[0].kind == CM_KIND_IMAGE &&
-                (op->input_count == 1 || op->inputs[1].optional) && strcmp(op->family, "chest") && strcmp(op->family, "registration");
+                (op->input_count == 1 || op->inputs[1].optional) && strcmp(op->family, "chest") &&
+                strcmp(op->family, "registration");
     if (!fits) continue;
     CmImage *image = make_image(ctx, err);
     CmImage *result = image ? cm_op_apply(ctx, op->name, NULL, image, err) : NULL;
@@ -108,10 +110,18 @@ static bool file_job(CmContext *ctx, CmError **err) {
   return good;
 }
 
-static void images(void **state) { (void)state, fail_each_allocation(image_job); }
-static void tables(void **state) { (void)state, fail_each_allocation(table_job); }
-static void operations(void **state) { (void)state, fail_each_allocation(operations_job); }
-static void files(void **state) { (void)state, fail_each_allocation(file_job); }
+static void images(void **state) {
+  (void)state, fail_each_allocation(image_job);
+}
+static void tables(void **state) {
+  (void)state, fail_each_allocation(table_job);
+}
+static void operations(void **state) {
+  (void)state, fail_each_allocation(operations_job);
+}
+static void files(void **state) {
+  (void)state, fail_each_allocation(file_job);
+}
 
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(images), cmocka_unit_test(tables), cmocka_unit_test(operations),

@@ -26,7 +26,8 @@ static int stop(void **state) {
 /* Rotation by 30 degrees about z: columns (c,s,0), (-s,c,0), (0,0,1). */
 static CmGeometry rotated(void) {
   const double c = sqrt(3) / 2, s = 0.5;
-  return (CmGeometry){.spacing = {2, 3, 4}, .origin = {10, 20, 30}, .direction = {c, -s, 0, s, c, 0, 0, 0, 1}, .spacing_t = 1};
+  return (CmGeometry){
+      .spacing = {2, 3, 4}, .origin = {10, 20, 30}, .direction = {c, -s, 0, s, c, 0, 0, 0, 1}, .spacing_t = 1};
 }
 
 static void positions_follow_the_affine(void **state) {

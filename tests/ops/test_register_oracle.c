@@ -1,4 +1,5 @@
-/* oracle: an analytic volume moved by a known rigid transform (closed form); brain slices whose file names give the transform (ITK's examples). */
+/* oracle: an analytic volume moved by a known rigid transform (closed form); brain slices whose file names give the
+ * transform (ITK's examples). */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,7 +30,8 @@ static int stop(void **state) {
 
 /* Blobs of unlike size and place in a body, in mm. */
 static double density(const double x[3]) {
-  static const double blobs[][5] = {{30, 10, -20, 14, 700}, {-35, 5, 25, 9, 900}, {5, -40, 10, 18, 500}, {-10, 35, -30, 7, 1200}, {0, 0, 0, 70, 300}};
+  static const double blobs[][5] = {
+      {30, 10, -20, 14, 700}, {-35, 5, 25, 9, 900}, {5, -40, 10, 18, 500}, {-10, 35, -30, 7, 1200}, {0, 0, 0, 70, 300}};
   double sum = -1000;
   for (int i = 0; i < CM_COUNT(blobs); i++) {
     double square = 0;
@@ -71,8 +73,10 @@ static CmImage *volume(const int64_t dims[3], const double spacing[3], bool move
       for (int64_t x = 0; x < dims[0]; x++) {
         double lps[3], at[3];
         cm_geometry_to_physical(&g, (double[]){(double)x, (double)y, (double)z}, lps);
-        if (moved) truth_inverse(lps, at);
-        else memcpy(at, lps, sizeof at);
+        if (moved)
+          truth_inverse(lps, at);
+        else
+          memcpy(at, lps, sizeof at);
         *out++ = (int16_t)lrint(density(at));
       }
   return image;
@@ -81,8 +85,14 @@ static CmImage *volume(const int64_t dims[3], const double spacing[3], bool move
 static void recovers(CmSimilarity metric, double worst_mm) {
   CmImage *fixed = volume((int64_t[]){70, 64, 40}, (double[]){2, 2, 3.5}, false);
   CmImage *moving = volume((int64_t[]){60, 66, 52}, (double[]){2.5, 2.2, 3}, true);
-  const CmRigidOptions options = {.metric = metric, .start = CM_START_CENTRE, .rotate = true, .levels = 3, .finest_mm = 2, .samples = 40000,
-                                  .bins = 40, .iterations = 200};
+  const CmRigidOptions options = {.metric = metric,
+                                  .start = CM_START_CENTRE,
+                                  .rotate = true,
+                                  .levels = 3,
+                                  .finest_mm = 2,
+                                  .samples = 40000,
+                                  .bins = 40,
+                                  .iterations = 200};
   CmRigidResult result;
   CmError *err = NULL;
   assert_true(cm__register_rigid(ctx, fixed, moving, &options, &result, &err));
@@ -95,7 +105,8 @@ static void recovers(CmSimilarity metric, double worst_mm) {
     for (int k = 0; k < 3; k++) square += (is[k] - should[k]) * (is[k] - should[k]);
     worst = fmax(worst, sqrt(square));
   }
-  print_message("metric %d: worst target registration error %.3f mm in %lld steps\n", (int)metric, worst, (long long)result.iterations);
+  print_message("metric %d: worst target registration error %.3f mm in %lld steps\n", (int)metric, worst,
+                (long long)result.iterations);
   assert_true(worst < worst_mm);
   cm_image_unref(&fixed);
   cm_image_unref(&moving);
@@ -117,7 +128,8 @@ static CmImage *slice(const char *name) {
   if (!image) return NULL;
   CmImage *grey = cm_image_create(ctx, CM_U8, 2, cm_image_dims(image), 1, NULL);
   uint8_t *out = cm_image_data_mut(grey);
-  for (int64_t i = 0; i < cm_image_voxels(image); i++) out[i] = (uint8_t)cm_image_value(image, i * cm_image_components(image));
+  for (int64_t i = 0; i < cm_image_voxels(image); i++)
+    out[i] = (uint8_t)cm_image_value(image, i * cm_image_components(image));
   cm_image_unref(&image);
   return grey;
 }
@@ -161,12 +173,18 @@ static void names_give_the_transform(void **state) {
 static void threads_give_the_same_bits(void **state) {
   (void)state;
   CmRigidResult results[2];
-  const CmRigidOptions options = {.start = CM_START_CENTRE, .rotate = true, .levels = 2, .finest_mm = 3, .samples = 20000, .bins = 32,
+  const CmRigidOptions options = {.start = CM_START_CENTRE,
+                                  .rotate = true,
+                                  .levels = 2,
+                                  .finest_mm = 3,
+                                  .samples = 20000,
+                                  .bins = 32,
                                   .iterations = 40};
   for (int run = 0; run < 2; run++) {
     CmContext *kept = ctx;
     ctx = cm_context_create(&(CmContextOptions){.threads = run ? 5 : 1}, NULL);
-    CmImage *fixed = volume((int64_t[]){40, 40, 24}, (double[]){3, 3, 5}, false), *moving = volume((int64_t[]){40, 40, 24}, (double[]){3, 3, 5}, true);
+    CmImage *fixed = volume((int64_t[]){40, 40, 24}, (double[]){3, 3, 5}, false),
+            *moving = volume((int64_t[]){40, 40, 24}, (double[]){3, 3, 5}, true);
     assert_true(cm__register_rigid(ctx, fixed, moving, &options, &results[run], NULL));
     cm_image_unref(&fixed);
     cm_image_unref(&moving);
@@ -177,7 +195,8 @@ static void threads_give_the_same_bits(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(volumes_come_together), cmocka_unit_test(names_give_the_transform),
+  const struct CMUnitTest tests[] = {cmocka_unit_test(volumes_come_together),
+                                     cmocka_unit_test(names_give_the_transform),
                                      cmocka_unit_test(threads_give_the_same_bits)};
   return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,5 +1,6 @@
 /* Rigid registration: coarse to fine, regular steps along the gradient that are halved where it turns back (as in ITK's
- * RegularStepGradientDescent). A radian is scaled by the samples' distance from the centre, so that one step moves voxels by about its length. */
+ * RegularStepGradientDescent). A radian is scaled by the samples' distance from the centre, so that one step moves
+ * voxels by about its length. */
 #include "ops/registration/rigid.h"
 
 #include <float.h>
@@ -46,10 +47,12 @@ static void rotate_by(double rotation[9], const double w[3]) {
     }
   for (int row = 0; row < 3; row++)
     for (int col = 0; col < 3; col++)
-      rotation[3 * row + col] = step[3 * row] * old[col] + step[3 * row + 1] * old[3 + col] + step[3 * row + 2] * old[6 + col];
+      rotation[3 * row + col] =
+          step[3 * row] * old[col] + step[3 * row + 1] * old[3 + col] + step[3 * row + 2] * old[6 + col];
 }
 
-/* ---- pyramid and samples ------------------------------------------------------------------------------------------------ */
+/* ---- pyramid and samples
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Smoothed by half of the new spacing and put on a grid of about `spacing_mm`, as f32. */
 static CmImage *coarser(CmContext *ctx, const CmImage *image, double spacing_mm, CmError **err) {
@@ -87,10 +90,12 @@ static bool inside_mask(const CmImage *mask, const double lps[3]) {
 }
 
 /* Spreads the voxel numbers, so that samples do not lie on lines of the grid (Weyl sequence by the golden ratio). */
-static int64_t scatter(int64_t sample, int64_t step) { return (int64_t)(((uint64_t)sample * 0x9E3779B97F4A7C15u >> 20) % (uint64_t)step); }
+static int64_t scatter(int64_t sample, int64_t step) {
+  return (int64_t)(((uint64_t)sample * 0x9E3779B97F4A7C15u >> 20) % (uint64_t)step);
+}
 
-static bool take_samples(CmContext *ctx, const CmImage *fixed, const CmRigidOptions *options, const double centre[3], CmSamples *samples,
-                         CmError **err) {
+static bool take_samples(CmContext *ctx, const CmImage *fixed, const CmRigidOptions *options, const double centre[3],
+                         CmSamples *samples, CmError **err) {
   const int64_t *dims = cm_image_dims(fixed), voxels = dims[0] * dims[1] * dims[2];
   const float *values = cm_image_data(fixed);
   int64_t step = (voxels - 1) / options->samples + 1, most = (voxels - 1) / step + 1;
@@ -102,7 +107,8 @@ static bool take_samples(CmContext *ctx, const CmImage *fixed, const CmRigidOpti
   for (int64_t i = 0; i < most; i++) {
     int64_t at = i * step + scatter(i, step);
     if (at >= voxels || !isfinite((double)values[at])) continue;
-    double lps[3], index[3] = {(double)(at % dims[0]), (double)(at / dims[0] % dims[1]), (double)(at / dims[0] / dims[1])};
+    double lps[3],
+        index[3] = {(double)(at % dims[0]), (double)(at / dims[0] % dims[1]), (double)(at / dims[0] / dims[1])};
     cm_geometry_to_physical(cm_image_geometry(fixed), index, lps);
     if (!inside_mask(options->fixed_mask, lps)) continue;
     for (int k = 0; k < 3; k++) {
@@ -121,11 +127,14 @@ static bool take_samples(CmContext *ctx, const CmImage *fixed, const CmRigidOpti
   return true;
 }
 
-/* ---- start -------------------------------------------------------------------------------------------------------------- */
+/* ---- start
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static void middle_of(const CmImage *image, double lps[3]) {
   const int64_t *dims = cm_image_dims(image);
-  cm_geometry_to_physical(cm_image_geometry(image), (double[]){(double)(dims[0] - 1) / 2, (double)(dims[1] - 1) / 2, (double)(dims[2] - 1) / 2}, lps);
+  cm_geometry_to_physical(cm_image_geometry(image),
+                          (double[]){(double)(dims[0] - 1) / 2, (double)(dims[1] - 1) / 2, (double)(dims[2] - 1) / 2},
+                          lps);
 }
 
 /* Centre of the intensities above the lowest one. */
@@ -164,9 +173,11 @@ static void start_transform(const CmImage *fixed, const CmImage *moving, CmRigid
   for (int k = 0; k < 3; k++) rigid->shift[k] = to[k] - rigid->centre[k];
 }
 
-/* ---- climbing ----------------------------------------------------------------------------------------------------------- */
+/* ---- climbing
+ * ----------------------------------------------------------------------------------------------------------- */
 
-static bool climb(CmSimilarityJob *job, const CmRigidOptions *options, double spacing_mm, CmRigidResult *result, CmError **err) {
+static bool climb(CmSimilarityJob *job, const CmRigidOptions *options, double spacing_mm, CmRigidResult *result,
+                  CmError **err) {
   double step = 2 * spacing_mm, before[6] = {0}, radius = job->samples->radius_mm;
   CmSimilarityValue value;
   for (int64_t i = 0; i < options->iterations && step > 2e-3 * spacing_mm; i++) {
@@ -199,12 +210,13 @@ static bool climb(CmSimilarityJob *job, const CmRigidOptions *options, double sp
   return true;
 }
 
-static bool run_level(CmContext *ctx, const CmImage *fixed, const CmImage *moving, const CmRigidOptions *options, double spacing_mm, bool first,
-                      CmRigidResult *result, CmError **err) {
+static bool run_level(CmContext *ctx, const CmImage *fixed, const CmImage *moving, const CmRigidOptions *options,
+                      double spacing_mm, bool first, CmRigidResult *result, CmError **err) {
   bool good = false;
   CmSamples samples = {0};
   CmSimilarityJob job = {0};
-  CmImage *small_fixed = coarser(ctx, fixed, spacing_mm, err), *small_moving = small_fixed ? coarser(ctx, moving, spacing_mm, err) : NULL;
+  CmImage *small_fixed = coarser(ctx, fixed, spacing_mm, err),
+          *small_moving = small_fixed ? coarser(ctx, moving, spacing_mm, err) : NULL;
   if (!small_moving) goto done;
   if (first) start_transform(small_fixed, small_moving, options->start, &result->transform);
   good = take_samples(ctx, small_fixed, options, result->transform.centre, &samples, err) &&
@@ -225,8 +237,8 @@ static double least_spacing(const CmImage *image) {
   return cm_image_dims(image)[2] > 1 ? fmin(least, s[2]) : least;
 }
 
-bool cm__register_rigid(CmContext *ctx, const CmImage *fixed, const CmImage *moving, const CmRigidOptions *options, CmRigidResult *result,
-                        CmError **err) {
+bool cm__register_rigid(CmContext *ctx, const CmImage *fixed, const CmImage *moving, const CmRigidOptions *options,
+                        CmRigidResult *result, CmError **err) {
   bool flat = cm_image_dims(fixed)[2] == 1;
   if (flat != (cm_image_dims(moving)[2] == 1)) {
     cm_error_set(err, CM_ERR_GEOMETRY, "one image is a single slice and the other a volume; align like with like");

@@ -1,6 +1,7 @@
-/* All three measures have a derivative of the form sum over samples of w(fixed, moving) * d moving / d parameter. The first pass looks the
- * moving image up and sums; from the sums each measure makes its w; the second pass adds up.
- * Mutual information after Mattes et al., IEEE Trans Med Imaging 22 (2003) 120, with a cubic B-spline window on the moving axis. */
+/* All three measures have a derivative of the form sum over samples of w(fixed, moving) * d moving / d parameter. The
+ * first pass looks the moving image up and sums; from the sums each measure makes its w; the second pass adds up.
+ * Mutual information after Mattes et al., IEEE Trans Med Imaging 22 (2003) 120, with a cubic B-spline window on the
+ * moving axis. */
 #include "ops/registration/similarity.h"
 
 #include <float.h>
@@ -15,8 +16,8 @@ enum { SUM_N, SUM_F, SUM_M, SUM_FF, SUM_MM, SUM_FM };
 typedef struct Pass {
   CmSimilarityJob *job;
   const CmRigid *rigid;
-  const double *sums;       /* of all samples */
-  const double *log_ratio;  /* MI: per joint bin log(p / p_moving) */
+  const double *sums;      /* of all samples */
+  const double *log_ratio; /* MI: per joint bin log(p / p_moving) */
   double correlation, fixed_width, moving_width;
 } Pass;
 
@@ -47,8 +48,8 @@ static void index_map(const CmGeometry *g, double map[12]) {
   }
 }
 
-bool cm__similarity_open(CmSimilarityJob *job, CmContext *ctx, const CmSamples *samples, const CmImage *moving, CmSimilarity metric, int bins,
-                         CmError **err) {
+bool cm__similarity_open(CmSimilarityJob *job, CmContext *ctx, const CmSamples *samples, const CmImage *moving,
+                         CmSimilarity metric, int bins, CmError **err) {
   *job = (CmSimilarityJob){.ctx = ctx, .metric = metric, .bins = bins, .samples = samples, .moving = moving};
   job->flat = cm_image_dims(moving)[2] == 1;
   find_range(moving, &job->low, &job->high);
@@ -59,7 +60,8 @@ bool cm__similarity_open(CmSimilarityJob *job, CmContext *ctx, const CmSamples *
   }
   job->seen = cm_alloc_array(ctx, (size_t)samples->count * SEEN, sizeof *job->seen, err);
   if (job->seen)
-    job->partial = cm_alloc_array(ctx, (size_t)(cm_chunk_count(samples->count, CHUNK) + 1) * (size_t)partial_size(job), sizeof *job->partial, err);
+    job->partial = cm_alloc_array(ctx, (size_t)(cm_chunk_count(samples->count, CHUNK) + 1) * (size_t)partial_size(job),
+                                  sizeof *job->partial, err);
   if (job->partial) return true;
   cm__similarity_close(job);
   return false;
@@ -72,7 +74,8 @@ void cm__similarity_close(CmSimilarityJob *job) {
   job->partial = NULL;
 }
 
-/* ---- looking up --------------------------------------------------------------------------------------------------------- */
+/* ---- looking up
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* Trilinear value and its derivative per index at `at`; false outside of the outermost centres. */
 static bool look_up(const CmImage *image, const double at[3], double *value, double slope[3]) {
@@ -109,7 +112,8 @@ static bool look_up(const CmImage *image, const double at[3], double *value, dou
 }
 
 static void turn(const double r[9], const float *x, double y[3]) {
-  for (int row = 0; row < 3; row++) y[row] = r[3 * row] * (double)x[0] + r[3 * row + 1] * (double)x[1] + r[3 * row + 2] * (double)x[2];
+  for (int row = 0; row < 3; row++)
+    y[row] = r[3 * row] * (double)x[0] + r[3 * row + 1] * (double)x[1] + r[3 * row + 2] * (double)x[2];
 }
 
 static void see(const Pass *pass, int64_t sample) {
@@ -119,7 +123,8 @@ static void see(const Pass *pass, int64_t sample) {
   turn(rigid->rotation, job->samples->point + 3 * sample, y);
   for (int k = 0; k < 3; k++) y[k] += rigid->centre[k] + rigid->shift[k];
   const double *m = job->to_index;
-  for (int row = 0; row < 3; row++) at[row] = m[4 * row] * y[0] + m[4 * row + 1] * y[1] + m[4 * row + 2] * y[2] + m[4 * row + 3];
+  for (int row = 0; row < 3; row++)
+    at[row] = m[4 * row] * y[0] + m[4 * row + 1] * y[1] + m[4 * row + 2] * y[2] + m[4 * row + 3];
   if (job->flat) at[2] = 0;
   float *seen = job->seen + SEEN * sample;
   seen[4] = 0;
@@ -130,7 +135,8 @@ static void see(const Pass *pass, int64_t sample) {
   seen[4] = 1;
 }
 
-/* ---- histogram ---------------------------------------------------------------------------------------------------------- */
+/* ---- histogram
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static double spline(double x) {
   double a = fabs(x);
@@ -145,7 +151,9 @@ static double spline_slope(double x) {
 }
 
 /* Position of a moving value on the axis of bins, two bins of room at each end for the window. */
-static double moving_position(const Pass *pass, float value) { return 2 + ((double)value - (double)pass->job->low) / pass->moving_width; }
+static double moving_position(const Pass *pass, float value) {
+  return 2 + ((double)value - (double)pass->job->low) / pass->moving_width;
+}
 
 static int fixed_bin(const Pass *pass, float value) {
   int bin = (int)(((double)value - (double)pass->job->samples->low) / pass->fixed_width);
@@ -182,7 +190,8 @@ static bool first_pass(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-/* ---- derivative --------------------------------------------------------------------------------------------------------- */
+/* ---- derivative
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* d measure / d moving value of a sample. */
 static double weight(const Pass *pass, int64_t sample) {
@@ -213,7 +222,8 @@ static bool second_pass(void *arg, CmRange range, CmError **err) {
     double w = weight(pass, i), r[3], g[3] = {(double)seen[1], (double)seen[2], (double)seen[3]};
     turn(pass->rigid->rotation, job->samples->point + 3 * i, r);
     for (int k = 0; k < 3; k++) motion[k] += w * g[k];
-    for (int k = 0; k < 3; k++) motion[3 + k] += w * (r[(k + 1) % 3] * g[(k + 2) % 3] - r[(k + 2) % 3] * g[(k + 1) % 3]);
+    for (int k = 0; k < 3; k++)
+      motion[3 + k] += w * (r[(k + 1) % 3] * g[(k + 2) % 3] - r[(k + 2) % 3] * g[(k + 1) % 3]);
   }
   memcpy(job->partial + range.chunk * partial_size(job), motion, sizeof motion);
   return true;
@@ -263,7 +273,8 @@ bool cm__similarity(CmSimilarityJob *job, const CmRigid *rigid, CmSimilarityValu
   pass.sums = sums;
   value->overlap = n / (double)samples->count;
   if (value->overlap < 0.05 || n < 16) {
-    cm_error_set(err, CM_ERR_DATA, "the images overlap by %.0f %% only; start from centre or mass", 100 * value->overlap);
+    cm_error_set(err, CM_ERR_DATA, "the images overlap by %.0f %% only; start from centre or mass",
+                 100 * value->overlap);
     return false;
   }
   if (job->metric == CM_SIMILARITY_MUTUAL_INFORMATION) {
@@ -272,7 +283,8 @@ bool cm__similarity(CmSimilarityJob *job, const CmRigid *rigid, CmSimilarityValu
     pass.log_ratio = total + SUMS;
   } else if (job->metric == CM_SIMILARITY_CORRELATION) {
     double ff = sums[SUM_FF] - sums[SUM_F] * sums[SUM_F] / n, mm = sums[SUM_MM] - sums[SUM_M] * sums[SUM_M] / n;
-    value->value = pass.correlation = ff > 0 && mm > 0 ? (sums[SUM_FM] - sums[SUM_F] * sums[SUM_M] / n) / sqrt(ff * mm) : 0;
+    value->value = pass.correlation =
+        ff > 0 && mm > 0 ? (sums[SUM_FM] - sums[SUM_F] * sums[SUM_M] / n) / sqrt(ff * mm) : 0;
     if (!(ff > 0 && mm > 0)) {
       cm_error_set(err, CM_ERR_DATA, "the images have no contrast where they overlap");
       return false;

@@ -18,7 +18,7 @@ typedef struct CmSimilarityJob {
   CmContext *ctx;
   CmSimilarity metric;
   int bins;
-  bool flat;             /* 2D: no motion along z, no rotation out of the plane */
+  bool flat; /* 2D: no motion along z, no rotation out of the plane */
   const CmSamples *samples;
   const CmImage *moving; /* f32 */
   float low, high;       /* of moving */
@@ -28,14 +28,14 @@ typedef struct CmSimilarityJob {
 } CmSimilarityJob;
 
 typedef struct CmSimilarityValue {
-  double value;     /* larger is better */
-  double shift[3];  /* derivative per mm */
-  double turn[3];   /* derivative per radian about the axes x,y,z through the centre */
-  double overlap;   /* share of samples inside */
+  double value;    /* larger is better */
+  double shift[3]; /* derivative per mm */
+  double turn[3];  /* derivative per radian about the axes x,y,z through the centre */
+  double overlap;  /* share of samples inside */
 } CmSimilarityValue;
 
-bool cm__similarity_open(CmSimilarityJob *job, CmContext *ctx, const CmSamples *samples, const CmImage *moving, CmSimilarity metric, int bins,
-                         CmError **err);
+bool cm__similarity_open(CmSimilarityJob *job, CmContext *ctx, const CmSamples *samples, const CmImage *moving,
+                         CmSimilarity metric, int bins, CmError **err);
 void cm__similarity_close(CmSimilarityJob *job);
 bool cm__similarity(CmSimilarityJob *job, const CmRigid *rigid, CmSimilarityValue *value, CmError **err);
 
