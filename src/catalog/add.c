@@ -207,7 +207,8 @@ static bool store_record(Adding *adding, const CmFoundFile *file, const CmCatalo
     report->changed += file->state == CM__CHANGED;
     report->quarantined += record->outcome == CM__BROKEN;
   }
-  return cm__catalog_store_file(&adding->store, file->row, file->instance, folder, cm__catalog_batch_text(&adding->batch, file->name), &file->stamp, record);
+  const char *name = cm__catalog_batch_text(&adding->batch, file->name);
+  return cm__catalog_store_file(&adding->store, file->row, file->instance, folder, name, &file->stamp, record);
 }
 
 /* Reads what is wanted in parallel and writes it in the order of folders and names, so that rows do not depend on the thread count. */

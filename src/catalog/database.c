@@ -61,7 +61,8 @@ bool cm__catalog_refuse(sqlite3 *db, CmError **err) {
                      : code == SQLITE_BUSY || code == SQLITE_LOCKED ? "; another process is writing to it: wait for it"
                      : code == SQLITE_READONLY ? "; give a place that may be written"
                      : code == SQLITE_NOTADB || code == SQLITE_CORRUPT ? "; give the path of a catalogue, or of none to make a new one" : "";
-  cm_error_set(err, ours, "%s: %s%s", path && *path ? path : "catalogue", sqlite3_errmsg(db), mend);
+  const char *words = code == SQLITE_INTERRUPT ? "stopped as asked" : sqlite3_errmsg(db);
+  cm_error_set(err, ours, "%s: %s%s", path && *path ? path : "catalogue", words, mend);
   return false;
 }
 
