@@ -319,7 +319,7 @@ static bool add_root(Adding *adding, const char *path, CmError **err) {
   bool is_folder = S_ISDIR(info.st_mode);
   bool good = is_folder ? cm__catalog_stack_push(&adding->stack, real, err) : cm__catalog_walk_file(&adding->batch, real, err);
   while (good && adding->stack.count) {
-    good = cm__catalog_walk_folder(&adding->batch, &adding->stack, err);
+    good = cm__catalog_walk_folders(&adding->batch, &adding->stack, err);
     if (good && cm__catalog_batch_is_full(&adding->batch)) good = do_batch(adding, err);
   }
   good = good && do_batch(adding, err) && (!is_folder || miss_folders(adding, real, err));

@@ -93,41 +93,93 @@ static bool is_folder(int fd, const struct dirent *entry) {
   return !fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) && S_ISDIR(info.st_mode);
 }
 
-static bool add_entries(CmBatch *batch, CmFolderStack *stack, DIR *listing, const char *path, CmError **err) {
-  bool root = !strcmp(path, "/");
-  for (struct dirent *entry; (entry = readdir(listing));) {
+/* What a worker found in one folder: names, each behind a letter, F for files and D for folders. */
+typedef struct Listing {
+  char *path;
+  int fd;
+  CmTextBuffer names;
+} Listing;
+
+typedef struct Listings {
+  CmContext *ctx;
+  Listing *of;
+} Listings;
+
+static bool list_entries(Listing *listing, DIR *folder) {
+  for (struct dirent *entry; (entry = readdir(folder));) {
     const char *name = entry->d_name;
-    if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
-    if (entry->d_type != DT_REG && is_folder(dirfd(listing), entry)) {
-      char *below = cm_sprintf(batch->ctx, err, "%s/%s", root ? "" : path, name);
-      bool good = below && cm__catalog_stack_push(stack, below, err);
-      cm_free(below);
-      if (!good) return false;
-    } else if (entry->d_type == DT_REG || entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN) {
-      if (!add_file(batch, name, err)) return false;
-    }
+    if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))) continue;
+    bool is_file = entry->d_type == DT_REG, is_below = !is_file && is_folder(dirfd(folder), entry);
+    if (!is_file && !is_below && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) continue; /* pipes and devices */
+    cm__text_add_n(&listing->names, is_below ? "D" : "F", 1);
+    cm__text_add_n(&listing->names, name, strlen(name) + 1);
   }
+  return !listing->names.failed;
+}
+
+static bool list_folder(CmContext *ctx, Listing *listing, CmError **err) {
+  cm__text_start(&listing->names, ctx, err);
+  listing->fd = open(listing->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  int second = listing->fd < 0 ? -1 : dup(listing->fd);
+  DIR *folder = second < 0 ? NULL : fdopendir(second);
+  if (!folder) {
+    cm_log(ctx, CM_LOG_WARNING, "%s: cannot be listed: %s; what is known of it stays", listing->path, strerror(errno));
+    if (second >= 0) close(second);
+    if (listing->fd >= 0) close(listing->fd);
+    listing->fd = -1;
+    return true;
+  }
+  bool good = list_entries(listing, folder);
+  closedir(folder);
+  return good;
+}
+
+static bool list_chunk(void *arg, CmRange range, CmError **err) {
+  Listings *listings = arg;
+  for (int64_t i = range.begin; i < range.end; i++)
+    if (!list_folder(listings->ctx, &listings->of[i], err)) return false;
   return true;
 }
 
-bool cm__catalog_walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err) {
-  char *path = stack->paths[--stack->count];
-  int64_t below = stack->count;
-  int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  int listed = fd < 0 ? -1 : dup(fd);
-  DIR *listing = listed < 0 ? NULL : fdopendir(listed);
-  if (!listing && listed >= 0) close(listed);
-  if (!listing && fd >= 0) {
-    close(fd);
-    fd = -1;
+/* One listing into the batch; the folders in it onto the stack. */
+static bool take_listing(CmBatch *batch, CmFolderStack *stack, Listing *listing, CmError **err) {
+  const char *base = strcmp(listing->path, "/") ? listing->path : "";
+  bool good = add_folder(batch, listing->path, listing->fd, false, err);
+  if (!good) return false;
+  listing->fd = -1; /* the batch's now */
+  for (size_t at = 0; good && at < listing->names.size; at += strlen(listing->names.text + at) + 1) {
+    const char *name = listing->names.text + at + 1;
+    if (listing->names.text[at] == 'F') {
+      good = add_file(batch, name, err);
+    } else {
+      char *below = cm_sprintf(batch->ctx, err, "%s/%s", base, name);
+      good = below && cm__catalog_stack_push(stack, below, err);
+      cm_free(below);
+    }
   }
-  if (!listing) cm_log(batch->ctx, CM_LOG_WARNING, "%s: cannot be listed: %s; what is known of it stays", path, strerror(errno));
-  bool good = add_folder(batch, path, fd, false, err);
-  if (!good && fd >= 0) close(fd);
-  if (good && listing) good = add_entries(batch, stack, listing, path, err);
-  if (listing) closedir(listing);
+  return good;
+}
+
+bool cm__catalog_walk_folders(CmBatch *batch, CmFolderStack *stack, CmError **err) {
+  int64_t count = stack->count, room = MOST_FOLDERS - batch->folder_count;
+  if (count > room) count = room;
+  Listings listings = {.ctx = batch->ctx, .of = cm_calloc(batch->ctx, (size_t)count, sizeof *listings.of, err)};
+  if (!listings.of) return false;
+  for (int64_t i = 0; i < count; i++) {
+    listings.of[i].path = stack->paths[--stack->count];
+    listings.of[i].fd = -1;
+  }
+  int64_t below = stack->count;
+  bool good = cm_parallel_for(batch->ctx, NULL, count, 4, list_chunk, &listings, err);
+  for (int64_t i = 0; i < count; i++) {
+    Listing *listing = &listings.of[i];
+    good = good && take_listing(batch, stack, listing, err);
+    if (listing->fd >= 0) close(listing->fd);
+    cm_free(listing->path);
+    cm_free(listing->names.text);
+  }
+  cm_free(listings.of);
   if (stack->count > below + 1) qsort(stack->paths + below, (size_t)(stack->count - below), sizeof *stack->paths, by_text_descending);
-  cm_free(path);
   return good;
 }
 
@@ -150,12 +202,11 @@ static uint64_t mix(uint64_t x) { /* the finalizer of splitmix64 (Steele, Lea, F
   return x ^ x >> 31;
 }
 
-static uint64_t hash_of(const char *name, const CmCatalogStamp *stamp, uint64_t seed) {
-  uint64_t hash = 0xCBF29CE484222325u ^ seed; /* FNV-1a over the name */
+static void hash_of(const char *name, const CmCatalogStamp *stamp, uint64_t digest[2]) {
+  uint64_t hash = 0xCBF29CE484222325u; /* FNV-1a over the name */
   for (; *name; name++) hash = (hash ^ (uint8_t)*name) * 0x100000001B3u;
-  hash = mix(hash ^ (uint64_t)stamp->size);
-  hash = mix(hash ^ (uint64_t)stamp->mtime_ns);
-  return mix(hash ^ (uint64_t)stamp->inode);
+  digest[0] = mix(mix(mix(hash ^ (uint64_t)stamp->size) ^ (uint64_t)stamp->mtime_ns) ^ (uint64_t)stamp->inode);
+  digest[1] = mix(mix(mix(~hash + (uint64_t)stamp->inode) + (uint64_t)stamp->mtime_ns) + (uint64_t)stamp->size);
 }
 
 static bool stamp_chunk(void *arg, CmRange range, CmError **err) {
@@ -168,6 +219,7 @@ static bool stamp_chunk(void *arg, CmRange range, CmError **err) {
     file->is_file = true;
     file->stamp = (CmCatalogStamp){.size = info.st_size, .inode = (int64_t)info.st_ino,
                                    .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
+    hash_of(cm__catalog_batch_text(batch, file->name), &file->stamp, file->digest);
   }
   return true;
 }
@@ -181,10 +233,10 @@ bool cm__catalog_walk_stamp(CmBatch *batch, CmError **err) {
     for (int64_t k = folder->first; k < folder->first + folder->count; k++) {
       CmFoundFile *file = &batch->files[k];
       if (!file->is_file) continue;
-      const char *name = cm__catalog_batch_text(batch, file->name);
-      folder->digest[0] += hash_of(name, &file->stamp, 1); /* sums: the order of a listing does not matter */
-      folder->digest[1] += hash_of(name, &file->stamp, 0x9E3779B97F4A7C15u);
-      batch->files[kept++] = *file;
+      folder->digest[0] += file->digest[0]; /* sums: the order of a listing does not matter */
+      folder->digest[1] += file->digest[1];
+      if (kept != k) batch->files[kept] = *file;
+      kept++;
     }
     folder->first = first;
     folder->count = kept - first;

@@ -12,6 +12,7 @@ typedef struct CmFoundFile {
   bool is_file;        /* known after stamping: a regular file, or a link to one */
   uint8_t state;       /* CmFoundState */
   CmCatalogStamp stamp;
+  uint64_t digest[2];
   int64_t row, instance; /* of a changed file */
 } CmFoundFile;
 
@@ -49,8 +50,9 @@ typedef struct CmFolderStack {
 bool cm__catalog_stack_push(CmFolderStack *stack, const char *path, CmError **err);
 void cm__catalog_stack_free(CmFolderStack *stack);
 
-/* Lists the folder on top of the stack into the batch, pushes its folders so that they come in the order of their names. */
-bool cm__catalog_walk_folder(CmBatch *batch, CmFolderStack *stack, CmError **err);
+/* Lists folders from the top of the stack into the batch, in parallel, and pushes the folders in them, so that all come in an order
+ * that the names alone fix. */
+bool cm__catalog_walk_folders(CmBatch *batch, CmFolderStack *stack, CmError **err);
 /* A single file as a partial folder. */
 bool cm__catalog_walk_file(CmBatch *batch, const char *path, CmError **err);
 /* Stamps all files of the batch, in parallel, and makes the folders' digests. */
