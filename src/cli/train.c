@@ -12,6 +12,18 @@ static const CmParam option_table[] = {
     CM__LEARN_OPTIONS(TrainOptions),
 };
 
+/* Where the model went; with --json the model itself. */
+static bool say(CmCli *cli, const CmModel *model, const char *path, CmError **err) {
+  char *text = cli->json ? cm_model_to_json(cli->ctx, model, err) : NULL;
+  if (text)
+    fputs(text, stdout);
+  else if (!cli->json)
+    printf("%s\n", path);
+  bool good = !cli->json || text;
+  cm_free(text);
+  return good;
+}
+
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
   const TrainOptions *o = options;
   CmLearnWords words;
@@ -28,7 +40,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   model = cm_model_fit(cli->ctx, &words.learner[0], table, &words.columns, err);
   if (!model) cm_error_context(err, "%s", argv[0]);
   good = model && cm_model_save(cli->ctx, model, o->common.output.value, err);
-  if (good && !cli->json) printf("%s\n", o->common.output.value);
+  if (good) good = say(cli, model, o->common.output.value, err);
 done:
   cm_model_unref(&model);
   cm_table_unref(&table);

@@ -388,7 +388,11 @@ static double *apply_model(CmHold *hold, const CmModel *model, const CmTable *ta
 static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
   cm__rows_column(writer, "row", CM_COLUMN_INT, "");
   int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
-  if (subject >= 0) cm__rows_column(writer, model->subject_column, CM_COLUMN_TEXT, "");
+  static const char *const ours[] = {"row", "predicted", "class", "base", "output"};
+  const char *name = model->subject_column;
+  for (int i = 0; subject >= 0 && i < CM_COUNT(ours); i++)
+    if (!strcmp(model->subject_column, ours[i])) name = "subject";
+  if (subject >= 0) cm__rows_column(writer, name, CM_COLUMN_TEXT, "");
   return subject;
 }
 

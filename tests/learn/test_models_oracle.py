@@ -16,9 +16,11 @@ try:
     import shap
     import xgboost
     from sklearn import datasets
+    from sklearn.feature_selection import f_classif
+    from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression
     from sklearn.neighbors import KNeighborsClassifier
-    from sklearn.preprocessing import StandardScaler
+    from sklearn.preprocessing import RobustScaler, StandardScaler
     from sklearn.svm import SVC
 except ImportError as missing:
     print(f"skipped: {missing}")
@@ -128,6 +130,20 @@ for title, (names, x, y, new) in sets.items():
             agree(p[:, 0], 1 / (1 + np.exp(slope * decision[:, 0] + offset)), 1e-6, f"{title}: svm probabilities")
             assert slope < 0, "a larger decision value must mean a larger probability"
 
+        if title == "wine" and kernel == "rbf":  # coupling: the closed form of Wu, Lin, Weng 2004, equation 21, by a linear solver
+            for row in range(len(new)):
+                r = np.zeros((3, 3))
+                for pair, (a, b) in enumerate(itertools.combinations(range(3), 2)):
+                    slope, offset = state["pairs"][pair]["numbers"][1:]
+                    share = np.clip(1 / (1 + np.exp(slope * decision[row, pair] + offset)), 1e-7, 1 - 1e-7)
+                    r[a, b], r[b, a] = share, 1 - share
+                q = -r.T * r
+                np.fill_diagonal(q, (r**2).sum(axis=0))
+                system = np.block([[q, np.ones((3, 1))], [np.ones((1, 3)), np.zeros((1, 1))]])
+                expected = np.linalg.solve(system, [0, 0, 0, 1])[:3]
+                assert np.max(np.abs(p[row] - expected)) < 1e-9, "pairwise coupling"
+            print(f"{title}: svm probabilities, coupled")
+
     # ---- boosting: XGBoost's own package on the same numbers; leaves are single precision ---------------------------------
     holes = x.copy()
     holes[::7, 2] = np.nan
@@ -170,6 +186,41 @@ for title, (names, x, y, new) in sets.items():
     expected = np.c_[1 - shares[:, 0], shares[:, 0]] if title == "cancer" else shares / shares.sum(axis=1, keepdims=True)
     agree(p, expected, 1e-6, f"{title}: forest probabilities, XGBoost {xgboost.__version__}")
     agree(base + phi.sum(axis=1), output, 1e-9, f"{title}: forest contributions sum to the output")
+
+
+# ---- preparation: what is filled, kept and scaled, against scikit-learn's steps ------------------------------------------------
+names, x, y, new = sets["cancer"]
+holes = x.copy()
+holes[::5, 3] = np.nan
+holes[1::4, 7] = np.nan
+holes[:, 11] = 0.1  # constant
+kept = [j for j in range(30) if j != 11]
+for impute, scale, best in [("median", "robust", 8), ("mean", "zscore", 12), ("mean", "none", 0)]:
+    model, _, _, _, _ = cormack("logistic", names, holes, y, new, prepare=f"prepare impute={impute} scale={scale} k_best={best}")
+    filled = SimpleImputer(strategy=impute).fit(holes[:, kept])
+    columns = np.array(kept)
+    if best:
+        score = f_classif(filled.transform(holes[:, kept]), y)[0]
+        columns = np.sort(columns[np.argsort(-score)[:best]])
+    assert list(columns) == model["prepare"]["keep"], "other columns are kept"
+    at = [kept.index(c) for c in columns]
+    agree(model["prepare"]["fill"], filled.statistics_[at], 1e-10, f"{impute}: filled")
+    values = filled.transform(holes[:, kept])[:, at]
+    if scale == "robust":
+        judge = RobustScaler().fit(values)
+        agree(model["prepare"]["center"], judge.center_, 1e-10, "robust: center")
+        agree(model["prepare"]["scale"], judge.scale_, 1e-10, "robust: scale")
+    elif scale == "zscore":
+        judge = StandardScaler().fit(values)
+        agree(np.array(model["prepare"]["center"]) / judge.mean_, 1, 1e-12, "zscore: center")
+        agree(np.array(model["prepare"]["scale"]) / judge.scale_, 1, 1e-12, "zscore: scale")
+model, _, _, _, _ = cormack("logistic", names, x, y, new, prepare="prepare max_correlation=0.8")
+r = np.abs(np.corrcoef(x.T))
+greedy = []
+for j in range(30):
+    if all(r[j, k] <= 0.8 for k in greedy):
+        greedy.append(j)
+assert greedy == model["prepare"]["keep"], "correlated columns"
 
 
 # ---- Shapley values by their definition: every subset of features, on trees small enough for it -----------------------------
