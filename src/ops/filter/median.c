@@ -219,8 +219,9 @@ static void plan_tiles(Median *job)
       tile[1]--;
   } else {
     const bool flat = job->radius[2] == 0;
-    int64_t budget = row * job->grid.rows / 1024;
-    budget = budget < 16384 ? 16384 : budget > 65536 ? 65536 : budget;
+    /* a value of the tile takes about 40 bytes; two or three hundredths of the image are enough */
+    int64_t budget = row * job->grid.rows / 1600;
+    budget = budget < 4096 ? 4096 : budget > 65536 ? 65536 : budget;
     for (int axis = 0; axis < 3; axis++)
       tile[axis] = axis == 2 && flat ? 1 : job->radius[axis] < 4 ? 4 : job->radius[axis];
     bool grown = true;

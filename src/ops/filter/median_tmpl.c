@@ -31,23 +31,39 @@ static inline T X(unkey)(K key)
 }
 #endif
 
+CM_SIMD static void X(to_keys)(const T *restrict from, int64_t n, K *restrict to)
+{
+  for (int64_t i = 0; i < n; i++)
+    to[i] = X(key)(from[i]);
+}
+
 /* Rows of the tile with its halo, as keys. */
 static void X(load_tile)(const Median *job, const Tile *tile, K *keys)
 {
   const CmGrid *grid = &job->grid;
-  const int64_t c = grid->components, wide = (tile->size[0] + 2 * job->radius[0]) * c;
+  const int64_t c = grid->components, first = tile->begin[0] - job->radius[0], last = tile->begin[0] + tile->size[0] + job->radius[0];
+  const int64_t in_first = first < 0 ? 0 : first, in_last = last > grid->nx ? grid->nx : last;
   double beyond = job->border_value;
   T constant;
   cm__line_from_f64(cm_image_type(job->image), &beyond, 1, &constant);
   for (int64_t z = -job->radius[2]; z < tile->size[2] + job->radius[2]; z++)
-    for (int64_t y = -job->radius[1]; y < tile->size[1] + job->radius[1]; y++, keys += wide) {
+    for (int64_t y = -job->radius[1]; y < tile->size[1] + job->radius[1]; y++, keys += (last - first) * c) {
       const int64_t zz = cm__border_index(job->border, tile->begin[2] + z, grid->nz);
       const int64_t yy = cm__border_index(job->border, tile->begin[1] + y, grid->ny);
       const T *row = zz < 0 || yy < 0 ? NULL : cm__row(job->image, grid, (tile->t * grid->nz + zz) * grid->ny + yy);
-      for (int64_t x = -job->radius[0], at = 0; x < tile->size[0] + job->radius[0]; x++) {
-        const int64_t xx = row ? cm__border_index(job->border, tile->begin[0] + x, grid->nx) : -1;
-        for (int64_t k = 0; k < c; k++, at++)
-          keys[at] = X(key)(xx < 0 ? constant : row[xx * c + k]);
+      for (int64_t i = 0; !row && i < (last - first) * c; i++)
+        keys[i] = X(key)(constant);
+      if (!row)
+        continue;
+      X(to_keys)(row + in_first * c, (in_last - in_first) * c, keys + (in_first - first) * c);
+      for (int64_t x = first; x < last; x++) {
+        if (x == in_first)
+          x = in_last;
+        if (x >= last)
+          break;
+        const int64_t xx = cm__border_index(job->border, x, grid->nx);
+        for (int64_t k = 0; k < c; k++)
+          keys[(x - first) * c + k] = X(key)(xx < 0 ? constant : row[xx * c + k]);
       }
     }
 }
@@ -121,6 +137,12 @@ CM_SIMD static void X(median9)(const K *restrict low, const K *restrict middle, 
   }
 }
 
+CM_SIMD static void X(from_keys)(const K *restrict keys, int64_t n, T *restrict to)
+{
+  for (int64_t i = 0; i < n; i++)
+    to[i] = X(unkey)(keys[i]);
+}
+
 static void X(store)(const Median *job, const Tile *tile, int64_t row, const K *keys, double *scratch)
 {
   const CmGrid *grid = &job->grid;
@@ -130,9 +152,7 @@ static void X(store)(const Median *job, const Tile *tile, int64_t row, const K *
   out_grid.size = cm_type_size(type);
   char *to = (char *)cm__row_mut(job->out, &out_grid, row) + (size_t)(tile->begin[0] * c) * out_grid.size;
   if (type == cm_image_type(job->image)) {
-    T *v = (T *)to;
-    for (int64_t i = 0; i < n; i++)
-      v[i] = X(unkey)(keys[i]);
+    X(from_keys)(keys, n, (T *)to);
     return;
   }
   for (int64_t i = 0; i < n; i++)

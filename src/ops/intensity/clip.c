@@ -30,8 +30,15 @@ typedef struct Clip {
 
 CM_SIMD static void clip_line(double low, double high, double *line, int64_t n, int64_t step)
 {
+  if (step == 1) {
+    for (int64_t i = 0; i < n; i++) {
+      const double v = line[i] < low ? low : line[i];
+      line[i] = v > high ? high : v;
+    }
+    return;
+  }
   for (int64_t i = 0; i < n; i += step) {
-    double v = line[i] < low ? low : line[i];
+    const double v = line[i] < low ? low : line[i];
     line[i] = v > high ? high : v;
   }
 }

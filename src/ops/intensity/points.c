@@ -59,10 +59,19 @@ typedef struct Maps {
 
 CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64_t step)
 {
+  const CmLinear m = *map; /* the line may not change it */
+  if (step == 1) {
+    for (int64_t i = 0; i < n; i++) {
+      double v = (line[i] - m.from) / m.range * m.span + m.to;
+      v = v < m.low ? m.low : v;
+      line[i] = v > m.high ? m.high : v;
+    }
+    return;
+  }
   for (int64_t i = 0; i < n; i += step) {
-    double v = (line[i] - map->from) / map->range * map->span + map->to;
-    v = v < map->low ? map->low : v;
-    line[i] = v > map->high ? map->high : v;
+    double v = (line[i] - m.from) / m.range * m.span + m.to;
+    v = v < m.low ? m.low : v;
+    line[i] = v > m.high ? m.high : v;
   }
 }
 

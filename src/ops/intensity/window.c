@@ -40,11 +40,12 @@ typedef struct Map {
 CM_SIMD static void linear(const Map *map, double centre, double width, double *line, int64_t n)
 {
   const double low = centre - 0.5 * width, high = centre + 0.5 * width, span = map->y_max - map->y_min;
+  const double y_min = map->y_min, y_max = map->y_max;
   for (int64_t i = 0; i < n; i++) {
     const double v = line[i];
-    double y = ((v - centre) / width + 0.5) * span + map->y_min;
-    y = v <= low ? map->y_min : y;
-    line[i] = v > high ? map->y_max : y;
+    double y = ((v - centre) / width + 0.5) * span + y_min;
+    y = v <= low ? y_min : y;
+    line[i] = v > high ? y_max : y;
   }
 }
 
