@@ -267,7 +267,7 @@ void cm__build_remove(CmDicomBuilder *builder, uint32_t tag) {
 }
 
 const char *cm__build_find(const CmDicomBuilder *builder, uint32_t tag, size_t *length) {
-  const CmDicomPut *put = put_of(builder, tag);
+  const CmDicomPut *put = builder->failed ? NULL : put_of(builder, tag); /* after a failure bytes may be missing */
   if (!put) return NULL;
   *length = put->length;
   return builder->pool.text ? builder->pool.text + put->offset : "";
@@ -297,13 +297,16 @@ void cm__build_head(CmTextBuffer *out, uint32_t tag, uint16_t vr, uint32_t lengt
 }
 
 void cm__build_write(const CmDicomBuilder *builder, uint32_t from, uint32_t below, CmTextBuffer *out) {
+  if (builder->failed) {
+    out->failed = true;
+    return;
+  }
   for (size_t i = 0; i < builder->count; i++) {
     const CmDicomPut *put = &builder->puts[i];
     if (put->tag < from || put->tag >= below) continue;
     cm__build_head(out, put->tag, put->vr, (uint32_t)put->length);
     if (put->length) cm__text_add_n(out, builder->pool.text + put->offset, put->length);
   }
-  if (builder->failed) out->failed = true;
 }
 
 void cm__build_sequence(CmDicomBuilder *builder, uint32_t tag, const CmDicomBuilder *items, int count) {
@@ -350,6 +353,7 @@ static void copy_numbers(CmDicomBuilder *builder, const CmDicomElement *element,
   if (!element->set.big_endian || size == 1 || builder->failed) return;
   size_t length = 0;
   char *bytes = (char *)cm__build_find(builder, element->tag, &length);
+  if (!bytes) return;
   int unit = info->number == CM__TAG_NUMBER ? 2 : size;
   for (size_t at = 0; at + (size_t)unit <= length; at += (size_t)unit)
     for (int i = 0; i < unit / 2; i++) {
@@ -387,9 +391,9 @@ void cm__build_copy_set(CmDicomBuilder *builder, CmDicomSet set, bool (*wanted)(
 }
 
 void cm__build_copy(CmDicomBuilder *builder, const CmDicomBuilder *from) {
+  if (from->failed) builder->failed = true;
   for (size_t i = 0; i < from->count; i++) {
     const CmDicomPut *put = &from->puts[i];
     cm__build_bytes(builder, put->tag, put->vr, put->length ? from->pool.text + put->offset : "", put->length);
   }
-  if (from->failed) builder->failed = true;
 }

@@ -173,7 +173,7 @@ static bool build_slice(CmDicomBuilder *set, const CmDicomSeries *series, int64_
 static void add_meta(CmTextBuffer *out, const CmDicomSeries *series, const CmDicomBuilder *set) {
   CmDicomBuilder meta;
   static const char zeros[128];
-  size_t length;
+  size_t length = 0;
   char uid[65];
   const char *instance = cm__build_find(set, CM_TAG(8, 0x18), &length);
   snprintf(uid, sizeof uid, "%.*s", (int)length, instance ? instance : "");
