@@ -1,6 +1,8 @@
+#include <float.h>
 #include <math.h>
 
-#include "ops/intensity/points.h"
+#include "cormack/parallel.h"
+#include "ops/intensity/stats.h"
 #include "ops/simd.h"
 
 typedef struct ClipParams {
@@ -21,36 +23,46 @@ typedef struct Limits {
   double low, high;
 } Limits;
 
+#define CM_TEMPLATE "ops/intensity/clip_tmpl.c"
+#include "ops/each_type.h"
+static void (*const clip_values[CM_TYPE_COUNT])(const void *, int64_t, int64_t, double, double, void *) = CM_TYPE_TABLE(clip);
+
 typedef struct Clip {
+  CmContext *ctx;
+  const CmImage *image;
+  const CmMask *mask;
+  CmImage *out;
   CmGrid grid;
   CmScope scope;
   bool per_component;
   const Limits *limits;
 } Clip;
 
-CM_SIMD static void clip_line(double low, double high, double *line, int64_t n, int64_t step)
-{
-  if (step == 1) {
-    for (int64_t i = 0; i < n; i++) {
-      const double v = line[i] < low ? low : line[i];
-      line[i] = v > high ? high : v;
-    }
-    return;
-  }
-  for (int64_t i = 0; i < n; i += step) {
-    const double v = line[i] < low ? low : line[i];
-    line[i] = v > high ? high : v;
-  }
-}
-
-static void clip_row(void *arg, int64_t row, double *line, int64_t n)
+static bool clip_rows(void *arg, CmRange range, CmError **err)
 {
   const Clip *job = arg;
-  const int64_t step = job->per_component ? job->grid.components : 1;
-  for (int64_t c = 0; c < step; c++) {
-    const Limits *limits = &job->limits[cm__part_of(&job->grid, job->scope, job->per_component, row, c)];
-    clip_line(limits->low, limits->high, line + c, n - c, step);
+  const CmGrid *grid = &job->grid;
+  const CmType type = cm_image_type(job->image);
+  const int64_t step = job->per_component ? grid->components : 1;
+  uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
+  double *scratch = cm_alloc_array(job->ctx, job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
+  const bool ok = inside && scratch;
+  for (int64_t row = range.begin; ok && row < range.end; row++) {
+    const char *from = cm__row(job->image, grid, row);
+    char *to = cm__row_mut(job->out, grid, row);
+    for (int64_t c = 0; c < step; c++) {
+      const Limits *limits = &job->limits[cm__part_of(grid, job->scope, job->per_component, row, c)];
+      const size_t first = (size_t)c * grid->size;
+      clip_values[type](from + first, grid->row - c, step, limits->low, limits->high, to + first);
+    }
+    if (job->mask->image) {
+      cm__mask_row(job->mask, row, inside);
+      cm__mask_restore(inside, grid, type, from, type, to, scratch);
+    }
   }
+  cm_free(inside);
+  cm_free(scratch);
+  return ok;
 }
 
 /* Whole numbers inside the limits for integer types, so that nothing is rounded beyond them. */
@@ -82,9 +94,9 @@ static bool run(const CmCall *call, CmError **err)
 {
   const ClipParams *p = call->params;
   const CmImage *image = call->in[0].image;
-  Clip job = {.grid = cm__grid(image), .scope = (CmScope)p->per, .per_component = p->per_component};
-  const int64_t parts = cm__part_count(&job.grid, job.scope, p->per_component);
   CmMask mask;
+  Clip job = {.ctx = call->ctx, .image = image, .mask = &mask, .grid = cm__grid(image), .scope = (CmScope)p->per, .per_component = p->per_component};
+  const int64_t parts = cm__part_count(&job.grid, job.scope, p->per_component);
   CmImage *out = NULL;
   Limits *limits = NULL;
   bool ok = false;
@@ -100,7 +112,8 @@ static bool run(const CmCall *call, CmError **err)
       goto done;
   }
   out = cm_image_create_like(call->ctx, image, cm_image_type(image), cm_image_components(image), err);
-  if (!out || !cm__points(call->ctx, "clip", image, &mask, CM_OUTSIDE_KEEP, clip_row, &job, out, err))
+  job.out = out;
+  if (!out || !cm_parallel_for(call->ctx, "clip", job.grid.rows, cm__row_chunk(&job.grid), clip_rows, &job, err))
     goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;

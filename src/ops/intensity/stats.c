@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/simd.h"
 
 int64_t cm__part_row(const CmPart *part, int64_t row, double *values, uint8_t *inside)
 {
@@ -37,6 +38,56 @@ typedef struct Measure {
   double (*partial)[4];
 } Measure;
 
+enum { LANES = 16 }; /* sums side by side, always as many, so that their order does not depend on the machine */
+
+static double sum_lanes(const double lane[LANES])
+{
+  double sum = 0.0;
+  for (int k = 0; k < LANES; k++)
+    sum += lane[k];
+  return sum;
+}
+
+CM_SIMD static double sum_values(const double *v, int64_t n, double *low, double *high)
+{
+  double sum[LANES] = {0}, least[LANES], most[LANES];
+  int64_t i = 0;
+  for (int k = 0; k < LANES; k++) {
+    least[k] = INFINITY;
+    most[k] = -INFINITY;
+  }
+  for (; i + LANES <= n; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      sum[k] += v[i + k];
+      least[k] = v[i + k] < least[k] ? v[i + k] : least[k];
+      most[k] = v[i + k] > most[k] ? v[i + k] : most[k];
+    }
+  for (; i < n; i++) {
+    sum[0] += v[i];
+    least[0] = v[i] < least[0] ? v[i] : least[0];
+    most[0] = v[i] > most[0] ? v[i] : most[0];
+  }
+  for (int k = 0; k < LANES; k++) {
+    *low = least[k] < *low ? least[k] : *low;
+    *high = most[k] > *high ? most[k] : *high;
+  }
+  return sum_lanes(sum);
+}
+
+CM_SIMD static double sum_squares(const double *v, int64_t n, double mean)
+{
+  double sum[LANES] = {0};
+  int64_t i = 0;
+  for (; i + LANES <= n; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      const double d = v[i + k] - mean;
+      sum[k] += d * d;
+    }
+  for (; i < n; i++)
+    sum[0] += (v[i] - mean) * (v[i] - mean);
+  return sum_lanes(sum);
+}
+
 static bool measure_rows(void *arg, CmRange range, CmError **err)
 {
   const Measure *job = arg;
@@ -47,20 +98,8 @@ static bool measure_rows(void *arg, CmRange range, CmError **err)
   double count = 0, sum = 0, low = INFINITY, high = -INFINITY;
   for (int64_t row = range.begin; ok && row < range.end; row++) {
     int64_t n = cm__part_row(job->part, job->part->row_begin + row, values, inside);
-    double line = 0;
-    if (job->step == 0)
-      for (int64_t i = 0; i < n; i++) {
-        line += values[i];
-        low = values[i] < low ? values[i] : low;
-        high = values[i] > high ? values[i] : high;
-      }
-    else
-      for (int64_t i = 0; i < n; i++) {
-        const double d = values[i] - job->mean;
-        line += d * d;
-      }
+    sum += job->step == 0 ? sum_values(values, n, &low, &high) : sum_squares(values, n, job->mean);
     count += (double)n;
-    sum += line;
   }
   if (ok) {
     const double result[4] = {count, sum, low, high};

@@ -30,7 +30,7 @@ static const CmPort outputs[] = {
 typedef struct Histogram {
   CmContext *ctx;
   const CmPart *part;
-  double low, high, width; /* ends, and width of a bin */
+  double low, high, width, per_unit; /* ends, width of a bin, bins per unit */
   int64_t bins;
   int64_t *counts;         /* per worker */
   double *centre;
@@ -38,9 +38,9 @@ typedef struct Histogram {
 
 static int64_t bin_of(const Histogram *h, double v)
 {
-  int64_t at = (int64_t)((v - h->low) / (h->high - h->low) * (double)h->bins);
+  int64_t at = (int64_t)((v - h->low) * h->per_unit);
   at = at >= h->bins ? h->bins - 1 : at;
-  /* the division may round across an edge */
+  /* the product may round across an edge */
   if (v < h->low + (double)at * h->width)
     at--;
   else if (at + 1 < h->bins && v >= h->low + (double)(at + 1) * h->width)
@@ -97,6 +97,7 @@ static bool take_histogram(CmContext *ctx, const OtsuParams *p, const CmPart *pa
     h->bins = (int64_t)(h->high - h->low);
   }
   h->width = (h->high - h->low) / (double)h->bins;
+  h->per_unit = (double)h->bins / (h->high - h->low);
   const int workers = cm_context_threads(ctx);
   h->counts = cm_calloc(ctx, (size_t)(workers * h->bins), sizeof(int64_t), err);
   h->centre = cm_alloc_array(ctx, (size_t)h->bins, sizeof(double), err);
