@@ -25,6 +25,7 @@ typedef struct Adding {
   CmCatalogRecord *records;
   CmTextBuffer *texts; /* of each chunk */
   int64_t changes;     /* since the last commit */
+  bool changed;        /* something was committed */
 } Adding;
 
 /* ---- folders ---- */
@@ -251,6 +252,7 @@ static bool finish_folder(Adding *adding, const CmFoundFolder *folder) {
 static bool commit(Adding *adding, CmError **err) {
   if (!adding->changes) return true;
   adding->changes = 0;
+  adding->changed = true;
   return cm__catalog_run(adding->db, "COMMIT; BEGIN IMMEDIATE", err);
 }
 
@@ -337,8 +339,10 @@ static bool start_run(Adding *adding, CmError **err) {
   return any != NULL;
 }
 
+/* A run that found nothing new leaves no row, and the disk is not waited for. */
 static bool end_run(Adding *adding, CmError **err) {
   const CmCatalogReport *report = adding->report;
+  if (!adding->changes && !adding->changed) return cm__catalog_run(adding->db, "ROLLBACK", err);
   sqlite3_stmt *end = cm__catalog_prepare(
       adding->db, "UPDATE runs SET files = ?, added = ?, changed = ?, moved = ?, removed = ? WHERE id = ?", err);
   if (!end) return false;
@@ -368,7 +372,6 @@ bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *const *path
   cm__catalog_store_close(&adding.store);
   if (adding.db) {
     if (!sqlite3_get_autocommit(adding.db)) sqlite3_exec(adding.db, "ROLLBACK", NULL, NULL, NULL);
-    sqlite3_exec(adding.db, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL); /* one file, readable from a read-only place; best effort */
     sqlite3_close(adding.db);
   }
   for (int i = 0; adding.texts && i < READ_AT_ONCE / READ_CHUNK; i++) cm_free(adding.texts[i].text);

@@ -127,8 +127,8 @@ sqlite3 *cm__catalog_open(const char *path, CmError **err) {
     return NULL;
   }
   sqlite3_busy_timeout(db, 60000);
-  bool good = cm__catalog_run(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY;"
-                                  "PRAGMA cache_size = -65536; PRAGMA locking_mode = NORMAL; BEGIN IMMEDIATE", err);
+  bool good = cm__catalog_run(db, "PRAGMA synchronous = NORMAL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -65536; BEGIN IMMEDIATE",
+                              err);
   if (good && number_of(db, "SELECT count(*) FROM sqlite_master") == 0) good = make_tables(db, err);
   good = good && check_identity(db, path, err) && cm__catalog_run(db, "COMMIT", err);
   if (good) return db;
