@@ -17,10 +17,8 @@ static bool fill_inputs(CmFinish *f, CmError **err) {
   if (!list) return false;
   for (int i = 0; i < f->spec->input_count; i++) {
     const CmSpecInput *input = &f->spec->inputs[i];
-    const char *path = "", *last = NULL;
-    for (int p = 0; p < input->path_count && path; p++) path = cm__arena_printf(&f->arena, err, "%s%s%s", path, p ? ", " : "", input->paths[p]);
-    if (!path) return false;
-    list[i] = (CmResultInput){.name = input->name, .kind = input->kind, .path = path, .modality = input->modality, .files = inputs->files[i]};
+    const char *last = NULL;
+    list[i] = (CmResultInput){.name = input->name, .kind = input->kind, .path = input->written, .modality = input->modality, .files = inputs->files[i]};
     for (int k = 0; k < inputs->count; k++) {
       const CmItem *item = &inputs->items[k];
       if (item->input != i) continue;

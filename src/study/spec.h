@@ -16,7 +16,8 @@ typedef struct CmSpecInput {
   const char *name;
   const CmYaml *at;
   CmKind kind;              /* image or labels */
-  const char **paths;       /* as written, variables filled in */
+  const char **paths;       /* variables filled in */
+  const char *written;      /* the paths as the file writes them */
   int path_count;
   const char *modality;     /* "": any */
   const char *series;       /* glob on SeriesDescription; "": any */
@@ -49,6 +50,7 @@ typedef struct CmSpecStep {
   bool save[CM_MAX_PORTS];  /* outputs that go to OUT/images */
   bool wanted[CM_MAX_PORTS]; /* outputs that somebody uses */
   bool between;             /* works on two visits */
+  const char *days;         /* parameter that takes the days between them; NULL: none */
   uint64_t roots;           /* inputs that it depends on */
 } CmSpecStep;
 

@@ -42,12 +42,21 @@ static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
   }
 }
 
+/* The paths as they stand in the file, so that what is told of them is the same wherever the data lie. */
+static const char *written_paths(CmSpec *spec, const CmYaml *node) {
+  const char *text = node->kind == CM__YAML_SCALAR ? node->raw : "";
+  for (int i = 0; node->kind == CM__YAML_LIST && i < node->count && text; i++)
+    text = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", text, i ? ", " : "", node->items[i]->raw);
+  return text ? text : "";
+}
+
 static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   CmProblems *problems = &spec->problems;
   int kind = 0;
-  *input = (CmSpecInput){.name = input->name, .at = input->at, .kind = CM_KIND_IMAGE, .modality = "", .series = "", .keys = ""};
+  *input = (CmSpecInput){.name = input->name, .at = input->at, .kind = CM_KIND_IMAGE, .written = "", .modality = "", .series = "", .keys = ""};
   if (node->kind != CM__YAML_MAP) { /* ct: studies/ */
     input->paths = cm__yaml_texts(problems, node, "a path", &input->path_count);
+    input->written = written_paths(spec, node);
     if (input->paths) check_paths(spec, input, node);
     return;
   }
@@ -73,6 +82,7 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
     return;
   }
   input->paths = cm__yaml_texts(problems, path, "a path", &input->path_count);
+  input->written = written_paths(spec, path);
   if (input->paths) check_paths(spec, input, path);
 }
 

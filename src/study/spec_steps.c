@@ -167,8 +167,17 @@ static void parse_save(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   }
 }
 
+/* «days: from_visits»: a number that each two visits give. */
+static void find_days(CmSpecStep *step, const CmYaml *node) {
+  for (int i = 0; i < node->count; i++) {
+    const CmParam *param = cm_op_find_param(step->op, node->keys[i]->text);
+    bool number = param && (param->type == CM_REAL || param->type == CM_INT);
+    if (number && node->items[i]->kind == CM__YAML_SCALAR && strcmp(node->items[i]->text, "from_visits") == 0) step->days = param->name;
+  }
+}
+
 static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
-  const char *skip[CM_COUNT(step_keys) + CM_MAX_PORTS];
+  const char *skip[CM_COUNT(step_keys) + CM_MAX_PORTS + 1];
   char what[100];
   int count = 0;
   const CmYaml *group = cm__yaml_get(node, "params");
@@ -177,6 +186,8 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     if (strcmp(step_keys[i], "params") != 0 || !group || group->kind == CM__YAML_MAP || !cm_op_find_param(step->op, "params"))
       skip[count++] = step_keys[i];
   for (int i = 0; i < step->op->input_count; i++) skip[count++] = step->op->inputs[i].name;
+  find_days(step, node);
+  if (step->days) skip[count++] = step->days;
   snprintf(what, sizeof what, "step «%.64s»", step->name);
   step->params = cm_params_create(spec->ctx, step->op, &spec->problems.failure);
   if (!step->params) return;
@@ -287,6 +298,8 @@ static void find_roots(CmSpec *spec, CmSpecStep *step) {
 }
 
 static void check_between(CmSpec *spec, const CmSpecStep *step) {
+  if (step->days && !step->between)
+    cm__problem_add(&spec->problems, step->at, "step «%s»: from_visits is for steps between visits; give «%s» a number", step->name, step->days);
   if (!step->between || !step->op) return;
   bool before = false, after = false, pair = false;
   for (int i = 0; i < CM_MAX_PORTS; i++) {

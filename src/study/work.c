@@ -76,6 +76,32 @@ static void clear_quarantine(CmWork *work, int subject) {
   work->quarantined_count[subject] = 0;
 }
 
+/* ---- parameters ----------------------------------------------------------------------------------------------------- */
+
+/* Days since some day, of a date as 2021-03-05 (Fliegel and Van Flandern, Commun ACM 11 (1968) 657); false: not a date. */
+static bool day_number(const char *date, int64_t *day) {
+  int y, m, d, end = 0;
+  if (sscanf(date, "%4d-%2d-%2d%n", &y, &m, &d, &end) != 3 || date[end] || m < 1 || m > 12 || d < 1 || d > 31) return false;
+  int64_t a = (m - 14) / 12;
+  *day = d - 32075 + (int64_t)1461 * (y + 4800 + a) / 4 + 367 * (m - 2 - a * 12) / 12 - 3 * ((y + 4900 + a) / 100) / 4;
+  return true;
+}
+
+/* The step's parameters for this node: the step's own, or a copy that the caller frees, with the days between the visits. */
+static bool unit_params(const Job *job, const CmNode *node, void **copy, CmError **err) {
+  const CmSpecStep *step = &job->plan->spec->steps[node->step];
+  int64_t before, after;
+  char days[32];
+  *copy = NULL;
+  if (!step->days || !node->later) return true;
+  if (!day_number(node->visit, &before) || !day_number(node->later, &after)) return true; /* not known: the default */
+  *copy = cm_alloc(job->plan->ctx, step->op->params_size, err);
+  if (!*copy) return false;
+  memcpy(*copy, step->params, step->op->params_size);
+  snprintf(days, sizeof days, "%lld", (long long)(after - before));
+  return cm_params_set(step->op, *copy, step->days, days, err);
+}
+
 /* ---- keys ----------------------------------------------------------------------------------------------------------- */
 
 static bool make_key(const Job *job, CmNode *node, CmError **err) {
@@ -88,6 +114,10 @@ static bool make_key(const Job *job, CmNode *node, CmError **err) {
   cm_hash_add_text(&hasher, step->op->name);
   cm_hash_add_text(&hasher, step->op->since);
   cm_hash_add_text(&hasher, step->params_json);
+  if (step->days) {
+    cm_hash_add_text(&hasher, node->visit);
+    cm_hash_add_text(&hasher, node->later);
+  }
   for (int i = 0; i < step->op->output_count; i++) cm_hash_add_text(&hasher, step->wanted[i] ? step->op->outputs[i].name : NULL);
   for (int i = 0; i < step->op->input_count; i++) {
     const CmNodeIn *in = &node->in[i];
@@ -144,13 +174,15 @@ static bool get_value(Job *job, int at, int port, CmValue *value, CmError **err)
 static bool run_step(Job *job, CmNode *node, Slot *slot, CmError **err) {
   const CmSpecStep *step = &job->plan->spec->steps[node->step];
   CmValue in[CM_MAX_PORTS] = {{.kind = CM_KIND_NONE}};
-  bool good = true;
+  void *params;
+  bool good = unit_params(job, node, &params, err);
   for (int i = 0; i < step->op->input_count && good; i++)
     if (node->in[i].node >= 0) good = get_value(job, node->in[i].node, node->in[i].port, &in[i], err);
   if (good) {
-    good = cm_op_run(job->plan->ctx, step->op, step->params, in, slot->value, step->wanted, err);
+    good = cm_op_run(job->plan->ctx, step->op, params ? params : step->params, in, slot->value, step->wanted, err);
     cm_error_context(err, "%s", step->op->name);
   }
+  cm_free(params);
   return good;
 }
 

@@ -12,7 +12,7 @@ typedef struct Builder {
 } Builder;
 
 static CmYaml mark_node(const yaml_mark_t *mark) {
-  CmYaml node = {.line = (int)mark->line + 1, .column = (int)mark->column + 1, .text = ""};
+  CmYaml node = {.line = (int)mark->line + 1, .column = (int)mark->column + 1, .text = "", .raw = ""};
   return node;
 }
 
@@ -74,6 +74,7 @@ static bool build_scalar(Builder *b, const yaml_node_t *from, CmYaml *node) {
   char *copy = cm__arena_strndup(b->arena, text, length, &b->problems->failure);
   if (!copy) return false;
   node->quoted = from->data.scalar.style != YAML_PLAIN_SCALAR_STYLE;
+  node->raw = copy;
   node->text = expand_variables(b, copy, node);
   return true;
 }

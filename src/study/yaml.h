@@ -11,6 +11,7 @@ struct CmYaml {
   CmYamlKind kind;
   int line, column;   /* 1-based */
   const char *text;   /* scalar: its UTF-8 text with ${VARIABLES} filled in; else "" */
+  const char *raw;    /* scalar: the text as it is written, variables and all */
   bool quoted;        /* scalar: written in quotes or as a block, so never a number, truth value or null */
   int count;          /* of items or pairs */
   CmYaml **keys;      /* map */

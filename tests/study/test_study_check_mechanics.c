@@ -174,6 +174,7 @@ static void visits(void **state) {
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct@before}\n", 5, "uses only one of them");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct@first}\n", 5, "must be @before or @after");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct, between: scans}\n", 5, "must be visits");
+  expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct, truncate: from_visits}\n", 5, "for steps between visits");
 }
 
 static void learning(void **state) {
