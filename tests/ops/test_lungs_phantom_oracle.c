@@ -1,4 +1,5 @@
-/* Lungs against the phantom's truth, which is closed form: Dice of each side at least 0.97 (0.985 to 0.99 was measured). */
+/* Lungs against the phantom's truth, which is closed form: Dice of each side at least 0.97 (0.985 to 0.99 was
+ * measured). */
 #include "phantom_kit.h"
 
 #define LEAST_DICE 0.97
@@ -10,10 +11,12 @@ static CmPhantomPlan *plan_of(CmContext *ctx) {
   return plan;
 }
 
-/* Another order and direction of axes, same places in space: out(i) = in(order, flip). Optionally cut to a box and padded outside a circle. */
+/* Another order and direction of axes, same places in space: out(i) = in(order, flip). Optionally cut to a box and
+ * padded outside a circle. */
 static CmImage *turn(CmContext *ctx, const CmImage *in, const int order[3], const bool flip[3]) {
   CmError *err = NULL;
-  const int64_t *d = cm_image_dims(in), n[3] = {d[order[0]], d[order[1]], d[order[2]]}, step[3] = {1, d[0], d[0] * d[1]};
+  const int64_t *d = cm_image_dims(in), n[3] = {d[order[0]], d[order[1]], d[order[2]]},
+                step[3] = {1, d[0], d[0] * d[1]};
   CmImage *out = cm_image_create(ctx, cm_image_type(in), 3, n, 1, &err);
   const CmGeometry *g = cm_image_geometry(in);
   CmGeometry to = *g;
@@ -62,7 +65,8 @@ static void check(CmContext *ctx, CmImage *ct, const CmImage *truth, double leas
   cm_value_unref(&out[1]);
 }
 
-/* 9, 24 and 30: lungs that touch behind the sternum; 2: contrast; 28: wall nodules; 3: sharp kernel; 1: padding outside a circle. */
+/* 9, 24 and 30: lungs that touch behind the sternum; 2: contrast; 28: wall nodules; 3: sharp kernel; 1: padding outside
+ * a circle. */
 static void test_patients(void **state) {
   (void)state;
   CmContext *ctx = kit_context(2);
@@ -105,7 +109,10 @@ static void test_orientations(void **state) {
 static void test_grids(void **state) {
   (void)state;
   CmContext *ctx = kit_context(2);
-  static const struct { int matrix; double slice; } grid[] = {{448, 5}, {128, 5}};
+  static const struct {
+    int matrix;
+    double slice;
+  } grid[] = {{448, 5}, {128, 5}};
   for (int k = 0; k < CM_COUNT(grid); k++) {
     CmError *err = NULL;
     CmPhantomOptions options;
@@ -155,7 +162,7 @@ static void test_no_chest(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_patients), cmocka_unit_test(test_orientations), cmocka_unit_test(test_grids),
-                                     cmocka_unit_test(test_no_chest)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_patients), cmocka_unit_test(test_orientations),
+                                     cmocka_unit_test(test_grids), cmocka_unit_test(test_no_chest)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
-/* Nodules, their growth and the transform between visits, against the phantom's truth: what the demo promises, by numbers that were written
- * down before the images were made. The 13 patients with two visits, 26 scans. */
+/* Nodules, their growth and the transform between visits, against the phantom's truth: what the demo promises, by
+ * numbers that were written down before the images were made. The 13 patients with two visits, 26 scans. */
 #include <stdlib.h>
 
 #include "phantom_kit.h"
@@ -13,7 +13,8 @@ static int64_t nearest(const CmTable *t, const CmPhantomTruth *truth) {
   int64_t best = -1;
   double least = fmax(3, 0.5 * truth->diameter_mm);
   for (int64_t r = 0; r < cm_table_rows(t); r++) {
-    const double d[3] = {kit_real(t, r, "x") - truth->centre_mm[0], kit_real(t, r, "y") - truth->centre_mm[1], kit_real(t, r, "z") - truth->centre_mm[2]};
+    const double d[3] = {kit_real(t, r, "x") - truth->centre_mm[0], kit_real(t, r, "y") - truth->centre_mm[1],
+                         kit_real(t, r, "z") - truth->centre_mm[2]};
     const double mm = sqrt(d[0] * d[0] + d[1] * d[1] + d[2] * d[2]);
     if (mm < least) {
       least = mm;
@@ -24,7 +25,8 @@ static int64_t nearest(const CmTable *t, const CmPhantomTruth *truth) {
 }
 
 /* Finds the nodules of one visit; volume[k]: measured for nodule k, 0 where it was not found. */
-static CmTable *find(CmContext *ctx, const CmPhantomPlan *plan, int patient, int visit, CmImage **scan, double *volume, Score *s) {
+static CmTable *find(CmContext *ctx, const CmPhantomPlan *plan, int patient, int visit, CmImage **scan, double *volume,
+                     Score *s) {
   CmError *err = NULL;
   CmImage *ct;
   kit_good(cm_phantom_thorax_image(ctx, plan, patient, visit, &ct, NULL, NULL, &err), err);
@@ -51,7 +53,8 @@ static CmTable *find(CmContext *ctx, const CmPhantomPlan *plan, int patient, int
 
 /* Largest error of the transform at points all over both lungs, in mm. */
 static double target_error(const CmPhantomPatient *p, const CmTable *t) {
-  static const char *const names[] = {"r11", "r12", "r13", "tx", "r21", "r22", "r23", "ty", "r31", "r32", "r33", "tz"};
+  static const char *const names[] = {"matrix_11", "matrix_12", "matrix_13", "matrix_14", "matrix_21", "matrix_22",
+                                      "matrix_23", "matrix_24", "matrix_31", "matrix_32", "matrix_33", "matrix_34"};
   double m[12], worst = 0;
   for (int k = 0; k < 12; k++) m[k] = kit_real(t, 0, names[k]);
   for (int i = 0; i < 27; i++) {
@@ -74,10 +77,11 @@ static double target_error(const CmPhantomPatient *p, const CmTable *t) {
   return worst;
 }
 
-static void compare_visits(CmContext *ctx, const CmPhantomPlan *plan, int patient, CmImage *scan[2], CmTable *table[2], bool align, Score *s) {
+static void compare_visits(CmContext *ctx, const CmPhantomPlan *plan, int patient, CmImage *scan[2], CmTable *table[2],
+                           bool align, Score *s) {
   const CmPhantomPatient *p = cm_phantom_patient(plan, patient);
   if (!align) return;
-  CmValue in[3] = {cm_value_image(scan[0]), cm_value_image(scan[1]), {0}}, out[2] = {{0}, {0}};
+  CmValue in[4] = {cm_value_image(scan[0]), cm_value_image(scan[1]), {0}, {0}}, out[3] = {{0}, {0}, {0}};
   kit_run(ctx, "register", "outside=-1024", in, out);
   s->worst_tre = fmax(s->worst_tre, target_error(p, out[1].table));
   CmValue tables[3] = {cm_value_table(table[0]), cm_value_table(table[1]), out[1]}, growth = {0};
@@ -97,7 +101,8 @@ static void compare_visits(CmContext *ctx, const CmPhantomPlan *plan, int patien
       if (kit_real(growth.table, r, "nodule_1") == (double)a + 1) row = r;
     assert_true(row >= 0 && kit_real(growth.table, row, "nodule_2") == (double)b + 1);
     const double v1 = kit_real(growth.table, row, "volume_1"), v2 = kit_real(growth.table, row, "volume_2");
-    assert_true(fabs(kit_real(growth.table, row, "doubling_time") - p->visit[1].days * log(2) / log(v2 / v1)) < 1e-6 * fabs(kit_real(growth.table, row, "doubling_time")));
+    assert_true(fabs(kit_real(growth.table, row, "doubling_time") - p->visit[1].days * log(2) / log(v2 / v1)) <
+                1e-6 * fabs(kit_real(growth.table, row, "doubling_time")));
   }
   cm_value_unref(&growth);
   cm_value_unref(&out[0]);
@@ -128,8 +133,9 @@ static void test_cohort(void **state) {
       cm_phantom_truth(plan, patient, 1, k, &b);
       if (a.diameter_mm < 6 || volume[0][k] <= 0 || volume[1][k] <= 0) continue;
       const double error = volume[1][k] / volume[0][k] / (b.volume_mm3 / a.volume_mm3) - 1;
-      print_message("%s nodule %d: %4.1f mm, growth %+5.0f %% true, %+5.0f %% measured, ratio off by %+5.1f %%\n", p->id, k + 1, a.diameter_mm,
-                    100 * (b.volume_mm3 / a.volume_mm3 - 1), 100 * (volume[1][k] / volume[0][k] - 1), 100 * error);
+      print_message("%s nodule %d: %4.1f mm, growth %+5.0f %% true, %+5.0f %% measured, ratio off by %+5.1f %%\n",
+                    p->id, k + 1, a.diameter_mm, 100 * (b.volume_mm3 / a.volume_mm3 - 1),
+                    100 * (volume[1][k] / volume[0][k] - 1), 100 * error);
       s.error[s.pairs++] = fabs(error);
     }
     compare_visits(ctx, plan, patient, scan, table, patient < 12, &s);
@@ -140,9 +146,12 @@ static void test_cohort(void **state) {
   }
   qsort(s.error, (size_t)s.pairs, sizeof(double), by_size);
   const double sensitivity = (double)s.found / s.large, false_ones = (double)s.false_ones / s.scans;
-  print_message("nodules of 6 mm and more: %d of %d found (%.3f); %.2f false ones a scan; growth off by %.1f %% (median of %d), %.1f %% at most; "
-                "transform off by %.2f mm at most\n",
-                s.found, s.large, sensitivity, false_ones, 100 * s.error[s.pairs / 2], s.pairs, 100 * s.error[s.pairs - 1], s.worst_tre);
+  print_message(
+      "nodules of 6 mm and more: %d of %d found (%.3f); %.2f false ones a scan; growth off by %.1f %% (median of %d), "
+      "%.1f %% at most; "
+      "transform off by %.2f mm at most\n",
+      s.found, s.large, sensitivity, false_ones, 100 * s.error[s.pairs / 2], s.pairs, 100 * s.error[s.pairs - 1],
+      s.worst_tre);
   assert_true(sensitivity >= 0.9);
   assert_true(false_ones < 2);
   assert_true(s.pairs >= 10 && s.error[s.pairs / 2] <= 0.10);

@@ -1,4 +1,5 @@
-/* The phantom: the same bits at any number of threads, and a truth that agrees with itself and with the laws that it was made by. */
+/* The phantom: the same bits at any number of threads, and a truth that agrees with itself and with the laws that it
+ * was made by. */
 #include "phantom_kit.h"
 
 static void hash_scan(int threads, int patient, int visit, CmHash hash[3]) {
@@ -47,7 +48,8 @@ static void test_plan(void **state) {
     }
     for (int k = 0; k < p->nodule_count; k++) {
       const CmPhantomNodule *n = &p->nodule[k];
-      assert_true(n->malignant ? n->doubling_days >= 100 && n->doubling_days <= 400 : n->doubling_days == 0 || n->doubling_days > 600);
+      assert_true(n->malignant ? n->doubling_days >= 100 && n->doubling_days <= 400
+                               : n->doubling_days == 0 || n->doubling_days > 600);
       if (p->visit_count < 2 || n->place == CM_PLACE_WALL) continue;
       CmPhantomTruth a, b;
       cm_phantom_truth(plan, i, 0, k, &a);
@@ -65,7 +67,8 @@ static void test_plan(void **state) {
   assert_int_equal(cm_context_destroy(&ctx), 0);
 }
 
-/* The label maps hold what the table says: volume and centre of each nodule, lungs of a human size full of air, no overlap with airways. */
+/* The label maps hold what the table says: volume and centre of each nodule, lungs of a human size full of air, no
+ * overlap with airways. */
 static void test_truth(void **state) {
   (void)state;
   CmError *err = NULL;
@@ -104,7 +107,8 @@ static void test_truth(void **state) {
       const double slack = 3.14 * t.diameter_mm * t.diameter_mm * 0.35;
       assert_true(fabs(volume[k + 1] - t.volume_mm3) < slack);
       if (p->nodule[k].place == CM_PLACE_WALL) continue;
-      for (int j = 0; j < 3; j++) assert_true(fabs(centre[k + 1][j] / volume[k + 1] - t.centre_mm[j]) < 1.6); /* lobes move it */
+      for (int j = 0; j < 3; j++)
+        assert_true(fabs(centre[k + 1][j] / volume[k + 1] - t.centre_mm[j]) < 1.6); /* lobes move it */
     }
     cm_image_unref(&ct);
     cm_image_unref(&lungs);
@@ -158,7 +162,8 @@ static void test_faults(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_plan), cmocka_unit_test(test_truth),
-                                     cmocka_unit_test(test_refusals), cmocka_unit_test(test_faults)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_threads), cmocka_unit_test(test_plan),
+                                     cmocka_unit_test(test_truth), cmocka_unit_test(test_refusals),
+                                     cmocka_unit_test(test_faults)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

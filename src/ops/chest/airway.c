@@ -1,5 +1,6 @@
-/* The trachea is the round air-filled section near the middle that continues from slice to slice; from it the air is followed downwards
- * at rising thresholds until it breaks into the lung (the «explosion control» of Mori et al., Proc. SPIE 2433 (1995) 231, and of many since). */
+/* The trachea is the round air-filled section near the middle that continues from slice to slice; from it the air is
+ * followed downwards at rising thresholds until it breaks into the lung (the «explosion control» of Mori et al., Proc.
+ * SPIE 2433 (1995) 231, and of many since). */
 #include <math.h>
 #include <string.h>
 
@@ -16,10 +17,13 @@ typedef struct Chain {
   int64_t next, length;
 } Chain;
 
-static double section_mm2(const Canonical *c, const CmComponent *s) { return (double)s->voxels * c->mm[0] * c->mm[1]; }
+static double section_mm2(const Canonical *c, const CmComponent *s) {
+  return (double)s->voxels * c->mm[0] * c->mm[1];
+}
 
 static bool is_round(const Canonical *c, const CmComponent *s) {
-  const double w = (double)(s->box_max[0] - s->box_min[0] + 1) * c->mm[0], h = (double)(s->box_max[1] - s->box_min[1] + 1) * c->mm[1];
+  const double w = (double)(s->box_max[0] - s->box_min[0] + 1) * c->mm[0],
+               h = (double)(s->box_max[1] - s->box_min[1] + 1) * c->mm[1];
   const double area = section_mm2(c, s);
   return area >= SECTION_MIN_MM2 && area <= SECTION_MAX_MM2 && w < 2.6 * h && h < 2.6 * w && area > 0.5 * w * h;
 }
@@ -34,8 +38,10 @@ static bool follows(const Canonical *c, const CmComponent *a, const CmComponent 
   return sqrt(d) < 3 + c->mm[2] && ratio > 0.5 && ratio < 2;
 }
 
-/* Sections come sorted by slice: links each to its best follower in the slice above. Returns the lowest section of the best chain, -1: none. */
-static int64_t best_chain(const Canonical *c, const CmComponents *s, const double middle[2], const double width, Chain *chain) {
+/* Sections come sorted by slice: links each to its best follower in the slice above. Returns the lowest section of the
+ * best chain, -1: none. */
+static int64_t best_chain(const Canonical *c, const CmComponents *s, const double middle[2], const double width,
+                          Chain *chain) {
   int64_t best = -1;
   double best_score = 0;
   for (int64_t i = s->count - 1; i >= 0; i--) {
@@ -62,7 +68,8 @@ static int64_t best_chain(const Canonical *c, const CmComponents *s, const doubl
 }
 
 /* Follows air below `limit` from the queue's first `count` voxels; stops when more than `most` were found. */
-static int64_t flood(const Canonical *c, const uint8_t *air, double limit, uint8_t *reached, int64_t *queue, int64_t count, int64_t most) {
+static int64_t flood(const Canonical *c, const uint8_t *air, double limit, uint8_t *reached, int64_t *queue,
+                     int64_t count, int64_t most) {
   const int16_t *hu = cm_image_data(c->hu);
   const int64_t nx = c->n[0], ny = c->n[1], nz = c->n[2], step[3] = {1, nx, nx * ny};
   for (int64_t head = 0; head < count && count <= most; head++) {
@@ -95,8 +102,8 @@ static void follow_lumen(const Canonical *c, const uint8_t *air, uint8_t *reache
   }
 }
 
-static bool seed_chain(CmContext *ctx, const Canonical *c, const CmComponents *s, const Chain *chain, int64_t first, CmImage *airway, int64_t *queue,
-                       int64_t *seeds, CmError **err) {
+static bool seed_chain(CmContext *ctx, const Canonical *c, const CmComponents *s, const Chain *chain, int64_t first,
+                       CmImage *airway, int64_t *queue, int64_t *seeds, CmError **err) {
   int64_t *label = cm_calloc(ctx, (size_t)s->count, sizeof *label, err);
   if (!label) return false;
   for (int64_t i = first; i >= 0; i = chain[i].next) label[i] = 1;
@@ -110,7 +117,8 @@ static bool seed_chain(CmContext *ctx, const Canonical *c, const CmComponents *s
 }
 
 /* 2: the wide part and its wall. Worked on in the airway's box alone. */
-static bool mark_wide(CmContext *ctx, const Canonical *c, uint8_t *airway, const int64_t *queue, int64_t count, CmError **err) {
+static bool mark_wide(CmContext *ctx, const Canonical *c, uint8_t *airway, const int64_t *queue, int64_t count,
+                      CmError **err) {
   int64_t low[3] = {INT64_MAX, INT64_MAX, INT64_MAX}, high[3] = {0, 0, 0}, n[3];
   for (int64_t i = 0; i < count; i++) {
     const int64_t p[3] = {queue[i] % c->n[0], queue[i] / c->n[0] % c->n[1], queue[i] / (c->n[0] * c->n[1])};
@@ -132,13 +140,16 @@ static bool mark_wide(CmContext *ctx, const Canonical *c, uint8_t *airway, const
   const double coarse = c->mm[0] > c->mm[1] ? c->mm[0] : c->mm[1];
   const double wide = coarse > 2.2 ? coarse * 1.05 : 2.3;
   for (int64_t i = 0; i < voxels; i++)
-    box[i] = airway[(i / (n[0] * n[1]) + low[2]) * c->n[0] * c->n[1] + (i / n[0] % n[1] + low[1]) * c->n[0] + i % n[0] + low[0]] != 0;
-  if (!cm__ball(ctx, box, BALL_CLOSE, coarse * 1.05, n, c->mm, err) || !cm__ball(ctx, box, BALL_OPEN, wide, n, c->mm, err) ||
+    box[i] = airway[(i / (n[0] * n[1]) + low[2]) * c->n[0] * c->n[1] + (i / n[0] % n[1] + low[1]) * c->n[0] + i % n[0] +
+                    low[0]] != 0;
+  if (!cm__ball(ctx, box, BALL_CLOSE, coarse * 1.05, n, c->mm, err) ||
+      !cm__ball(ctx, box, BALL_OPEN, wide, n, c->mm, err) ||
       !cm__ball(ctx, box, BALL_DILATE, fmax(1.9, 1.05 * coarse), n, c->mm, err))
     goto done;
   for (int64_t i = 0; i < voxels; i++)
     if (box[i])
-      airway[(i / (n[0] * n[1]) + low[2]) * c->n[0] * c->n[1] + (i / n[0] % n[1] + low[1]) * c->n[0] + i % n[0] + low[0]] = 2;
+      airway[(i / (n[0] * n[1]) + low[2]) * c->n[0] * c->n[1] + (i / n[0] % n[1] + low[1]) * c->n[0] + i % n[0] +
+             low[0]] = 2;
   ok = true;
 done:
   cm_free(box);
@@ -168,15 +179,16 @@ static void find_middle(const Canonical *c, const uint8_t *body, const uint8_t *
   *width = high > low ? (double)(high - low) * c->mm[0] : 1;
 }
 
-static bool air_sections(CmContext *ctx, const Canonical *c, const uint8_t *air, CmImage *airway, CmComponents *sections, CmError **err) {
+static bool air_sections(CmContext *ctx, const Canonical *c, const uint8_t *air, CmImage *airway,
+                         CmComponents *sections, CmError **err) {
   const int16_t *hu = cm_image_data(c->hu);
   uint8_t *m = cm_image_data_mut(airway);
   for (int64_t i = 0; i < c->voxels; i++) m[i] = air[i] && hu[i] < -600;
   return cm__components_find(ctx, airway, CM_CONNECT_4, CM_COMPONENTS_NONZERO, sections, err);
 }
 
-bool cm__airway_find(CmContext *ctx, const Canonical *c, const CmImage *body, const CmImage *air, CmImage *airway, bool *found,
-                     double *centre_mm, CmError **err) {
+bool cm__airway_find(CmContext *ctx, const Canonical *c, const CmImage *body, const CmImage *air, CmImage *airway,
+                     bool *found, double *centre_mm, CmError **err) {
   CmComponents sections = {0};
   Chain *chain = NULL;
   int64_t *queue = NULL, seeds = 0;

@@ -5,15 +5,19 @@
 #include "cormack/parallel.h"
 #include "ops/morphology/distance.h"
 
-static void keep(void *user) { (void)user; }
+static void keep(void *user) {
+  (void)user;
+}
 
-CmImage *cm__mask_distance(CmContext *ctx, uint8_t *mask, bool to_inside, const int64_t n[3], const double mm[3], CmError **err) {
+CmImage *cm__mask_distance(CmContext *ctx, uint8_t *mask, bool to_inside, const int64_t n[3], const double mm[3],
+                           CmError **err) {
   CmImage *image = cm_image_wrap(ctx, CM_U8, 3, n, 1, mask, keep, NULL, err);
   if (!image) return NULL;
   CmGeometry geometry;
   cm_geometry_default(&geometry);
   memcpy(geometry.spacing, mm, sizeof geometry.spacing);
-  CmImage *squared = cm_image_set_geometry(image, &geometry, err) ? cm__distance_squared(ctx, image, !to_inside, err) : NULL;
+  CmImage *squared =
+      cm_image_set_geometry(image, &geometry, err) ? cm__distance_squared(ctx, image, !to_inside, err) : NULL;
   cm_image_unref(&image);
   return squared;
 }
@@ -35,7 +39,8 @@ static bool cut(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-bool cm__ball(CmContext *ctx, uint8_t *mask, BallWork work, double radius_mm, const int64_t n[3], const double mm[3], CmError **err) {
+bool cm__ball(CmContext *ctx, uint8_t *mask, BallWork work, double radius_mm, const int64_t n[3], const double mm[3],
+              CmError **err) {
   const bool dilate_first = work == BALL_DILATE || work == BALL_CLOSE;
   const int passes = work == BALL_DILATE || work == BALL_ERODE ? 1 : 2;
   for (int pass = 0; pass < passes; pass++) {

@@ -68,7 +68,8 @@ void cm__field_free(Field *f) {
   f->lung = NULL;
 }
 
-/* Eigenvalues of a symmetric matrix {xx, xy, xz, yy, yz, zz} by Jacobi's rotations: only basic operations, the same bits everywhere. */
+/* Eigenvalues of a symmetric matrix {xx, xy, xz, yy, yz, zz} by Jacobi's rotations: only basic operations, the same
+ * bits everywhere. */
 static void eigenvalues(const double h[6], double e[3]) {
   double a[3][3] = {{h[0], h[1], h[2]}, {h[1], h[3], h[4]}, {h[2], h[4], h[5]}};
   for (int sweep = 0; sweep < 5; sweep++)
@@ -76,7 +77,8 @@ static void eigenvalues(const double h[6], double e[3]) {
       for (int q = p + 1; q < 3; q++) {
         if (fabs(a[p][q]) < 1e-12) continue;
         const double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
-        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), cs = 1 / sqrt(t * t + 1), s = t * cs;
+        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), cs = 1 / sqrt(t * t + 1),
+                     s = t * cs;
         const int r = 3 - p - q;
         const double apq = a[p][q], arp = a[r][p], arq = a[r][q];
         a[p][p] -= t * apq;
@@ -91,7 +93,8 @@ static void eigenvalues(const double h[6], double e[3]) {
 /* smallest |eigenvalue|^2 / largest where all three are negative, else 0. */
 static double dot(const double h[6]) {
   const double minor = h[0] * h[3] - h[1] * h[1];
-  const double det = h[0] * (h[3] * h[5] - h[4] * h[4]) - h[1] * (h[1] * h[5] - h[4] * h[2]) + h[2] * (h[1] * h[4] - h[3] * h[2]);
+  const double det =
+      h[0] * (h[3] * h[5] - h[4] * h[4]) - h[1] * (h[1] * h[5] - h[4] * h[2]) + h[2] * (h[1] * h[4] - h[3] * h[2]);
   if (!(h[0] < 0 && minor > 0 && det < 0)) return 0;
   double e[3];
   eigenvalues(h, e);
@@ -160,8 +163,8 @@ static bool is_peak(const Field *f, const float *response, int64_t at) {
   return true;
 }
 
-static bool collect(CmContext *ctx, const Field *f, const float *response, const uint8_t *scale, const double *radius, double least, Seed **seeds,
-                    int64_t *count, CmError **err) {
+static bool collect(CmContext *ctx, const Field *f, const float *response, const uint8_t *scale, const double *radius,
+                    double least, Seed **seeds, int64_t *count, CmError **err) {
   Seed *list = NULL;
   for (int pass = 0; pass < 2; pass++) {
     int64_t found = 0;
@@ -199,8 +202,8 @@ static bool soften(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-bool cm__blobs_find(CmContext *ctx, const Field *f, double smallest_mm, double largest_mm, double least, Seed **seeds, int64_t *count,
-                    CmError **err) {
+bool cm__blobs_find(CmContext *ctx, const Field *f, double smallest_mm, double largest_mm, double least, Seed **seeds,
+                    int64_t *count, CmError **err) {
   CmImage *image = cm_image_create(ctx, CM_F32, 3, f->n, 1, err);
   float *response = image ? cm_calloc(ctx, (size_t)f->voxels, sizeof *response, err) : NULL;
   uint8_t *scale = response ? cm_calloc(ctx, (size_t)f->voxels, 1, err) : NULL;

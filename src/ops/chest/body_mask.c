@@ -18,7 +18,8 @@ static bool above(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-bool cm__body_tissue(CmContext *ctx, const Canonical *c, double threshold, double open_mm, CmImage *mask, CmError **err) {
+bool cm__body_tissue(CmContext *ctx, const Canonical *c, double threshold, double open_mm, CmImage *mask,
+                     CmError **err) {
   Threshold t = {cm_image_data(c->hu), cm_image_data_mut(mask), threshold};
   if (!cm_parallel_for(ctx, NULL, c->voxels, 1 << 16, above, &t, err)) return false;
   if (open_mm > 0 && !cm__ball(ctx, t.mask, BALL_OPEN, open_mm, c->n, c->mm, err)) return false;
@@ -27,7 +28,8 @@ bool cm__body_tissue(CmContext *ctx, const Canonical *c, double threshold, doubl
   bool ok = false;
   int64_t *label = NULL, best = 0;
   if (found.count == 0) {
-    cm_error_set(err, CM_ERR_DATA, "nothing lies above %g, so there is no body in this image; check that its unit is HU", threshold);
+    cm_error_set(err, CM_ERR_DATA,
+                 "nothing lies above %g, so there is no body in this image; check that its unit is HU", threshold);
     goto done;
   }
   label = cm_calloc(ctx, (size_t)found.count, sizeof *label, err);
@@ -83,7 +85,8 @@ static bool enclose_slices(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-bool cm__enclosed_air(CmContext *ctx, const Canonical *c, const CmImage *body, double threshold, int sides, CmImage *air, CmError **err) {
+bool cm__enclosed_air(CmContext *ctx, const Canonical *c, const CmImage *body, double threshold, int sides,
+                      CmImage *air, CmError **err) {
   Enclose e = {c, cm_image_data(body), cm_image_data_mut(air), threshold, sides};
   return cm_parallel_for(ctx, NULL, c->n[2], 1, enclose_slices, &e, err);
 }

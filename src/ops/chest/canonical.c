@@ -51,7 +51,9 @@ typedef struct Gather {
   int16_t *out;
 } Gather;
 
-static int16_t as_hu(double v) { return v >= -1024 ? (int16_t)lrint(v < 3071 ? v : 3071) : -1024; }
+static int16_t as_hu(double v) {
+  return v >= -1024 ? (int16_t)lrint(v < 3071 ? v : 3071) : -1024;
+}
 
 static bool gather_rows(void *arg, CmRange range, CmError **err) {
   (void)err;
@@ -79,7 +81,8 @@ static bool gather_rows(void *arg, CmRange range, CmError **err) {
             row[j] = t;
           }
         } else {
-          for (int64_t x = 0; x < fine; x++) cm__line_to_f64(type, data + (size_t)(at + x * g->step[0]) * size, 1, row + x);
+          for (int64_t x = 0; x < fine; x++)
+            cm__line_to_f64(type, data + (size_t)(at + x * g->step[0]) * size, 1, row + x);
         }
         for (int64_t x = 0; x < fine; x++) sum[x / c->factor[0]] += as_hu(row[x]);
       }
@@ -102,8 +105,8 @@ bool cm__canonical_make(CmContext *ctx, const CmImage *image, double bin_mm, Can
   memset(c, 0, sizeof *c);
   const int64_t *dims = cm_image_dims(image);
   if (cm_image_rank(image) != 3 || cm_image_components(image) != 1) {
-    cm_error_set(err, CM_ERR_DATA, "the image has rank %d and %d components; give a volume x,y,z of one component", cm_image_rank(image),
-                 cm_image_components(image));
+    cm_error_set(err, CM_ERR_DATA, "the image has rank %d and %d components; give a volume x,y,z of one component",
+                 cm_image_rank(image), cm_image_components(image));
     return false;
   }
   c->source = image;
@@ -134,7 +137,9 @@ done:
   return ok;
 }
 
-void cm__canonical_free(Canonical *c) { cm_image_unref(&c->hu); }
+void cm__canonical_free(Canonical *c) {
+  cm_image_unref(&c->hu);
+}
 
 CmImage *cm__canonical_mask(CmContext *ctx, const Canonical *c, CmError **err) {
   return cm_image_create_like(ctx, c->hu, CM_U8, 1, err);

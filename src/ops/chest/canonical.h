@@ -1,5 +1,6 @@
-/* A chest scan as the algorithms of this family want it: HU as i16, axes turned so that x runs to the left, y to the back and z to the
- * head (by the nearest axis of the direction matrix), and binned to voxels of about 1.5 mm where the scan is finer. */
+/* A chest scan as the algorithms of this family want it: HU as i16, axes turned so that x runs to the left, y to the
+ * back and z to the head (by the nearest axis of the direction matrix), and binned to voxels of about 1.5 mm where the
+ * scan is finer. */
 #ifndef CORMACK_OPS_CHEST_CANONICAL_H
 #define CORMACK_OPS_CHEST_CANONICAL_H
 
@@ -10,14 +11,14 @@ typedef struct Canonical {
   CmImage *hu;          /* i16, with its own true geometry */
   int64_t n[3], voxels; /* of hu */
   double mm[3];
-  int axis[3];          /* axis of the source along which this axis runs */
+  int axis[3]; /* axis of the source along which this axis runs */
   bool flip[3];
-  int64_t factor[3];    /* voxels of the source along this axis in one of these */
+  int64_t factor[3]; /* voxels of the source along this axis in one of these */
   double voxel_mm3;
 } Canonical;
 
-/* Scalar 3D image of any real type; values are clamped to -1024..3071, NaN to -1024. bin_mm: voxels smaller than this are
- * averaged in whole factors (0: never). `op` is for messages. CM_ERR_DATA where it is not a volume of HU. */
+/* Scalar 3D image of any real type; values are clamped to -1024..3071, NaN to -1024. bin_mm: voxels smaller than this
+ * are averaged in whole factors (0: never). `op` is for messages. CM_ERR_DATA where it is not a volume of HU. */
 bool cm__canonical_make(CmContext *ctx, const CmImage *image, double bin_mm, Canonical *canonical, CmError **err);
 void cm__canonical_free(Canonical *canonical);
 

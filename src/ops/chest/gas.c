@@ -1,5 +1,5 @@
-/* Gas in stomach and bowel lies a thin wall away from the lung, and thick slices or noise join the two. It is told from lung by its value (air
- * and nothing else) and from bullae by what surrounds it (soft tissue for the most part). */
+/* Gas in stomach and bowel lies a thin wall away from the lung, and thick slices or noise join the two. It is told from
+ * lung by its value (air and nothing else) and from bullae by what surrounds it (soft tissue for the most part). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +67,8 @@ static void neighbourhood(const Canonical *c, int64_t at, int64_t reach, int64_t
   }
 }
 
-/* Along the axes outwards from the border of the piece: how often tissue is met within a few voxels, and how often not. */
+/* Along the axes outwards from the border of the piece: how often tissue is met within a few voxels, and how often not.
+ */
 static bool lies_in_tissue(const Canonical *c, const CmComponents *s, int64_t piece, const uint8_t *core) {
   const int16_t *hu = cm_image_data(c->hu);
   const int64_t step[3] = {1, c->n[0], c->n[0] * c->n[1]};
@@ -82,12 +83,15 @@ static bool lies_in_tissue(const Canonical *c, const CmComponents *s, int64_t pi
           const int64_t at = row * c->n[0] + x, p[3] = {x, y, z};
           for (int k = 0; k < 3; k++)
             for (int side = -1; side < 2; side += 2) {
-              const int64_t reach = (int64_t)ceil(5.5 / c->mm[k]) > 4 ? (int64_t)ceil(5.5 / c->mm[k]) : 4; /* a core ends two before its wall */
+              const int64_t reach = (int64_t)ceil(5.5 / c->mm[k]) > 4 ? (int64_t)ceil(5.5 / c->mm[k])
+                                                                      : 4; /* a core ends two before its wall */
               if (p[k] + side * reach < 0 || p[k] + side * reach >= c->n[k] || core[at + side * step[k]]) continue;
               bool hit = false;
               for (int64_t d = 1; d <= reach; d++) hit = hit || hu[at + side * d * step[k]] > -350;
-              if (hit) tissue++;
-              else other++;
+              if (hit)
+                tissue++;
+              else
+                other++;
             }
         }
       }
@@ -104,7 +108,8 @@ static void erase(const Canonical *c, const uint8_t *core, uint8_t *air) {
     for (int64_t z = low[2]; z <= high[2]; z++)
       for (int64_t y = low[1]; y <= high[1]; y++)
         for (int64_t x = low[0]; x <= high[0]; x++) {
-          const int64_t at = (z * ny + y) * nx + x, d = llabs(at % nx - i % nx) + llabs(y - i / nx % ny) + llabs(z - i / (nx * ny));
+          const int64_t at = (z * ny + y) * nx + x,
+                        d = llabs(at % nx - i % nx) + llabs(y - i / nx % ny) + llabs(z - i / (nx * ny));
           if (d <= 3) air[at] = 0;
         }
   }

@@ -11,7 +11,8 @@
 
 #define BIN_MM 1.45
 
-/* Air that is lung: large pieces whose values are those of air and tissue mixed. Gas in stomach and bowel is air alone. */
+/* Air that is lung: large pieces whose values are those of air and tissue mixed. Gas in stomach and bowel is air alone.
+ */
 static bool keep_lung_pieces(CmContext *ctx, const Canonical *c, CmImage *lungs, const LungsParams *p, CmError **err) {
   CmComponents found = {0};
   if (!cm__components_find(ctx, lungs, CM_CONNECT_6, CM_COMPONENTS_NONZERO, &found, err)) return false;
@@ -37,7 +38,9 @@ static bool keep_lung_pieces(CmContext *ctx, const Canonical *c, CmImage *lungs,
     all_ml += label[i] ? ml : 0;
   }
   if (all_ml < p->least) {
-    cm_error_set(err, CM_ERR_DATA, "no lung was found: %.3g ml of air within the body look like it; check that this is a chest CT in HU, or give «least» below %g ml",
+    cm_error_set(err, CM_ERR_DATA,
+                 "no lung was found: %.3g ml of air within the body look like it; check that this is a chest CT in HU, "
+                 "or give «least» below %g ml",
                  all_ml, p->least);
     goto done;
   }
@@ -49,7 +52,9 @@ done:
   return ok;
 }
 
-typedef struct Box { int64_t low[3], n[3]; } Box;
+typedef struct Box {
+  int64_t low[3], n[3];
+} Box;
 
 static void box_of(const Canonical *c, const uint8_t *labels, uint8_t value, double pad_mm, Box *box) {
   int64_t low[3] = {c->n[0], c->n[1], c->n[2]}, high[3] = {-1, -1, -1};
@@ -77,7 +82,8 @@ static int64_t box_at(const Canonical *c, const Box *b, int64_t row) {
 }
 
 /* Vessels at the hilum and nodules at the wall: a closing of each lung by itself. */
-static bool close_lung(CmContext *ctx, const Canonical *c, uint8_t *labels, const uint8_t *airway, uint8_t side, double closing_mm, CmError **err) {
+static bool close_lung(CmContext *ctx, const Canonical *c, uint8_t *labels, const uint8_t *airway, uint8_t side,
+                       double closing_mm, CmError **err) {
   Box b;
   box_of(c, labels, side, closing_mm, &b);
   if (b.n[0] <= 0 || b.n[1] <= 0 || b.n[2] <= 0) return true;
@@ -102,17 +108,21 @@ done:
   return ok;
 }
 
-bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *p, CmImage *lungs, CmImage *airway, CmError **err) {
+bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *p, CmImage *lungs, CmImage *airway,
+                    CmError **err) {
   CmImage *body = cm__canonical_mask(ctx, c, err);
   bool ok = false, trachea = false;
   double centre = 0;
-  if (!body || !cm__body_tissue(ctx, c, -300, 3, body, err) || !cm__enclosed_air(ctx, c, body, p->threshold, 3, lungs, err) ||
+  if (!body || !cm__body_tissue(ctx, c, -300, 3, body, err) ||
+      !cm__enclosed_air(ctx, c, body, p->threshold, 3, lungs, err) ||
       !cm__airway_find(ctx, c, body, lungs, airway, &trachea, &centre, err))
     goto done;
   uint8_t *m = cm_image_data_mut(lungs);
   const uint8_t *a = cm_image_data(airway);
   for (int64_t i = 0; i < c->voxels; i++) m[i] = m[i] && !a[i];
-  if (!cm__gas_erase(ctx, c, lungs, err) || !keep_lung_pieces(ctx, c, lungs, p, err) || !cm__lungs_split(ctx, c, lungs, centre, err)) goto done;
+  if (!cm__gas_erase(ctx, c, lungs, err) || !keep_lung_pieces(ctx, c, lungs, p, err) ||
+      !cm__lungs_split(ctx, c, lungs, centre, err))
+    goto done;
   for (uint8_t side = 1; side <= 2; side++)
     if (!close_lung(ctx, c, m, a, side, p->closing, err)) goto done;
   ok = true;
@@ -130,7 +140,8 @@ typedef struct Refine {
 } Refine;
 
 static uint8_t near_label(const Canonical *c, const uint8_t *labels, int64_t cell, bool *mixed) {
-  const int64_t nx = c->n[0], ny = c->n[1], p[3] = {cell % nx, cell / nx % ny, cell / (nx * ny)}, step[3] = {1, nx, nx * ny};
+  const int64_t nx = c->n[0], ny = c->n[1], p[3] = {cell % nx, cell / nx % ny, cell / (nx * ny)},
+                step[3] = {1, nx, nx * ny};
   uint8_t other = 0;
   *mixed = false;
   for (int k = 0; k < 3; k++)
@@ -157,8 +168,10 @@ static bool refine_rows(void *arg, CmRange range, CmError **err) {
       uint8_t label = f->labels[cell];
       if (mixed && near && f->airway[cell] != 2) {
         const bool air = cm_image_value(f->c->source, at) < f->threshold;
-        if (air) label = near;
-        else if (label && coarse[cell] < f->threshold) label = 0; /* the cell was lung for its air, and this voxel has none */
+        if (air)
+          label = near;
+        else if (label && coarse[cell] < f->threshold)
+          label = 0; /* the cell was lung for its air, and this voxel has none */
       }
       f->out[at] = label;
     }
@@ -211,14 +224,19 @@ done:
 
 static const CmParam params[] = {
     CM_PARAM_REAL(LungsParams, threshold, -400, -900, -100, "HU", "what is below counts as air"),
-    CM_PARAM_REAL(LungsParams, closing, 10, 0, 40, "mm", "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
+    CM_PARAM_REAL(LungsParams, closing, 10, 0, 40, "mm",
+                  "radius of the ball that closes vessels at the hilum and nodules at the wall into the lung"),
     CM_PARAM_REAL(LungsParams, smallest, 5, 0, 5000, "ml", "pieces of lung smaller than this are left out"),
-    CM_PARAM_REAL(LungsParams, least, 50, 0, 5000, "ml", "less lung than this in all is an error: the image shows no chest"),
+    CM_PARAM_REAL(LungsParams, least, 50, 0, 5000, "ml",
+                  "less lung than this in all is an error: the image shows no chest"),
 };
 static const CmPort inputs[] = {{.name = "ct", .kind = CM_KIND_IMAGE, .help = "chest CT in HU, any orientation"}};
 static const CmPort outputs[] = {
     {.name = "lungs", .kind = CM_KIND_LABELS, .help = "1 right lung, 2 left lung"},
-    {.name = "airways", .kind = CM_KIND_LABELS, .optional = true, .help = "1 bronchi, 2 trachea and main bronchi with their wall"},
+    {.name = "airways",
+     .kind = CM_KIND_LABELS,
+     .optional = true,
+     .help = "1 bronchi, 2 trachea and main bronchi with their wall"},
 };
 
 /* The description is the one place where defaults stand. */
@@ -231,17 +249,31 @@ bool cm__lungs_default_params(CmContext *ctx, LungsParams *p, CmError **err) {
 }
 
 CM_OP(lungs) = {
-    .name = "lungs", .family = "chest", .since = "0.1",
+    .name = "lungs",
+    .family = "chest",
+    .since = "0.1",
     .summary = "Segment both lungs in a chest CT.",
     .details =
-        "Labels: 1 lung_right, 2 lung_left (the patient's sides). Vessels within the lungs and nodules at their walls belong to them; trachea, main "
-        "bronchi, gas in stomach and bowel, and the air around the body and in the table do not. Steps: body by threshold, opening and largest piece; "
-        "air that the body encloses on at least three sides of the axial slice; trachea as a chain of round sections, followed at rising thresholds "
-        "until it leaks; pieces whose values mix air and tissue; left and right by erosion and watershed of the distance map; closing of each lung "
-        "by a ball. Works on any orientation; scans finer than 1.45 mm are worked on in bins and decided voxel by voxel at the border. No lung is an error.",
-    CM_OP_PARAMS(LungsParams, params), CM_OP_INPUTS(inputs), CM_OP_OUTPUTS(outputs),
-    .geometry = CM_GEOMETRY_KEEP, .tolerance = 0,
-    .cite = "Hu, Hoffman, Reinhardt, IEEE Trans Med Imaging 20 (2001) 490; Mori et al., Proc SPIE 2433 (1995) 231; Vincent, Soille, IEEE PAMI 13 (1991) 583",
-    .examples = "cormack lungs ct.nii.gz lungs.nii.gz\ncormack lungs series/ lungs.nii.gz --closing 12 --airways airways.nii.gz",
+        "Labels: 1 lung_right, 2 lung_left (the patient's sides). Vessels within the lungs and nodules at their walls "
+        "belong to them; trachea, main "
+        "bronchi, gas in stomach and bowel, and the air around the body and in the table do not. Steps: body by "
+        "threshold, opening and largest piece; "
+        "air that the body encloses on at least three sides of the axial slice; trachea as a chain of round sections, "
+        "followed at rising thresholds "
+        "until it leaks; pieces whose values mix air and tissue; left and right by erosion and watershed of the "
+        "distance map; closing of each lung "
+        "by a ball. Works on any orientation; scans finer than 1.45 mm are worked on in bins and decided voxel by "
+        "voxel at the border. No lung is an error.",
+    CM_OP_PARAMS(LungsParams, params),
+    CM_OP_INPUTS(inputs),
+    CM_OP_OUTPUTS(outputs),
+    .geometry = CM_GEOMETRY_KEEP,
+    .tolerance = 0,
+    .cite =
+        "Hu, Hoffman, Reinhardt, IEEE Trans Med Imaging 20 (2001) 490; Mori et al., Proc SPIE 2433 (1995) 231; "
+        "Vincent, Soille, IEEE PAMI 13 (1991) 583",
+    .examples =
+        "cormack lungs ct.nii.gz lungs.nii.gz\ncormack lungs series/ lungs.nii.gz --closing 12 --airways "
+        "airways.nii.gz",
     .run = run,
 };

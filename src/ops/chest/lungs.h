@@ -9,6 +9,7 @@ typedef struct LungsParams {
 
 bool cm__lungs_default_params(CmContext *ctx, LungsParams *params, CmError **err);
 /* Labels of the operation «lungs» on the canonical grid (see thorax.h); airway gets the airways. */
-bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *params, CmImage *lungs, CmImage *airway, CmError **err);
+bool cm__lungs_find(CmContext *ctx, const Canonical *c, const LungsParams *params, CmImage *lungs, CmImage *airway,
+                    CmError **err);
 
 #endif

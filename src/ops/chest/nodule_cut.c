@@ -1,6 +1,6 @@
-/* One nodule: what is brighter than the middle between it and the lung, freed of vessels and spicules by an opening of a radius that follows
- * from its own thickness (as in Kostis et al., IEEE Trans Med Imaging 22 (2003) 1259), with the voxels of its surface counted by the share that
- * their value says (partial volume). */
+/* One nodule: what is brighter than the middle between it and the lung, freed of vessels and spicules by an opening of
+ * a radius that follows from its own thickness (as in Kostis et al., IEEE Trans Med Imaging 22 (2003) 1259), with the
+ * voxels of its surface counted by the share that their value says (partial volume). */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +9,8 @@
 #include "ops/chest/nodule_find.h"
 
 #define TAIL_MM 5.0
-#define BLUR_VOXELS 0.62 /* standard deviation of the scan's point spread, in voxels, that thin nodules are corrected for */
+#define BLUR_VOXELS \
+  0.62 /* standard deviation of the scan's point spread, in voxels, that thin nodules are corrected for */
 
 enum { REGION = 1, NODULE = 2, CORE = 4, SEEN = 8, TAIL = 16 };
 
@@ -19,7 +20,7 @@ typedef struct Patch { /* a box about the seed */
   int64_t low[3], n[3], voxels, seed, step[3];
   int16_t *hu;
   uint8_t *lung, *mark, *mask;
-  float *inner; /* squared distances to the border of the region */
+  float *inner;       /* squared distances to the border of the region */
   const float *outer; /* and to the nodule */
   CmImage *held[1];
   double near_mm, volume_mm3;
@@ -180,7 +181,8 @@ static bool find_tails(CmContext *ctx, Patch *p, CmError **err) {
   const double reach = 1.75 * fmax(p->mm[0], p->mm[1]);
   p->counted = 0;
   for (int64_t i = 0; i < p->voxels; i++)
-    if ((p->mark[i] & NODULE) || (p->outer[i] <= reach * reach && p->lung[i] && !(p->mark[i] & TAIL))) p->queue[p->counted++] = i;
+    if ((p->mark[i] & NODULE) || (p->outer[i] <= reach * reach && p->lung[i] && !(p->mark[i] & TAIL)))
+      p->queue[p->counted++] = i;
   return true;
 }
 
@@ -193,7 +195,8 @@ static bool at_border(const Patch *p, int64_t i, uint8_t bit) {
   return false;
 }
 
-/* Share of a voxel that is nodule: 1 within; at the surface and about it by value, so that noise and blur cancel out. */
+/* Share of a voxel that is nodule: 1 within; at the surface and about it by value, so that noise and blur cancel out.
+ */
 static double share(const Patch *p, int64_t i) {
   if ((p->mark[i] & NODULE) && !at_border(p, i, NODULE)) return 1;
   const double v = (p->hu[i] - p->background) / (p->full - p->background);
@@ -207,7 +210,8 @@ static void eigen3(const double m[6], double e[3]) {
       for (int j = i + 1; j < 3; j++) {
         if (fabs(a[i][j]) < 1e-14) continue;
         const double theta = (a[j][j] - a[i][i]) / (2 * a[i][j]);
-        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), c = 1 / sqrt(t * t + 1), s = t * c;
+        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), c = 1 / sqrt(t * t + 1),
+                     s = t * c;
         const int r = 3 - i - j;
         const double x = a[i][j], y = a[r][i], z = a[r][j];
         a[i][i] -= t * x;
@@ -253,7 +257,8 @@ static void add_voxel(const Patch *p, int64_t i, Sums *s) {
       if (!p->lung[to]) {
         s->wall += 1;
         s->medial += is_medial(p, to);
-      } else if (p->mark[to] & TAIL) s->vessel += 1;
+      } else if (p->mark[to] & TAIL)
+        s->vessel += 1;
     }
 }
 
@@ -320,10 +325,12 @@ static double blurred_ball(double R, double r, double sigma) {
   return 0.5 * (erf(a) + erf(b)) - (exp(-a * a) - exp(-b * b)) / (2 * 1.7724538509055159 * k * r);
 }
 
-static double clamp_height(double h) { return h < 0.45 ? 0.45 : h > 1 ? 1 : h; }
+static double clamp_height(double h) {
+  return h < 0.45 ? 0.45 : h > 1 ? 1 : h;
+}
 
-/* The volume is the mass above lung over the nodule's own contrast. Blur takes height from small nodules: their contrast is put right for
- * the radius that they have, until both agree. */
+/* The volume is the mass above lung over the nodule's own contrast. Blur takes height from small nodules: their
+ * contrast is put right for the radius that they have, until both agree. */
 static void measure(Patch *p, Sums *s) {
   double deep = 0, n = 0, middle[3] = {0, 0, 0};
   for (int64_t q = 0, i; q < p->counted; q++)
@@ -333,7 +340,8 @@ static void measure(Patch *p, Sums *s) {
       for (int k = 0; k < 3; k++) middle[k] += (double)x[k];
       n++;
     }
-  const double inside = fmax(0.5 * cbrt(n * p->f->c->voxel_mm3 * 3 / (4 * 3.14159265358979323846)), 0.95 * fmax(p->mm[0], p->mm[1]));
+  const double inside =
+      fmax(0.5 * cbrt(n * p->f->c->voxel_mm3 * 3 / (4 * 3.14159265358979323846)), 0.95 * fmax(p->mm[0], p->mm[1]));
   double used = 0, radii = 0;
   for (int64_t q = 0; q < p->counted; q++) {
     const int64_t i = p->queue[q];
@@ -341,7 +349,8 @@ static void measure(Patch *p, Sums *s) {
     int64_t x[3];
     position(p, i, x);
     double d = 0;
-    for (int k = 0; k < 3; k++) d += ((double)x[k] - middle[k] / n) * ((double)x[k] - middle[k] / n) * p->mm[k] * p->mm[k];
+    for (int k = 0; k < 3; k++)
+      d += ((double)x[k] - middle[k] / n) * ((double)x[k] - middle[k] / n) * p->mm[k] * p->mm[k];
     if (d > inside * inside) continue;
     deep += p->hu[i] > 60 ? 60 : p->hu[i];
     radii += sqrt(d);

@@ -35,8 +35,8 @@ static double ramp(double x, double zero, double one) {
   return t < 0 ? 0 : t > 1 ? 1 : t;
 }
 
-/* How much a candidate looks like a nodule, 0..1: round, not part of something longer, not a fold of the pleura or a vessel of the hilum,
- * as bright a blob as its size promises. */
+/* How much a candidate looks like a nodule, 0..1: round, not part of something longer, not a fold of the pleura or a
+ * vessel of the hilum, as bright a blob as its size promises. */
 static double rate(const Nodule *n) {
   const double round = ramp(n->sphericity, 0, 0.5) * ramp(n->elongation, 2.3, 1.5);
   const double free = ramp(n->vessel, 0.3, 0.03) * ramp(n->wall, 0.55, 0.36) * ramp(n->medial, 0.16, 0.04);
@@ -74,10 +74,13 @@ static int64_t choose(const NodulesParams *p, Nodule *n, const bool *found, int6
   return last;
 }
 
-static const struct { const char *name, *unit; CmColumnType type; } columns[] = {
-    {"nodule", "", CM_COLUMN_INT},       {"side", "", CM_COLUMN_TEXT},        {"x", "mm", CM_COLUMN_REAL},
-    {"y", "mm", CM_COLUMN_REAL},         {"z", "mm", CM_COLUMN_REAL},         {"volume", "mm3", CM_COLUMN_REAL},
-    {"diameter", "mm", CM_COLUMN_REAL},  {"mean", "HU", CM_COLUMN_REAL},      {"elongation", "1", CM_COLUMN_REAL},
+static const struct {
+  const char *name, *unit;
+  CmColumnType type;
+} columns[] = {
+    {"nodule", "", CM_COLUMN_INT},       {"side", "", CM_COLUMN_TEXT},          {"x", "mm", CM_COLUMN_REAL},
+    {"y", "mm", CM_COLUMN_REAL},         {"z", "mm", CM_COLUMN_REAL},           {"volume", "mm3", CM_COLUMN_REAL},
+    {"diameter", "mm", CM_COLUMN_REAL},  {"mean", "HU", CM_COLUMN_REAL},        {"elongation", "1", CM_COLUMN_REAL},
     {"sphericity", "1", CM_COLUMN_REAL}, {"wall_contact", "1", CM_COLUMN_REAL}, {"vessel_contact", "1", CM_COLUMN_REAL},
     {"response", "1", CM_COLUMN_REAL},   {"score", "1", CM_COLUMN_REAL}};
 
@@ -90,8 +93,9 @@ static bool fill_table(CmTable *table, const Field *f, const Nodule *n, int64_t 
     double index[3], lps[3];
     for (int k = 0; k < 3; k++) index[k] = n[i].centre[k] + (double)f->low[k];
     cm_geometry_to_physical(cm_image_geometry(f->c->hu), index, lps);
-    const double real[] = {lps[0], lps[1], lps[2], n[i].volume_mm3, n[i].diameter_mm, n[i].mean_hu, n[i].elongation,
-                           n[i].sphericity, n[i].wall, n[i].vessel, n[i].seed.response, n[i].score};
+    const double real[] = {
+        lps[0],          lps[1],          lps[2],    n[i].volume_mm3, n[i].diameter_mm,   n[i].mean_hu,
+        n[i].elongation, n[i].sphericity, n[i].wall, n[i].vessel,     n[i].seed.response, n[i].score};
     cm_table_set_int(table, row, 0, i + 1);
     if (!cm_table_set_text(table, row, 1, n[i].side == 1 ? "right" : "left", err)) return false;
     for (int k = 0; k < CM_COUNT(real); k++) cm_table_set_real(table, row, k + 2, real[k]);
@@ -116,7 +120,8 @@ static bool get_lungs(const CmCall *call, const Canonical *c, CmImage *lungs, Cm
   if (call->in[1].kind == CM_KIND_NONE) {
     LungsParams lp;
     CmImage *airway = cm__canonical_mask(ctx, c, err);
-    const bool ok = airway && cm__lungs_default_params(ctx, &lp, err) && cm__lungs_find(ctx, c, &lp, lungs, airway, err);
+    const bool ok =
+        airway && cm__lungs_default_params(ctx, &lp, err) && cm__lungs_find(ctx, c, &lp, lungs, airway, err);
     cm_image_unref(&airway);
     return ok;
   }
@@ -132,7 +137,8 @@ static bool get_lungs(const CmCall *call, const Canonical *c, CmImage *lungs, Cm
   return true;
 }
 
-static bool find_nodules(const CmCall *call, const Canonical *c, const CmImage *lungs, CmImage *labels, CmTable *table, int64_t *kept, CmError **err) {
+static bool find_nodules(const CmCall *call, const Canonical *c, const CmImage *lungs, CmImage *labels, CmTable *table,
+                         int64_t *kept, CmError **err) {
   const NodulesParams *p = call->params;
   CmContext *ctx = call->ctx;
   Field f;
@@ -188,35 +194,54 @@ done:
 static bool check(const void *params, CmError **err) {
   const NodulesParams *p = params;
   if (p->smallest < p->largest) return true;
-  cm_error_set(err, CM_ERR_PARAMETER, "smallest %g mm is not below largest %g mm; give a range of diameters", p->smallest, p->largest);
+  cm_error_set(err, CM_ERR_PARAMETER, "smallest %g mm is not below largest %g mm; give a range of diameters",
+               p->smallest, p->largest);
   return false;
 }
 
 static const CmParam params[] = {
     CM_PARAM_REAL(NodulesParams, smallest, 4, 1, 50, "mm", "least diameter of the ball of equal volume"),
     CM_PARAM_REAL(NodulesParams, largest, 40, 2, 100, "mm", "largest diameter of the ball of equal volume"),
-    CM_PARAM_REAL(NodulesParams, sensitivity, 0.18, 0, 1, "1", "least response of the blob filter, that of a solid ball being 1"),
-    CM_PARAM_REAL(NodulesParams, score, 0.22, 0, 1, "1", "least score of a candidate: roundness, freedom from vessels and response together"),
+    CM_PARAM_REAL(NodulesParams, sensitivity, 0.18, 0, 1, "1",
+                  "least response of the blob filter, that of a solid ball being 1"),
+    CM_PARAM_REAL(NodulesParams, score, 0.22, 0, 1, "1",
+                  "least score of a candidate: roundness, freedom from vessels and response together"),
 };
 static const CmPort inputs[] = {
     {.name = "ct", .kind = CM_KIND_IMAGE, .help = "chest CT in HU, any orientation"},
-    {.name = "inside", .kind = CM_KIND_LABELS, .optional = true, .help = "lungs of this scan (1 right, 2 left); found here where not given"},
+    {.name = "inside",
+     .kind = CM_KIND_LABELS,
+     .optional = true,
+     .help = "lungs of this scan (1 right, 2 left); found here where not given"},
 };
 static const CmPort outputs[] = {
     {.name = "nodules", .kind = CM_KIND_LABELS, .help = "1, 2, ... by falling score"},
-    {.name = "table", .kind = CM_KIND_TABLE, .optional = true, .help = "one row a nodule: place, volume, diameter, value, shape, contacts, score"},
+    {.name = "table",
+     .kind = CM_KIND_TABLE,
+     .optional = true,
+     .help = "one row a nodule: place, volume, diameter, value, shape, contacts, score"},
 };
 
 CM_OP(nodules) = {
-    .name = "nodules", .family = "chest", .since = "0.1",
+    .name = "nodules",
+    .family = "chest",
+    .since = "0.1",
     .summary = "Find candidates for nodules in the lungs of a chest CT.",
     .details =
-        "Blobs are found by a dot filter on Hessian eigenvalues over scales, with everything outside of the lungs set to lung. Each is cut out at half the "
-        "height between lung and nodule and opened by 0.6 of its own thickness, so that vessels fall off. Volumes count the voxels of the surface by the "
-        "share that their value says, so that they are finer than a voxel. Centres are in mm (LPS). Elongation: longest over shortest axis of equal moments; "
-        "sphericity: volume over that of the ball that holds 95 % of the voxels; contacts: shares of the surface. Candidates are for a reader to judge.",
-    CM_OP_PARAMS(NodulesParams, params), CM_OP_INPUTS(inputs), CM_OP_OUTPUTS(outputs),
-    .geometry = CM_GEOMETRY_KEEP, .tolerance = 1e-6, .check = check,
+        "Blobs are found by a dot filter on Hessian eigenvalues over scales, with everything outside of the lungs set "
+        "to lung. Each is cut out at half the "
+        "height between lung and nodule and opened by 0.6 of its own thickness, so that vessels fall off. Volumes "
+        "count the voxels of the surface by the "
+        "share that their value says, so that they are finer than a voxel. Centres are in mm (LPS). Elongation: "
+        "longest over shortest axis of equal moments; "
+        "sphericity: volume over that of the ball that holds 95 % of the voxels; contacts: shares of the surface. "
+        "Candidates are for a reader to judge.",
+    CM_OP_PARAMS(NodulesParams, params),
+    CM_OP_INPUTS(inputs),
+    CM_OP_OUTPUTS(outputs),
+    .geometry = CM_GEOMETRY_KEEP,
+    .tolerance = 1e-6,
+    .check = check,
     .cite = "Li, Sone, Doi, Med Phys 30 (2003) 2040; Kostis et al., IEEE Trans Med Imaging 22 (2003) 1259",
     .examples = "cormack nodules ct.nii.gz nodules.nii.gz --inside lungs.nii.gz --table nodules.csv",
     .run = run,

@@ -1,6 +1,7 @@
-/* Telling left from right. Where the lungs touch (behind the sternum, before the spine) they are eroded, at falling thresholds, until they
- * fall apart. The parts are grown back so that they meet in the narrowest place (a watershed of the distance map: Vincent and Soille, IEEE
- * PAMI 13 (1991) 583) or, where a thin sheet of tissue was what parted them, on its crest (a watershed of the values). */
+/* Telling left from right. Where the lungs touch (behind the sternum, before the spine) they are eroded, at falling
+ * thresholds, until they fall apart. The parts are grown back so that they meet in the narrowest place (a watershed of
+ * the distance map: Vincent and Soille, IEEE PAMI 13 (1991) 583) or, where a thin sheet of tissue was what parted them,
+ * on its crest (a watershed of the values). */
 #include <math.h>
 #include <string.h>
 
@@ -13,7 +14,9 @@
 #define LEVEL_MM 0.1
 #define LEVEL_HU 2
 
-static double middle_x(const Canonical *c, const CmComponent *part) { return part->sum[0] / (double)part->voxels * c->mm[0]; }
+static double middle_x(const Canonical *c, const CmComponent *part) {
+  return part->sum[0] / (double)part->voxels * c->mm[0];
+}
 
 /* The two largest pieces, if they lie side by side. */
 static bool two_sides(const Canonical *c, const CmComponents *s, int64_t pair[2]) {
@@ -41,8 +44,10 @@ typedef struct Buckets { /* first-in first-out lists of voxels by level */
 
 static void put(Buckets *b, int level, int32_t at) {
   b->next[at] = -1;
-  if (b->head[level] < 0) b->head[level] = at;
-  else b->next[b->tail[level]] = at;
+  if (b->head[level] < 0)
+    b->head[level] = at;
+  else
+    b->next[b->tail[level]] = at;
   b->tail[level] = at;
 }
 
@@ -53,7 +58,8 @@ typedef struct Relief {
 } Relief;
 
 static int level_of(const Relief *relief, int64_t at) {
-  const double level = relief->squared ? sqrt((double)relief->squared[at]) / LEVEL_MM : LEVELS - 1 - (relief->hu[at] + 1024) / LEVEL_HU;
+  const double level =
+      relief->squared ? sqrt((double)relief->squared[at]) / LEVEL_MM : LEVELS - 1 - (relief->hu[at] + 1024) / LEVEL_HU;
   return level < 0 ? 0 : level < LEVELS - 1 ? (int)level : LEVELS - 1;
 }
 
@@ -84,8 +90,10 @@ static bool watershed(CmContext *ctx, const Canonical *c, uint8_t *lungs, const 
   return true;
 }
 
-/* Sets `lungs` (0, 1 = lung) to the labels of the pieces of `part`: 1 and 2 for the pair, 3 where it is lung and in neither. */
-static bool mark_pair(CmContext *ctx, const CmComponents *s, const int64_t pair[2], uint8_t *lungs, CmImage *part, CmError **err) {
+/* Sets `lungs` (0, 1 = lung) to the labels of the pieces of `part`: 1 and 2 for the pair, 3 where it is lung and in
+ * neither. */
+static bool mark_pair(CmContext *ctx, const CmComponents *s, const int64_t pair[2], uint8_t *lungs, CmImage *part,
+                      CmError **err) {
   int64_t *label = cm_calloc(ctx, (size_t)s->count, sizeof *label, err);
   if (!label) return false;
   label[pair[0]] = 1;
@@ -108,13 +116,13 @@ typedef struct Attempt {
   int16_t hu;
   double erosion_mm;
 } Attempt;
-static const Attempt attempts[] = {
-    {3071, 0},    {3071, 1},    {3071, 1.6}, {3071, 2.3}, {-500, 0},  {-500, 1},   {-500, 2.3}, {-600, 0},   {-600, 1},
-    {-600, 2.3},  {-680, 0},    {-680, 1},   {-680, 2.3}, {-740, 0},  {-740, 1},   {-740, 2.3}, {3071, 3.2}, {-680, 3.2},
-    {3071, 4.5},  {3071, 6},    {3071, 8},   {3071, 10.5}, {3071, 13.5}, {3071, 17}};
+static const Attempt attempts[] = {{3071, 0},   {3071, 1}, {3071, 1.6}, {3071, 2.3},  {-500, 0},    {-500, 1},
+                                   {-500, 2.3}, {-600, 0}, {-600, 1},   {-600, 2.3},  {-680, 0},    {-680, 1},
+                                   {-680, 2.3}, {-740, 0}, {-740, 1},   {-740, 2.3},  {3071, 3.2},  {-680, 3.2},
+                                   {3071, 4.5}, {3071, 6}, {3071, 8},   {3071, 10.5}, {3071, 13.5}, {3071, 17}};
 
-static bool attempt_mask(CmContext *ctx, const Canonical *c, const uint8_t *lungs, const Attempt *a, bool new_limit, uint8_t *part, CmImage **distance,
-                         CmError **err) {
+static bool attempt_mask(CmContext *ctx, const Canonical *c, const uint8_t *lungs, const Attempt *a, bool new_limit,
+                         uint8_t *part, CmImage **distance, CmError **err) {
   const int16_t *hu = cm_image_data(c->hu);
   for (int64_t i = 0; i < c->voxels; i++) part[i] = lungs[i] && hu[i] < a->hu;
   if (a->erosion_mm <= 0) return true;

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-/* ---- profiles along z ------------------------------------------------------------------------------------------------ */
+/* ---- profiles along z
+ * ------------------------------------------------------------------------------------------------ */
 
 static void profile_slopes(Profile *p) {
   for (int i = 0; i < PROFILE_COUNT; i++) {
@@ -62,7 +63,8 @@ void cm__anatomy_make(Anatomy *a, uint64_t seed, int patient, bool female, bool 
   make_profiles(a);
 }
 
-/* ---- surfaces --------------------------------------------------------------------------------------------------------- */
+/* ---- surfaces
+ * --------------------------------------------------------------------------------------------------------- */
 
 /* Distance to the squircle-like tube u^2 + v^2 - s u^2 v^2 = 1, u = x/a(z), v = (y-c(z))/b(z). */
 static double tube_distance(const Profile *pa, const Profile *pb, const Profile *pc, const double q[3]) {
@@ -88,7 +90,9 @@ static double smooth_min(double a, double b, double k) {
   const double h = clampd(0.5 + 0.5 * (b - a) / k, 0, 1);
   return b + (a - b) * h - k * h * (1 - h);
 }
-static double smooth_max(double a, double b, double k) { return -smooth_min(-a, -b, k); }
+static double smooth_max(double a, double b, double k) {
+  return -smooth_min(-a, -b, k);
+}
 
 /* The heart's long axis points to the left, front and down. */
 static double heart(const Anatomy *a, const double q[3]) {
@@ -99,7 +103,9 @@ static double heart(const Anatomy *a, const double q[3]) {
   return ellipsoid(l, 0, 0, 0, 64 * a->heart, 43 * a->heart, 46 * a->heart);
 }
 
-static double spine_y(double z) { return 60 - 0.0009 * (z - 10) * (z - 10); }
+static double spine_y(double z) {
+  return 60 - 0.0009 * (z - 10) * (z - 10);
+}
 
 static double aorta_descending(const double q[3], double radius) {
   const double x = 22 - 0.00018 * (q[2] - 40) * (q[2] - 40) * (q[2] < 40 ? 1 : 0), y = spine_y(q[2]) - 16;
@@ -153,7 +159,8 @@ static double body_of(const Anatomy *a, const double q[3]) {
   const double back = a->body_b.value[200] + a->body_c.value[200] - 7;
   d = smooth_max(d, q[1] - back, 14);
   if (a->female) {
-    const double breast = fmin(ellipsoid(q, 74, -92 - a->fat * 0.6, -28, 54, 34, 46), ellipsoid(q, -74, -92 - a->fat * 0.6, -28, 54, 34, 46));
+    const double breast = fmin(ellipsoid(q, 74, -92 - a->fat * 0.6, -28, 54, 34, 46),
+                               ellipsoid(q, -74, -92 - a->fat * 0.6, -28, 54, 34, 46));
     d = smooth_min(d, breast, 12);
   }
   return d;
@@ -191,12 +198,17 @@ void cm__anatomy_inward(const Anatomy *a, const double q[3], double n[3]) {
   for (int k = 0; k < 3; k++) n[k] *= s;
 }
 
-/* ---- tissues ---------------------------------------------------------------------------------------------------------- */
+/* ---- tissues
+ * ---------------------------------------------------------------------------------------------------------- */
 
 /* Bone with a dense shell: d is the distance to its surface. */
-static double bone_hu(double d) { return 170 + 520 * smoothstep(-3.2, -0.6, d); }
+static double bone_hu(double d) {
+  return 170 + 520 * smoothstep(-3.2, -0.6, d);
+}
 
-static void lay(double *hu, double over, double share) { *hu += share * (over - *hu); }
+static void lay(double *hu, double over, double share) {
+  *hu += share * (over - *hu);
+}
 
 /* x - floor(x), which compilers turn into a call where the instruction set is old. */
 static inline double fraction(double x) {
@@ -218,8 +230,11 @@ static double wall_hu(const Anatomy *a, const double q[3], const Site *s, double
   lay(&hu, 55 + 6 * wave(a, q, 0.06), cover(s->body + 2 + a->fat, w));
   /* sheets of fat between the layers of muscle */
   const double sheet = s->cage + 5 * wave(a, q, 0.012);
-  for (int k = 0; k < 3; k++) lay(&hu, -85, cover(fabs(sheet - 17 - 19 * k) - 1.6, w) * 0.9 * smoothstep(a->apex + 2, a->apex - 12, q[2]));
-  if (a->female && q[1] < -60 && s->cage > 14) lay(&hu, -20 + 60 * wave(a, q, 0.11), 0.45 * cover(s->body + 8, w) * smoothstep(-110, -80, q[2]) * smoothstep(25, 0, q[2]));
+  for (int k = 0; k < 3; k++)
+    lay(&hu, -85, cover(fabs(sheet - 17 - 19 * k) - 1.6, w) * 0.9 * smoothstep(a->apex + 2, a->apex - 12, q[2]));
+  if (a->female && q[1] < -60 && s->cage > 14)
+    lay(&hu, -20 + 60 * wave(a, q, 0.11),
+        0.45 * cover(s->body + 8, w) * smoothstep(-110, -80, q[2]) * smoothstep(25, 0, q[2]));
   return hu;
 }
 
@@ -251,7 +266,8 @@ static void lay_spine(const double q[3], double w, double *hu) {
   lay(hu, 210 + 380 * smoothstep(-2.6, -0.5, d), cover(d, w));
   /* the arch, transverse and spinous processes */
   const double canal = sqrt(x * x + (y - 23) * (y - 23));
-  const double spine = fmax(fabs(x) - (4.5 - 0.05 * (y - 30)), fmax(30 - y, y - 62)), spine_z = fabs(dz + 0.35 * y - 26) - 8;
+  const double spine = fmax(fabs(x) - (4.5 - 0.05 * (y - 30)), fmax(30 - y, y - 62)),
+               spine_z = fabs(dz + 0.35 * y - 26) - 8;
   const double side = fmax(fabs(y - 24) - 4.5 + 0.03 * fabs(x), fabs(x) - 36), side_z = fabs(dz - 13) - 6;
   d = fmin(fmax(canal - 15, fabs(dz - 12) - 9), fmin(fmax(spine, spine_z), fmax(side, side_z)));
   lay(hu, bone_hu(d), cover(d, w));
@@ -306,7 +322,10 @@ static void lay_abdomen(const Anatomy *a, const double q[3], const Site *s, doub
   const double share = cover(below, w);
   double in = -100 + 6 * wave(a, q, 0.05);
   const double z0 = a->dome[1];
-  const double liver = smooth_max(smooth_max(q[0] - 44 + 0.12 * (q[1] + 20) + 0.007 * (q[2] - a->dome[0] + 20) * (q[2] - a->dome[0] + 20), s->cage + 3.5, 14), q[1] - 52, 14);
+  const double liver = smooth_max(
+      smooth_max(q[0] - 44 + 0.12 * (q[1] + 20) + 0.007 * (q[2] - a->dome[0] + 20) * (q[2] - a->dome[0] + 20),
+                 s->cage + 3.5, 14),
+      q[1] - 52, 14);
   lay(&in, a->liver_hu + 4 * wave(a, q, 0.05), cover(liver, w));
   const double spleen = ellipsoid(q, 92, 40, z0 - 26, 32, 36, 42);
   lay(&in, a->liver_hu - 6, cover(spleen, w));

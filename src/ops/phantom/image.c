@@ -1,5 +1,6 @@
-/* The scan: tissues, tubes and nodules laid over one another by the share of each voxel that they fill, then the scanner's blur and noise.
- * Slices are independent of one another: a chunk is a slice, and its noise is numbered by voxel. */
+/* The scan: tissues, tubes and nodules laid over one another by the share of each voxel that they fill, then the
+ * scanner's blur and noise. Slices are independent of one another: a chunk is a slice, and its noise is numbered by
+ * voxel. */
 #include <stdio.h>
 #include <string.h>
 
@@ -20,13 +21,23 @@ typedef struct Scan {
   Tubes tubes; /* ends moved into the scanner's frame */
   NoduleShape shape[CM_PHANTOM_MAX_NODULES];
   double centre[CM_PHANTOM_MAX_NODULES][3], radius[CM_PHANTOM_MAX_NODULES]; /* anatomical */
-  float *scratch; /* PLANES planes for each worker */
+  float *scratch;                                                           /* PLANES planes for each worker */
   uint64_t noise_key;
   int16_t *ct;
   uint8_t *lungs, *nodules;
 } Scan;
 
-enum { PLANE_HU, PLANE_LUNG, PLANE_SIDE, PLANE_COVER, PLANE_AIRWAY = PLANE_COVER + TUBE_CLASSES, PLANE_A, PLANE_B, PLANE_C, PLANES };
+enum {
+  PLANE_HU,
+  PLANE_LUNG,
+  PLANE_SIDE,
+  PLANE_COVER,
+  PLANE_AIRWAY = PLANE_COVER + TUBE_CLASSES,
+  PLANE_A,
+  PLANE_B,
+  PLANE_C,
+  PLANES
+};
 
 static void to_anatomy(const CmPhantomVisit *v, const double p[3], double q[3]) {
   const double d[3] = {p[0] - v->shift_mm[0], p[1] - v->shift_mm[1], p[2] - v->shift_mm[2]};
@@ -66,9 +77,12 @@ static void paint_tissue(const Scan *s, int z, float *planes) {
     }
 }
 
-typedef struct Box { int x0, x1, y0, y1; } Box;
+typedef struct Box {
+  int x0, x1, y0, y1;
+} Box;
 
-/* The pixels within `reach` of the segment's box, in the slice at height `height`; false if the slice is not touched. */
+/* The pixels within `reach` of the segment's box, in the slice at height `height`; false if the slice is not touched.
+ */
 static bool touch(const Grid *g, const float a[3], const float b[3], double reach, double height, Box *box) {
   const double low = fmin(a[2], b[2]) - reach, high = fmax(a[2], b[2]) + reach;
   if (height < low || height > high) return false;
@@ -124,7 +138,8 @@ static void sample_nodule(const Scan *s, int i, const double p[3], double share[
   const NoduleShape *shape = &s->shape[i];
   int count[3] = {0, 0, 0};
   for (int k = 0; k < 64; k++) {
-    const double sub[3] = {p[0] + ((k & 3) - 1.5) * 0.25 * s->grid.pixel, p[1] + ((k >> 2 & 3) - 1.5) * 0.25 * s->grid.pixel,
+    const double sub[3] = {p[0] + ((k & 3) - 1.5) * 0.25 * s->grid.pixel,
+                           p[1] + ((k >> 2 & 3) - 1.5) * 0.25 * s->grid.pixel,
                            p[2] + ((k >> 4) - 1.5) * 0.25 * s->grid.slice};
     double q[3], n[3];
     to_anatomy(s->visit, sub, q);
@@ -188,7 +203,8 @@ static void blur(const float *in, float *mid, float *out, int n, float a) {
   }
 }
 
-/* Standard deviation of white noise after blur(a), less 0.6 of that blurred twice more: the band that filtered back-projection leaves. */
+/* Standard deviation of white noise after blur(a), less 0.6 of that blurred twice more: the band that filtered
+ * back-projection leaves. */
 static double noise_gain(double a) {
   double k[4][15] = {{0}};
   k[0][7] = 1;
@@ -216,13 +232,15 @@ static void develop(const Scan *s, int z, float *planes) {
   blur(c, mid, c, g->n, na);
   /* more of it where shoulders or the middle of the body weaken the rays */
   const double height = g->first[2] + z * g->slice;
-  const double level = s->visit->noise_hu * (s->visit->sharp ? 1.6 : 1) * (1 + 0.7 * smoothstep(60, 110, height)) / noise_gain(na);
+  const double level =
+      s->visit->noise_hu * (s->visit->sharp ? 1.6 : 1) * (1 + 0.7 * smoothstep(60, 110, height)) / noise_gain(na);
   const double radius = 0.5 * g->n * g->pixel;
   int16_t *ct = s->ct + z * n;
   for (int y = 0; y < g->n; y++)
     for (int x = 0; x < g->n; x++) {
       const int64_t at = (int64_t)y * g->n + x;
-      const double dx = (x - 0.5 * (g->n - 1)) * g->pixel, dy = (y - 0.5 * (g->n - 1)) * g->pixel, r2 = (dx * dx + dy * dy) / (radius * radius);
+      const double dx = (x - 0.5 * (g->n - 1)) * g->pixel, dy = (y - 0.5 * (g->n - 1)) * g->pixel,
+                   r2 = (dx * dx + dy * dy) / (radius * radius);
       const double sigma = level * (image[at] < -940 ? 0.45 : 1) * (1.1 - 0.35 * fmin(r2, 1));
       const double value = image[at] + sigma * (b[at] - 0.6f * c[at]);
       ct[at] = s->visit->circle && r2 > 1 ? -1024 : (int16_t)lrint(clampd(value, -1024, 3071));
@@ -242,7 +260,8 @@ static bool make_slice(void *arg, CmRange range, CmError **err) {
     if (s->lungs)
       for (int64_t at = 0; at < n; at++)
         s->lungs[z * n + at] = planes[PLANE_AIRWAY * n + at] >= 0.5f ? 3
-                               : planes[PLANE_LUNG * n + at] >= 0.5f ? (uint8_t)planes[PLANE_SIDE * n + at] : 0;
+                               : planes[PLANE_LUNG * n + at] >= 0.5f ? (uint8_t)planes[PLANE_SIDE * n + at]
+                                                                     : 0;
     develop(s, z, planes);
   }
   return true;
@@ -277,7 +296,9 @@ static bool set_up(CmContext *ctx, Scan *s, const CmPhantomPlan *plan, int patie
   g->first[1] = -0.5 * (g->n - 1) * g->pixel + 10;
   g->first[2] = -0.5 * (g->slices - 1) * g->slice - 22;
   size_t size;
-  if (!cm_size_multiply((size_t)g->n * (size_t)g->n * PLANES * sizeof(float), (size_t)cm_context_threads(ctx), &size, err)) return false;
+  if (!cm_size_multiply((size_t)g->n * (size_t)g->n * PLANES * sizeof(float), (size_t)cm_context_threads(ctx), &size,
+                        err))
+    return false;
   s->scratch = cm_alloc(ctx, size, err);
   return s->scratch != NULL;
 }
@@ -310,10 +331,11 @@ static bool name_labels(CmImage *lungs, CmImage *nodules, int count, CmError **e
   return true;
 }
 
-bool cm_phantom_thorax_image(CmContext *ctx, const CmPhantomPlan *plan, int patient, int visit, CmImage **ct, CmImage **lungs,
-                             CmImage **nodules, CmError **err) {
+bool cm_phantom_thorax_image(CmContext *ctx, const CmPhantomPlan *plan, int patient, int visit, CmImage **ct,
+                             CmImage **lungs, CmImage **nodules, CmError **err) {
   if (patient < 0 || patient >= plan->options.patients || visit < 0 || visit >= plan->patient[patient].visit_count) {
-    cm_error_set(err, CM_ERR_PARAMETER, "phantom: patient %d, visit %d is not in the plan; count from 0", patient, visit);
+    cm_error_set(err, CM_ERR_PARAMETER, "phantom: patient %d, visit %d is not in the plan; count from 0", patient,
+                 visit);
     return false;
   }
   CmImage *made[3] = {NULL, NULL, NULL};

@@ -4,7 +4,8 @@
 
 #define MEAN_STEPS 1500
 
-/* Directions spread evenly over the sphere without trigonometry: a fixed stream of random ones is enough for a mean of r^3. */
+/* Directions spread evenly over the sphere without trigonometry: a fixed stream of random ones is enough for a mean of
+ * r^3. */
 static double mean_cube(const NoduleShape *shape) {
   Rng rng = rng_stream(0x6e6f6475, 0);
   double sum = 0;
@@ -25,7 +26,9 @@ void cm__nodule_shape(const CmPhantomNodule *nodule, NoduleShape *shape) {
   Rng rng = rng_stream(nodule->shape, 7);
   memset(shape, 0, sizeof *shape);
   shape->bumps = nodule->margin == CM_MARGIN_LOBULATED ? 7 : 3;
-  const double height = nodule->margin == CM_MARGIN_LOBULATED ? 0.34 : nodule->margin == CM_MARGIN_SPICULATED ? 0.18 : 0.07;
+  const double height = nodule->margin == CM_MARGIN_LOBULATED    ? 0.34
+                        : nodule->margin == CM_MARGIN_SPICULATED ? 0.18
+                                                                 : 0.07;
   for (int i = 0; i < shape->bumps; i++) {
     rng_direction(&rng, shape->bump[i]);
     shape->bump[i][3] = height * rng_range(&rng, 0.6, 1.2);

@@ -1,6 +1,7 @@
-/* Who is in the cohort: diagnoses, visits, nodules. Sizes, margins and doubling times of malignant and benign nodules overlap, as they do
- * in life: diameters after the NLST's screen-detected nodules (Aberle et al., NEJM 2011), doubling times after Henschke et al., Radiology
- * 2012 (malignant mostly under 400 days) and the Fleischner Society's rule for benign ones (stable or over 600 days). */
+/* Who is in the cohort: diagnoses, visits, nodules. Sizes, margins and doubling times of malignant and benign nodules
+ * overlap, as they do in life: diameters after the NLST's screen-detected nodules (Aberle et al., NEJM 2011), doubling
+ * times after Henschke et al., Radiology 2012 (malignant mostly under 400 days) and the Fleischner Society's rule for
+ * benign ones (stable or over 600 days). */
 #include "ops/phantom/plan.h"
 
 #include <stdio.h>
@@ -50,9 +51,15 @@ static void rotation_from_degrees(const double degrees[3], double m[9]) {
     s[k] = rng_sin(r);
     c[k] = rng_cos(r);
   }
-  const double r[9] = {c[2] * c[1], c[2] * s[1] * s[0] - s[2] * c[0], c[2] * s[1] * c[0] + s[2] * s[0],
-                       s[2] * c[1], s[2] * s[1] * s[0] + c[2] * c[0], s[2] * s[1] * c[0] - c[2] * s[0],
-                       -s[1],       c[1] * s[0],                      c[1] * c[0]};
+  const double r[9] = {c[2] * c[1],
+                       c[2] * s[1] * s[0] - s[2] * c[0],
+                       c[2] * s[1] * c[0] + s[2] * s[0],
+                       s[2] * c[1],
+                       s[2] * s[1] * s[0] + c[2] * c[0],
+                       s[2] * s[1] * c[0] - c[2] * s[0],
+                       -s[1],
+                       c[1] * s[0],
+                       c[1] * c[0]};
   memcpy(m, r, sizeof r);
 }
 
@@ -86,7 +93,8 @@ static void plan_visits(CmPhantomPatient *p, const CmPhantomOptions *options, in
 }
 
 /* A place for a nodule of radius r that keeps clear of the others; false after many tries. */
-static bool find_place(const Anatomy *a, const Tubes *tubes, CmPhantomPatient *p, CmPhantomNodule *n, double largest, Rng *rng) {
+static bool find_place(const Anatomy *a, const Tubes *tubes, CmPhantomPatient *p, CmPhantomNodule *n, double largest,
+                       Rng *rng) {
   const double r = 0.5 * largest;
   for (int attempt = 0; attempt < 4000; attempt++) {
     double q[3] = {rng_range(rng, -130, 130), rng_range(rng, -90, 95), rng_range(rng, -110, 95)};
@@ -99,7 +107,8 @@ static bool find_place(const Anatomy *a, const Tubes *tubes, CmPhantomPatient *p
       cm__anatomy_site(a, q, &s);
       if (s.cage < -6) continue; /* the chest wall, not the mediastinum */
       cm__anatomy_inward(a, q, n->inward);
-      const double in[3] = {q[0] + n->inward[0] * (largest + 3), q[1] + n->inward[1] * (largest + 3), q[2] + n->inward[2] * (largest + 3)};
+      const double in[3] = {q[0] + n->inward[0] * (largest + 3), q[1] + n->inward[1] * (largest + 3),
+                            q[2] + n->inward[2] * (largest + 3)};
       if (-cm__anatomy_lung(a, in) < 0.55 * largest) continue;
     } else if (depth < r * 1.5 + 3.5) {
       continue;
@@ -145,9 +154,12 @@ static CmPhantomMargin pick_margin(Rng *rng, bool malignant) {
 static void describe_nodule(CmPhantomPatient *p, CmPhantomNodule *n, bool leading, Rng *rng) {
   n->malignant = leading && p->malignant;
   const double z = clampd(rng_normal(rng), -2, 2.4);
-  if (n->malignant) n->diameter_mm = clampd(13.5 * rng_exp2(0.42 * z), 6.5, 25);
-  else if (leading) n->diameter_mm = clampd(8.2 * rng_exp2(0.50 * z), 4.5, 20);
-  else n->diameter_mm = clampd(5.6 * rng_exp2(0.32 * z), 4, 9);
+  if (n->malignant)
+    n->diameter_mm = clampd(13.5 * rng_exp2(0.42 * z), 6.5, 25);
+  else if (leading)
+    n->diameter_mm = clampd(8.2 * rng_exp2(0.50 * z), 4.5, 20);
+  else
+    n->diameter_mm = clampd(5.6 * rng_exp2(0.32 * z), 4, 9);
   n->margin = pick_margin(rng, n->malignant);
   const double u = rng_uniform(rng);
   n->density = n->malignant ? (u < 0.14 ? CM_DENSITY_SUBSOLID : CM_DENSITY_SOLID)
@@ -155,12 +167,15 @@ static void describe_nodule(CmPhantomPatient *p, CmPhantomNodule *n, bool leadin
   if (n->diameter_mm < 8 && n->density == CM_DENSITY_SUBSOLID) n->density = CM_DENSITY_SOLID;
   n->hu = n->density == CM_DENSITY_SUBSOLID ? rng_range(rng, -330, -180)
                                             : rng_range(rng, 15, 50) + (p->contrast ? (n->malignant ? 35 : 15) : 0);
-  n->doubling_days = n->malignant ? 100 * rng_exp2(2 * rng_uniform(rng)) : rng_uniform(rng) < 0.5 ? 0 : rng_range(rng, 620, 1500);
+  n->doubling_days = n->malignant             ? 100 * rng_exp2(2 * rng_uniform(rng))
+                     : rng_uniform(rng) < 0.5 ? 0
+                                              : rng_range(rng, 620, 1500);
   const double place = rng_uniform(rng);
   n->place = place < 0.25 ? CM_PLACE_WALL : place < 0.45 ? CM_PLACE_VESSEL : CM_PLACE_FREE;
 }
 
-static bool plan_nodules(CmContext *ctx, CmPhantomPatient *p, const CmPhantomOptions *options, int index, Rng *rng, CmError **err) {
+static bool plan_nodules(CmContext *ctx, CmPhantomPatient *p, const CmPhantomOptions *options, int index, Rng *rng,
+                         CmError **err) {
   Anatomy a;
   Tubes tubes;
   cm__anatomy_make(&a, options->seed, index, p->sex == 'F', p->contrast, 0);
@@ -268,8 +283,12 @@ void cm_phantom_plan_free(CmPhantomPlan **plan) {
   *plan = NULL;
 }
 
-int cm_phantom_patients(const CmPhantomPlan *plan) { return plan->options.patients; }
-const CmPhantomPatient *cm_phantom_patient(const CmPhantomPlan *plan, int patient) { return &plan->patient[patient]; }
+int cm_phantom_patients(const CmPhantomPlan *plan) {
+  return plan->options.patients;
+}
+const CmPhantomPatient *cm_phantom_patient(const CmPhantomPlan *plan, int patient) {
+  return &plan->patient[patient];
+}
 
 void cm_phantom_truth(const CmPhantomPlan *plan, int patient, int visit, int nodule, CmPhantomTruth *truth) {
   const CmPhantomPatient *p = &plan->patient[patient];
@@ -280,7 +299,8 @@ void cm_phantom_truth(const CmPhantomPlan *plan, int patient, int visit, int nod
   double q[3];
   cm__nodule_at(n, v->days, q);
   for (int k = 0; k < 3; k++)
-    truth->centre_mm[k] = v->rotation[3 * k] * q[0] + v->rotation[3 * k + 1] * q[1] + v->rotation[3 * k + 2] * q[2] + v->shift_mm[k];
+    truth->centre_mm[k] =
+        v->rotation[3 * k] * q[0] + v->rotation[3 * k + 1] * q[1] + v->rotation[3 * k + 2] * q[2] + v->shift_mm[k];
   truth->volume_mm3 = cm__nodule_volume(&a, n, v->days);
   truth->diameter_mm = rng_cbrt(truth->volume_mm3 * 6 / 3.14159265358979323846);
 }

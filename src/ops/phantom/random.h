@@ -1,6 +1,7 @@
-/* Numbers of the phantom: a counter-based generator and the few functions that the C library does not promise to round alike
- * everywhere. Source of the mixing function: Steele, Lea, Flood, «Fast splittable pseudorandom number generators», OOPSLA 2014
- * (SplitMix64); here the state is the counter, so that number k of a stream is had without the ones before it. */
+/* Numbers of the phantom: a counter-based generator and the few functions that the C library does not promise to round
+ * alike everywhere. Source of the mixing function: Steele, Lea, Flood, «Fast splittable pseudorandom number
+ * generators», OOPSLA 2014 (SplitMix64); here the state is the counter, so that number k of a stream is had without the
+ * ones before it. */
 #ifndef CORMACK_OPS_PHANTOM_RANDOM_H
 #define CORMACK_OPS_PHANTOM_RANDOM_H
 
@@ -27,11 +28,17 @@ static inline uint64_t rng_at(uint64_t key, uint64_t counter) {
   return rng_mix(key + counter * UINT64_C(0x9E3779B97F4A7C15));
 }
 
-static inline uint64_t rng_next(Rng *rng) { return rng_at(rng->key, rng->counter++); }
+static inline uint64_t rng_next(Rng *rng) {
+  return rng_at(rng->key, rng->counter++);
+}
 
 /* [0,1) */
-static inline double rng_uniform(Rng *rng) { return (double)(rng_next(rng) >> 11) * 0x1p-53; }
-static inline double rng_range(Rng *rng, double low, double high) { return low + (high - low) * rng_uniform(rng); }
+static inline double rng_uniform(Rng *rng) {
+  return (double)(rng_next(rng) >> 11) * 0x1p-53;
+}
+static inline double rng_range(Rng *rng, double low, double high) {
+  return low + (high - low) * rng_uniform(rng);
+}
 
 /* Mean 0, standard deviation 1: the eight bytes of a number summed (Irwin-Hall), exact in integers, within +-4.9. */
 static inline double rng_bell(uint64_t x) {
@@ -41,7 +48,9 @@ static inline double rng_bell(uint64_t x) {
   const double sum = (double)((x + (x >> 32)) & 0xFFFFFFFFu);
   return (sum - 1020.0) * (1.0 / 209.0223274188);
 }
-static inline double rng_normal(Rng *rng) { return rng_bell(rng_next(rng)); }
+static inline double rng_normal(Rng *rng) {
+  return rng_bell(rng_next(rng));
+}
 
 /* Uniform on the unit sphere, by rejection. */
 static inline void rng_direction(Rng *rng, double n[3]) {

@@ -1,6 +1,6 @@
-/* Vessels and airways as tubes. The trees of the lungs are grown towards random points of the lung: a branch goes part of the way to
- * the middle of its points, which are then split in two across their longest extent, each with a child whose radius follows
- * Murray's law (r^3 of the parent = sum over the children; Murray, PNAS 12:207, 1926). */
+/* Vessels and airways as tubes. The trees of the lungs are grown towards random points of the lung: a branch goes part
+ * of the way to the middle of its points, which are then split in two across their longest extent, each with a child
+ * whose radius follows Murray's law (r^3 of the parent = sum over the children; Murray, PNAS 12:207, 1926). */
 #include "ops/phantom/anatomy.h"
 
 #include <string.h>
@@ -10,7 +10,8 @@ typedef struct Point {
   double key;
 } Point;
 
-static bool add(Tubes *tubes, const double a[3], const double b[3], double ra, double rb, int kind, bool main_airway, CmError **err) {
+static bool add(Tubes *tubes, const double a[3], const double b[3], double ra, double rb, int kind, bool main_airway,
+                CmError **err) {
   if (tubes->count == tubes->room) {
     const int room = tubes->room ? 2 * tubes->room : 4096;
     size_t size;
@@ -32,13 +33,15 @@ static bool add(Tubes *tubes, const double a[3], const double b[3], double ra, d
   return true;
 }
 
-static bool add_airway(Tubes *tubes, const double a[3], const double b[3], double ra, double rb, bool main_airway, CmError **err) {
+static bool add_airway(Tubes *tubes, const double a[3], const double b[3], double ra, double rb, bool main_airway,
+                       CmError **err) {
   const double wall_a = 0.45 + 0.12 * ra, wall_b = 0.45 + 0.12 * rb;
   return add(tubes, a, b, ra + wall_a, rb + wall_b, TUBE_WALL, main_airway, err) &&
          add(tubes, a, b, ra, rb, TUBE_AIR, main_airway, err);
 }
 
-/* ---- growing ----------------------------------------------------------------------------------------------------------- */
+/* ---- growing
+ * ----------------------------------------------------------------------------------------------------------- */
 
 typedef struct Growth {
   Tubes *tubes;
@@ -63,8 +66,12 @@ static void longest_axis(const Point *p, int n, const double mean[3], double axi
   double c[6] = {0};
   for (int i = 0; i < n; i++) {
     const double d[3] = {p[i].x[0] - mean[0], p[i].x[1] - mean[1], p[i].x[2] - mean[2]};
-    c[0] += d[0] * d[0]; c[1] += d[0] * d[1]; c[2] += d[0] * d[2];
-    c[3] += d[1] * d[1]; c[4] += d[1] * d[2]; c[5] += d[2] * d[2];
+    c[0] += d[0] * d[0];
+    c[1] += d[0] * d[1];
+    c[2] += d[0] * d[2];
+    c[3] += d[1] * d[1];
+    c[4] += d[1] * d[2];
+    c[5] += d[2] * d[2];
   }
   double v[3] = {0.41, 0.53, 0.74};
   for (int k = 0; k < 12; k++) {
@@ -77,8 +84,10 @@ static void longest_axis(const Point *p, int n, const double mean[3], double axi
 }
 
 /* A bent branch in three straight pieces; `aim` is the direction in which its parent ended. */
-static bool branch(Growth *g, const double a[3], const double b[3], const double aim[3], double ra, double rb, double end[3], CmError **err) {
-  const double length = sqrt((b[0] - a[0]) * (b[0] - a[0]) + (b[1] - a[1]) * (b[1] - a[1]) + (b[2] - a[2]) * (b[2] - a[2]));
+static bool branch(Growth *g, const double a[3], const double b[3], const double aim[3], double ra, double rb,
+                   double end[3], CmError **err) {
+  const double length =
+      sqrt((b[0] - a[0]) * (b[0] - a[0]) + (b[1] - a[1]) * (b[1] - a[1]) + (b[2] - a[2]) * (b[2] - a[2]));
   double m[3], last[3];
   memcpy(last, a, sizeof last);
   for (int k = 0; k < 3; k++) m[k] = a[k] + aim[k] * length * 0.4;
@@ -111,7 +120,8 @@ static bool branch(Growth *g, const double a[3], const double b[3], const double
   return true;
 }
 
-static bool grow(Growth *g, const double from[3], const double aim[3], Point *p, int n, double radius, int depth, CmError **err) {
+static bool grow(Growth *g, const double from[3], const double aim[3], Point *p, int n, double radius, int depth,
+                 CmError **err) {
   double mean[3] = {0, 0, 0}, end[3];
   for (int i = 0; i < n; i++)
     for (int k = 0; k < 3; k++) mean[k] += p[i].x[k] / n;
@@ -131,7 +141,8 @@ static bool grow(Growth *g, const double from[3], const double aim[3], Point *p,
   return grow(g, to, end, p, left, r0, depth + 1, err) && grow(g, to, end, p + left, n - left, r1, depth + 1, err);
 }
 
-static bool grow_lung(Tubes *tubes, const Anatomy *a, Rng *rng, const double root[3], double radius, int side, int n, bool bronchi, CmError **err) {
+static bool grow_lung(Tubes *tubes, const Anatomy *a, Rng *rng, const double root[3], double radius, int side, int n,
+                      bool bronchi, CmError **err) {
   Point *points = cm_alloc_array(tubes->ctx, (size_t)n, sizeof *points, err);
   if (!points) return false;
   for (int i = 0; i < n;) {
@@ -148,7 +159,8 @@ static bool grow_lung(Tubes *tubes, const Anatomy *a, Rng *rng, const double roo
   return ok;
 }
 
-/* ---- the great ones ---------------------------------------------------------------------------------------------------- */
+/* ---- the great ones
+ * ---------------------------------------------------------------------------------------------------- */
 
 static bool chain(Tubes *tubes, const double (*p)[4], int n, int kind, CmError **err) {
   for (int i = 0; i + 1 < n; i++)
@@ -158,22 +170,33 @@ static bool chain(Tubes *tubes, const double (*p)[4], int n, int kind, CmError *
 
 static bool great_vessels(Tubes *tubes, const Anatomy *a, CmError **err) {
   static const double ascending[][4] = {{6, -14, -34, 14}, {-6, -24, -10, 14.5}, {-9, -22, 15, 14}, {-6, -12, 34, 13.5},
-                                        {5, 2, 46, 13}, {16, 16, 48, 12.5}, {22, 32, 42, 12}, {22, 41, 28, 12}};
-  static const double pulmonary[][4] = {{18, -38, -30, 12}, {20, -30, -8, 12}, {20, -14, 6, 11.5}, {26, 2, 10, 10}, {36, 10, 6, 8}};
+                                        {5, 2, 46, 13},    {16, 16, 48, 12.5},   {22, 32, 42, 12},  {22, 41, 28, 12}};
+  static const double pulmonary[][4] = {
+      {18, -38, -30, 12}, {20, -30, -8, 12}, {20, -14, 6, 11.5}, {26, 2, 10, 10}, {36, 10, 6, 8}};
   static const double right_pulmonary[][4] = {{18, -12, 2, 9.5}, {2, -2, -1, 9.5}, {-18, 0, -3, 9}, {-32, 3, -6, 7.5}};
-  static const double cava[][4] = {{-22, -14, -40, 8}, {-24, -14, 0, 8}, {-23, -12, 40, 8}, {-18, -8, 70, 6.5}, {8, -20, 72, 5}, {28, -16, 84, 5}};
+  static const double cava[][4] = {{-22, -14, -40, 8}, {-24, -14, 0, 8}, {-23, -12, 40, 8},
+                                   {-18, -8, 70, 6.5}, {8, -20, 72, 5},  {28, -16, 84, 5}};
   static const double arteries[][4] = {{-4, -8, 48, 6}, {-12, -2, 70, 6}, {-20, 2, 110, 5}};
-  static const double carotid[][4] = {{8, 6, 54, 4}, {13, 4, 110, 3.6}}, subclavian[][4] = {{18, 20, 54, 4.6}, {26, 20, 88, 4.4}, {60, 12, 104, 4}};
-  static const double veins[][4] = {{-4, 14, -36, 7}, {-24, 8, -30, 6.5}, {-40, 6, -30, 5.5}}, veins_left[][4] = {{14, 16, -34, 7}, {32, 10, -26, 6}, {42, 8, -24, 5.2}};
+  static const double carotid[][4] = {{8, 6, 54, 4}, {13, 4, 110, 3.6}},
+                      subclavian[][4] = {{18, 20, 54, 4.6}, {26, 20, 88, 4.4}, {60, 12, 104, 4}};
+  static const double veins[][4] = {{-4, 14, -36, 7}, {-24, 8, -30, 6.5}, {-40, 6, -30, 5.5}},
+                      veins_left[][4] = {{14, 16, -34, 7}, {32, 10, -26, 6}, {42, 8, -24, 5.2}};
   static const double gullet[][4] = {{-1, 38, 112, 6}, {2, 36, 40, 6}, {3, 34, -30, 6.5}, {8, 24, -80, 7}};
   static const double gullet_air[][4] = {{-1, 38, 112, 1.2}, {2, 36, 60, 1.6}, {2, 36, 40, 0.4}};
-  const struct { const double (*p)[4]; int n, kind; } all[] = {
-      {ascending, CM_COUNT(ascending), TUBE_BLOOD}, {pulmonary, CM_COUNT(pulmonary), TUBE_BLOOD},
-      {right_pulmonary, CM_COUNT(right_pulmonary), TUBE_BLOOD}, {cava, CM_COUNT(cava), TUBE_BLOOD},
-      {arteries, CM_COUNT(arteries), TUBE_BLOOD}, {carotid, CM_COUNT(carotid), TUBE_BLOOD},
-      {subclavian, CM_COUNT(subclavian), TUBE_BLOOD}, {veins, CM_COUNT(veins), TUBE_BLOOD},
-      {veins_left, CM_COUNT(veins_left), TUBE_BLOOD}, {gullet, CM_COUNT(gullet), TUBE_SOFT},
-      {gullet_air, CM_COUNT(gullet_air), TUBE_AIR}};
+  const struct {
+    const double (*p)[4];
+    int n, kind;
+  } all[] = {{ascending, CM_COUNT(ascending), TUBE_BLOOD},
+             {pulmonary, CM_COUNT(pulmonary), TUBE_BLOOD},
+             {right_pulmonary, CM_COUNT(right_pulmonary), TUBE_BLOOD},
+             {cava, CM_COUNT(cava), TUBE_BLOOD},
+             {arteries, CM_COUNT(arteries), TUBE_BLOOD},
+             {carotid, CM_COUNT(carotid), TUBE_BLOOD},
+             {subclavian, CM_COUNT(subclavian), TUBE_BLOOD},
+             {veins, CM_COUNT(veins), TUBE_BLOOD},
+             {veins_left, CM_COUNT(veins_left), TUBE_BLOOD},
+             {gullet, CM_COUNT(gullet), TUBE_SOFT},
+             {gullet_air, CM_COUNT(gullet_air), TUBE_AIR}};
   for (int i = 0; i < CM_COUNT(all); i++)
     if (!chain(tubes, all[i].p, all[i].n, all[i].kind, err)) return false;
   /* small ones in the fat: lymph nodes and branches */
@@ -191,7 +214,10 @@ static bool great_airways(Tubes *tubes, CmError **err) {
   static const double trachea[][4] = {{-1, 24, 170, 8.4}, {-1, 22, 90, 8.4}, {0, 20, 30, 8.2}};
   static const double right[][4] = {{0, 20, 26, 7.0}, {-14, 21, 12, 6.8}, {-26, 20, 0, 6.6}, {-37, 17, -8, 6.2}};
   static const double left[][4] = {{0, 20, 26, 6.6}, {16, 22, 12, 6.2}, {32, 22, -2, 6.0}, {43, 19, -8, 5.6}};
-  const struct { const double (*p)[4]; int n; } all[] = {{trachea, CM_COUNT(trachea)}, {right, CM_COUNT(right)}, {left, CM_COUNT(left)}};
+  const struct {
+    const double (*p)[4];
+    int n;
+  } all[] = {{trachea, CM_COUNT(trachea)}, {right, CM_COUNT(right)}, {left, CM_COUNT(left)}};
   for (int c = 0; c < CM_COUNT(all); c++)
     for (int i = 0; i + 1 < all[c].n; i++)
       if (!add_airway(tubes, all[c].p[i], all[c].p[i + 1], all[c].p[i][3], all[c].p[i + 1][3], true, err)) return false;
