@@ -38,8 +38,8 @@ typedef struct Histogram {
 
 static int64_t bin_of(const Histogram *h, double v)
 {
-  int64_t at = (int64_t)((v - h->low) * h->per_unit);
-  at = at >= h->bins ? h->bins - 1 : at;
+  const double where = (v - h->low) * h->per_unit;
+  int64_t at = where >= (double)h->bins ? h->bins - 1 : where > 0.0 ? (int64_t)where : 0;
   /* the product may round across an edge */
   if (v < h->low + (double)at * h->width)
     at--;
