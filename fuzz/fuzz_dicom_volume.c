@@ -1,5 +1,5 @@
-/* Headers to stacks: whatever a DICOM file says about its frames, they are sorted into volumes or refused. The input is one file or
- * several, each behind the bytes «CM» and a length of 16 bits, so that instances meet in one series. */
+/* Headers to stacks: whatever a DICOM file says about its frames, they are sorted into volumes or refused. The input is
+ * one file or several, each behind the bytes «CM» and a length of 16 bits, so that instances meet in one series. */
 #include <string.h>
 
 #include "io/dicom/scan_priv.h"
@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   if (!files && size) read_one(&pool, data, size, files, &instances[0]), files = 1;
   for (int32_t i = 0; i < files; i++)
-    for (int64_t f = 0; f < instances[i].frame_count && count < MOST_FRAMES; f++) frames[count++] = &instances[i].frames[f];
+    for (int64_t f = 0; f < instances[i].frame_count && count < MOST_FRAMES; f++)
+      frames[count++] = &instances[i].frames[f];
   CmStackList list = {0};
   CmError *err = NULL;
   if (count) {

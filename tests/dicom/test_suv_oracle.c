@@ -16,9 +16,15 @@
 
 /* 80 kg, 400 MBq of fluorine-18 at 9:00, scan at 10:00 of 2024-01-02. */
 static CmSuvFacts usual(void) {
-  CmSuvFacts facts = {.units = "BQML", .corrected = "DECY\\ATTN\\SCAT", .decay = "START", .weight_kg = 80, .dose_bq = 4e8, .half_life_s = 6586.2};
+  CmSuvFacts facts = {.units = "BQML",
+                      .corrected = "DECY\\ATTN\\SCAT",
+                      .decay = "START",
+                      .weight_kg = 80,
+                      .dose_bq = 4e8,
+                      .half_life_s = 6586.2};
   facts.start_time = 9 * 3600;
-  facts.start = facts.ge_scan = facts.frame_reference_s = facts.frame_duration_s = facts.philips_suv = facts.philips_bqml = NAN;
+  facts.start = facts.ge_scan = facts.frame_reference_s = facts.frame_duration_s = facts.philips_suv =
+      facts.philips_bqml = NAN;
   assert_true(cm__when("20240102", "100000", &facts.series));
   facts.first_acquisition = facts.series + 30;
   return facts;
@@ -81,7 +87,8 @@ static void series_made_later(void **state) {
   facts.ge_scan = scan;
   double expected = 80000 / (4e8 * exp2(-3600 / 6586.2));
   assert_near(factor_of(&facts) / expected, 1, 1e-12);
-  /* Bed two of 120 s, begun 300 s after the scan's start. The mean count rate lies where A(t) equals its average over the frame. */
+  /* Bed two of 120 s, begun 300 s after the scan's start. The mean count rate lies where A(t) equals its average over
+   * the frame. */
   facts.ge_scan = NAN;
   double lambda = log(2) / 6586.2, mean = -log((1 - exp(-lambda * 120)) / (lambda * 120)) / lambda;
   facts.first_acquisition = scan + 300;
@@ -148,8 +155,9 @@ static void dates_and_times(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(decay_to_the_start), cmocka_unit_test(decay_to_the_injection), cmocka_unit_test(across_midnight),
-      cmocka_unit_test(series_made_later),  cmocka_unit_test(other_units),            cmocka_unit_test(what_is_missing_is_named),
+      cmocka_unit_test(decay_to_the_start), cmocka_unit_test(decay_to_the_injection),
+      cmocka_unit_test(across_midnight),    cmocka_unit_test(series_made_later),
+      cmocka_unit_test(other_units),        cmocka_unit_test(what_is_missing_is_named),
       cmocka_unit_test(dates_and_times),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

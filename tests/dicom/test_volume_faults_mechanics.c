@@ -1,4 +1,5 @@
-/* Scanning and reading with every allocation failing in turn, cancelled, and with other thread counts: nothing leaks, nothing differs. */
+/* Scanning and reading with every allocation failing in turn, cancelled, and with other thread counts: nothing leaks,
+ * nothing differs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
-/* Stacking rules against closed forms: the frames are made from a known volume, so its geometry, order and faults are known. */
+/* Stacking rules against closed forms: the frames are made from a known volume, so its geometry, order and faults are
+ * known. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -177,28 +178,64 @@ static void every_split(void **state) {
       CmFrame *f = add(set, 2.0 * (i / 2));
       bool second = i % 2;
       switch (rule) {
-        case 0: f->columns = second ? 128 : 64; break;
-        case 1: f->colour = second; break;
-        case 2: f->spacing[0] = second ? 0.6 : 0.5; break;
+        case 0:
+          f->columns = second ? 128 : 64;
+          break;
+        case 1:
+          f->colour = second;
+          break;
+        case 2:
+          f->spacing[0] = second ? 0.6 : 0.5;
+          break;
         case 3:
           if (second) { /* sagittal */
-            f->orientation[0] = 0; f->orientation[1] = 1; f->orientation[4] = 0; f->orientation[5] = -1;
-            f->position[0] = 2.0 * (i / 2); f->position[2] = 0;
+            f->orientation[0] = 0;
+            f->orientation[1] = 1;
+            f->orientation[4] = 0;
+            f->orientation[5] = -1;
+            f->position[0] = 2.0 * (i / 2);
+            f->position[2] = 0;
           }
           break;
-        case 4: f->fact[CM_FACT_ECHO_NUMBER] = 1 + second; break;
-        case 5: f->fact[CM_FACT_ECHO_TIME] = second ? 4.9 : 2.4; break;
-        case 6: f->fact[CM_FACT_B_VALUE] = second ? 1000 : 0; break;
-        case 7: f->fact[CM_FACT_THICKNESS] = second ? 5 : 2; break;
-        case 8: f->trait[CM_TRAIT_IMAGE_TYPE] = second ? "DERIVED\\SECONDARY\\MPR" : "ORIGINAL\\PRIMARY\\AXIAL"; break;
-        case 9: f->trait[CM_TRAIT_COMPONENT] = second ? "PHASE" : "MAGNITUDE"; break;
-        case 10: f->trait[CM_TRAIT_STACK] = second ? "2" : "1"; break;
-        case 11: f->trait[CM_TRAIT_KERNEL] = second ? "B70f" : "B30f"; break;
-        case 12: f->trait[CM_TRAIT_CLASS] = second ? "1.2.840.10008.5.1.4.1.1.7" : "1.2.840.10008.5.1.4.1.1.2"; break;
-        case 13: f->trait[CM_TRAIT_REFERENCE_FRAME] = second ? "1.2" : "1.1"; break;
-        case 14: f->fact[CM_FACT_INVERSION_TIME] = second ? 800 : 400; break;
-        case 15: f->fact[CM_FACT_KVP] = second ? 140 : 80; break;
-        default: f->trait[CM_TRAIT_COIL] = second ? "C2" : "C1"; break;
+        case 4:
+          f->fact[CM_FACT_ECHO_NUMBER] = 1 + second;
+          break;
+        case 5:
+          f->fact[CM_FACT_ECHO_TIME] = second ? 4.9 : 2.4;
+          break;
+        case 6:
+          f->fact[CM_FACT_B_VALUE] = second ? 1000 : 0;
+          break;
+        case 7:
+          f->fact[CM_FACT_THICKNESS] = second ? 5 : 2;
+          break;
+        case 8:
+          f->trait[CM_TRAIT_IMAGE_TYPE] = second ? "DERIVED\\SECONDARY\\MPR" : "ORIGINAL\\PRIMARY\\AXIAL";
+          break;
+        case 9:
+          f->trait[CM_TRAIT_COMPONENT] = second ? "PHASE" : "MAGNITUDE";
+          break;
+        case 10:
+          f->trait[CM_TRAIT_STACK] = second ? "2" : "1";
+          break;
+        case 11:
+          f->trait[CM_TRAIT_KERNEL] = second ? "B70f" : "B30f";
+          break;
+        case 12:
+          f->trait[CM_TRAIT_CLASS] = second ? "1.2.840.10008.5.1.4.1.1.7" : "1.2.840.10008.5.1.4.1.1.2";
+          break;
+        case 13:
+          f->trait[CM_TRAIT_REFERENCE_FRAME] = second ? "1.2" : "1.1";
+          break;
+        case 14:
+          f->fact[CM_FACT_INVERSION_TIME] = second ? 800 : 400;
+          break;
+        case 15:
+          f->fact[CM_FACT_KVP] = second ? 140 : 80;
+          break;
+        default:
+          f->trait[CM_TRAIT_COIL] = second ? "C2" : "C1";
+          break;
       }
     }
     stack(set);
@@ -231,11 +268,15 @@ static void keys_tell_what_split(void **state) {
 /* Five time points, by each attribute that says so; the step is 1.5 s. */
 static void time_axis(void **state) {
   Set *set = *state;
-  static const struct { CmFact fact; double first, step, seconds; } ways[] = {
-      {CM_FACT_TIME_OFFSET, 0, 1.5, 1.5},       {CM_FACT_REFERENCE_TIME, 30, 1.5, 1.5}, {CM_FACT_TRIGGER_TIME, 0, 1.5, 1.5},
-      {CM_FACT_ACQUISITION_TIME, 4e9, 1.5, 1.5}, {CM_FACT_CONTENT_TIME, 4e9, 1.5, 1.5}, {CM_FACT_TEMPORAL_INDEX, 1, 1, 1},
-      {CM_FACT_CARDIAC_PERCENT, 0, 20, 1},      {CM_FACT_ACQUISITION, 1, 1, 1},        {CM_FACT_DIMENSION_1, 1, 1, 1},
-      {CM_FACT_INSTANCE, 1, 4, 1},
+  static const struct {
+    CmFact fact;
+    double first, step, seconds;
+  } ways[] = {
+      {CM_FACT_TIME_OFFSET, 0, 1.5, 1.5},    {CM_FACT_REFERENCE_TIME, 30, 1.5, 1.5},
+      {CM_FACT_TRIGGER_TIME, 0, 1.5, 1.5},   {CM_FACT_ACQUISITION_TIME, 4e9, 1.5, 1.5},
+      {CM_FACT_CONTENT_TIME, 4e9, 1.5, 1.5}, {CM_FACT_TEMPORAL_INDEX, 1, 1, 1},
+      {CM_FACT_CARDIAC_PERCENT, 0, 20, 1},   {CM_FACT_ACQUISITION, 1, 1, 1},
+      {CM_FACT_DIMENSION_1, 1, 1, 1},        {CM_FACT_INSTANCE, 1, 4, 1},
   };
   for (int way = 0; way < CM_COUNT(ways); way++) {
     set->count = 0;
@@ -290,7 +331,8 @@ static void incomplete_time(void **state) {
 /* Twelve directions of one b-value are an axis in the order of acquisition, without a time. */
 static void directions(void **state) {
   Set *set = *state;
-  static const char *const names[3] = {"1.000000\\0.000000\\0.000000", "0.000000\\1.000000\\0.000000", "0.000000\\0.000000\\1.000000"};
+  static const char *const names[3] = {"1.000000\\0.000000\\0.000000", "0.000000\\1.000000\\0.000000",
+                                       "0.000000\\0.000000\\1.000000"};
   for (int i = 0; i < 12; i++) {
     CmFrame *f = add(set, 2.0 * (i % 4));
     f->trait[CM_TRAIT_GRADIENT] = names[i / 4];
@@ -309,14 +351,16 @@ static void ambiguous(void **state) {
   Set *set = *state;
   for (int i = 0; i < 9; i++) add(set, 2.0 * (i % 8))->fact[CM_FACT_INSTANCE] = NAN;
   const CmStack *s = only(set);
-  assert_non_null(strstr(s->defect, "2 frames lie in the same plane (at 0.00, 0.00, 0.00 mm; 9 frames at 8 positions)"));
+  assert_non_null(
+      strstr(s->defect, "2 frames lie in the same plane (at 0.00, 0.00, 0.00 mm; 9 frames at 8 positions)"));
   assert_false(s->fillable);
 }
 
 /* Two acquisitions whose slices interleave unevenly come apart by acquisition number. */
 static void interleaved_acquisitions(void **state) {
   Set *set = *state;
-  for (int i = 0; i < 10; i++) add(set, i % 2 ? 2.0 * (i / 2) + 0.7 : 2.0 * (i / 2))->fact[CM_FACT_ACQUISITION] = 1 + i % 2;
+  for (int i = 0; i < 10; i++)
+    add(set, i % 2 ? 2.0 * (i / 2) + 0.7 : 2.0 * (i / 2))->fact[CM_FACT_ACQUISITION] = 1 + i % 2;
   stack(set);
   assert_int_equal(set->list.count, 2);
   assert_null(set->list.items[0].defect);
@@ -373,10 +417,24 @@ static void pictures_alone(void **state) {
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
   const struct CMUnitTest tests[] = {
-      CASE(even_grid),      CASE(rounded_positions), CASE(oblique_geometry),        CASE(missing_slices),       CASE(uneven_spacing),
-      CASE(gantry_tilt),    CASE(every_split),       CASE(keys_tell_what_split),    CASE(time_axis),            CASE(times_within_position),
-      CASE(uneven_times_split), CASE(incomplete_time), CASE(directions),            CASE(ambiguous),            CASE(interleaved_acquisitions),
-      CASE(localizers),     CASE(without_positions), CASE(pictures_alone),
+      CASE(even_grid),
+      CASE(rounded_positions),
+      CASE(oblique_geometry),
+      CASE(missing_slices),
+      CASE(uneven_spacing),
+      CASE(gantry_tilt),
+      CASE(every_split),
+      CASE(keys_tell_what_split),
+      CASE(time_axis),
+      CASE(times_within_position),
+      CASE(uneven_times_split),
+      CASE(incomplete_time),
+      CASE(directions),
+      CASE(ambiguous),
+      CASE(interleaved_acquisitions),
+      CASE(localizers),
+      CASE(without_positions),
+      CASE(pictures_alone),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

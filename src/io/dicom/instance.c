@@ -42,7 +42,8 @@ static bool read_identity(CmPool *pool, CmDicomSet root, CmInstance *instance, C
 /* Two numbers, row spacing first as DICOM has it, to {x, y}; false where absent or not positive. */
 static bool spacing_pair(const CmFrameSource *source, uint32_t sequence, uint32_t tag, double spacing[2]) {
   double pair[2];
-  if (cm__source_reals(source, sequence, tag, pair, 2) < 2 || !(pair[0] > 0 && pair[1] > 0 && pair[0] < CM_FARTHEST && pair[1] < CM_FARTHEST))
+  if (cm__source_reals(source, sequence, tag, pair, 2) < 2 ||
+      !(pair[0] > 0 && pair[1] > 0 && pair[0] < CM_FARTHEST && pair[1] < CM_FARTHEST))
     return false;
   spacing[0] = pair[1];
   spacing[1] = pair[0];
@@ -60,7 +61,8 @@ static bool region_spacing(CmDicomSet root, double spacing[2]) {
       !cm_dicom_int(item, CM_TAG(0x0018, 0x6026), 0, &unit_y) || unit_x != 3 || unit_y != 3)
     return false;
   double x, y;
-  if (!cm_dicom_real(item, CM_TAG(0x0018, 0x602C), 0, &x) || !cm_dicom_real(item, CM_TAG(0x0018, 0x602E), 0, &y)) return false;
+  if (!cm_dicom_real(item, CM_TAG(0x0018, 0x602C), 0, &x) || !cm_dicom_real(item, CM_TAG(0x0018, 0x602E), 0, &y))
+    return false;
   spacing[0] = 10 * fabs(x);
   spacing[1] = 10 * fabs(y);
   return spacing[0] > 0 && spacing[1] > 0 && spacing[0] < CM_FARTHEST && spacing[1] < CM_FARTHEST;
@@ -76,20 +78,26 @@ const char *cm__pixel_spacing(const CmFrameSource *source, double spacing[2]) {
 
 static void read_space(const CmFrameSource *source, CmFrame *frame) {
   const uint32_t measures = CM_TAG(0x0028, 0x9110);
-  if (cm__source_reals(source, CM_TAG(0x0020, 0x9113), CM_TAG(0x0020, 0x0032), frame->position, 3) != 3) frame->position[0] = NAN;
-  if (cm__source_reals(source, CM_TAG(0x0020, 0x9116), CM_TAG(0x0020, 0x0037), frame->orientation, 6) != 6) frame->orientation[0] = NAN;
+  if (cm__source_reals(source, CM_TAG(0x0020, 0x9113), CM_TAG(0x0020, 0x0032), frame->position, 3) != 3)
+    frame->position[0] = NAN;
+  if (cm__source_reals(source, CM_TAG(0x0020, 0x9116), CM_TAG(0x0020, 0x0037), frame->orientation, 6) != 6)
+    frame->orientation[0] = NAN;
   if (!cm__pixel_spacing(source, frame->spacing)) frame->spacing[0] = frame->spacing[1] = NAN;
   double across;
-  if (cm__source_reals(source, measures, CM_TAG(0x0018, 0x0088), &across, 1) > 0 && across != 0 && isfinite(across)) frame->slice_spacing = fabs(across);
+  if (cm__source_reals(source, measures, CM_TAG(0x0018, 0x0088), &across, 1) > 0 && across != 0 && isfinite(across))
+    frame->slice_spacing = fabs(across);
 }
 
 static void read_rescale(const CmFrameSource *source, CmFrame *frame) {
   const uint32_t sequence = CM_TAG(0x0028, 0x9145);
   double value;
-  if (cm__source_reals(source, sequence, CM_TAG(0x0028, 0x1053), &value, 1) > 0 && isfinite(value) && value != 0) frame->slope = value;
-  if (cm__source_reals(source, sequence, CM_TAG(0x0028, 0x1052), &value, 1) > 0 && isfinite(value)) frame->intercept = value;
+  if (cm__source_reals(source, sequence, CM_TAG(0x0028, 0x1053), &value, 1) > 0 && isfinite(value) && value != 0)
+    frame->slope = value;
+  if (cm__source_reals(source, sequence, CM_TAG(0x0028, 0x1052), &value, 1) > 0 && isfinite(value))
+    frame->intercept = value;
   /* RT Dose has a scaling of its own (PS3.3 C.8.8.3). */
-  if (cm_dicom_real(source->root, CM_TAG(0x3004, 0x000E), 0, &value) && isfinite(value) && value > 0) frame->slope = value;
+  if (cm_dicom_real(source->root, CM_TAG(0x3004, 0x000E), 0, &value) && isfinite(value) && value > 0)
+    frame->slope = value;
 }
 
 /* Whether the modality makes slices, which may be stacked by instance number where they have no position. */
@@ -107,26 +115,29 @@ static CmLayout layout_of(const CmInstance *instance, const CmFrame *frame) {
   /* A CT localizer is a projection: its neighbours are other projections, not slices. */
   if (frame->localizer && !strcmp(instance->modality, "CT")) return CM_LAYOUT_ALONE;
   if (placed) return CM_LAYOUT_SPACE;
-  return instance->frame_count == 1 && !frame->localizer && makes_slices(instance->modality) ? CM_LAYOUT_ORDER : CM_LAYOUT_ALONE;
+  return instance->frame_count == 1 && !frame->localizer && makes_slices(instance->modality) ? CM_LAYOUT_ORDER
+                                                                                             : CM_LAYOUT_ALONE;
 }
 
 /* ---- frames */
 
-static bool read_frame(CmPool *pool, const CmFrameSource *source, const CmInstance *instance, CmFrame *frame, CmError **err) {
+static bool read_frame(CmPool *pool, const CmFrameSource *source, const CmInstance *instance, CmFrame *frame,
+                       CmError **err) {
   read_space(source, frame);
   read_rescale(source, frame);
   if (!cm__frame_facts(pool, source, frame, err)) return false;
-  if (instance->segmentation &&
-      cm__source_reals(source, CM_TAG(0x0062, 0x000A), CM_TAG(0x0062, 0x000B), &frame->fact[CM_FACT_DIMENSION_1], 1) < 1)
+  if (instance->segmentation && cm__source_reals(source, CM_TAG(0x0062, 0x000A), CM_TAG(0x0062, 0x000B),
+                                                 &frame->fact[CM_FACT_DIMENSION_1], 1) < 1)
     frame->fact[CM_FACT_DIMENSION_1] = NAN;
   frame->layout = layout_of(instance, frame);
   return true;
 }
 
-static bool read_frames(CmPool *pool, CmDicomSet root, const CmDicomPixels *pixels, int32_t file, CmInstance *instance, CmError **err) {
+static bool read_frames(CmPool *pool, CmDicomSet root, const CmDicomPixels *pixels, int32_t file, CmInstance *instance,
+                        CmError **err) {
   if (pixels->frames > MOST_FRAMES) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "NumberOfFrames (0028,0008) is %lld; at most %lld are read", (long long)pixels->frames,
-                 (long long)MOST_FRAMES);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "NumberOfFrames (0028,0008) is %lld; at most %lld are read",
+                 (long long)pixels->frames, (long long)MOST_FRAMES);
     return false;
   }
   CmFrameSource source = {.root = root};
@@ -135,7 +146,8 @@ static bool read_frames(CmPool *pool, CmDicomSet root, const CmDicomPixels *pixe
   bool grouped = cm_dicom_find(root, CM_TAG(0x5200, 0x9230), &groups);
   if (grouped && cm_dicom_item_count(&groups) != pixels->frames) {
     cm_error_set(err, CM_ERR_FORMAT,
-                 "PerFrameFunctionalGroupsSequence (5200,9230) describes %d frames, NumberOfFrames (0028,0008) says %lld; get the "
+                 "PerFrameFunctionalGroupsSequence (5200,9230) describes %d frames, NumberOfFrames (0028,0008) says "
+                 "%lld; get the "
                  "object again from its source",
                  cm_dicom_item_count(&groups), (long long)pixels->frames);
     return false;
@@ -174,12 +186,14 @@ static const char *refusal_of(const CmInstance *instance, CmDicomSet root) {
     return "a segmentation of another SegmentationType (0062,0001) than BINARY holds no labels; export it as BINARY";
   text = cm_dicom_text(root, CM_TAG(0x0008, 0x0008), type, sizeof type);
   if (text && strstr(text, "MOSAIC"))
-    return "a Siemens mosaic holds many slices in one picture, which is not supported; export the series as single slices or as "
+    return "a Siemens mosaic holds many slices in one picture, which is not supported; export the series as single "
+           "slices or as "
            "enhanced MR";
   return NULL;
 }
 
-bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int32_t file, CmInstance *instance, CmError **err) {
+bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int32_t file, CmInstance *instance,
+                       CmError **err) {
   CmDicomSet root = cm_dicom_root(dicom);
   CmDicomElement element;
   *instance = (CmInstance){.kind = CM_INSTANCE_OBJECT};
@@ -189,7 +203,8 @@ bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int
     instance->kind = CM_INSTANCE_DIRECTORY;
     return true;
   }
-  bool pixels_there = cm_dicom_find(root, CM_TAG(0x7FE0, 0x0010), &element) || cm_dicom_find(root, CM_TAG(0x7FE0, 0x0008), &element) ||
+  bool pixels_there = cm_dicom_find(root, CM_TAG(0x7FE0, 0x0010), &element) ||
+                      cm_dicom_find(root, CM_TAG(0x7FE0, 0x0008), &element) ||
                       cm_dicom_find(root, CM_TAG(0x7FE0, 0x0009), &element);
   bool rows_there = cm_dicom_find(root, CM_TAG(0x0028, 0x0010), &element);
   if (!pixels_there && !rows_there) return true;

@@ -19,18 +19,20 @@ typedef struct CmInstance {
   double series_number;
   const char *refusal; /* NULL, or why this image cannot be read as a volume */
   bool segmentation;
-  bool mapped;         /* its values are not a linear function of the stored ones: colour, palette, LUT, float pixels */
+  bool mapped; /* its values are not a linear function of the stored ones: colour, palette, LUT, float pixels */
   CmDicomPixels pixels;
   CmFrame *frames;
   int64_t frame_count;
 } CmInstance;
 
 /* Reads the header of an opened file. The instance lives in the pool; `file` becomes the frames' index. */
-bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int32_t file, CmInstance *instance, CmError **err);
+bool cm__instance_read(CmPool *pool, const CmDicom *dicom, const char *path, int32_t file, CmInstance *instance,
+                       CmError **err);
 
 /* ---- parts */
 
-/* The data sets in which an attribute of a frame may stand: its own functional groups, the shared ones, the main data set. */
+/* The data sets in which an attribute of a frame may stand: its own functional groups, the shared ones, the main data
+ * set. */
 typedef struct CmFrameSource {
   CmDicomSet root, shared, own;
   bool has_shared, has_own;
@@ -41,13 +43,16 @@ bool cm__source_group(const CmFrameSource *source, uint32_t sequence, CmDicomSet
 /* Numbers from that group, else from the main data set; returns how many there are. sequence 0: main data set alone. */
 int cm__source_reals(const CmFrameSource *source, uint32_t sequence, uint32_t tag, double *values, int most);
 const char *cm__source_text(const CmFrameSource *source, uint32_t sequence, uint32_t tag, char *to, size_t size);
-/* Finds the tag of element `low` (0x00..0xFF) of the private block that `creator` reserves in `group`; 0: no such block. */
+/* Finds the tag of element `low` (0x00..0xFF) of the private block that `creator` reserves in `group`; 0: no such
+ * block. */
 uint32_t cm__private_tag(CmDicomSet set, uint16_t group, const char *creator, uint8_t low);
 /* Facts and traits of a frame (volume_facts.c). */
 bool cm__frame_facts(CmPool *pool, const CmFrameSource *source, CmFrame *frame, CmError **err);
-/* Where the frames of a multi-frame object without functional groups lie: NM vectors, dose grids, film times (volume_multiframe.c). */
+/* Where the frames of a multi-frame object without functional groups lie: NM vectors, dose grids, film times
+ * (volume_multiframe.c). */
 bool cm__frames_place(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t count, CmError **err);
-/* Pixel spacing of an image without functional groups: {x, y} mm, and where it is from ("PixelSpacing", ...; NULL: unknown). */
+/* Pixel spacing of an image without functional groups: {x, y} mm, and where it is from ("PixelSpacing", ...; NULL:
+ * unknown). */
 const char *cm__pixel_spacing(const CmFrameSource *source, double spacing[2]);
 
 #endif

@@ -10,7 +10,9 @@ struct CmPoolBlock {
   struct CmPoolBlock *next;
 };
 
-void cm__pool_start(CmPool *pool, CmContext *ctx) { *pool = (CmPool){.ctx = ctx}; }
+void cm__pool_start(CmPool *pool, CmContext *ctx) {
+  *pool = (CmPool){.ctx = ctx};
+}
 
 void cm__pool_free(CmPool *pool) {
   while (pool->blocks) {

@@ -14,7 +14,8 @@ static const char *size_text(const CmDicomVolume *volume, char text[96]) {
 #define MOST_LISTED 40
 
 /* One line, as errors are: «key (modality, description, size), …». */
-static void refuse_several(CmContext *ctx, const CmDicomScan *scan, const char *name, const char *select, CmError **err) {
+static void refuse_several(CmContext *ctx, const CmDicomScan *scan, const char *name, const char *select,
+                           CmError **err) {
   char size[96];
   char *list = NULL;
   int count = cm_dicom_scan_volumes(scan), listed = 0, matching = 0;
@@ -27,18 +28,21 @@ static void refuse_several(CmContext *ctx, const CmDicomScan *scan, const char *
   for (int i = 0; i < count && listed < MOST_LISTED; i++) {
     const CmDicomVolume *volume = cm_dicom_scan_volume(scan, i);
     if (!all && select && strncmp(volume->key, select, strlen(select)) != 0) continue;
-    char *longer = cm_sprintf(ctx, NULL, "%s%s%s (%s, %s, %s%s)", list ? list : "", list ? "; " : "", volume->key, volume->modality,
-                              *volume->series_description ? volume->series_description : "no description", size_text(volume, size),
-                              volume->defect ? ", cannot be read" : "");
+    char *longer =
+        cm_sprintf(ctx, NULL, "%s%s%s (%s, %s, %s%s)", list ? list : "", list ? "; " : "", volume->key,
+                   volume->modality, *volume->series_description ? volume->series_description : "no description",
+                   size_text(volume, size), volume->defect ? ", cannot be read" : "");
     cm_free(list);
     list = longer;
     listed++;
   }
   int total = all ? count : matching;
   if (select && all)
-    cm_error_set(err, CM_ERR_MISSING, "%s: holds no volume \"%s\"; it holds %s%s", name, select, list ? list : "several", listed < total ? "; and more" : "");
+    cm_error_set(err, CM_ERR_MISSING, "%s: holds no volume \"%s\"; it holds %s%s", name, select,
+                 list ? list : "several", listed < total ? "; and more" : "");
   else
-    cm_error_set(err, CM_ERR_DATA, "%s: holds %d volumes; select one of them: %s%s", name, total, list ? list : "", listed < total ? "; and more" : "");
+    cm_error_set(err, CM_ERR_DATA, "%s: holds %d volumes; select one of them: %s%s", name, total, list ? list : "",
+                 listed < total ? "; and more" : "");
   cm_free(list);
 }
 
@@ -49,7 +53,8 @@ static void refuse_none(const CmDicomScan *scan, const char *name, CmError **err
     for (int i = CM_ERR_USAGE; i <= CM_ERR_FAULT; i++)
       if (!strcmp(cm_error_code_name((CmErrorCode)i), reject->code)) code = (CmErrorCode)i;
     cm_error_set(err, code, "%s: %s", reject->path, reject->reason);
-    if (cm_dicom_scan_rejects(scan) > 1) cm_error_context(err, "%s: none of %d DICOM files can be read; the first", name, cm_dicom_scan_rejects(scan));
+    if (cm_dicom_scan_rejects(scan) > 1)
+      cm_error_context(err, "%s: none of %d DICOM files can be read; the first", name, cm_dicom_scan_rejects(scan));
   } else if (cm_dicom_scan_objects(scan)) {
     const CmDicomReject *object = cm_dicom_scan_object(scan, 0);
     cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: %s", object->path, object->reason);
@@ -82,8 +87,9 @@ static bool note_rejects(CmContext *ctx, const CmDicomScan *scan, const char *pa
   if (!count) return true;
   const CmDicomReject *first = cm_dicom_scan_reject(scan, 0);
   const char *before = cm_image_meta(image, "Note");
-  char *note = cm_sprintf(ctx, err, "%s%s%d DICOM file%s of the folder cannot be read; the first: %s: %s", before ? before : "", before ? "; " : "",
-                          count, count == 1 ? "" : "s", first->path, first->reason);
+  char *note =
+      cm_sprintf(ctx, err, "%s%s%d DICOM file%s of the folder cannot be read; the first: %s: %s", before ? before : "",
+                 before ? "; " : "", count, count == 1 ? "" : "s", first->path, first->reason);
   if (note) cm_log(ctx, CM_LOG_WARNING, "%s: %s", path, note);
   bool ok = note && cm_image_set_meta(image, "Note", note, err);
   cm_free(note);
@@ -97,8 +103,10 @@ CmImage *cm__dicom_read_path(CmContext *ctx, const char *path, const CmReadOptio
   int volume = cm__dicom_select(ctx, scan, path, options ? options->select : NULL, err);
   if (volume >= 0) {
     image = cm_dicom_read_volume(ctx, scan, volume, options, err);
-    if (!image) cm_error_context(err, "%s", path);
-    else if (!note_rejects(ctx, scan, path, image, err)) cm_image_unref(&image);
+    if (!image)
+      cm_error_context(err, "%s", path);
+    else if (!note_rejects(ctx, scan, path, image, err))
+      cm_image_unref(&image);
   }
   cm_dicom_scan_free(&scan);
   return image;

@@ -1,5 +1,5 @@
-/* Headers of many files, in parallel, and the volumes that they make. The outcome follows from the files alone: every list is
- * sorted by path or identity, never by the order of reading. */
+/* Headers of many files, in parallel, and the volumes that they make. The outcome follows from the files alone: every
+ * list is sorted by path or identity, never by the order of reading. */
 #include "cormack/parallel.h"
 
 #include <math.h>
@@ -34,7 +34,8 @@ static bool note_reject(CmPool *pool, const char *path, CmError **fault, CmDicom
   const char *text = cm_error_text(*fault);
   size_t size = strlen(path);
   if (!strncmp(text, path, size) && !strncmp(text + size, ": ", 2)) text += size + 2;
-  *reject = (CmDicomReject){.path = path, .reason = cm__pool_text(pool, text, err), .code = cm_error_code_name(cm_error_code(*fault))};
+  *reject = (CmDicomReject){
+      .path = path, .reason = cm__pool_text(pool, text, err), .code = cm_error_code_name(cm_error_code(*fault))};
   cm_error_free(fault);
   return reject->reason != NULL;
 }
@@ -84,11 +85,13 @@ static int by_series(const void *a, const void *b, void *user) {
 }
 
 static bool same_series(const CmInstance *a, const CmInstance *b) {
-  return !strcmp(a->series_uid, b->series_uid) && !strcmp(a->study_uid, b->study_uid) && !strcmp(a->patient_id, b->patient_id);
+  return !strcmp(a->series_uid, b->series_uid) && !strcmp(a->study_uid, b->study_uid) &&
+         !strcmp(a->patient_id, b->patient_id);
 }
 
 /* The files of a stack, each once, in slice order. */
-static bool list_stack_files(CmPool *pool, const CmDicomScan *scan, CmVolumeEntry *entry, int32_t *mark, int32_t number, CmError **err) {
+static bool list_stack_files(CmPool *pool, const CmDicomScan *scan, CmVolumeEntry *entry, int32_t *mark, int32_t number,
+                             CmError **err) {
   const CmStack *stack = &entry->stack;
   int64_t frames = stack->slices * stack->times;
   entry->files = cm__pool_alloc(pool, (size_t)frames, sizeof *entry->files, err);
@@ -107,9 +110,10 @@ static bool list_stack_files(CmPool *pool, const CmDicomScan *scan, CmVolumeEntr
 static bool name_gap(CmPool *pool, const CmDicomScan *scan, CmStack *stack, CmError **err) {
   for (int64_t s = 1; stack->fillable && s < stack->slices; s++) {
     if (stack->places[s] == stack->places[s - 1] + 1) continue;
-    stack->defect = cm__pool_printf(pool, err, "%s; the %sgap lies between %s and %s", stack->defect,
-                                    stack->grid_slices - stack->slices > stack->places[s] - stack->places[s - 1] - 1 ? "first " : "",
-                                    scan->instances[stack->frames[s - 1]->file].path, scan->instances[stack->frames[s]->file].path);
+    stack->defect = cm__pool_printf(
+        pool, err, "%s; the %sgap lies between %s and %s", stack->defect,
+        stack->grid_slices - stack->slices > stack->places[s] - stack->places[s - 1] - 1 ? "first " : "",
+        scan->instances[stack->frames[s - 1]->file].path, scan->instances[stack->frames[s]->file].path);
     return stack->defect != NULL;
   }
   return true;
@@ -144,7 +148,8 @@ static bool describe_volume(CmPool *pool, const CmDicomScan *scan, CmVolumeEntry
       .tilted = stack->tilted,
       .tilt_degrees = stack->tilted ? stack->tilt_degrees : 0,
   };
-  open->key = *stack->label ? cm__pool_printf(pool, err, "%s%s", instance->series_uid, stack->label) : instance->series_uid;
+  open->key =
+      *stack->label ? cm__pool_printf(pool, err, "%s%s", instance->series_uid, stack->label) : instance->series_uid;
   return open->key != NULL;
 }
 
@@ -156,14 +161,17 @@ static bool note_copies(CmPool *pool, CmVolumeEntry *entry, const int32_t *dropp
     if (frame && frame->file != last) copies += dropped[frame->file];
     if (frame) last = frame->file;
   }
-  if (copies && !cm__stack_note(pool, &entry->stack, cm__pool_printf(pool, err, "%lld copies of files were left out", (long long)copies), err))
+  if (copies &&
+      !cm__stack_note(pool, &entry->stack,
+                      cm__pool_printf(pool, err, "%lld copies of files were left out", (long long)copies), err))
     return false;
   entry->note = entry->open.note = entry->stack.note;
   return true;
 }
 
 /* Stacks of the instances images[begin..end), one series. */
-static bool stack_series(CmPool *pool, const CmDicomScan *scan, const int64_t *images, int64_t count, CmStackList *list, CmError **err) {
+static bool stack_series(CmPool *pool, const CmDicomScan *scan, const int64_t *images, int64_t count, CmStackList *list,
+                         CmError **err) {
   int64_t frames = 0, segments = 0;
   for (int64_t i = 0; i < count; i++) frames += scan->instances[images[i]].frame_count;
   const CmFrame **all = cm__pool_alloc(pool, (size_t)frames, sizeof *all, err);
@@ -199,7 +207,8 @@ static bool make_volumes(CmDicomScan *scan, int64_t *images, int64_t count, cons
   for (int64_t begin = 0, end; begin < count; begin = end) {
     end = begin + 1;
     while (end < count && same_series(&scan->instances[images[begin]], &scan->instances[images[end]])) end++;
-    if (cm_context_cancelled(scan->ctx, err) || !stack_series(pool, scan, images + begin, end - begin, &list, err)) return false;
+    if (cm_context_cancelled(scan->ctx, err) || !stack_series(pool, scan, images + begin, end - begin, &list, err))
+      return false;
   }
   int32_t *mark = cm__pool_alloc(pool, (size_t)scan->instance_count, sizeof *mark, err);
   scan->volumes = cm__pool_alloc(pool, (size_t)list.count, sizeof *scan->volumes, err);
@@ -217,7 +226,9 @@ static bool make_volumes(CmDicomScan *scan, int64_t *images, int64_t count, cons
 
 /* ---- sorting out */
 
-static int by_path(const void *a, const void *b) { return strcmp(((const CmDicomReject *)a)->path, ((const CmDicomReject *)b)->path); }
+static int by_path(const void *a, const void *b) {
+  return strcmp(((const CmDicomReject *)a)->path, ((const CmDicomReject *)b)->path);
+}
 
 static const char *object_reason(CmPool *pool, const CmInstance *instance, CmError **err) {
   const char *name = cm_dicom_uid_name(instance->class_uid);
@@ -225,18 +236,23 @@ static const char *object_reason(CmPool *pool, const CmInstance *instance, CmErr
   return cm__pool_printf(pool, err, "%s: holds no image", name);
 }
 
-static bool add_rejects(CmDicomScan *scan, const CmPathList *missing, const int64_t *conflicts, const int64_t *with, int64_t conflict_count,
-                        CmError **err) {
+static bool add_rejects(CmDicomScan *scan, const CmPathList *missing, const int64_t *conflicts, const int64_t *with,
+                        int64_t conflict_count, CmError **err) {
   CmPool *pool = &scan->pools[0];
   for (int64_t i = 0; i < missing->count; i++)
-    scan->rejects[scan->reject_count++] = (CmDicomReject){
-        .path = missing->items[i], .reason = "cannot be read; it is listed, but not there or not permitted", .code = cm_error_code_name(CM_ERR_IO)};
+    scan->rejects[scan->reject_count++] =
+        (CmDicomReject){.path = missing->items[i],
+                        .reason = "cannot be read; it is listed, but not there or not permitted",
+                        .code = cm_error_code_name(CM_ERR_IO)};
   for (int64_t i = 0; i < conflict_count; i++) {
     const CmInstance *a = &scan->instances[conflicts[i]], *b = &scan->instances[with[i]];
-    const char *reason = cm__pool_printf(pool, err, "SOPInstanceUID (0008,0018) %s is also that of %s, whose content differs or cannot be decoded; keep the right one",
+    const char *reason = cm__pool_printf(pool, err,
+                                         "SOPInstanceUID (0008,0018) %s is also that of %s, whose content differs or "
+                                         "cannot be decoded; keep the right one",
                                          a->uid, b->path);
     if (!reason) return false;
-    scan->rejects[scan->reject_count++] = (CmDicomReject){.path = a->path, .reason = reason, .code = cm_error_code_name(CM_ERR_DATA)};
+    scan->rejects[scan->reject_count++] =
+        (CmDicomReject){.path = a->path, .reason = reason, .code = cm_error_code_name(CM_ERR_DATA)};
   }
   if (scan->reject_count) qsort(scan->rejects, (size_t)scan->reject_count, sizeof *scan->rejects, by_path);
   return true;
@@ -245,7 +261,8 @@ static bool add_rejects(CmDicomScan *scan, const CmPathList *missing, const int6
 static bool sort_out(CmDicomScan *scan, const Reading *reading, const CmPathList *missing, CmError **err) {
   CmPool *pool = &scan->pools[0];
   size_t count = (size_t)scan->instance_count;
-  int64_t *images = cm__pool_alloc(pool, count, sizeof *images, err), *conflicts = cm__pool_alloc(pool, count, sizeof *conflicts, err);
+  int64_t *images = cm__pool_alloc(pool, count, sizeof *images, err),
+          *conflicts = cm__pool_alloc(pool, count, sizeof *conflicts, err);
   int64_t *with = cm__pool_alloc(pool, count, sizeof *with, err);
   int32_t *dropped = cm__pool_alloc(pool, count, sizeof *dropped, err);
   scan->rejects = cm__pool_alloc(pool, count + (size_t)missing->count, sizeof *scan->rejects, err);
@@ -268,7 +285,8 @@ static bool sort_out(CmDicomScan *scan, const Reading *reading, const CmPathList
     }
   }
   return cm__drop_duplicates(scan, images, &image_count, conflicts, with, &conflict_count, dropped, err) &&
-         add_rejects(scan, missing, conflicts, with, conflict_count, err) && make_volumes(scan, images, image_count, dropped, err);
+         add_rejects(scan, missing, conflicts, with, conflict_count, err) &&
+         make_volumes(scan, images, image_count, dropped, err);
 }
 
 /* ---- public */
@@ -313,7 +331,9 @@ void cm_dicom_scan_free(CmDicomScan **scan) {
   *scan = NULL;
 }
 
-int cm_dicom_scan_volumes(const CmDicomScan *scan) { return scan->volume_count; }
+int cm_dicom_scan_volumes(const CmDicomScan *scan) {
+  return scan->volume_count;
+}
 
 const CmDicomVolume *cm_dicom_scan_volume(const CmDicomScan *scan, int at) {
   return at >= 0 && at < scan->volume_count ? &scan->volumes[at].open : NULL;
@@ -324,16 +344,22 @@ const char *cm_dicom_scan_file(const CmDicomScan *scan, int volume, int64_t at) 
   return scan->volumes[volume].files[at];
 }
 
-int cm_dicom_scan_rejects(const CmDicomScan *scan) { return scan->reject_count; }
+int cm_dicom_scan_rejects(const CmDicomScan *scan) {
+  return scan->reject_count;
+}
 
 const CmDicomReject *cm_dicom_scan_reject(const CmDicomScan *scan, int at) {
   return at >= 0 && at < scan->reject_count ? &scan->rejects[at] : NULL;
 }
 
-int cm_dicom_scan_objects(const CmDicomScan *scan) { return scan->object_count; }
+int cm_dicom_scan_objects(const CmDicomScan *scan) {
+  return scan->object_count;
+}
 
 const CmDicomReject *cm_dicom_scan_object(const CmDicomScan *scan, int at) {
   return at >= 0 && at < scan->object_count ? &scan->objects[at] : NULL;
 }
 
-int64_t cm_dicom_scan_other_files(const CmDicomScan *scan) { return scan->other_files; }
+int64_t cm_dicom_scan_other_files(const CmDicomScan *scan) {
+  return scan->other_files;
+}

@@ -12,11 +12,14 @@ static int by_uid(const void *a, const void *b, void *user) {
   return order ? order : (i > j) - (i < j);
 }
 
-static bool same_number(double a, double b) { return isnan(a) ? isnan(b) : fabs(a - b) <= 1e-9 * fabs(a); }
+static bool same_number(double a, double b) {
+  return isnan(a) ? isnan(b) : fabs(a - b) <= 1e-9 * fabs(a);
+}
 
 /* What a frame is worth to a volume: place, size and scale. */
 static bool same_frame(const CmFrame *a, const CmFrame *b) {
-  bool same = a->rows == b->rows && a->columns == b->columns && same_number(a->slope, b->slope) && same_number(a->intercept, b->intercept);
+  bool same = a->rows == b->rows && a->columns == b->columns && same_number(a->slope, b->slope) &&
+              same_number(a->intercept, b->intercept);
   for (int i = 0; i < 3; i++) same = same && same_number(a->position[i], b->position[i]);
   for (int i = 0; i < 6; i++) same = same && same_number(a->orientation[i], b->orientation[i]);
   for (int i = 0; i < 2; i++) same = same && same_number(a->spacing[i], b->spacing[i]);
@@ -47,7 +50,8 @@ static Likeness compare(CmContext *ctx, const CmInstance *a, const CmHash *hash,
   CmHash other;
   if (same_bytes(ctx, a, b)) return LIKE_SAME;
   if (!pixel_hash(ctx, b, &other)) return LIKE_BROKEN;
-  if (strcmp(a->series_uid, b->series_uid) != 0 || a->frame_count != b->frame_count || !cm_hash_equal(hash, &other)) return LIKE_OTHER;
+  if (strcmp(a->series_uid, b->series_uid) != 0 || a->frame_count != b->frame_count || !cm_hash_equal(hash, &other))
+    return LIKE_OTHER;
   for (int64_t i = 0; i < a->frame_count; i++)
     if (!same_frame(&a->frames[i], &b->frames[i])) return LIKE_OTHER;
   return LIKE_SAME;
@@ -65,7 +69,8 @@ static void reject(Sorting *sorting, int64_t image, int64_t with) {
   sorting->with[sorting->conflict_count++] = with;
 }
 
-/* Instances images[begin..end) have one UID. Those whose pixels cannot be decoded go; of the others all stay as one, or none does. */
+/* Instances images[begin..end) have one UID. Those whose pixels cannot be decoded go; of the others all stay as one, or
+ * none does. */
 static void sort_run(Sorting *sorting, int64_t begin, int64_t end) {
   CmDicomScan *scan = sorting->scan;
   CmHash hash;

@@ -25,7 +25,9 @@ static bool add_path(CmPool *pool, CmPathList *list, const char *path, CmError *
   return true;
 }
 
-static int compare_paths(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_paths(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* The folders above, so that a link back to one of them does not go round. */
 typedef struct Above {
@@ -41,7 +43,8 @@ static bool goes_round(const Above *above, const struct stat *info) {
   return false;
 }
 
-static bool walk_folder(CmPool *pool, const char *path, const Above *above, CmPathList *files, CmPathList *missing, CmError **err) {
+static bool walk_folder(CmPool *pool, const char *path, const Above *above, CmPathList *files, CmPathList *missing,
+                        CmError **err) {
   struct stat info;
   DIR *folder = opendir(path);
   if (!folder || fstat(dirfd(folder), &info)) {
@@ -56,10 +59,14 @@ static bool walk_folder(CmPool *pool, const char *path, const Above *above, CmPa
   for (struct dirent *entry; ok && (entry = readdir(folder));) {
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
     const char *name = cm__pool_printf(pool, err, "%s%s%s", path, slash ? "" : "/", entry->d_name);
-    if (!name) ok = false;
-    else if (entry->d_type == DT_REG) ok = add_path(pool, files, name, err);
-    else if (stat(name, &info)) ok = add_path(pool, missing, name, err);
-    else if (S_ISREG(info.st_mode)) ok = add_path(pool, files, name, err);
+    if (!name)
+      ok = false;
+    else if (entry->d_type == DT_REG)
+      ok = add_path(pool, files, name, err);
+    else if (stat(name, &info))
+      ok = add_path(pool, missing, name, err);
+    else if (S_ISREG(info.st_mode))
+      ok = add_path(pool, files, name, err);
     else if (S_ISDIR(info.st_mode) && here.depth < MOST_DEPTH && !goes_round(&here, &info))
       ok = walk_folder(pool, name, &here, files, missing, err);
   }
@@ -77,8 +84,9 @@ static const char *step_into(CmPool *pool, const char *path, const char *name, C
   for (struct dirent *entry; folder && found && (entry = readdir(folder));) {
     size_t size = strlen(name);
     /* ISO 9660 adds a dot and a version to what it lists */
-    if (strncasecmp(entry->d_name, name, size) || (entry->d_name[size] && strcmp(entry->d_name + size, ".") && strcmp(entry->d_name + size, ";1") &&
-                                                   strcmp(entry->d_name + size, ".;1")))
+    if (strncasecmp(entry->d_name, name, size) ||
+        (entry->d_name[size] && strcmp(entry->d_name + size, ".") && strcmp(entry->d_name + size, ";1") &&
+         strcmp(entry->d_name + size, ".;1")))
       continue;
     found = cm__pool_printf(pool, err, "%s/%s", path, entry->d_name);
     break;
@@ -103,7 +111,8 @@ static bool record_path(CmPool *pool, CmDicomSet record, const char *folder, con
   return at != NULL;
 }
 
-static bool follow_dicomdir(CmPool *pool, const CmDicom *dicom, const char *path, CmPathList *files, CmPathList *missing, CmError **err) {
+static bool follow_dicomdir(CmPool *pool, const CmDicom *dicom, const char *path, CmPathList *files,
+                            CmPathList *missing, CmError **err) {
   CmDicomElement records;
   CmDicomSet record;
   const char *slash = strrchr(path, '/');
@@ -144,14 +153,16 @@ static void sort_once(CmPathList *list) {
   list->count = kept;
 }
 
-bool cm__list_files(CmPool *pool, const char *const *paths, int count, CmPathList *files, CmPathList *missing, CmError **err) {
+bool cm__list_files(CmPool *pool, const char *const *paths, int count, CmPathList *files, CmPathList *missing,
+                    CmError **err) {
   for (int i = 0; i < count; i++) {
     struct stat info;
     if (stat(paths[i], &info)) {
       cm_error_set(err, CM_ERR_IO, "%s: %s; check the path and its permissions", paths[i], strerror(errno));
       return false;
     }
-    bool ok = S_ISDIR(info.st_mode) ? walk_folder(pool, paths[i], NULL, files, missing, err) : add_file(pool, paths[i], files, missing, err);
+    bool ok = S_ISDIR(info.st_mode) ? walk_folder(pool, paths[i], NULL, files, missing, err)
+                                    : add_file(pool, paths[i], files, missing, err);
     if (!ok) return false;
   }
   sort_once(files);

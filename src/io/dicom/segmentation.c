@@ -1,4 +1,5 @@
-/* Segmentation objects (PS3.3 A.51, C.8.20) as label images: a frame is a plane of one segment; planes that no frame is for are empty. */
+/* Segmentation objects (PS3.3 A.51, C.8.20) as label images: a frame is a plane of one segment; planes that no frame is
+ * for are empty. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,14 +39,16 @@ static bool place_planes(CmPool *pool, CmStack *stack, const Plane *planes, int6
   if (!(step > 0) || !fit_places(planes, count, step, stack->places)) step = least;
   if (isinf(step)) step = stack->geometry.spacing[2]; /* one plane */
   if (!fit_places(planes, count, step, stack->places))
-    stack->defect = cm__pool_text(pool, "the planes of the segmentation are unevenly spaced; resample it with the tool that made it", err);
+    stack->defect = cm__pool_text(
+        pool, "the planes of the segmentation are unevenly spaced; resample it with the tool that made it", err);
   stack->geometry.spacing[2] = step;
   stack->grid_slices = stack->places[count - 1] + 1;
   stack->rank = stack->grid_slices > 1 ? 3 : 2;
   return !err || !*err;
 }
 
-bool cm__segments_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t count, CmStackList *list, CmError **err) {
+bool cm__segments_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t count, CmStackList *list,
+                            CmError **err) {
   CmStack *stack = cm__stack_new(pool, list, count, 1, "", err);
   Plane *planes = cm__pool_alloc(pool, (size_t)count, sizeof *planes, err);
   if (!stack || !planes) return false;
@@ -56,7 +59,9 @@ bool cm__segments_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t 
     bool placed = frames[i]->layout == CM_LAYOUT_SPACE;
     for (int k = 0; k < 6; k++) placed = placed && fabs(frames[i]->orientation[k] - frames[0]->orientation[k]) < 2e-3;
     if (placed) continue;
-    stack->defect = cm__pool_text(pool, "the segmentation has planes of several orientations, or without position; it cannot be one label image", err);
+    stack->defect = cm__pool_text(
+        pool, "the segmentation has planes of several orientations, or without position; it cannot be one label image",
+        err);
     return stack->defect != NULL;
   }
   if (!cm__frame_axes(frames[0], stack->geometry.direction)) return true;
@@ -99,24 +104,30 @@ static bool paint(const uint8_t *plane, int64_t count, int64_t label, int64_t fi
     if (!plane[i]) continue;
     int64_t before = wide ? large[first + i] : small[first + i];
     if (before && before != label) {
-      cm_error_set(err, CM_ERR_DATA, "segments %lld and %lld overlap; a label image holds one label a voxel: split the segmentation by segment",
-                   (long long)before, (long long)label);
+      cm_error_set(
+          err, CM_ERR_DATA,
+          "segments %lld and %lld overlap; a label image holds one label a voxel: split the segmentation by segment",
+          (long long)before, (long long)label);
       return false;
     }
-    if (wide) large[first + i] = (uint16_t)label;
-    else small[first + i] = (uint8_t)label;
+    if (wide)
+      large[first + i] = (uint16_t)label;
+    else
+      small[first + i] = (uint8_t)label;
   }
   return true;
 }
 
-static bool paint_all(const CmReadPlan *plan, const CmPixelReader *reader, CmImage *image, uint8_t *plane, CmError **err) {
+static bool paint_all(const CmReadPlan *plan, const CmPixelReader *reader, CmImage *image, uint8_t *plane,
+                      CmError **err) {
   const int64_t *dims = cm_image_dims(image);
   int64_t count = dims[0] * dims[1];
   for (int64_t s = 0; s < plan->slices; s++) {
     const CmFrame *frame = cm__plan_frame(plan, s, 0);
     double number = frame->fact[CM_FACT_DIMENSION_1];
     if (!(number >= 1 && number <= 65535)) {
-      cm_error_set(err, CM_ERR_FORMAT, "frame %d has no ReferencedSegmentNumber (0062,000B) from 1 to 65535", frame->frame + 1);
+      cm_error_set(err, CM_ERR_FORMAT, "frame %d has no ReferencedSegmentNumber (0062,000B) from 1 to 65535",
+                   frame->frame + 1);
       return false;
     }
     if (cm_context_cancelled(plan->ctx, err) ||
@@ -138,7 +149,8 @@ CmImage *cm__segments_decode(CmReadPlan *plan, CmError **err) {
   if (!dicom || !(reader = cm__pixel_reader_open(plan->ctx, dicom, err))) goto done;
   if (!name_segments(cm_dicom_root(dicom), NULL, &most, err)) goto done;
   for (int64_t s = 0; s < plan->slices; s++)
-    if (stack->frames[s]->fact[CM_FACT_DIMENSION_1] > (double)most) most = (int64_t)fmin(stack->frames[s]->fact[CM_FACT_DIMENSION_1], 65535);
+    if (stack->frames[s]->fact[CM_FACT_DIMENSION_1] > (double)most)
+      most = (int64_t)fmin(stack->frames[s]->fact[CM_FACT_DIMENSION_1], 65535);
   image = cm_image_create(plan->ctx, most > 255 ? CM_U16 : CM_U8, stack->rank, dims, 1, err);
   plane = image ? cm_alloc_array(plan->ctx, (size_t)dims[0], (size_t)dims[1], err) : NULL;
   if (!plane) goto done;

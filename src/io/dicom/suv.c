@@ -1,9 +1,10 @@
-/* SUV by body weight after QIBA's vendor-neutral pseudo-code (QIBA wiki, «Standardized Uptake Value», RIDER PET/CT) and PS3.3 C.8.9.1:
+/* SUV by body weight after QIBA's vendor-neutral pseudo-code (QIBA wiki, «Standardized Uptake Value», RIDER PET/CT) and
+ * PS3.3 C.8.9.1:
  *
  *   SUVbw = activity [Bq/ml] * weight [g] / (dose [Bq] * 2^(-(scan start - injection) / half-life))
  *
- * where the activity is corrected for decay to the scan's start (DecayCorrection START); with ADMIN it is corrected to the injection,
- * and the dose stays as it was given. */
+ * where the activity is corrected for decay to the scan's start (DecayCorrection START); with ADMIN it is corrected to
+ * the injection, and the dose stays as it was given. */
 #include "io/dicom/suv.h"
 
 #include <math.h>
@@ -24,7 +25,8 @@ static double read_real(CmDicomSet set, uint32_t tag) {
 static double read_when(CmDicomSet set, uint32_t date_tag, uint32_t time_tag) {
   char date[32], time[48];
   double seconds;
-  bool ok = cm__when(cm_dicom_text(set, date_tag, date, sizeof date), cm_dicom_text(set, time_tag, time, sizeof time), &seconds);
+  bool ok = cm__when(cm_dicom_text(set, date_tag, date, sizeof date), cm_dicom_text(set, time_tag, time, sizeof time),
+                     &seconds);
   return ok ? seconds : NAN;
 }
 
@@ -55,7 +57,8 @@ void cm__suv_read(CmDicomSet root, double first_acquisition, CmSuvFacts *facts) 
   facts->half_life_s = read_real(drug, CM_TAG(0x0018, 0x1075));
   facts->start = read_datetime(drug, CM_TAG(0x0018, 0x1078));
   char time[48];
-  if (!cm__when_time(cm_dicom_text(drug, CM_TAG(0x0018, 0x1072), time, sizeof time), &facts->start_time)) facts->start_time = NAN;
+  if (!cm__when_time(cm_dicom_text(drug, CM_TAG(0x0018, 0x1072), time, sizeof time), &facts->start_time))
+    facts->start_time = NAN;
 }
 
 static bool refuse(CmError **err, const char *what) {
@@ -65,13 +68,15 @@ static bool refuse(CmError **err, const char *what) {
 
 static bool need_positive(double value, const char *name, CmError **err) {
   if (value > 0 && isfinite(value)) return true;
-  cm_error_set(err, CM_ERR_DATA, "no SUV: %s is absent or not positive; read the image in its own unit (without suv)", name);
+  cm_error_set(err, CM_ERR_DATA, "no SUV: %s is absent or not positive; read the image in its own unit (without suv)",
+               name);
   return false;
 }
 
 /* When the scan began, to which START corrects the decay. */
 static bool scan_start(const CmSuvFacts *facts, double *when, const char **note, CmError **err) {
-  bool series_first = !isnan(facts->series) && (isnan(facts->first_acquisition) || facts->series <= facts->first_acquisition);
+  bool series_first =
+      !isnan(facts->series) && (isnan(facts->first_acquisition) || facts->series <= facts->first_acquisition);
   if (series_first) {
     *when = facts->series;
     *note = "scan start from SeriesDate and SeriesTime";
@@ -84,10 +89,14 @@ static bool scan_start(const CmSuvFacts *facts, double *when, const char **note,
     return true;
   }
   if (isnan(facts->first_acquisition))
-    return refuse(err, "SeriesDate/SeriesTime (0008,0021), (0008,0031) and AcquisitionDate/AcquisitionTime (0008,0022), (0008,0032) are absent");
+    return refuse(err,
+                  "SeriesDate/SeriesTime (0008,0021), (0008,0031) and AcquisitionDate/AcquisitionTime (0008,0022), "
+                  "(0008,0032) are absent");
   if (!(facts->frame_duration_s > 0) || isnan(facts->frame_reference_s))
-    return refuse(err, "SeriesTime (0008,0031) is later than the acquisition, and FrameReferenceTime (0054,1300) or ActualFrameDuration "
-                       "(0018,1242), which would give the scan's start, is absent");
+    return refuse(err,
+                  "SeriesTime (0008,0031) is later than the acquisition, and FrameReferenceTime (0054,1300) or "
+                  "ActualFrameDuration "
+                  "(0018,1242), which would give the scan's start, is absent");
   /* FrameReferenceTime is when the mean count rate of the frame was reached, counted from the scan's start. */
   double decay = M_LN2 / facts->half_life_s, x = decay * facts->frame_duration_s;
   double mean = log(x / -expm1(-x)) / decay;
@@ -103,7 +112,8 @@ static bool injection(const CmSuvFacts *facts, double scan, double *when, CmErro
     return true;
   }
   if (isnan(facts->start_time))
-    return refuse(err, "RadiopharmaceuticalStartTime (0018,1072) and RadiopharmaceuticalStartDateTime (0018,1078) are absent");
+    return refuse(
+        err, "RadiopharmaceuticalStartTime (0018,1072) and RadiopharmaceuticalStartDateTime (0018,1078) are absent");
   *when = floor(scan / 86400) * 86400 + facts->start_time;
   if (*when > scan) *when -= 86400;
   return true;
@@ -111,7 +121,8 @@ static bool injection(const CmSuvFacts *facts, double scan, double *when, CmErro
 
 static bool from_activity(const CmSuvFacts *facts, double scale, double *factor, const char **note, CmError **err) {
   if (!strstr(facts->corrected, "ATTN") || !strstr(facts->corrected, "DECY"))
-    return refuse(err, "CorrectedImage (0028,0051) does not say that attenuation (ATTN) and decay (DECY) are corrected");
+    return refuse(err,
+                  "CorrectedImage (0028,0051) does not say that attenuation (ATTN) and decay (DECY) are corrected");
   if (!need_positive(facts->weight_kg, "PatientWeight (0010,1030)", err) ||
       !need_positive(facts->dose_bq, "RadionuclideTotalDose (0018,1074)", err) ||
       !need_positive(facts->half_life_s, "RadionuclideHalfLife (0018,1075)", err))
@@ -120,9 +131,11 @@ static bool from_activity(const CmSuvFacts *facts, double scale, double *factor,
   if (!strcmp(facts->decay, "START")) {
     double scan, injected;
     if (!scan_start(facts, &scan, note, err) || !injection(facts, scan, &injected, err)) return false;
-    if (injected > scan) return refuse(err, "the injection is later than the scan's start; the times in the header are wrong");
+    if (injected > scan)
+      return refuse(err, "the injection is later than the scan's start; the times in the header are wrong");
     if (scan - injected > 10 * facts->half_life_s && scan - injected > 86400)
-      return refuse(err, "the injection lies more than ten half-lives before the scan; the dates in the header are wrong");
+      return refuse(err,
+                    "the injection lies more than ten half-lives before the scan; the dates in the header are wrong");
     dose *= exp2(-(scan - injected) / facts->half_life_s);
   } else if (!strcmp(facts->decay, "ADMIN")) {
     *note = "decay corrected to the injection (ADMIN)";
@@ -150,9 +163,12 @@ bool cm__suv_factor(const CmSuvFacts *facts, double *factor, const char **note, 
       return true;
     }
     if (facts->philips_bqml > 0) return from_activity(facts, facts->philips_bqml, factor, note, err);
-    return refuse(err, "Units (0054,1001) are counts (CNTS) and Philips' factors (7053,1000) and (7053,1009) are absent");
+    return refuse(err,
+                  "Units (0054,1001) are counts (CNTS) and Philips' factors (7053,1000) and (7053,1009) are absent");
   }
-  cm_error_set(err, CM_ERR_DATA, "no SUV: Units (0054,1001) is \"%s\", not BQML, GML or CNTS; read the image in its own unit (without suv)",
-               facts->units);
+  cm_error_set(
+      err, CM_ERR_DATA,
+      "no SUV: Units (0054,1001) is \"%s\", not BQML, GML or CNTS; read the image in its own unit (without suv)",
+      facts->units);
   return false;
 }

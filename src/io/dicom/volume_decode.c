@@ -42,8 +42,10 @@ static OpenFile *find_file(const Decoding *job, int32_t number) {
   while (low < high) {
     int64_t middle = (low + high) / 2;
     if (job->files[middle].file == number) return &job->files[middle];
-    if (job->files[middle].file < number) low = middle + 1;
-    else high = middle;
+    if (job->files[middle].file < number)
+      low = middle + 1;
+    else
+      high = middle;
   }
   return NULL;
 }
@@ -51,18 +53,23 @@ static OpenFile *find_file(const Decoding *job, int32_t number) {
 /* ---- type */
 
 /* Lowest and highest value that the description of a frame allows; whole: all between are integers. */
-static void frame_range(const CmInstance *instance, const CmFrame *frame, bool stored, double *low, double *high, bool *whole) {
+static void frame_range(const CmInstance *instance, const CmFrame *frame, bool stored, double *low, double *high,
+                        bool *whole) {
   int bits = instance->pixels.bits_stored;
-  double least = instance->pixels.is_signed ? -exp2(bits - 1) : 0, most = exp2(instance->pixels.is_signed ? bits - 1 : bits) - 1;
+  double least = instance->pixels.is_signed ? -exp2(bits - 1) : 0,
+         most = exp2(instance->pixels.is_signed ? bits - 1 : bits) - 1;
   double slope = stored ? 1 : frame->slope, intercept = stored ? 0 : frame->intercept;
   *low = fmin(*low, fmin(slope * least, slope * most) + intercept);
   *high = fmax(*high, fmax(slope * least, slope * most) + intercept);
   *whole = *whole && slope == rint(slope) && intercept == rint(intercept); /* NOLINT: exact on purpose */
 }
 
-static bool fits(CmType type, double low, double high) { return low >= cm_type_min(type) && high <= cm_type_max(type); }
+static bool fits(CmType type, double low, double high) {
+  return low >= cm_type_min(type) && high <= cm_type_max(type);
+}
 
-/* The type that certainly holds all values, and a smaller one to try first, as scanners seldom use the whole range of their bits. */
+/* The type that certainly holds all values, and a smaller one to try first, as scanners seldom use the whole range of
+ * their bits. */
 static CmType choose_type(const CmReadPlan *plan, const CmPixelReader *reader, CmPixelStage stage, CmType *hopeful) {
   const CmStack *stack = &plan->entry->stack;
   bool whole = true, mapped = false;
@@ -94,7 +101,9 @@ static void read_padding(const CmReadPlan *plan, const CmDicom *dicom, const CmF
   const CmDicomPixels *pixels = &plan->scan->instances[frame->file].pixels;
   int64_t value[2];
   pair[0] = pair[1] = NAN;
-  if (pixels->samples > 1 || plan->scan->instances[frame->file].mapped || !cm_dicom_int(root, CM_TAG(0x0028, 0x0120), 0, &value[0])) return;
+  if (pixels->samples > 1 || plan->scan->instances[frame->file].mapped ||
+      !cm_dicom_int(root, CM_TAG(0x0028, 0x0120), 0, &value[0]))
+    return;
   if (!cm_dicom_int(root, CM_TAG(0x0028, 0x0121), 0, &value[1])) value[1] = value[0];
   double slope = plan->options.stored ? 1 : frame->slope, intercept = plan->options.stored ? 0 : frame->intercept;
   for (int i = 0; i < 2; i++) {
@@ -132,7 +141,8 @@ static bool decode_one(const Decoding *job, int64_t at, CmError **err) {
   OpenFile own = {0}, *file = find_file(job, frame->file);
   bool ok = file || open_file(plan->ctx, instance->path, &own, err);
   if (!file) file = &own;
-  if (ok && (cm__pixel_reader_pixels(file->reader)->rows != frame->rows || cm__pixel_reader_pixels(file->reader)->columns != frame->columns ||
+  if (ok && (cm__pixel_reader_pixels(file->reader)->rows != frame->rows ||
+             cm__pixel_reader_pixels(file->reader)->columns != frame->columns ||
              cm__pixel_reader_pixels(file->reader)->frames <= frame->frame ||
              cm__pixel_reader_components(file->reader, job->stage) != job->components)) {
     cm_error_set(err, CM_ERR_DATA, "%s: the file has changed since it was scanned; scan again", instance->path);
@@ -141,8 +151,9 @@ static bool decode_one(const Decoding *job, int64_t at, CmError **err) {
   if (ok) {
     void *to = job->voxels + (size_t)(t * plan->depth + cm__plan_place(plan, s)) * job->frame_bytes;
     read_padding(plan, file->dicom, frame, plan->padding + 2 * at);
-    ok = plan->options.suv ? decode_scaled(job, file, frame->frame, to, err)
-                           : cm__pixel_reader_frame(plan->ctx, file->reader, frame->frame, job->stage, job->type, to, err);
+    ok = plan->options.suv
+             ? decode_scaled(job, file, frame->frame, to, err)
+             : cm__pixel_reader_frame(plan->ctx, file->reader, frame->frame, job->stage, job->type, to, err);
     if (!ok) cm_error_context(err, "%s", instance->path);
   }
   close_file(&own);
@@ -182,7 +193,8 @@ static CmImage *decode_as(Decoding *job, CmType type, CmError **err) {
   job->type = type;
   job->voxels = cm_image_data_mut(image);
   job->frame_bytes = cm_image_bytes(image) / (size_t)(plan->depth * stack->times);
-  if (!cm_parallel_for(plan->ctx, "decode", plan->slices * stack->times, 1, decode_range, job, err)) cm_image_unref(&image);
+  if (!cm_parallel_for(plan->ctx, "decode", plan->slices * stack->times, 1, decode_range, job, err))
+    cm_image_unref(&image);
   return image;
 }
 

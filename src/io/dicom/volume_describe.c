@@ -8,20 +8,24 @@
 
 /* What provenance, reports and models ask for; by keyword, from the first file. */
 static const uint32_t kept[] = {
-    CM_TAG(0x0010, 0x0020), CM_TAG(0x0010, 0x0010), CM_TAG(0x0010, 0x0030), CM_TAG(0x0010, 0x0040), CM_TAG(0x0010, 0x1010),
-    CM_TAG(0x0010, 0x1020), CM_TAG(0x0010, 0x1030), CM_TAG(0x0008, 0x0020), CM_TAG(0x0008, 0x0030), CM_TAG(0x0008, 0x0050),
-    CM_TAG(0x0020, 0x0010), CM_TAG(0x0020, 0x000D), CM_TAG(0x0008, 0x1030), CM_TAG(0x0008, 0x0060), CM_TAG(0x0020, 0x000E),
-    CM_TAG(0x0020, 0x0011), CM_TAG(0x0008, 0x0021), CM_TAG(0x0008, 0x0031), CM_TAG(0x0008, 0x103E), CM_TAG(0x0018, 0x1030),
-    CM_TAG(0x0008, 0x0016), CM_TAG(0x0020, 0x0052), CM_TAG(0x0008, 0x0008), CM_TAG(0x0008, 0x0070), CM_TAG(0x0008, 0x1090),
-    CM_TAG(0x0018, 0x1020), CM_TAG(0x0008, 0x1010), CM_TAG(0x0008, 0x0080), CM_TAG(0x0018, 0x0015), CM_TAG(0x0018, 0x5100),
-    CM_TAG(0x0018, 0x5101), CM_TAG(0x0020, 0x0062), CM_TAG(0x0008, 0x0022), CM_TAG(0x0008, 0x0032), CM_TAG(0x0008, 0x002A),
-    CM_TAG(0x0020, 0x0012), CM_TAG(0x0018, 0x0010), CM_TAG(0x0018, 0x0060), CM_TAG(0x0018, 0x1151), CM_TAG(0x0018, 0x1152),
-    CM_TAG(0x0018, 0x1210), CM_TAG(0x0018, 0x1100), CM_TAG(0x0018, 0x1120), CM_TAG(0x0018, 0x0050), CM_TAG(0x0018, 0x0088),
-    CM_TAG(0x0018, 0x0087), CM_TAG(0x0018, 0x0020), CM_TAG(0x0018, 0x0021), CM_TAG(0x0018, 0x0023), CM_TAG(0x0018, 0x0024),
-    CM_TAG(0x0018, 0x0080), CM_TAG(0x0018, 0x0081), CM_TAG(0x0018, 0x0086), CM_TAG(0x0018, 0x0082), CM_TAG(0x0018, 0x1314),
-    CM_TAG(0x0018, 0x1312), CM_TAG(0x0018, 0x9087), CM_TAG(0x0028, 0x0004), CM_TAG(0x0028, 0x1050), CM_TAG(0x0028, 0x1051),
-    CM_TAG(0x0028, 0x1054), CM_TAG(0x0028, 0x2110), CM_TAG(0x0028, 0x0A02), CM_TAG(0x0054, 0x1001), CM_TAG(0x0054, 0x1006),
-    CM_TAG(0x0054, 0x1102), CM_TAG(0x0028, 0x0051), CM_TAG(0x0054, 0x1300), CM_TAG(0x0018, 0x1242),
+    CM_TAG(0x0010, 0x0020), CM_TAG(0x0010, 0x0010), CM_TAG(0x0010, 0x0030), CM_TAG(0x0010, 0x0040),
+    CM_TAG(0x0010, 0x1010), CM_TAG(0x0010, 0x1020), CM_TAG(0x0010, 0x1030), CM_TAG(0x0008, 0x0020),
+    CM_TAG(0x0008, 0x0030), CM_TAG(0x0008, 0x0050), CM_TAG(0x0020, 0x0010), CM_TAG(0x0020, 0x000D),
+    CM_TAG(0x0008, 0x1030), CM_TAG(0x0008, 0x0060), CM_TAG(0x0020, 0x000E), CM_TAG(0x0020, 0x0011),
+    CM_TAG(0x0008, 0x0021), CM_TAG(0x0008, 0x0031), CM_TAG(0x0008, 0x103E), CM_TAG(0x0018, 0x1030),
+    CM_TAG(0x0008, 0x0016), CM_TAG(0x0020, 0x0052), CM_TAG(0x0008, 0x0008), CM_TAG(0x0008, 0x0070),
+    CM_TAG(0x0008, 0x1090), CM_TAG(0x0018, 0x1020), CM_TAG(0x0008, 0x1010), CM_TAG(0x0008, 0x0080),
+    CM_TAG(0x0018, 0x0015), CM_TAG(0x0018, 0x5100), CM_TAG(0x0018, 0x5101), CM_TAG(0x0020, 0x0062),
+    CM_TAG(0x0008, 0x0022), CM_TAG(0x0008, 0x0032), CM_TAG(0x0008, 0x002A), CM_TAG(0x0020, 0x0012),
+    CM_TAG(0x0018, 0x0010), CM_TAG(0x0018, 0x0060), CM_TAG(0x0018, 0x1151), CM_TAG(0x0018, 0x1152),
+    CM_TAG(0x0018, 0x1210), CM_TAG(0x0018, 0x1100), CM_TAG(0x0018, 0x1120), CM_TAG(0x0018, 0x0050),
+    CM_TAG(0x0018, 0x0088), CM_TAG(0x0018, 0x0087), CM_TAG(0x0018, 0x0020), CM_TAG(0x0018, 0x0021),
+    CM_TAG(0x0018, 0x0023), CM_TAG(0x0018, 0x0024), CM_TAG(0x0018, 0x0080), CM_TAG(0x0018, 0x0081),
+    CM_TAG(0x0018, 0x0086), CM_TAG(0x0018, 0x0082), CM_TAG(0x0018, 0x1314), CM_TAG(0x0018, 0x1312),
+    CM_TAG(0x0018, 0x9087), CM_TAG(0x0028, 0x0004), CM_TAG(0x0028, 0x1050), CM_TAG(0x0028, 0x1051),
+    CM_TAG(0x0028, 0x1054), CM_TAG(0x0028, 0x2110), CM_TAG(0x0028, 0x0A02), CM_TAG(0x0054, 0x1001),
+    CM_TAG(0x0054, 0x1006), CM_TAG(0x0054, 0x1102), CM_TAG(0x0028, 0x0051), CM_TAG(0x0054, 0x1300),
+    CM_TAG(0x0018, 0x1242),
 };
 
 static bool set_number(CmImage *image, const char *key, double value, CmError **err) {
@@ -46,13 +50,19 @@ static bool set_frame_attributes(const CmReadPlan *plan, const CmFrameSource *so
   static const struct {
     CmFact fact;
     const char *key;
-  } facts[] = {{CM_FACT_THICKNESS, "SliceThickness"}, {CM_FACT_ECHO_TIME, "EchoTime"},        {CM_FACT_REPETITION_TIME, "RepetitionTime"},
-               {CM_FACT_FLIP_ANGLE, "FlipAngle"},     {CM_FACT_INVERSION_TIME, "InversionTime"}, {CM_FACT_KVP, "KVP"},
+  } facts[] = {{CM_FACT_THICKNESS, "SliceThickness"},       {CM_FACT_ECHO_TIME, "EchoTime"},
+               {CM_FACT_REPETITION_TIME, "RepetitionTime"}, {CM_FACT_FLIP_ANGLE, "FlipAngle"},
+               {CM_FACT_INVERSION_TIME, "InversionTime"},   {CM_FACT_KVP, "KVP"},
                {CM_FACT_B_VALUE, "DiffusionBValue"}};
   for (int i = 0; i < CM_COUNT(facts); i++)
-    if (!cm_image_meta(image, facts[i].key) && !set_number(image, facts[i].key, frame->fact[facts[i].fact], err)) return false;
-  if (frame->trait[CM_TRAIT_IMAGE_TYPE] && !cm_image_set_meta(image, "ImageType", frame->trait[CM_TRAIT_IMAGE_TYPE], err)) return false;
-  if (frame->trait[CM_TRAIT_COMPONENT] && !cm_image_set_meta(image, "ComplexImageComponent", frame->trait[CM_TRAIT_COMPONENT], err)) return false;
+    if (!cm_image_meta(image, facts[i].key) && !set_number(image, facts[i].key, frame->fact[facts[i].fact], err))
+      return false;
+  if (frame->trait[CM_TRAIT_IMAGE_TYPE] &&
+      !cm_image_set_meta(image, "ImageType", frame->trait[CM_TRAIT_IMAGE_TYPE], err))
+    return false;
+  if (frame->trait[CM_TRAIT_COMPONENT] &&
+      !cm_image_set_meta(image, "ComplexImageComponent", frame->trait[CM_TRAIT_COMPONENT], err))
+    return false;
   static const uint32_t window[] = {CM_TAG(0x0028, 0x1050), CM_TAG(0x0028, 0x1051)};
   for (int i = 0; i < 2; i++) {
     const char *key = cm_dicom_keyword(window[i]);
@@ -100,8 +110,8 @@ static bool set_fills(const CmReadPlan *plan, CmImage *image, CmError **err) {
   char text[1024];
   if (plan->entry->first->segmentation) return true; /* planes without a frame are empty, not filled */
   if (plan->slices < stack->slices) {
-    snprintf(text, sizeof text, "%lld to %lld of %lld", (long long)plan->first_slice + 1, (long long)(plan->first_slice + plan->slices),
-             (long long)stack->slices);
+    snprintf(text, sizeof text, "%lld to %lld of %lld", (long long)plan->first_slice + 1,
+             (long long)(plan->first_slice + plan->slices), (long long)stack->slices);
     return cm_image_set_meta(image, "KeptSlices", text, err);
   }
   size_t used = 0;
@@ -125,9 +135,23 @@ static bool set_padding(const CmReadPlan *plan, CmImage *image, CmError **err) {
 static const char *pet_unit(const char *units) {
   static const struct {
     const char *dicom, *ucum;
-  } names[] = {{"BQML", "Bq/ml"}, {"GML", "g/ml"},  {"CNTS", "{counts}"}, {"CPS", "{counts}/s"}, {"PCNT", "%"},      {"CM2", "cm2"},
-               {"CM2ML", "cm2/ml"}, {"MGMINML", "mg/min/ml"}, {"UMOLMINML", "umol/min/ml"}, {"MLMING", "ml/min/g"}, {"MLG", "ml/g"}, {"1CM", "/cm"},
-               {"UMOLML", "umol/ml"}, {"PROPCNTS", "{counts}"}, {"PROPCPS", "{counts}/s"}, {"MLMINML", "ml/min/ml"}, {"MLML", "ml/ml"}};
+  } names[] = {{"BQML", "Bq/ml"},
+               {"GML", "g/ml"},
+               {"CNTS", "{counts}"},
+               {"CPS", "{counts}/s"},
+               {"PCNT", "%"},
+               {"CM2", "cm2"},
+               {"CM2ML", "cm2/ml"},
+               {"MGMINML", "mg/min/ml"},
+               {"UMOLMINML", "umol/min/ml"},
+               {"MLMING", "ml/min/g"},
+               {"MLG", "ml/g"},
+               {"1CM", "/cm"},
+               {"UMOLML", "umol/ml"},
+               {"PROPCNTS", "{counts}"},
+               {"PROPCPS", "{counts}/s"},
+               {"MLMINML", "ml/min/ml"},
+               {"MLML", "ml/ml"}};
   for (int i = 0; i < CM_COUNT(names); i++)
     if (!strcmp(names[i].dicom, units)) return names[i].ucum;
   return "1";
@@ -138,10 +162,17 @@ static const char *mapped_unit(const CmReadPlan *plan, const CmFrameSource *sour
   const CmFrame *frame = cm__plan_frame(plan, 0, 0);
   CmDicomSet map, code;
   double slope, intercept;
-  if (!cm__source_group(source, CM_TAG(0x0040, 0x9096), &map) && !cm_dicom_first_item(source->root, CM_TAG(0x0040, 0x9096), &map)) return NULL;
-  if (!cm_dicom_real(map, CM_TAG(0x0040, 0x9225), 0, &slope) || !cm_dicom_real(map, CM_TAG(0x0040, 0x9224), 0, &intercept)) return NULL;
-  if (fabs(slope - frame->slope) > 1e-6 * fabs(slope) || fabs(intercept - frame->intercept) > 1e-6 * fabs(slope) * 4096) return NULL;
-  return cm_dicom_first_item(map, CM_TAG(0x0040, 0x08EA), &code) ? cm_dicom_text(code, CM_TAG(0x0008, 0x0100), text, size) : NULL;
+  if (!cm__source_group(source, CM_TAG(0x0040, 0x9096), &map) &&
+      !cm_dicom_first_item(source->root, CM_TAG(0x0040, 0x9096), &map))
+    return NULL;
+  if (!cm_dicom_real(map, CM_TAG(0x0040, 0x9225), 0, &slope) ||
+      !cm_dicom_real(map, CM_TAG(0x0040, 0x9224), 0, &intercept))
+    return NULL;
+  if (fabs(slope - frame->slope) > 1e-6 * fabs(slope) || fabs(intercept - frame->intercept) > 1e-6 * fabs(slope) * 4096)
+    return NULL;
+  return cm_dicom_first_item(map, CM_TAG(0x0040, 0x08EA), &code)
+             ? cm_dicom_text(code, CM_TAG(0x0008, 0x0100), text, size)
+             : NULL;
 }
 
 static bool set_unit(const CmReadPlan *plan, const CmFrameSource *source, CmImage *image, CmError **err) {
@@ -152,10 +183,14 @@ static bool set_unit(const CmReadPlan *plan, const CmFrameSource *source, CmImag
   const char *type = cm__source_text(source, CM_TAG(0x0028, 0x9145), CM_TAG(0x0028, 0x1054), text, sizeof text);
   double slope;
   bool rescaled = cm__source_reals(source, CM_TAG(0x0028, 0x9145), CM_TAG(0x0028, 0x1053), &slope, 1) > 0;
-  if (type && !strcmp(type, "HU")) unit = "HU";
-  else if (!strcmp(modality, "CT") && rescaled && !type && !plan->entry->stack.frames[0]->localizer) unit = "HU"; /* C.11.1.1.2 */
-  else if (cm_dicom_text(source->root, CM_TAG(0x0054, 0x1001), units, sizeof units)) unit = pet_unit(units);
-  else if (cm_dicom_text(source->root, CM_TAG(0x3004, 0x0002), units, sizeof units) && !strcmp(units, "GY")) unit = "Gy";
+  if (type && !strcmp(type, "HU"))
+    unit = "HU";
+  else if (!strcmp(modality, "CT") && rescaled && !type && !plan->entry->stack.frames[0]->localizer)
+    unit = "HU"; /* C.11.1.1.2 */
+  else if (cm_dicom_text(source->root, CM_TAG(0x0054, 0x1001), units, sizeof units))
+    unit = pet_unit(units);
+  else if (cm_dicom_text(source->root, CM_TAG(0x3004, 0x0002), units, sizeof units) && !strcmp(units, "GY"))
+    unit = "Gy";
   else {
     const char *mapped = mapped_unit(plan, source, units, sizeof units);
     if (mapped && strcmp(mapped, "no units") != 0) unit = mapped;
@@ -177,11 +212,12 @@ bool cm__volume_describe(const CmReadPlan *plan, const CmDicom *dicom, CmImage *
   if (entry->open.file_count == 1 && strcmp(entry->first->uid, entry->first->path) != 0 &&
       !cm_image_set_meta(image, "SOPInstanceUID", entry->first->uid, err))
     return false;
-  if (!cm_image_set_meta(image, "VolumeKey", entry->open.key, err) || !set_time_axis(plan, image, err) || !set_fills(plan, image, err) ||
-      !set_padding(plan, image, err) || !set_unit(plan, &source, image, err))
+  if (!cm_image_set_meta(image, "VolumeKey", entry->open.key, err) || !set_time_axis(plan, image, err) ||
+      !set_fills(plan, image, err) || !set_padding(plan, image, err) || !set_unit(plan, &source, image, err))
     return false;
   if (entry->stack.tilted && !set_number(image, "TiltCorrected", entry->stack.tilt_degrees, err)) return false;
-  if (plan->options.suv && (!set_number(image, "SUVFactor", plan->factor, err) || !cm_image_set_meta(image, "SUVMethod", plan->suv_note, err)))
+  if (plan->options.suv && (!set_number(image, "SUVFactor", plan->factor, err) ||
+                            !cm_image_set_meta(image, "SUVMethod", plan->suv_note, err)))
     return false;
   return !entry->note || cm_image_set_meta(image, "Note", entry->note, err);
 }

@@ -6,7 +6,8 @@
 #include "io/dicom/instance.h"
 #include "io/dicom/when.h"
 
-/* Where a fact stands: classic attribute; functional group sequence and its attribute; factor to the unit that facts have. */
+/* Where a fact stands: classic attribute; functional group sequence and its attribute; factor to the unit that facts
+ * have. */
 static const struct {
   CmFact fact;
   uint32_t classic, sequence, attribute;
@@ -75,12 +76,14 @@ static const PrivatePlace diffusion_places[] = {
 
 static bool set_gradient(CmPool *pool, CmFrame *frame, const double direction[3], CmError **err) {
   if (direction[0] * direction[0] + direction[1] * direction[1] + direction[2] * direction[2] < 1e-12) return true;
-  frame->trait[CM_TRAIT_GRADIENT] = cm__pool_printf(pool, err, "%.6f\\%.6f\\%.6f", direction[0], direction[1], direction[2]);
+  frame->trait[CM_TRAIT_GRADIENT] =
+      cm__pool_printf(pool, err, "%.6f\\%.6f\\%.6f", direction[0], direction[1], direction[2]);
   return frame->trait[CM_TRAIT_GRADIENT] != NULL;
 }
 
 /* The three elements of a direction, each of its own. */
-static bool split_direction(CmDicomSet set, uint16_t group, const char *creator, const uint8_t low[3], double direction[3]) {
+static bool split_direction(CmDicomSet set, uint16_t group, const char *creator, const uint8_t low[3],
+                            double direction[3]) {
   for (int i = 0; i < 3; i++) {
     uint32_t tag = cm__private_tag(set, group, creator, low[i]);
     if (!tag || !cm_dicom_real(set, tag, 0, &direction[i])) return false;
@@ -95,7 +98,8 @@ static bool read_diffusion(CmPool *pool, const CmFrameSource *source, CmFrame *f
   const uint32_t sequence = CM_TAG(0x0018, 0x9117), orientation = CM_TAG(0x0018, 0x9089);
   if (cm__source_group(source, sequence, &item)) {
     if (!cm_dicom_real(item, CM_TAG(0x0018, 0x9087), 0, b)) *b = NAN;
-    if (cm_dicom_first_item(item, CM_TAG(0x0018, 0x9076), &inner) && cm_dicom_reals(inner, orientation, direction, 3) == 3)
+    if (cm_dicom_first_item(item, CM_TAG(0x0018, 0x9076), &inner) &&
+        cm_dicom_reals(inner, orientation, direction, 3) == 3)
       return set_gradient(pool, frame, direction, err);
     return true;
   }
@@ -155,7 +159,8 @@ static bool read_traits(CmPool *pool, const CmFrameSource *source, CmFrame *fram
   if (!type) type = cm_dicom_text(source->root, CM_TAG(0x0008, 0x0008), text, sizeof text);
   frame->localizer = type && strstr(type, "LOCALIZER");
   if (!set_trait(pool, frame, CM_TRAIT_IMAGE_TYPE, type, err)) return false;
-  if (!set_trait(pool, frame, CM_TRAIT_COMPONENT, component(source, type_sequence, text, sizeof text), err)) return false;
+  if (!set_trait(pool, frame, CM_TRAIT_COMPONENT, component(source, type_sequence, text, sizeof text), err))
+    return false;
   static const struct {
     CmTrait trait;
     uint32_t sequence, tag;
@@ -180,7 +185,8 @@ static void read_times(const CmFrameSource *source, CmFrame *frame) {
   double *acquired = &frame->fact[CM_FACT_ACQUISITION_TIME];
   CmDicomSet item;
   const char *text = NULL;
-  if (cm__source_group(source, CM_TAG(0x0020, 0x9111), &item)) text = cm_dicom_text(item, CM_TAG(0x0018, 0x9074), time, sizeof time);
+  if (cm__source_group(source, CM_TAG(0x0020, 0x9111), &item))
+    text = cm_dicom_text(item, CM_TAG(0x0018, 0x9074), time, sizeof time);
   if (!text) text = cm_dicom_text(source->root, CM_TAG(0x0008, 0x002A), time, sizeof time);
   if (!cm__when_datetime(text, acquired) &&
       !cm__when(cm_dicom_text(source->root, CM_TAG(0x0008, 0x0022), date, sizeof date),
@@ -192,11 +198,13 @@ static void read_times(const CmFrameSource *source, CmFrame *frame) {
     *content = NAN;
 }
 
-/* The indices of dimensions that are neither place nor a time or stack that is read from its own attribute (PS3.3 C.7.6.17). */
+/* The indices of dimensions that are neither place nor a time or stack that is read from its own attribute (PS3.3
+ * C.7.6.17). */
 static void read_dimensions(const CmFrameSource *source, CmFrame *frame) {
-  static const uint32_t known[] = {CM_TAG(0x0020, 0x9056), CM_TAG(0x0020, 0x9057), CM_TAG(0x0020, 0x0032), CM_TAG(0x0020, 0x0037),
-                                   CM_TAG(0x0020, 0x9128), CM_TAG(0x0020, 0x930D), CM_TAG(0x0018, 0x9087), CM_TAG(0x0018, 0x9089),
-                                   CM_TAG(0x0020, 0x9301), CM_TAG(0x0018, 0x9082)};
+  static const uint32_t known[] = {CM_TAG(0x0020, 0x9056), CM_TAG(0x0020, 0x9057), CM_TAG(0x0020, 0x0032),
+                                   CM_TAG(0x0020, 0x0037), CM_TAG(0x0020, 0x9128), CM_TAG(0x0020, 0x930D),
+                                   CM_TAG(0x0018, 0x9087), CM_TAG(0x0018, 0x9089), CM_TAG(0x0020, 0x9301),
+                                   CM_TAG(0x0018, 0x9082)};
   CmDicomElement pointers, tag;
   CmDicomSet content, item;
   double values[16];
@@ -204,7 +212,8 @@ static void read_dimensions(const CmFrameSource *source, CmFrame *frame) {
   int count = cm_dicom_reals(content, CM_TAG(0x0020, 0x9157), values, CM_COUNT(values));
   if (!count || !cm_dicom_find(source->root, CM_TAG(0x0020, 0x9222), &pointers)) return;
   int to = CM_FACT_DIMENSION_1, at_dimension = 0;
-  for (uint64_t at = 0; cm_dicom_item(&pointers, &at, &item) && at_dimension < count && at_dimension < CM_COUNT(values);) {
+  for (uint64_t at = 0;
+       cm_dicom_item(&pointers, &at, &item) && at_dimension < count && at_dimension < CM_COUNT(values);) {
     double value = values[at_dimension++];
     if (!cm_dicom_find(item, CM_TAG(0x0020, 0x9165), &tag) || tag.length < 4) continue;
     const uint8_t *v = tag.value;
@@ -220,7 +229,8 @@ bool cm__frame_facts(CmPool *pool, const CmFrameSource *source, CmFrame *frame, 
   for (int i = 0; i < CM_COUNT(places); i++) {
     double value;
     CmDicomSet item;
-    bool found = cm__source_group(source, places[i].sequence, &item) && cm_dicom_real(item, places[i].attribute, 0, &value);
+    bool found =
+        cm__source_group(source, places[i].sequence, &item) && cm_dicom_real(item, places[i].attribute, 0, &value);
     if (!found) found = places[i].classic && cm_dicom_real(source->root, places[i].classic, 0, &value);
     if (found) frame->fact[places[i].fact] = value * places[i].factor;
   }

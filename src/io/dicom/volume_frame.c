@@ -20,9 +20,15 @@ static const char *const traits[] = {
 #undef CM_TRAIT_ROW
 };
 
-const char *cm__fact_name(CmFact fact) { return facts[fact].name; }
-CmRole cm__fact_role(CmFact fact) { return facts[fact].role; }
-const char *cm__trait_name(CmTrait trait) { return traits[trait]; }
+const char *cm__fact_name(CmFact fact) {
+  return facts[fact].name;
+}
+CmRole cm__fact_role(CmFact fact) {
+  return facts[fact].role;
+}
+const char *cm__trait_name(CmTrait trait) {
+  return traits[trait];
+}
 
 bool cm__fact_same(CmFact fact, double a, double b) {
   if (isnan(a) || isnan(b)) return isnan(a) && isnan(b);

@@ -3,7 +3,8 @@
 
 #include "io/dicom/volume.h"
 
-/* Mean of the steps that are as short as the shortest, within twice the tolerance: rounded positions make steps differ a little. */
+/* Mean of the steps that are as short as the shortest, within twice the tolerance: rounded positions make steps differ
+ * a little. */
 static double shortest_step(const double *position, int64_t count) {
   double least = INFINITY;
   for (int64_t i = 1; i < count; i++) least = fmin(least, position[i] - position[i - 1]);
@@ -19,7 +20,8 @@ static double shortest_step(const double *position, int64_t count) {
 }
 
 static CmGrid irregular(const double *position, int64_t at, double step) {
-  return (CmGrid){.kind = CM_GRID_IRREGULAR, .step = step, .worst = at - 1, .worst_step = position[at] - position[at - 1]};
+  return (CmGrid){
+      .kind = CM_GRID_IRREGULAR, .step = step, .worst = at - 1, .worst_step = position[at] - position[at - 1]};
 }
 
 CmGrid cm__grid_fit(const double *position, int64_t count, int64_t *place) {
@@ -28,14 +30,17 @@ CmGrid cm__grid_fit(const double *position, int64_t count, int64_t *place) {
   for (int64_t i = 1; i < count; i++) {
     double steps = (position[i] - position[i - 1]) / step;
     double whole = floor(steps + 0.5);
-    if (!(whole >= 1 && whole < 1e6) || fabs(steps - whole) > 2 * CM_SPACING_TOLERANCE) return irregular(position, i, step);
+    if (!(whole >= 1 && whole < 1e6) || fabs(steps - whole) > 2 * CM_SPACING_TOLERANCE)
+      return irregular(position, i, step);
     place[i] = place[i - 1] + (int64_t)whole;
   }
   int64_t last = place[count - 1];
   step = (position[count - 1] - position[0]) / (double)last;
   for (int64_t i = 1; i < count; i++)
-    if (fabs(position[i] - position[0] - (double)place[i] * step) > CM_SPACING_TOLERANCE * step) return irregular(position, i, step);
-  /* More holes than slices, or one at every other step, is no series with a missing slice, but one whose spacing changes. */
+    if (fabs(position[i] - position[0] - (double)place[i] * step) > CM_SPACING_TOLERANCE * step)
+      return irregular(position, i, step);
+  /* More holes than slices, or one at every other step, is no series with a missing slice, but one whose spacing
+   * changes. */
   int64_t gaps = 0, first_gap = 0;
   for (int64_t i = count - 1; i > 0; i--) {
     if (place[i] - place[i - 1] == 1) continue;

@@ -5,17 +5,21 @@
 #include "cormack/parallel.h"
 #include "io/dicom/volume_read.h"
 
-/* a + (b - a) * w for one voxel type; integers to nearest, ties to even. Where one of both is padding, the result is that one. */
-#define CM_MIX(code, ctype, name, suffix)                                                                                       \
-  static void mix_##suffix(const void *a, const void *b, double w, const double *pad, int64_t count, void *to) {                \
-    const ctype *x = a, *y = b;                                                                                                 \
-    ctype *out = to;                                                                                                            \
-    for (int64_t i = 0; i < count; i++) {                                                                                       \
-      double p = (double)x[i], q = (double)y[i];                                                                                \
-      if (p >= pad[0] && p <= pad[1]) out[i] = x[i];                                                                            \
-      else if (q >= pad[2] && q <= pad[3]) out[i] = y[i];                                                                       \
-      else out[i] = (ctype)(CM_##code == CM_F32 || CM_##code == CM_F64 ? p + (q - p) * w : rint(p + (q - p) * w));              \
-    }                                                                                                                           \
+/* a + (b - a) * w for one voxel type; integers to nearest, ties to even. Where one of both is padding, the result is
+ * that one. */
+#define CM_MIX(code, ctype, name, suffix)                                                                        \
+  static void mix_##suffix(const void *a, const void *b, double w, const double *pad, int64_t count, void *to) { \
+    const ctype *x = a, *y = b;                                                                                  \
+    ctype *out = to;                                                                                             \
+    for (int64_t i = 0; i < count; i++) {                                                                        \
+      double p = (double)x[i], q = (double)y[i];                                                                 \
+      if (p >= pad[0] && p <= pad[1])                                                                            \
+        out[i] = x[i];                                                                                           \
+      else if (q >= pad[2] && q <= pad[3])                                                                       \
+        out[i] = y[i];                                                                                           \
+      else                                                                                                       \
+        out[i] = (ctype)(CM_##code == CM_F32 || CM_##code == CM_F64 ? p + (q - p) * w : rint(p + (q - p) * w));  \
+    }                                                                                                            \
   }
 CM_TYPE_MAP(CM_MIX)
 #undef CM_MIX
@@ -47,8 +51,8 @@ static bool fill_range(void *arg, CmRange range, CmError **err) {
     uint8_t *volume = job->voxels + (size_t)(t * plan->depth) * job->plane_bytes;
     const double *pad = plan->padding + 2 * (t * plan->slices + gap); /* of both slices: they are neighbours */
     for (int64_t z = from + 1; z < to; z++)
-      job->mix(volume + (size_t)from * job->plane_bytes, volume + (size_t)to * job->plane_bytes, (double)(z - from) / (double)(to - from),
-               pad, job->plane_values, volume + (size_t)z * job->plane_bytes);
+      job->mix(volume + (size_t)from * job->plane_bytes, volume + (size_t)to * job->plane_bytes,
+               (double)(z - from) / (double)(to - from), pad, job->plane_values, volume + (size_t)z * job->plane_bytes);
   }
   return true;
 }
@@ -68,7 +72,7 @@ typedef struct Untilting {
   const CmReadPlan *plan;
   const CmImage *from;
   CmImage *to;
-  double step[2];   /* voxels that a slice is displaced from the one before, along x and y */
+  double step[2]; /* voxels that a slice is displaced from the one before, along x and y */
   int64_t shift[2];
   double outside;
 } Untilting;
@@ -81,7 +85,9 @@ static double plane_value(const Untilting *job, int64_t plane, int64_t x, int64_
   return cm_image_value(job->from, ((plane * dims[1] + y) * dims[0] + x) * components + component);
 }
 
-static bool is_padding(const double *pad, double value) { return value >= pad[0] && value <= pad[1]; }
+static bool is_padding(const double *pad, double value) {
+  return value >= pad[0] && value <= pad[1];
+}
 
 /* Linear in both directions; with padding among the four, the nearest of them as it is. */
 static double bilinear(const Untilting *job, const double *pad, int64_t plane, double x, double y, int component) {
@@ -100,12 +106,15 @@ static double bilinear(const Untilting *job, const double *pad, int64_t plane, d
   return top + (bottom - top) * v;
 }
 
-#define CM_STORE(code, ctype, name, suffix)                                                                     \
-  case CM_##code: ((ctype *)to)[at] = (ctype)(cm_type_is_integer(CM_##code) ? rint(value) : value); break;
+#define CM_STORE(code, ctype, name, suffix)                                           \
+  case CM_##code:                                                                     \
+    ((ctype *)to)[at] = (ctype)(cm_type_is_integer(CM_##code) ? rint(value) : value); \
+    break;
 static void store(CmType type, void *to, int64_t at, double value) {
   switch (type) {
     CM_TYPE_MAP(CM_STORE)
-    default: break;
+    default:
+      break;
   }
 }
 #undef CM_STORE
@@ -119,13 +128,16 @@ static bool untilt_range(void *arg, CmRange range, CmError **err) {
   CmType type = cm_image_type(job->to);
   void *to = cm_image_data_mut(job->to);
   for (int64_t i = range.begin; i < range.end; i++) {
-    int64_t s = i % plan->slices, t = i / plan->slices, place = cm__plan_place(plan, s), plane = t * plan->depth + place;
-    double dx = (double)place * job->step[0] + (double)job->shift[0], dy = (double)place * job->step[1] + (double)job->shift[1];
+    int64_t s = i % plan->slices, t = i / plan->slices, place = cm__plan_place(plan, s),
+            plane = t * plan->depth + place;
+    double dx = (double)place * job->step[0] + (double)job->shift[0],
+           dy = (double)place * job->step[1] + (double)job->shift[1];
     const double *pad = plan->padding + 2 * i;
     for (int64_t y = 0; y < dims[1]; y++)
       for (int64_t x = 0; x < dims[0]; x++)
         for (int c = 0; c < components; c++)
-          store(type, to, ((plane * dims[1] + y) * dims[0] + x) * components + c, bilinear(job, pad, plane, (double)x - dx, (double)y - dy, c));
+          store(type, to, ((plane * dims[1] + y) * dims[0] + x) * components + c,
+                bilinear(job, pad, plane, (double)x - dx, (double)y - dy, c));
   }
   return true;
 }
@@ -156,7 +168,9 @@ CmImage *cm__volume_untilt(const CmReadPlan *plan, const CmImage *image, int64_t
     dims[axis] += grown;
     shift[axis] = job.shift[axis];
   }
-  job.to = cm_image_create(plan->ctx, cm_image_type(image), cm_image_rank(image), dims, cm_image_components(image), err);
-  if (job.to && !cm_parallel_for(plan->ctx, "untilt", plan->slices * stack->times, 1, untilt_range, &job, err)) cm_image_unref(&job.to);
+  job.to =
+      cm_image_create(plan->ctx, cm_image_type(image), cm_image_rank(image), dims, cm_image_components(image), err);
+  if (job.to && !cm_parallel_for(plan->ctx, "untilt", plan->slices * stack->times, 1, untilt_range, &job, err))
+    cm_image_unref(&job.to);
   return job.to;
 }

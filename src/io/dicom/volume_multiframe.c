@@ -52,7 +52,8 @@ static bool place_dose(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t c
   return true;
 }
 
-/* Nuclear medicine (PS3.3 C.8.4.8): the detector gives the place of the first slice, the slice vector the number of each. */
+/* Nuclear medicine (PS3.3 C.8.4.8): the detector gives the place of the first slice, the slice vector the number of
+ * each. */
 static bool place_slices(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t count, CmError **err) {
   const double *number = read_vector(pool, root, CM_TAG(0x0054, 0x0080), count, err);
   CmDicomSet detector;
@@ -62,18 +63,21 @@ static bool place_slices(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t
     if (cm_dicom_reals(detector, CM_TAG(0x0020, 0x0032), frames[0].position, 3) != 3) frames[0].position[0] = NAN;
     if (cm_dicom_reals(detector, CM_TAG(0x0020, 0x0037), frames[0].orientation, 6) != 6) frames[0].orientation[0] = NAN;
   }
-  if (!cm_dicom_real(root, CM_TAG(0x0018, 0x0088), 0, &spacing) && !cm_dicom_real(root, CM_TAG(0x0018, 0x0050), 0, &spacing))
+  if (!cm_dicom_real(root, CM_TAG(0x0018, 0x0088), 0, &spacing) &&
+      !cm_dicom_real(root, CM_TAG(0x0018, 0x0050), 0, &spacing))
     return true;
   double *offset = cm__pool_alloc(pool, (size_t)count, sizeof *offset, err);
   if (!offset) return false;
   for (int64_t i = 0; i < count; i++) offset[i] = (number[i] - number[0]) * spacing;
-  for (int64_t i = 1; i < count; i++) memcpy(frames[i].orientation, frames[0].orientation, sizeof frames[0].orientation);
+  for (int64_t i = 1; i < count; i++)
+    memcpy(frames[i].orientation, frames[0].orientation, sizeof frames[0].orientation);
   place_along(frames, count, offset);
   return true;
 }
 
 /* Detector, energy window and view make stacks of their own; phase, time slot and time slice are times. */
-static bool read_nuclear_vector(CmPool *pool, CmDicomSet root, uint32_t tag, CmFrame *frames, int64_t count, CmError **err) {
+static bool read_nuclear_vector(CmPool *pool, CmDicomSet root, uint32_t tag, CmFrame *frames, int64_t count,
+                                CmError **err) {
   static const struct {
     uint32_t tag;
     const char *word;
@@ -130,7 +134,8 @@ bool cm__frames_place(CmPool *pool, CmDicomSet root, CmFrame *frames, int64_t co
   int pointer_count = read_pointers(root, pointers);
   for (int i = 0; i < pointer_count; i++) {
     bool slices = pointers[i] == CM_TAG(0x0054, 0x0080);
-    if (slices ? !place_slices(pool, root, frames, count, err) : !read_nuclear_vector(pool, root, pointers[i], frames, count, err))
+    if (slices ? !place_slices(pool, root, frames, count, err)
+               : !read_nuclear_vector(pool, root, pointers[i], frames, count, err))
       return false;
   }
   return read_film(pool, root, frames, count, err);

@@ -39,11 +39,13 @@ static bool plan_suv(CmReadPlan *plan, const CmDicom *dicom, CmError **err) {
   if (!plan->options.suv) return true;
   if (strcmp(entry->open.modality, "PT") != 0 || plan->options.stored) {
     cm_error_set(err, CM_ERR_PARAMETER, "suv is for PET in its own unit; this is %s%s; leave it out",
-                 *entry->open.modality ? entry->open.modality : "of no modality", plan->options.stored ? " as stored values" : "");
+                 *entry->open.modality ? entry->open.modality : "of no modality",
+                 plan->options.stored ? " as stored values" : "");
     return false;
   }
   double first = NAN;
-  for (int64_t i = 0; i < entry->stack.slices * entry->stack.times; i++) first = fmin(first, entry->stack.frames[i]->fact[CM_FACT_ACQUISITION_TIME]);
+  for (int64_t i = 0; i < entry->stack.slices * entry->stack.times; i++)
+    first = fmin(first, entry->stack.frames[i]->fact[CM_FACT_ACQUISITION_TIME]);
   CmSuvFacts facts;
   cm__suv_read(cm_dicom_root(dicom), first, &facts);
   return cm__suv_factor(&facts, &plan->factor, &plan->suv_note, err);
@@ -65,7 +67,8 @@ static bool set_geometry(const CmReadPlan *plan, const int64_t shift[2], CmImage
   CmGeometry geometry = stack->geometry;
   if (plan->first_slice) memcpy(geometry.origin, cm__plan_frame(plan, 0, 0)->position, sizeof geometry.origin);
   for (int axis = 0; axis < 2; axis++)
-    for (int i = 0; i < 3; i++) geometry.origin[i] -= (double)shift[axis] * geometry.spacing[axis] * geometry.direction[3 * i + axis];
+    for (int i = 0; i < 3; i++)
+      geometry.origin[i] -= (double)shift[axis] * geometry.spacing[axis] * geometry.direction[3 * i + axis];
   return cm_image_set_geometry(image, &geometry, err);
 }
 
@@ -78,19 +81,23 @@ static CmImage *read_mended(CmReadPlan *plan, const CmDicom *dicom, CmError **er
     cm_image_unref(&image);
     image = straight;
   }
-  if (image && !(cm__volume_fill(plan, image, err) && set_geometry(plan, shift, image, err) && cm__volume_describe(plan, dicom, image, err)))
+  if (image && !(cm__volume_fill(plan, image, err) && set_geometry(plan, shift, image, err) &&
+                 cm__volume_describe(plan, dicom, image, err)))
     cm_image_unref(&image);
   return image;
 }
 
-CmImage *cm_dicom_read_volume(CmContext *ctx, const CmDicomScan *scan, int volume, const CmReadOptions *options, CmError **err) {
+CmImage *cm_dicom_read_volume(CmContext *ctx, const CmDicomScan *scan, int volume, const CmReadOptions *options,
+                              CmError **err) {
   if (volume < 0 || volume >= scan->volume_count) {
     cm_error_set(err, CM_ERR_PARAMETER, "volume %d of %d", volume, scan->volume_count);
     return NULL;
   }
   CmReadPlan plan = {.ctx = ctx, .scan = scan, .entry = &scan->volumes[volume], .factor = 1};
-  if (options) plan.options = *options;
-  else cm_read_default_options(&plan.options);
+  if (options)
+    plan.options = *options;
+  else
+    cm_read_default_options(&plan.options);
   if (!check_defect(plan.entry, &plan.options, err)) return NULL;
   CmDicom *dicom = cm_dicom_open(ctx, plan.entry->first->path, CM_DICOM_HEADER, err);
   CmImage *image = NULL;

@@ -11,10 +11,11 @@ typedef struct CmReadPlan {
   const CmVolumeEntry *entry;
   CmReadOptions options;
   int64_t first_slice, slices;
-  int64_t depth;       /* voxels along z of the result */
-  double factor;       /* of SUV; 1 */
+  int64_t depth; /* voxels along z of the result */
+  double factor; /* of SUV; 1 */
   const char *suv_note;
-  double *padding;     /* two for each frame read: lowest and highest value that is padding, in the unit of the result; NAN: none */
+  double *padding; /* two for each frame read: lowest and highest value that is padding, in the unit of the result; NAN:
+                      none */
 } CmReadPlan;
 
 /* Place along z of slice s of the plan. */
@@ -32,7 +33,8 @@ static inline const CmFrame *cm__plan_frame(const CmReadPlan *plan, int64_t s, i
 CmImage *cm__volume_decode(CmReadPlan *plan, CmError **err);
 /* Interpolates the places of the image that no slice is for. */
 bool cm__volume_fill(const CmReadPlan *plan, CmImage *image, CmError **err);
-/* A new image with each slice moved back by the shear; *shift is how far, in voxels, its first column and row lie before the old ones. */
+/* A new image with each slice moved back by the shear; *shift is how far, in voxels, its first column and row lie
+ * before the old ones. */
 CmImage *cm__volume_untilt(const CmReadPlan *plan, const CmImage *image, int64_t shift[2], CmError **err);
 /* Attributes and notes as metadata, and the unit. `dicom` is the first file. */
 bool cm__volume_describe(const CmReadPlan *plan, const CmDicom *dicom, CmImage *image, CmError **err);

@@ -36,10 +36,13 @@ static int compare_size(const CmFrame *a, const CmFrame *b, int which) {
   if (!order) order = (a->rows > b->rows) - (a->rows < b->rows);
   return order ? order : (int)a->colour - (int)b->colour;
 }
-static bool same_size(const CmFrame *a, const CmFrame *b, int which) { return compare_size(a, b, which) == 0; }
+static bool same_size(const CmFrame *a, const CmFrame *b, int which) {
+  return compare_size(a, b, which) == 0;
+}
 static const char *size_value(CmPool *pool, const CmFrame *frame, int which, CmError **err) {
   (void)which;
-  return cm__pool_printf(pool, err, "%lldx%lld%s", (long long)frame->columns, (long long)frame->rows, frame->colour ? "rgb" : "");
+  return cm__pool_printf(pool, err, "%lldx%lld%s", (long long)frame->columns, (long long)frame->rows,
+                         frame->colour ? "rgb" : "");
 }
 
 /* ---- pixel spacing and orientation */
@@ -102,21 +105,27 @@ static int compare_trait(const CmFrame *a, const CmFrame *b, int which) {
   const char *s = a->trait[which], *t = b->trait[which];
   return s && t ? strcmp(s, t) : (s != NULL) - (t != NULL);
 }
-static bool same_trait(const CmFrame *a, const CmFrame *b, int which) { return compare_trait(a, b, which) == 0; }
-/* Keys are words in a shell and parts of file names: anything else than letters, digits, dot, sign and comma becomes a dash. */
+static bool same_trait(const CmFrame *a, const CmFrame *b, int which) {
+  return compare_trait(a, b, which) == 0;
+}
+/* Keys are words in a shell and parts of file names: anything else than letters, digits, dot, sign and comma becomes a
+ * dash. */
 static const char *trait_value(CmPool *pool, const CmFrame *frame, int which, CmError **err) {
   const char *text = frame->trait[which] ? frame->trait[which] : "none";
   size_t size = strlen(text);
   char *word = cm__pool_alloc(pool, size + 1, 1, err);
   for (size_t i = 0; word && i < size; i++) {
     char c = text[i];
-    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".,+-_", c) != NULL;
+    bool plain =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || strchr(".,+-_", c) != NULL;
     word[i] = plain ? c : '-';
   }
   return word;
 }
 
-static int compare_fact(const CmFrame *a, const CmFrame *b, int which) { return compare_reals(&a->fact[which], &b->fact[which], 1); }
+static int compare_fact(const CmFrame *a, const CmFrame *b, int which) {
+  return compare_reals(&a->fact[which], &b->fact[which], 1);
+}
 static bool same_fact(const CmFrame *a, const CmFrame *b, int which) {
   return cm__fact_same((CmFact)which, a->fact[which], b->fact[which]);
 }
@@ -162,17 +171,22 @@ static int compare_frames(const void *a, const void *b, void *user) {
   return order ? order : cm__frame_order(x, y);
 }
 
-static bool stack_group(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
+static bool stack_group(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list,
+                        CmError **err) {
   switch (frames[0]->layout) {
-    case CM_LAYOUT_SPACE: return cm__stack_assemble(pool, frames, count, label, list, err);
-    case CM_LAYOUT_ORDER: return cm__stack_ordered(pool, frames, count, label, list, err);
-    default: return cm__stack_alone(pool, frames, count, label, list, err);
+    case CM_LAYOUT_SPACE:
+      return cm__stack_assemble(pool, frames, count, label, list, err);
+    case CM_LAYOUT_ORDER:
+      return cm__stack_ordered(pool, frames, count, label, list, err);
+    default:
+      return cm__stack_alone(pool, frames, count, label, list, err);
   }
 }
 
-/* The label of group `group` of `groups`: nothing where there is one; a number where an earlier group has the same value. */
-static const char *group_label(CmPool *pool, const Splitter *splitter, const CmFrame *const *starts, int64_t group, int64_t groups,
-                               const char *label, CmError **err) {
+/* The label of group `group` of `groups`: nothing where there is one; a number where an earlier group has the same
+ * value. */
+static const char *group_label(CmPool *pool, const Splitter *splitter, const CmFrame *const *starts, int64_t group,
+                               int64_t groups, const char *label, CmError **err) {
   if (groups == 1) return label;
   const char *value = splitter->value(pool, starts[group], splitter->which, err);
   if (!value) return NULL;
@@ -186,7 +200,8 @@ static const char *group_label(CmPool *pool, const Splitter *splitter, const CmF
   return cm__pool_printf(pool, err, "%s/%s=%s.%lld", label, splitter->name, value, (long long)again);
 }
 
-static bool split(CmPool *pool, const CmFrame **frames, int64_t count, int at, const char *label, CmStackList *list, CmError **err) {
+static bool split(CmPool *pool, const CmFrame **frames, int64_t count, int at, const char *label, CmStackList *list,
+                  CmError **err) {
   Splitter splitter;
   /* Pictures of their own are told apart by file alone. */
   if (!splitter_at(at, &splitter) || (at > 0 && frames[0]->layout == CM_LAYOUT_ALONE))
@@ -214,7 +229,8 @@ static bool split(CmPool *pool, const CmFrame **frames, int64_t count, int at, c
   memcpy(frames, sorted, (size_t)count * sizeof *frames);
   for (int64_t group = 0; group < groups; group++) {
     const char *name = group_label(pool, &splitter, starts, group, groups, label, err);
-    if (!name || !split(pool, frames + begins[group], begins[group + 1] - begins[group], at + 1, name, list, err)) return false;
+    if (!name || !split(pool, frames + begins[group], begins[group + 1] - begins[group], at + 1, name, list, err))
+      return false;
   }
   return true;
 }

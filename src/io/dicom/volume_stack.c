@@ -1,4 +1,5 @@
-/* Stacks frames of one orientation, size and kind: positions along the normal, time points, and what is wrong with them. */
+/* Stacks frames of one orientation, size and kind: positions along the normal, time points, and what is wrong with
+ * them. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 /* A frame with where it lies. */
 typedef struct Item {
   const CmFrame *frame;
-  double along; /* mm along the normal */
+  double along;     /* mm along the normal */
   int64_t position; /* index of its position, ascending */
   int64_t group;    /* of the partition that is tried */
 } Item;
@@ -22,7 +23,8 @@ typedef struct Group {
 
 /* ---- a new stack */
 
-CmStack *cm__stack_new(CmPool *pool, CmStackList *list, int64_t slices, int64_t times, const char *label, CmError **err) {
+CmStack *cm__stack_new(CmPool *pool, CmStackList *list, int64_t slices, int64_t times, const char *label,
+                       CmError **err) {
   if (list->count == list->room) {
     int room = list->room ? 2 * list->room : 8;
     CmStack *items = cm__pool_alloc(pool, (size_t)room, sizeof *items, err);
@@ -71,7 +73,8 @@ bool cm__stack_spacing(CmPool *pool, CmStack *stack, const CmFrame *frame, CmErr
 /* Offset of slice `at` from the first one along axis 0 or 1, in mm. */
 static double in_plane(const Group *group, const CmFrame *const *frames, int64_t at, int axis) {
   double sum = 0;
-  for (int i = 0; i < 3; i++) sum += (frames[at]->position[i] - frames[0]->position[i]) * group->direction[3 * i + axis];
+  for (int i = 0; i < 3; i++)
+    sum += (frames[at]->position[i] - frames[0]->position[i]) * group->direction[3 * i + axis];
   return sum;
 }
 
@@ -92,12 +95,14 @@ static bool find_tilt(CmPool *pool, const Group *group, CmStack *stack, CmError 
   double allowed = CM_SPACING_TOLERANCE * group->pixel;
   if (off > allowed) {
     stack->fillable = false;
-    return add_defect(pool, stack,
-                      cm__pool_printf(pool, err,
-                                      "slice %lld of %lld lies %.3f mm beside the line through the others: the slices form no volume; "
-                                      "read them one by one",
-                                      (long long)worst + 1, (long long)stack->slices, off),
-                      err);
+    return add_defect(
+        pool, stack,
+        cm__pool_printf(
+            pool, err,
+            "slice %lld of %lld lies %.3f mm beside the line through the others: the slices form no volume; "
+            "read them one by one",
+            (long long)worst + 1, (long long)stack->slices, off),
+        err);
   }
   if (whole <= allowed) {
     stack->shear[0] = stack->shear[1] = 0;
@@ -105,12 +110,14 @@ static bool find_tilt(CmPool *pool, const Group *group, CmStack *stack, CmError 
   }
   stack->tilted = true;
   stack->tilt_degrees = atan2(hypot(stack->shear[0], stack->shear[1]), stack->geometry.spacing[2]) * 180 / M_PI;
-  return add_defect(pool, stack,
-                    cm__pool_printf(pool, err,
-                                    "the slices are sheared by %.2f degrees (gantry tilt: each lies %.3f mm along the rows and %.3f mm "
-                                    "down the columns from the one before); tilt correct resamples them",
-                                    stack->tilt_degrees, stack->shear[0], stack->shear[1]),
-                    err);
+  return add_defect(
+      pool, stack,
+      cm__pool_printf(
+          pool, err,
+          "the slices are sheared by %.2f degrees (gantry tilt: each lies %.3f mm along the rows and %.3f mm "
+          "down the columns from the one before); tilt correct resamples them",
+          stack->tilt_degrees, stack->shear[0], stack->shear[1]),
+      err);
 }
 
 static const char *gap_text(CmPool *pool, const CmStack *stack, const double *along, CmError **err) {
@@ -120,17 +127,19 @@ static const char *gap_text(CmPool *pool, const CmStack *stack, const double *al
     int64_t absent = stack->places[i] - stack->places[i - 1] - 1;
     if (absent <= 0 || gaps++ >= 3) continue;
     const CmFrame *a = stack->frames[i - 1], *b = stack->frames[i];
-    text = cm__pool_printf(pool, err, "%s%s%lld between slice %lld (%.2f mm, instance %.0f) and slice %lld (%.2f mm, instance %.0f)",
-                           text ? text : "", text ? ", " : "", (long long)absent, (long long)i, along[i - 1],
-                           isnan(a->fact[CM_FACT_INSTANCE]) ? 0 : a->fact[CM_FACT_INSTANCE], (long long)i + 1, along[i],
-                           isnan(b->fact[CM_FACT_INSTANCE]) ? 0 : b->fact[CM_FACT_INSTANCE]);
+    text = cm__pool_printf(
+        pool, err, "%s%s%lld between slice %lld (%.2f mm, instance %.0f) and slice %lld (%.2f mm, instance %.0f)",
+        text ? text : "", text ? ", " : "", (long long)absent, (long long)i, along[i - 1],
+        isnan(a->fact[CM_FACT_INSTANCE]) ? 0 : a->fact[CM_FACT_INSTANCE], (long long)i + 1, along[i],
+        isnan(b->fact[CM_FACT_INSTANCE]) ? 0 : b->fact[CM_FACT_INSTANCE]);
     if (!text) return NULL;
   }
-  return cm__pool_printf(pool, err,
-                         "%lld slice%s missing: %s%s; the spacing is %.4g mm; fill linear interpolates, fill drop keeps the longest even "
-                         "run",
-                         (long long)missing, missing == 1 ? " is" : "s are", text, gaps > 3 ? ", and more" : "",
-                         stack->geometry.spacing[2]);
+  return cm__pool_printf(
+      pool, err,
+      "%lld slice%s missing: %s%s; the spacing is %.4g mm; fill linear interpolates, fill drop keeps the longest even "
+      "run",
+      (long long)missing, missing == 1 ? " is" : "s are", text, gaps > 3 ? ", and more" : "",
+      stack->geometry.spacing[2]);
 }
 
 /* Grid, gaps and tilt of a stack whose frames are in place. */
@@ -139,13 +148,14 @@ static bool find_grid(CmPool *pool, const Group *group, CmStack *stack, const do
   stack->geometry.spacing[2] = grid.step;
   if (grid.kind == CM_GRID_IRREGULAR) {
     for (int64_t i = 0; i < stack->slices; i++) stack->places[i] = i;
-    return add_defect(pool, stack,
-                      cm__pool_printf(pool, err,
-                                      "the slices are unevenly spaced: %.4g mm between slice %lld and slice %lld (of %lld), elsewhere "
-                                      "%.4g mm, and no whole multiple; select the even part, or resample from the single slices",
-                                      grid.worst_step, (long long)grid.worst + 1, (long long)grid.worst + 2, (long long)stack->slices,
-                                      grid.step),
-                      err);
+    return add_defect(
+        pool, stack,
+        cm__pool_printf(
+            pool, err,
+            "the slices are unevenly spaced: %.4g mm between slice %lld and slice %lld (of %lld), elsewhere "
+            "%.4g mm, and no whole multiple; select the even part, or resample from the single slices",
+            grid.worst_step, (long long)grid.worst + 1, (long long)grid.worst + 2, (long long)stack->slices, grid.step),
+        err);
   }
   stack->grid_slices = grid.places;
   if (grid.kind == CM_GRID_GAPS) {
@@ -165,7 +175,8 @@ static int by_group_and_position(const void *a, const void *b) {
 }
 
 /* Items are complete: `times` groups of one frame at every position. */
-static CmStack *fill_stack(CmPool *pool, Group *group, int64_t times, const char *label, CmStackList *list, CmError **err) {
+static CmStack *fill_stack(CmPool *pool, Group *group, int64_t times, const char *label, CmStackList *list,
+                           CmError **err) {
   CmStack *stack = cm__stack_new(pool, list, group->positions, times, label, err);
   double *along = cm__pool_alloc(pool, (size_t)group->positions, sizeof *along, err);
   if (!stack || !along) return NULL;
@@ -212,8 +223,8 @@ static int by_divider(const void *a, const void *b, void *user) {
 
 typedef struct Partition {
   int64_t groups;
-  bool full;     /* every group is at every position */
-  bool single;   /* no group is twice at one position */
+  bool full;   /* every group is at every position */
+  bool single; /* no group is twice at one position */
 } Partition;
 
 /* Sorts the items by the divider and numbers its groups. */
@@ -233,8 +244,10 @@ static bool partition(CmPool *pool, Group *group, Divider divider, Partition *re
   for (int64_t i = 0; i < group->count; i++) {
     const Item *item = &group->items[i];
     bool again = i > 0 && item[-1].group == item->group && item[-1].position == item->position;
-    if (again) result->single = false;
-    else seen[item->group]++;
+    if (again)
+      result->single = false;
+    else
+      seen[item->group]++;
   }
   for (int64_t at = 0; at < result->groups; at++)
     if (seen[at] != group->positions) result->full = false;
@@ -244,7 +257,8 @@ static bool partition(CmPool *pool, Group *group, Divider divider, Partition *re
 static bool assemble_items(CmPool *pool, const Group *group, const char *label, CmStackList *list, CmError **err);
 
 /* Each group of the partition by itself. */
-static bool divide(CmPool *pool, Group *group, Divider divider, int64_t groups, const char *label, CmStackList *list, CmError **err) {
+static bool divide(CmPool *pool, Group *group, Divider divider, int64_t groups, const char *label, CmStackList *list,
+                   CmError **err) {
   Group part = *group;
   int64_t begin = 0;
   for (int64_t at = 0; at < groups; at++) {
@@ -253,36 +267,42 @@ static bool divide(CmPool *pool, Group *group, Divider divider, int64_t groups, 
     part.items = group->items + begin;
     part.count = end - begin;
     const CmFrame *frame = part.items[0].frame;
-    bool number = !divider.gradient && cm__fact_role(divider.fact) != CM_ROLE_ORDER && !isnan(frame->fact[divider.fact]);
-    const char *name = number ? cm__pool_printf(pool, err, "%s/%s=%.10g", label, divider_name(divider), frame->fact[divider.fact])
-                              : cm__pool_printf(pool, err, "%s/%s=%lld", label, divider_name(divider), (long long)at + 1);
+    bool number =
+        !divider.gradient && cm__fact_role(divider.fact) != CM_ROLE_ORDER && !isnan(frame->fact[divider.fact]);
+    const char *name =
+        number ? cm__pool_printf(pool, err, "%s/%s=%.10g", label, divider_name(divider), frame->fact[divider.fact])
+               : cm__pool_printf(pool, err, "%s/%s=%lld", label, divider_name(divider), (long long)at + 1);
     if (!name || !assemble_items(pool, &part, name, list, err)) return false;
     begin = end;
   }
   return true;
 }
 
-/* A complete partition into time points: one stack with a fourth axis where they are evenly spaced, else one for each. */
-static bool make_times(CmPool *pool, Group *group, Divider divider, int64_t times, const char *label, CmStackList *list, CmError **err) {
+/* A complete partition into time points: one stack with a fourth axis where they are evenly spaced, else one for each.
+ */
+static bool make_times(CmPool *pool, Group *group, Divider divider, int64_t times, const char *label, CmStackList *list,
+                       CmError **err) {
   int before = list->count;
   CmStack *stack = fill_stack(pool, group, times, label, list, err);
   bool even = true;
   if (!stack) return false;
-  if (!cm__stack_clock(pool, stack, divider_name(divider), divider.gradient ? CM_FACT_COUNT : divider.fact, &even, err)) return false;
+  if (!cm__stack_clock(pool, stack, divider_name(divider), divider.gradient ? CM_FACT_COUNT : divider.fact, &even, err))
+    return false;
   if (even) return true;
   list->count = before;
   return divide(pool, group, divider, times, label, list, err);
 }
 
-/* The k-th frame at each position, by a fact that merely orders, makes time point k, provided that time points do not overlap. */
+/* The k-th frame at each position, by a fact that merely orders, makes time point k, provided that time points do not
+ * overlap. */
 static bool rank_times(Group *group, CmFact fact, int64_t *times) {
   Divider divider = {.fact = fact};
   qsort_r(group->items, (size_t)group->count, sizeof *group->items, by_divider, &divider);
   if (isnan(group->items[group->count - 1].frame->fact[fact])) return false;
   *times = group->count / group->positions;
   if (*times * group->positions != group->count) return false;
-  /* Sorted by the fact, the first `positions` frames must be one of each position, and so on. Instance numbers may also count the
-   * times of the first position, then of the second. */
+  /* Sorted by the fact, the first `positions` frames must be one of each position, and so on. Instance numbers may also
+   * count the times of the first position, then of the second. */
   bool by_position = fact == CM_FACT_INSTANCE;
   for (int64_t i = 1; i < group->count && by_position; i++)
     by_position = (group->items[i].position == group->items[i - 1].position) == (i % *times != 0);
@@ -296,12 +316,19 @@ static bool rank_times(Group *group, CmFact fact, int64_t *times) {
 }
 
 typedef bool (*Accepts)(Partition partition);
-static bool is_axis(Partition p) { return p.groups > 1 && p.full && p.single; }
-static bool is_full(Partition p) { return p.groups > 1 && p.full; }
-static bool is_single(Partition p) { return p.groups > 1 && p.single; }
+static bool is_axis(Partition p) {
+  return p.groups > 1 && p.full && p.single;
+}
+static bool is_full(Partition p) {
+  return p.groups > 1 && p.full;
+}
+static bool is_single(Partition p) {
+  return p.groups > 1 && p.single;
+}
 
 /* First divider of the role whose partition is acceptable; groups = 0: none. */
-static bool find_divider(CmPool *pool, Group *group, CmRole role, Accepts accepts, Divider *divider, int64_t *groups, CmError **err) {
+static bool find_divider(CmPool *pool, Group *group, CmRole role, Accepts accepts, Divider *divider, int64_t *groups,
+                         CmError **err) {
   *groups = 0;
   for (int fact = 0; fact <= CM_FACT_COUNT; fact++) {
     *divider = (Divider){.gradient = fact == CM_FACT_COUNT, .fact = (CmFact)(fact % CM_FACT_COUNT)};
@@ -334,13 +361,15 @@ static bool refuse_same_place(CmPool *pool, Group *group, const char *label, CmS
   memcpy(stack->geometry.direction, group->direction, sizeof group->direction);
   memcpy(stack->geometry.origin, group->items[0].frame->position, sizeof group->items[0].frame->position);
   if (!cm__stack_spacing(pool, stack, group->items[0].frame, err)) return false;
-  return add_defect(pool, stack,
-                    cm__pool_printf(pool, err,
-                                    "%lld frames lie in the same plane (at %.2f, %.2f, %.2f mm; %lld frames at %lld positions) and no "
-                                    "attribute tells them apart as time points, echoes or phases; sort the series apart",
-                                    (long long)most, frame->position[0], frame->position[1], frame->position[2],
-                                    (long long)group->count, (long long)group->positions),
-                    err);
+  return add_defect(
+      pool, stack,
+      cm__pool_printf(
+          pool, err,
+          "%lld frames lie in the same plane (at %.2f, %.2f, %.2f mm; %lld frames at %lld positions) and no "
+          "attribute tells them apart as time points, echoes or phases; sort the series apart",
+          (long long)most, frame->position[0], frame->position[1], frame->position[2], (long long)group->count,
+          (long long)group->positions),
+      err);
 }
 
 /* Frames that share positions: volumes by parameter, then time points, then whatever tells them apart. */
@@ -350,7 +379,7 @@ static bool resolve_shared(CmPool *pool, Group *group, const char *label, CmStac
     Accepts accepts;
     bool axis;
   } ways[] = {
-      {CM_ROLE_PLACE, is_full, false}, {CM_ROLE_TIME, is_axis, true},     {CM_ROLE_TIME, is_full, false},
+      {CM_ROLE_PLACE, is_full, false}, {CM_ROLE_TIME, is_axis, true},    {CM_ROLE_TIME, is_full, false},
       {CM_ROLE_ORDER, NULL, true},     {CM_ROLE_TIME, is_single, false}, {CM_ROLE_PLACE, is_single, false},
   };
   for (int way = 0; way < CM_COUNT(ways); way++) {
@@ -399,7 +428,8 @@ static void number_positions(Group *group, bool *planar) {
   }
 }
 
-/* Several even runs that overlap make an uneven one: they come apart by acquisition or another fact, if each part is even. */
+/* Several even runs that overlap make an uneven one: they come apart by acquisition or another fact, if each part is
+ * even. */
 static bool comes_apart(CmPool *pool, Group *group, Divider *divider, int64_t *groups, CmError **err) {
   *groups = 0;
   for (int fact = 0; fact < CM_FACT_COUNT; fact++) {
@@ -462,7 +492,8 @@ static bool assemble_items(CmPool *pool, const Group *whole, const char *label, 
   return divide(pool, &group, divider, groups, label, list, err);
 }
 
-bool cm__stack_assemble(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
+bool cm__stack_assemble(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list,
+                        CmError **err) {
   Group group = {.count = count};
   group.items = cm__pool_alloc(pool, (size_t)count, sizeof *group.items, err);
   if (!group.items) return false;

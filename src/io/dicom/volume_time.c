@@ -26,8 +26,10 @@ bool cm__stack_clock(CmPool *pool, CmStack *stack, const char *name, CmFact fact
   *even = true;
   stack->time_name = name;
   if (fact == CM_FACT_COUNT) return true; /* an axis of directions has no time */
-  /* Percent of a heart beat or a breath is no time unless the trigger delay says so; content time is when a file was written. */
-  static const CmFact clocks[] = {CM_FACT_TIME_OFFSET, CM_FACT_REFERENCE_TIME, CM_FACT_TRIGGER_TIME, CM_FACT_ACQUISITION_TIME};
+  /* Percent of a heart beat or a breath is no time unless the trigger delay says so; content time is when a file was
+   * written. */
+  static const CmFact clocks[] = {CM_FACT_TIME_OFFSET, CM_FACT_REFERENCE_TIME, CM_FACT_TRIGGER_TIME,
+                                  CM_FACT_ACQUISITION_TIME};
   bool percent = fact == CM_FACT_CARDIAC_PERCENT || fact == CM_FACT_RESPIRATORY_PERCENT;
   double *values = cm__pool_alloc(pool, (size_t)stack->times, sizeof *values, err);
   if (!values) return false;
@@ -50,9 +52,13 @@ bool cm__stack_clock(CmPool *pool, CmStack *stack, const char *name, CmFact fact
 
 /* ---- without positions */
 
-static int by_order(const void *a, const void *b) { return cm__frame_order(*(const CmFrame *const *)a, *(const CmFrame *const *)b); }
+static int by_order(const void *a, const void *b) {
+  return cm__frame_order(*(const CmFrame *const *)a, *(const CmFrame *const *)b);
+}
 
-static const char *stack_of(const CmFrame *frame) { return frame->trait[CM_TRAIT_STACK] ? frame->trait[CM_TRAIT_STACK] : ""; }
+static const char *stack_of(const CmFrame *frame) {
+  return frame->trait[CM_TRAIT_STACK] ? frame->trait[CM_TRAIT_STACK] : "";
+}
 
 /* Frames of one file stay together, and of these the ones of one detector and energy window. */
 static int by_picture(const void *a, const void *b) {
@@ -62,7 +68,9 @@ static int by_picture(const void *a, const void *b) {
   return order ? order : cm__frame_order(x, y);
 }
 
-static bool same_picture(const CmFrame *a, const CmFrame *b) { return !strcmp(a->uid, b->uid) && !strcmp(stack_of(a), stack_of(b)); }
+static bool same_picture(const CmFrame *a, const CmFrame *b) {
+  return !strcmp(a->uid, b->uid) && !strcmp(stack_of(a), stack_of(b));
+}
 
 /* Direction where the orientation is known, though the position is not. */
 static bool set_place(CmPool *pool, CmStack *stack, const CmFrame *frame, CmError **err) {
@@ -72,7 +80,8 @@ static bool set_place(CmPool *pool, CmStack *stack, const CmFrame *frame, CmErro
   return cm__stack_spacing(pool, stack, frame, err);
 }
 
-bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
+bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list,
+                     CmError **err) {
   qsort(frames, (size_t)count, sizeof *frames, by_picture);
   int64_t pictures = 0;
   for (int64_t i = 0; i < count; i++) pictures += i == 0 || !same_picture(frames[i], frames[i - 1]);
@@ -92,12 +101,14 @@ bool cm__stack_alone(CmPool *pool, const CmFrame **frames, int64_t count, const 
     bool even;
     if (!cm__stack_clock(pool, stack, "frame", CM_FACT_TIME_OFFSET, &even, err)) return false;
     /* A film stays a film: its times stand in the metadata. */
-    if (!even && !cm__stack_note(pool, stack, "the time between frames varies; their times are in the metadata", err)) return false;
+    if (!even && !cm__stack_note(pool, stack, "the time between frames varies; their times are in the metadata", err))
+      return false;
   }
   return true;
 }
 
-bool cm__stack_ordered(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list, CmError **err) {
+bool cm__stack_ordered(CmPool *pool, const CmFrame **frames, int64_t count, const char *label, CmStackList *list,
+                       CmError **err) {
   qsort(frames, (size_t)count, sizeof *frames, by_order);
   bool distinct = !isnan(cm__frame_depth(frames[0]));
   for (int64_t i = 0; i < count && distinct; i++) {
@@ -110,6 +121,9 @@ bool cm__stack_ordered(CmPool *pool, const CmFrame **frames, int64_t count, cons
   memcpy(stack->frames, frames, (size_t)count * sizeof *frames);
   stack->rank = 3;
   return set_place(pool, stack, frames[0], err) &&
-         cm__stack_note(pool, stack, "no slice has a position: the order is that of the instance numbers, the spacing that of the slice "
-                        "thickness, the place unknown", err);
+         cm__stack_note(
+             pool, stack,
+             "no slice has a position: the order is that of the instance numbers, the spacing that of the slice "
+             "thickness, the place unknown",
+             err);
 }

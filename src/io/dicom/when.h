@@ -5,8 +5,8 @@
 #include <stdbool.h>
 
 /* Seconds since midnight of 1900-01-01, without leap seconds and time zone. false: absent or not valid. */
-bool cm__when_datetime(const char *text, double *seconds);            /* YYYYMMDD[HHMM[SS[.FFFFFF]]][&ZZXX] */
-bool cm__when(const char *date, const char *time, double *seconds);   /* DA and TM; both must be there */
-bool cm__when_time(const char *time, double *seconds);                /* TM: seconds since midnight */
+bool cm__when_datetime(const char *text, double *seconds);          /* YYYYMMDD[HHMM[SS[.FFFFFF]]][&ZZXX] */
+bool cm__when(const char *date, const char *time, double *seconds); /* DA and TM; both must be there */
+bool cm__when_time(const char *time, double *seconds);              /* TM: seconds since midnight */
 
 #endif
