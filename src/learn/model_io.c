@@ -1,7 +1,7 @@
 /* Models as JSON documents. */
 #include <string.h>
 
-#include "cormack/io.h"
+#include "cormack/file.h"
 #include "learn/json.h"
 #include "learn/model.h"
 
