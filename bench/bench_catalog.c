@@ -1,6 +1,7 @@
-/* The catalogue of 100,000 generated instances (1,000 patients of 100 images, 2 KiB each): adding them when their bytes are on the disk alone, as those of
- * an archive are that nobody has read lately, and when they are in memory; adding again; a query by patient; rate, ratios and memory.
- * bench_catalog [INSTANCES]; files are made in $CORMACK_BENCH/catalog (out/bench/catalog) once, the catalogue anew each time. */
+/* The catalogue of 100,000 generated instances (1,000 patients of 100 images, 2 KiB each): adding them when their bytes
+ * are on the disk alone, as those of an archive are that nobody has read lately, and when they are in memory; adding
+ * again; a query by patient; rate, ratios and memory. bench_catalog [INSTANCES]; files are made in
+ * $CORMACK_BENCH/catalog (out/bench/catalog) once, the catalogue anew each time. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,21 +28,29 @@ static int fail(CmError *err) {
   return 1;
 }
 
-/* One real header as a pattern, in which patient, study, series, instance and number are replaced by others of the same length. */
+/* One real header as a pattern, in which patient, study, series, instance and number are replaced by others of the same
+ * length. */
 typedef struct Pattern {
   uint8_t *bytes;
   size_t size;
 } Pattern;
 
 static bool make_pattern(CmContext *ctx, const char *folder, Pattern *pattern, CmError **err) {
-  static const CmDicomAttribute attributes[] = {
-      {CM_TAG(0x08, 0x08), "ORIGINAL\\PRIMARY\\AXIAL"}, {CM_TAG(0x08, 0x20), "20240102"}, {CM_TAG(0x08, 0x30), "101112"},
-      {CM_TAG(0x08, 0x70), "Cormack"}, {CM_TAG(0x08, 0x103E), "Lung 1.0"}, {CM_TAG(0x10, 0x10), "Bench^Catalogue"},
-      {CM_TAG(0x10, 0x20), "PATIENT-000000"}, {CM_TAG(0x18, 0x60), "120"}, {CM_TAG(0x20, 0x0D), "2.25.1000000000000000000000000000000000"}};
+  static const CmDicomAttribute attributes[] = {{CM_TAG(0x08, 0x08), "ORIGINAL\\PRIMARY\\AXIAL"},
+                                                {CM_TAG(0x08, 0x20), "20240102"},
+                                                {CM_TAG(0x08, 0x30), "101112"},
+                                                {CM_TAG(0x08, 0x70), "Cormack"},
+                                                {CM_TAG(0x08, 0x103E), "Lung 1.0"},
+                                                {CM_TAG(0x10, 0x10), "Bench^Catalogue"},
+                                                {CM_TAG(0x10, 0x20), "PATIENT-000000"},
+                                                {CM_TAG(0x18, 0x60), "120"},
+                                                {CM_TAG(0x20, 0x0D), "2.25.1000000000000000000000000000000000"}};
   CmImage *image = cm_image_create(ctx, CM_I16, 2, (int64_t[]){16, 16}, 1, err);
   if (!image) return false;
   memset(cm_image_data_mut(image), 0, cm_image_bytes(image));
-  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2", .uid_seed = "bench", .attributes = attributes,
+  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2",
+                                 .uid_seed = "bench",
+                                 .attributes = attributes,
                                  .attribute_count = CM_COUNT(attributes)};
   char path[4096];
   snprintf(path, sizeof path, "%s/IM0001.dcm", folder);
@@ -52,7 +61,8 @@ static bool make_pattern(CmContext *ctx, const char *folder, Pattern *pattern, C
   return good && pattern->bytes;
 }
 
-/* Writes digits over the end of the value of an element; the meta information's instance UID is left, which nothing looks at. */
+/* Writes digits over the end of the value of an element; the meta information's instance UID is left, which nothing
+ * looks at. */
 static void put_number(const Pattern *pattern, CmContext *ctx, uint32_t tag, const char *format, int64_t number) {
   CmDicom *dicom = cm_dicom_parse(ctx, pattern->bytes, pattern->size, "pattern", CM_DICOM_WHOLE, NULL);
   CmDicomElement element;
@@ -94,7 +104,8 @@ static bool make_files(CmContext *ctx, const char *root, int64_t count, CmError 
   return true;
 }
 
-static bool add(CmContext *ctx, const char *catalog, const char *root, CmCatalogReport *report, double *seconds, CmError **err) {
+static bool add(CmContext *ctx, const char *catalog, const char *root, CmCatalogReport *report, double *seconds,
+                CmError **err) {
   double start = now();
   bool good = cm_catalog_add(ctx, catalog, &root, 1, report, err);
   *seconds = now() - start;
@@ -136,17 +147,24 @@ static int measure(CmContext *ctx, const char *root, const char *catalog, int64_
   }
   for (int i = 0; i < 5; i++) {
     double start = now();
-    CmTable *table = cm_catalog_query(ctx, catalog, "SELECT path, study_date, number FROM images WHERE patient_id = 'PATIENT-000007' ORDER BY number", &err);
+    CmTable *table = cm_catalog_query(
+        ctx, catalog, "SELECT path, study_date, number FROM images WHERE patient_id = 'PATIENT-000007' ORDER BY number",
+        &err);
     if (!table) return fail(err);
     if (now() - start < asked) asked = now() - start;
-    if (cm_table_rows(table) != (count > 7 * IMAGES ? IMAGES : 0)) return fprintf(stderr, "the query gives %lld rows\n", (long long)cm_table_rows(table)), 1;
+    if (cm_table_rows(table) != (count > 7 * IMAGES ? IMAGES : 0))
+      return fprintf(stderr, "the query gives %lld rows\n", (long long)cm_table_rows(table)), 1;
     cm_table_unref(&table);
   }
-  if (first.added != count || again.unchanged != count || again.added) return fprintf(stderr, "not all were added, or some again\n"), 1;
+  if (first.added != count || again.unchanged != count || again.added)
+    return fprintf(stderr, "not all were added, or some again\n"), 1;
   printf("%lld instances, %d threads\n", (long long)count, cm_context_threads(ctx));
-  printf("add, bytes on disk    %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", cold, (double)count / cold, cold / unchanged);
-  printf("add, bytes in memory  %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", added, (double)count / added, added / unchanged);
-  printf("re-add                %8.3f s %10.0f files a second\nquery by patient      %8.2f ms\n", unchanged, (double)count / unchanged, asked * 1e3);
+  printf("add, bytes on disk    %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", cold,
+         (double)count / cold, cold / unchanged);
+  printf("add, bytes in memory  %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", added,
+         (double)count / added, added / unchanged);
+  printf("re-add                %8.3f s %10.0f files a second\nquery by patient      %8.2f ms\n", unchanged,
+         (double)count / unchanged, asked * 1e3);
   printf("memory                %8ld MiB peak of the process, %.1f MiB of it counted by the context\n", peak / 1024,
          (double)cm_context_memory_peak(ctx) / 1048576);
   return 0;
@@ -161,7 +179,8 @@ int main(int argc, char **argv) {
   if (!ctx) return fail(err);
   snprintf(root, sizeof root, "%s/catalog/%lld", place ? place : "out/bench", (long long)count);
   snprintf(catalog, sizeof catalog, "%s.sqlite", root);
-  snprintf(mark, sizeof mark, "%s/p%06lld/IM%04lld.dcm", root, (long long)((count - 1) / IMAGES), (long long)((count - 1) % IMAGES));
+  snprintf(mark, sizeof mark, "%s/p%06lld/IM%04lld.dcm", root, (long long)((count - 1) / IMAGES),
+           (long long)((count - 1) % IMAGES));
   int result = 1;
   if (count < 1 || !cm_make_folder(root, &err) || (access(mark, R_OK) && !make_files(ctx, root, count, &err)))
     fail(err);

@@ -1,6 +1,7 @@
 /* Opening DICOM headers: files a second on one thread, warm cache. Run by bench_dicom_header.sh.
  *   bench_dicom_header make FOLDER COUNT    writes a CT series whose headers have 60 elements
- *   bench_dicom_header run FILE...          prints «name seconds-per-pass» for open+read+close alone and for cm_dicom_open */
+ *   bench_dicom_header run FILE...          prints «name seconds-per-pass» for open+read+close alone and for
+ * cm_dicom_open */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,22 +24,39 @@ static int fail(CmError *err) {
 
 static int make(CmContext *ctx, const char *folder, int64_t count) {
   static const CmDicomAttribute attributes[] = {
-      {CM_TAG(0x08, 0x08), "ORIGINAL\\PRIMARY\\AXIAL"}, {CM_TAG(0x08, 0x20), "20240102"}, {CM_TAG(0x08, 0x21), "20240102"},
-      {CM_TAG(0x08, 0x23), "20240102"}, {CM_TAG(0x08, 0x30), "101112"},
-      {CM_TAG(0x08, 0x31), "101112"}, {CM_TAG(0x08, 0x33), "101112"}, {CM_TAG(0x08, 0x70), "Cormack"},
-      {CM_TAG(0x08, 0x80), "Hospital"}, {CM_TAG(0x08, 0x1030), "Chest"},
-      {CM_TAG(0x08, 0x103E), "Lung 1.0"}, {CM_TAG(0x08, 0x1090), "Phantom"}, {CM_TAG(0x10, 0x10), "Bench^Header"},
-      {CM_TAG(0x10, 0x20), "BENCH-1"}, {CM_TAG(0x10, 0x1010), "064Y"}, {CM_TAG(0x18, 0x15), "CHEST"}, {CM_TAG(0x18, 0x22), "HELICAL MODE"},
-      {CM_TAG(0x18, 0x60), "120"}, {CM_TAG(0x18, 0x1030), "Chest routine"},
+      {CM_TAG(0x08, 0x08), "ORIGINAL\\PRIMARY\\AXIAL"},
+      {CM_TAG(0x08, 0x20), "20240102"},
+      {CM_TAG(0x08, 0x21), "20240102"},
+      {CM_TAG(0x08, 0x23), "20240102"},
+      {CM_TAG(0x08, 0x30), "101112"},
+      {CM_TAG(0x08, 0x31), "101112"},
+      {CM_TAG(0x08, 0x33), "101112"},
+      {CM_TAG(0x08, 0x70), "Cormack"},
+      {CM_TAG(0x08, 0x80), "Hospital"},
+      {CM_TAG(0x08, 0x1030), "Chest"},
+      {CM_TAG(0x08, 0x103E), "Lung 1.0"},
+      {CM_TAG(0x08, 0x1090), "Phantom"},
+      {CM_TAG(0x10, 0x10), "Bench^Header"},
+      {CM_TAG(0x10, 0x20), "BENCH-1"},
+      {CM_TAG(0x10, 0x1010), "064Y"},
+      {CM_TAG(0x18, 0x15), "CHEST"},
+      {CM_TAG(0x18, 0x22), "HELICAL MODE"},
+      {CM_TAG(0x18, 0x60), "120"},
+      {CM_TAG(0x18, 0x1030), "Chest routine"},
       {CM_TAG(0x18, 0x1100), "360"},
-      {CM_TAG(0x18, 0x1130), "150"}, {CM_TAG(0x18, 0x1150), "500"}, {CM_TAG(0x18, 0x1151), "200"}, {CM_TAG(0x18, 0x1210), "B50"},
+      {CM_TAG(0x18, 0x1130), "150"},
+      {CM_TAG(0x18, 0x1150), "500"},
+      {CM_TAG(0x18, 0x1151), "200"},
+      {CM_TAG(0x18, 0x1210), "B50"},
       {CM_TAG(0x18, 0x5100), "HFS"},
   };
   CmError *err = NULL;
   CmImage *image = cm_image_create(ctx, CM_I16, 3, (int64_t[]){256, 256, count}, 1, &err);
   if (!image || !cm_image_set_unit(image, "HU", &err)) return fail(err);
   memset(cm_image_data_mut(image), 1, cm_image_bytes(image));
-  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2", .uid_seed = "bench", .attributes = attributes,
+  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2",
+                                 .uid_seed = "bench",
+                                 .attributes = attributes,
                                  .attribute_count = CM_COUNT(attributes)};
   bool good = cm_dicom_write_series(ctx, image, folder, &options, &err);
   cm_image_unref(&image);

@@ -1,5 +1,6 @@
-/* Decoding of one frame, again and again: bench_dicom_pixels SECONDS FILE… prints for each file the milliseconds of a decode (median) of
- * stored values as they are and of rescaled values as i16 or f32, and the share of the memory's bandwidth that the first takes. */
+/* Decoding of one frame, again and again: bench_dicom_pixels SECONDS FILE… prints for each file the milliseconds of a
+ * decode (median) of stored values as they are and of rescaled values as i16 or f32, and the share of the memory's
+ * bandwidth that the first takes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -91,7 +92,8 @@ static int bench(CmContext *ctx, const char *path, double budget) {
     double rescaled = median(decode_into, &job, budget);
     job.type = CM_F32;
     double real = median(decode_into, &job, budget);
-    printf("%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", path, stored * 1e3, image * 1e3, rescaled * 1e3, real * 1e3, bytes * 1e3);
+    printf("%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\n", path, stored * 1e3, image * 1e3, rescaled * 1e3, real * 1e3,
+           bytes * 1e3);
     status = 0;
   }
   cm_free(other);

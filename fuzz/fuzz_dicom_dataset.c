@@ -1,4 +1,5 @@
-/* Data sets from foreign bytes: opening, walking everything, text, numbers, JSON, dump. The first byte chooses the scope. */
+/* Data sets from foreign bytes: opening, walking everything, text, numbers, JSON, dump. The first byte chooses the
+ * scope. */
 #include <string.h>
 
 #include "cormack/dicom.h"
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!ctx) return 0;
   CmError *err = NULL;
   cm_dicom_detect(data + 1, size - 1);
-  CmDicom *dicom = cm_dicom_parse(ctx, data + 1, size - 1, "fuzz", data[0] & 1 ? CM_DICOM_HEADER : CM_DICOM_WHOLE, &err);
+  CmDicom *dicom =
+      cm_dicom_parse(ctx, data + 1, size - 1, "fuzz", data[0] & 1 ? CM_DICOM_HEADER : CM_DICOM_WHOLE, &err);
   if (dicom) {
     walk(cm_dicom_meta(dicom));
     walk(cm_dicom_root(dicom));

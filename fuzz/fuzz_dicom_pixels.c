@@ -1,4 +1,5 @@
-/* A whole data set and the decoding of its pixels at every stage: nothing may crash, hang, leak or take memory without bound. */
+/* A whole data set and the decoding of its pixels at every stage: nothing may crash, hang, leak or take memory without
+ * bound. */
 #include <stddef.h>
 #include <stdint.h>
 

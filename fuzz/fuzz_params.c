@@ -1,5 +1,5 @@
-/* Parameters of operations and models as text: what is taken reads back to the same bits, what is not is refused with a reason.
- * Input: a byte that picks the description, then lines «name=value». */
+/* Parameters of operations and models as text: what is taken reads back to the same bits, what is not is refused with a
+ * reason. Input: a byte that picks the description, then lines «name=value». */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,8 +50,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = cm_strndup(ctx, (const char *)data + 1, size - 1, &err);
   for (char *line = text, *end; params && line && *line; line = end) {
     end = strchr(line, '\n');
-    if (end) *end++ = 0;
-    else end = line + strlen(line);
+    if (end)
+      *end++ = 0;
+    else
+      end = line + strlen(line);
     char *value = strchr(line, '=');
     if (!value) continue;
     *value++ = 0;

@@ -1,4 +1,5 @@
-/* Adding: folders whose digest is known are passed over; of the others the files are compared one by one, and only new or changed ones read. */
+/* Adding: folders whose digest is known are passed over; of the others the files are compared one by one, and only new
+ * or changed ones read. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,7 +8,7 @@
 #include "catalog/walk.h"
 #include "cormack/parallel.h"
 
-#define READ_CHUNK 32    /* headers that a worker reads at a time */
+#define READ_CHUNK 32     /* headers that a worker reads at a time */
 #define READ_AT_ONCE 8192 /* records that wait for the writer */
 
 typedef struct Adding {
@@ -17,10 +18,10 @@ typedef struct Adding {
   CmCatalogReport *report;
   CmBatch batch;
   CmFolderStack stack;
-  int64_t *seen;       /* rows of folders that were visited */
+  int64_t *seen; /* rows of folders that were visited */
   int64_t seen_count, seen_room;
-  bool had_files;      /* moves are possible */
-  int64_t *wanted;     /* files of the batch that must be read */
+  bool had_files;  /* moves are possible */
+  int64_t *wanted; /* files of the batch that must be read */
   int64_t wanted_count, wanted_room, wanted_at;
   CmCatalogRecord *records;
   CmTextBuffer *texts; /* of each chunk */
@@ -131,7 +132,8 @@ static bool compare_known(Adding *adding, CmFoundFile *file, CmError **err) {
     adding->changes++;
     return cm__catalog_store_step(store, store->miss_file);
   }
-  bool same = sqlite3_column_int64(known, 2) == file->stamp.size && sqlite3_column_int64(known, 3) == file->stamp.mtime_ns &&
+  bool same = sqlite3_column_int64(known, 2) == file->stamp.size &&
+              sqlite3_column_int64(known, 3) == file->stamp.mtime_ns &&
               sqlite3_column_int64(known, 4) == file->stamp.inode;
   if (!same) return want(adding, file, CM__CHANGED, row, sqlite3_column_int64(known, 5), err);
   adding->report->unchanged += !removed;
@@ -188,7 +190,8 @@ static bool read_chunk(void *arg, CmRange range, CmError **err) {
   for (int64_t i = range.begin; i < range.end; i++) {
     const CmFoundFile *file = &batch->files[adding->wanted[adding->wanted_at + i]];
     const char *folder = cm__catalog_batch_text(batch, batch->folders[file->folder].path);
-    char *path = cm_sprintf(adding->ctx, err, "%s/%s", strcmp(folder, "/") ? folder : "", cm__catalog_batch_text(batch, file->name));
+    char *path = cm_sprintf(adding->ctx, err, "%s/%s", strcmp(folder, "/") ? folder : "",
+                            cm__catalog_batch_text(batch, file->name));
     bool good = path && cm__catalog_read(adding->ctx, path, texts, &adding->records[i], err);
     cm_free(path);
     if (!good) return false;
@@ -212,13 +215,15 @@ static bool store_record(Adding *adding, const CmFoundFile *file, const CmCatalo
   return cm__catalog_store_file(&adding->store, file->row, file->instance, folder, name, &file->stamp, record);
 }
 
-/* Reads what is wanted in parallel and writes it in the order of folders and names, so that rows do not depend on the thread count. */
+/* Reads what is wanted in parallel and writes it in the order of folders and names, so that rows do not depend on the
+ * thread count. */
 static bool read_wanted(Adding *adding, CmError **err) {
   for (adding->wanted_at = 0; adding->wanted_at < adding->wanted_count; adding->wanted_at += READ_AT_ONCE) {
     int64_t left = adding->wanted_count - adding->wanted_at, count = left < READ_AT_ONCE ? left : READ_AT_ONCE;
     if (!cm_parallel_for(adding->ctx, NULL, count, READ_CHUNK, read_chunk, adding, err)) return false;
     for (int64_t i = 0; i < count; i++)
-      if (!store_record(adding, &adding->batch.files[adding->wanted[adding->wanted_at + i]], &adding->records[i])) return false;
+      if (!store_record(adding, &adding->batch.files[adding->wanted[adding->wanted_at + i]], &adding->records[i]))
+        return false;
     cm_progress(adding->ctx, "catalogue", adding->report->files, 0);
   }
   return true;
@@ -287,8 +292,10 @@ static int by_number(const void *a, const void *b) {
 static bool miss_folders(Adding *adding, const char *root, CmError **err) {
   CmCatalogStore *store = &adding->store;
   if (!adding->had_files) return true;
-  sqlite3_stmt *known = cm__catalog_prepare(
-      adding->db, "SELECT id FROM folders WHERE (path = ?1 OR substr(path, 1, length(?2)) = ?2) AND files + quarantined + other > 0", err);
+  sqlite3_stmt *known = cm__catalog_prepare(adding->db,
+                                            "SELECT id FROM folders WHERE (path = ?1 OR substr(path, 1, length(?2)) = "
+                                            "?2) AND files + quarantined + other > 0",
+                                            err);
   if (!known) return false;
   char *below = cm_sprintf(adding->ctx, err, "%s/", strcmp(root, "/") ? root : "");
   bool good = below != NULL;
@@ -319,7 +326,8 @@ static bool add_root(Adding *adding, const char *path, CmError **err) {
     return false;
   }
   bool is_folder = S_ISDIR(info.st_mode);
-  bool good = is_folder ? cm__catalog_stack_push(&adding->stack, real, err) : cm__catalog_walk_file(&adding->batch, real, err);
+  bool good =
+      is_folder ? cm__catalog_stack_push(&adding->stack, real, err) : cm__catalog_walk_file(&adding->batch, real, err);
   while (good && adding->stack.count) {
     good = cm__catalog_walk_folders(&adding->batch, &adding->stack, err);
     if (good && cm__catalog_batch_is_full(&adding->batch)) good = do_batch(adding, err);
@@ -346,7 +354,8 @@ static bool end_run(Adding *adding, CmError **err) {
   sqlite3_stmt *end = cm__catalog_prepare(
       adding->db, "UPDATE runs SET files = ?, added = ?, changed = ?, moved = ?, removed = ? WHERE id = ?", err);
   if (!end) return false;
-  const int64_t numbers[] = {report->files, report->added, report->changed, report->moved, report->removed, adding->store.run};
+  const int64_t numbers[] = {report->files, report->added,   report->changed,
+                             report->moved, report->removed, adding->store.run};
   for (int i = 0; i < CM_COUNT(numbers); i++) sqlite3_bind_int64(end, i + 1, numbers[i]);
   bool good = cm__catalog_store_step(&adding->store, end);
   sqlite3_finalize(end);
@@ -355,12 +364,15 @@ static bool end_run(Adding *adding, CmError **err) {
 
 static bool prepare_memory(Adding *adding, CmError **err) {
   adding->records = cm_alloc_array(adding->ctx, READ_AT_ONCE, sizeof *adding->records, err);
-  adding->texts = adding->records ? cm_calloc(adding->ctx, READ_AT_ONCE / READ_CHUNK, sizeof *adding->texts, err) : NULL;
-  for (int i = 0; adding->texts && i < READ_AT_ONCE / READ_CHUNK; i++) cm__text_start(&adding->texts[i], adding->ctx, NULL);
+  adding->texts =
+      adding->records ? cm_calloc(adding->ctx, READ_AT_ONCE / READ_CHUNK, sizeof *adding->texts, err) : NULL;
+  for (int i = 0; adding->texts && i < READ_AT_ONCE / READ_CHUNK; i++)
+    cm__text_start(&adding->texts[i], adding->ctx, NULL);
   return adding->texts != NULL;
 }
 
-bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *const *paths, int count, CmCatalogReport *report, CmError **err) {
+bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *const *paths, int count, CmCatalogReport *report,
+                    CmError **err) {
   Adding adding = {.ctx = ctx, .report = report, .stack.ctx = ctx};
   *report = (CmCatalogReport){0};
   cm__catalog_batch_start(&adding.batch, ctx, err);

@@ -10,20 +10,20 @@
 
 /* ---- database.c ---- */
 
-sqlite3 *cm__catalog_open(const char *path, CmError **err);               /* for adding; makes the tables */
+sqlite3 *cm__catalog_open(const char *path, CmError **err); /* for adding; makes the tables */
 sqlite3 *cm__catalog_open_to_read(CmContext *ctx, const char *path, CmError **err);
 /* Says what SQLite says, after the path; out of memory and a full disk keep their codes. Returns false. */
 bool cm__catalog_refuse(sqlite3 *db, CmError **err);
-bool cm__catalog_run(sqlite3 *db, const char *sql, CmError **err);        /* without results */
+bool cm__catalog_run(sqlite3 *db, const char *sql, CmError **err); /* without results */
 sqlite3_stmt *cm__catalog_prepare(sqlite3 *db, const char *sql, CmError **err);
 
 /* ---- record.c ---- */
 
 typedef struct CmCatalogValue {
-  uint8_t kind;        /* SQLITE_NULL, SQLITE_TEXT, SQLITE_INTEGER, SQLITE_FLOAT */
-  uint32_t length;     /* of a text */
+  uint8_t kind;    /* SQLITE_NULL, SQLITE_TEXT, SQLITE_INTEGER, SQLITE_FLOAT */
+  uint32_t length; /* of a text */
   union {
-    size_t text;       /* offset in the texts of its chunk */
+    size_t text; /* offset in the texts of its chunk */
     int64_t integer;
     double real;
   } as;
@@ -33,8 +33,8 @@ typedef enum CmCatalogOutcome { CM__READ, CM__BROKEN, CM__NOT_DICOM } CmCatalogO
 
 typedef struct CmCatalogRecord {
   CmCatalogOutcome outcome;
-  CmErrorCode code;    /* of what is broken */
-  size_t reason;       /* offset of its text */
+  CmErrorCode code; /* of what is broken */
+  size_t reason;    /* offset of its text */
   const CmTextBuffer *texts;
   CmCatalogValue values[CM__FIELD_COUNT];
 } CmCatalogRecord;
@@ -69,8 +69,8 @@ typedef struct CmCatalogStamp {
 bool cm__catalog_store_open(CmCatalogStore *store, sqlite3 *db, CmError **err);
 void cm__catalog_store_close(CmCatalogStore *store);
 /* A new (file 0) or changed file: its instance or its quarantine. What is not DICOM leaves no row. */
-bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
-                    const CmCatalogRecord *record);
+bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name,
+                            const CmCatalogStamp *stamp, const CmCatalogRecord *record);
 /* Steps a statement that gives no rows, and resets it. */
 bool cm__catalog_store_step(CmCatalogStore *store, sqlite3_stmt *statement);
 /* Patients, studies and series that have become empty. */

@@ -28,8 +28,10 @@ static sqlite3_stmt *prepare(sqlite3 *db, const char *sql, CmError **err) {
   if (code == SQLITE_AUTH)
     cm_error_set(err, CM_ERR_USAGE, "the query is refused: %s; only SELECT is answered", sqlite3_errmsg(db));
   else if (code != SQLITE_OK)
-    cm_error_set(err, CM_ERR_USAGE, "the query is wrong: %s; tables and views: patients, studies, series, instances, files, images, series_list",
-                 sqlite3_errmsg(db));
+    cm_error_set(
+        err, CM_ERR_USAGE,
+        "the query is wrong: %s; tables and views: patients, studies, series, instances, files, images, series_list",
+        sqlite3_errmsg(db));
   else if (!statement)
     cm_error_set(err, CM_ERR_USAGE, "the query is empty; give a SELECT");
   else if (!only_space(tail))
@@ -58,13 +60,15 @@ static CmTable *make_table(CmContext *ctx, sqlite3_stmt *statement, const CmColu
     const char *name = sqlite3_column_name(statement, i);
     char unique[256];
     snprintf(unique, sizeof unique, "%s", name && *name ? name : "column");
-    for (int n = 2; cm_table_find_column(table, unique) >= 0; n++) snprintf(unique, sizeof unique, "%.240s_%d", name && *name ? name : "column", n);
+    for (int n = 2; cm_table_find_column(table, unique) >= 0; n++)
+      snprintf(unique, sizeof unique, "%.240s_%d", name && *name ? name : "column", n);
     if (cm_table_add_column(table, unique, types[i], "", err) < 0) cm_table_unref(&table);
   }
   return table;
 }
 
-static bool add_cell(CmTable *table, int64_t row, int column, sqlite3_stmt *statement, CmColumnType type, CmError **err) {
+static bool add_cell(CmTable *table, int64_t row, int column, sqlite3_stmt *statement, CmColumnType type,
+                     CmError **err) {
   if (type == CM_COLUMN_INT) {
     cm_table_set_int(table, row, column, sqlite3_column_int64(statement, column));
   } else if (type == CM_COLUMN_REAL) {
@@ -75,8 +79,10 @@ static bool add_cell(CmTable *table, int64_t row, int column, sqlite3_stmt *stat
   return true;
 }
 
-/* Fills the table; *again: a column turned out wider than its first values, types are updated and all is to be done again. */
-static bool fill(CmTable *table, sqlite3 *db, sqlite3_stmt *statement, CmColumnType *types, bool *known, bool *again, CmError **err) {
+/* Fills the table; *again: a column turned out wider than its first values, types are updated and all is to be done
+ * again. */
+static bool fill(CmTable *table, sqlite3 *db, sqlite3_stmt *statement, CmColumnType *types, bool *known, bool *again,
+                 CmError **err) {
   int columns = sqlite3_column_count(statement), code;
   while ((code = sqlite3_step(statement)) == SQLITE_ROW) {
     int64_t row = *again ? -1 : cm_table_add_row(table, err);
@@ -102,7 +108,9 @@ static CmTable *run(CmContext *ctx, sqlite3 *db, sqlite3_stmt *statement, CmErro
   bool good = known != NULL, again = true;
   for (size_t i = 0; good && i < columns; i++) { /* a guess by the declaration; without values it stays */
     const char *declared = sqlite3_column_decltype(statement, (int)i);
-    types[i] = !declared || !strcmp(declared, "TEXT") ? CM_COLUMN_TEXT : !strcmp(declared, "REAL") ? CM_COLUMN_REAL : CM_COLUMN_INT;
+    types[i] = !declared || !strcmp(declared, "TEXT") ? CM_COLUMN_TEXT
+               : !strcmp(declared, "REAL")            ? CM_COLUMN_REAL
+                                                      : CM_COLUMN_INT;
   }
   for (int pass = 0; good && again && pass < 8; pass++) {
     cm_table_unref(&table);
@@ -111,7 +119,8 @@ static CmTable *run(CmContext *ctx, sqlite3 *db, sqlite3_stmt *statement, CmErro
     table = make_table(ctx, statement, types, err);
     good = table && fill(table, db, statement, types, known, &again, err);
   }
-  if (good && again) cm_error_set(err, CM_ERR_DATA, "the query's values change their type from run to run; cast() its columns");
+  if (good && again)
+    cm_error_set(err, CM_ERR_DATA, "the query's values change their type from run to run; cast() its columns");
   if (!good || again) cm_table_unref(&table);
   cm_free(known);
   cm_free(types);

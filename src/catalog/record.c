@@ -55,7 +55,8 @@ static void read_field(const CmCatalogField *field, const CmDicom *dicom, CmText
     return;
   }
   if (field->kind == CM__REAL) {
-    if (cm_dicom_real(root, field->tag, field->at, &value->as.real) && isfinite(value->as.real)) value->kind = SQLITE_FLOAT;
+    if (cm_dicom_real(root, field->tag, field->at, &value->as.real) && isfinite(value->as.real))
+      value->kind = SQLITE_FLOAT;
     return;
   }
   if (field->tag == CM_TAG(2, 0x10)) {
@@ -64,7 +65,9 @@ static void read_field(const CmCatalogField *field, const CmDicom *dicom, CmText
     return;
   }
   if (!cm_dicom_text(root, field->tag, text, sizeof text)) return;
-  size_t length = field->kind == CM__DATE ? iso_date(text, converted) : field->kind == CM__TIME ? iso_time(text, converted) : 0;
+  size_t length = field->kind == CM__DATE   ? iso_date(text, converted)
+                  : field->kind == CM__TIME ? iso_time(text, converted)
+                                            : 0;
   set_text(value, texts, length ? converted : text, length ? length : strlen(text));
 }
 
@@ -81,7 +84,8 @@ static void check_identity(CmCatalogRecord *record, CmTextBuffer *texts) {
     int field;
     const char *reason;
   } needed[] = {
-      {CM__FIELD_INSTANCE_sop_instance_uid, "SOPInstanceUID (0008,0018) is missing; ask the sender for a complete file"},
+      {CM__FIELD_INSTANCE_sop_instance_uid,
+       "SOPInstanceUID (0008,0018) is missing; ask the sender for a complete file"},
       {CM__FIELD_INSTANCE_sop_class_uid, "SOPClassUID (0008,0016) is missing; ask the sender for a complete file"},
       {CM__FIELD_STUDY_study_uid, "StudyInstanceUID (0020,000D) is missing; ask the sender for a complete file"},
       {CM__FIELD_SERIES_series_uid, "SeriesInstanceUID (0020,000E) is missing; ask the sender for a complete file"},
@@ -114,7 +118,8 @@ bool cm__catalog_read(CmContext *ctx, const char *path, CmTextBuffer *texts, CmC
     else
       set_broken(record, texts, code, reason_of(why, path));
     cm_error_free(&why);
-  } else if (cm_dicom_text(cm_dicom_meta(dicom), CM_TAG(2, 2), directory, sizeof directory) && !strcmp(directory, MEDIA_DIRECTORY)) {
+  } else if (cm_dicom_text(cm_dicom_meta(dicom), CM_TAG(2, 2), directory, sizeof directory) &&
+             !strcmp(directory, MEDIA_DIRECTORY)) {
     record->outcome = CM__NOT_DICOM; /* a DICOMDIR: the files that it lists are found without it */
   } else {
     for (int i = 0; i < CM__FIELD_COUNT; i++) read_field(&cm__catalog_fields[i], dicom, texts, &record->values[i]);

@@ -49,7 +49,8 @@ bool cm__catalog_store_open(CmCatalogStore *store, sqlite3 *db, CmError **err) {
          prepare(store, &store->find[CM__STUDY], "SELECT id FROM studies WHERE study_uid = ? AND patient = ?") &&
          prepare(store, &store->find[CM__SERIES], "SELECT id FROM series WHERE series_uid = ? AND study = ?") &&
          prepare(store, &store->find_instance, "SELECT id FROM instances WHERE sop_instance_uid = ? AND series = ?") &&
-         prepare(store, &store->drop_instance, "DELETE FROM instances WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE instance = ?1)") &&
+         prepare(store, &store->drop_instance,
+                 "DELETE FROM instances WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM files WHERE instance = ?1)") &&
          prepare(store, &store->insert_file,
                  "INSERT INTO files (folder, name, size, mtime_ns, inode, instance) VALUES (?, ?, ?, ?, ?, ?)") &&
          prepare(store, &store->update_file,
@@ -58,17 +59,23 @@ bool cm__catalog_store_open(CmCatalogStore *store, sqlite3 *db, CmError **err) {
          prepare(store, &store->move_file, "UPDATE files SET folder = ?, name = ?, removed = NULL WHERE id = ?") &&
          prepare(store, &store->miss_file, "UPDATE files SET removed = ? WHERE id = ?") &&
          prepare(store, &store->revive_file, "UPDATE files SET removed = NULL WHERE id = ?") &&
-         prepare(store, &store->quarantine, "INSERT OR REPLACE INTO quarantine (file, code, reason) VALUES (?, ?, ?)") &&
+         prepare(store, &store->quarantine,
+                 "INSERT OR REPLACE INTO quarantine (file, code, reason) VALUES (?, ?, ?)") &&
          prepare(store, &store->release, "DELETE FROM quarantine WHERE file = ?") &&
-         prepare(store, &store->find_folder, "SELECT id, digest, files, quarantined, other FROM folders WHERE path = ?") &&
+         prepare(store, &store->find_folder,
+                 "SELECT id, digest, files, quarantined, other FROM folders WHERE path = ?") &&
          prepare(store, &store->insert_folder, "INSERT INTO folders (path) VALUES (?)") &&
-         prepare(store, &store->update_folder, "UPDATE folders SET digest = ?, files = ?, quarantined = ?, other = ? WHERE id = ?") &&
+         prepare(store, &store->update_folder,
+                 "UPDATE folders SET digest = ?, files = ?, quarantined = ?, other = ? WHERE id = ?") &&
          prepare(store, &store->folder_files,
-                 "SELECT files.id, name, size, mtime_ns, inode, instance, removed, quarantine.file FROM files LEFT JOIN quarantine ON"
+                 "SELECT files.id, name, size, mtime_ns, inode, instance, removed, quarantine.file FROM files LEFT "
+                 "JOIN quarantine ON"
                  " quarantine.file = files.id WHERE folder = ? ORDER BY name") &&
-         prepare(store, &store->folder_files_missed, "UPDATE files SET removed = ? WHERE folder = ? AND removed IS NULL") &&
+         prepare(store, &store->folder_files_missed,
+                 "UPDATE files SET removed = ? WHERE folder = ? AND removed IS NULL") &&
          prepare(store, &store->find_moved,
-                 "SELECT files.id, folders.path || '/' || files.name, removed, quarantine.file FROM files JOIN folders ON folders.id = folder"
+                 "SELECT files.id, folders.path || '/' || files.name, removed, quarantine.file FROM files JOIN folders "
+                 "ON folders.id = folder"
                  " LEFT JOIN quarantine ON quarantine.file = files.id WHERE inode = ? AND size = ? AND mtime_ns = ?");
 }
 
@@ -91,10 +98,17 @@ static const char *text_of(const CmCatalogRecord *record, int field) {
 static void bind_value(sqlite3_stmt *statement, int at, const CmCatalogRecord *record, int field) {
   const CmCatalogValue *value = &record->values[field];
   switch (value->kind) {
-    case SQLITE_TEXT: sqlite3_bind_text(statement, at, text_of(record, field), (int)value->length, SQLITE_STATIC); return;
-    case SQLITE_INTEGER: sqlite3_bind_int64(statement, at, value->as.integer); return;
-    case SQLITE_FLOAT: sqlite3_bind_double(statement, at, value->as.real); return;
-    default: sqlite3_bind_null(statement, at);
+    case SQLITE_TEXT:
+      sqlite3_bind_text(statement, at, text_of(record, field), (int)value->length, SQLITE_STATIC);
+      return;
+    case SQLITE_INTEGER:
+      sqlite3_bind_int64(statement, at, value->as.integer);
+      return;
+    case SQLITE_FLOAT:
+      sqlite3_bind_double(statement, at, value->as.real);
+      return;
+    default:
+      sqlite3_bind_null(statement, at);
   }
 }
 
@@ -125,7 +139,8 @@ static void patient_key(const CmCatalogRecord *record, char *key, size_t size) {
   key[at] = 0;
 }
 
-/* The row of a level, found or made; 0 on failure. Images come in runs of one series: the last row of each level is remembered. */
+/* The row of a level, found or made; 0 on failure. Images come in runs of one series: the last row of each level is
+ * remembered. */
 static int64_t place(CmCatalogStore *store, const CmCatalogRecord *record, CmCatalogLevel level, int64_t parent) {
   static const int uid_fields[] = {0, CM__FIELD_STUDY_study_uid, CM__FIELD_SERIES_series_uid};
   CmCatalogKey *last = &store->last[level];
@@ -133,7 +148,8 @@ static int64_t place(CmCatalogStore *store, const CmCatalogRecord *record, CmCat
   if (level == CM__PATIENT)
     patient_key(record, key, sizeof key);
   else
-    snprintf(key, sizeof key, "%lld/%.*s", (long long)parent, (int)record->values[uid_fields[level]].length, text_of(record, uid_fields[level]));
+    snprintf(key, sizeof key, "%lld/%.*s", (long long)parent, (int)record->values[uid_fields[level]].length,
+             text_of(record, uid_fields[level]));
   if (last->id && !strcmp(key, last->text)) return last->id;
   sqlite3_stmt *find = store->find[level], *insert = store->insert[level];
   if (level == CM__PATIENT) {
@@ -196,7 +212,8 @@ static bool forget(CmCatalogStore *store, int64_t file) {
   return cm__catalog_store_step(store, store->release);
 }
 
-static bool put_file(CmCatalogStore *store, int64_t *file, int64_t folder, const char *name, const CmCatalogStamp *stamp, int64_t instance) {
+static bool put_file(CmCatalogStore *store, int64_t *file, int64_t folder, const char *name,
+                     const CmCatalogStamp *stamp, int64_t instance) {
   sqlite3_stmt *statement = *file ? store->update_file : store->insert_file;
   int at = *file ? 1 : 3;
   if (!*file) {
@@ -214,8 +231,8 @@ static bool put_file(CmCatalogStore *store, int64_t *file, int64_t folder, const
   return true;
 }
 
-bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name, const CmCatalogStamp *stamp,
-                    const CmCatalogRecord *record) {
+bool cm__catalog_store_file(CmCatalogStore *store, int64_t file, int64_t old_instance, int64_t folder, const char *name,
+                            const CmCatalogStamp *stamp, const CmCatalogRecord *record) {
   if (file && !forget(store, file)) return false;
   if (record->outcome == CM__NOT_DICOM) {
     if (!file) return true;
@@ -244,9 +261,10 @@ bool cm__catalog_store_tidy(CmCatalogStore *store) {
   memset(store->last, 0, sizeof store->last);
   if (!store->dropped) return true;
   store->dropped = false;
-  return cm__catalog_run(store->db,
-                         "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM instances WHERE instances.series = series.id);"
-                         "DELETE FROM studies WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.study = studies.id);"
-                         "DELETE FROM patients WHERE NOT EXISTS (SELECT 1 FROM studies WHERE studies.patient = patients.id)",
-                         store->err);
+  return cm__catalog_run(
+      store->db,
+      "DELETE FROM series WHERE NOT EXISTS (SELECT 1 FROM instances WHERE instances.series = series.id);"
+      "DELETE FROM studies WHERE NOT EXISTS (SELECT 1 FROM series WHERE series.study = studies.id);"
+      "DELETE FROM patients WHERE NOT EXISTS (SELECT 1 FROM studies WHERE studies.patient = patients.id)",
+      store->err);
 }

@@ -33,7 +33,9 @@ void cm__catalog_batch_free(CmBatch *batch) {
   cm_free(batch->folders);
 }
 
-bool cm__catalog_batch_is_full(const CmBatch *batch) { return batch->file_count >= MOST_FILES || batch->folder_count >= MOST_FOLDERS; }
+bool cm__catalog_batch_is_full(const CmBatch *batch) {
+  return batch->file_count >= MOST_FILES || batch->folder_count >= MOST_FOLDERS;
+}
 
 /* Room for one more of something. */
 static bool make_room(CmContext *ctx, void **items, int64_t count, int64_t *room, size_t size, CmError **err) {
@@ -55,7 +57,8 @@ static bool add_name(CmBatch *batch, const char *name, size_t *at) {
 }
 
 static bool add_file(CmBatch *batch, const char *name, CmError **err) {
-  if (!make_room(batch->ctx, (void **)&batch->files, batch->file_count, &batch->file_room, sizeof *batch->files, err)) return false;
+  if (!make_room(batch->ctx, (void **)&batch->files, batch->file_count, &batch->file_room, sizeof *batch->files, err))
+    return false;
   CmFoundFile *file = &batch->files[batch->file_count];
   *file = (CmFoundFile){.folder = (uint32_t)(batch->folder_count - 1)};
   if (!add_name(batch, name, &file->name)) return false;
@@ -65,7 +68,9 @@ static bool add_file(CmBatch *batch, const char *name, CmError **err) {
 }
 
 static bool add_folder(CmBatch *batch, const char *path, int fd, bool partial, CmError **err) {
-  if (!make_room(batch->ctx, (void **)&batch->folders, batch->folder_count, &batch->folder_room, sizeof *batch->folders, err)) return false;
+  if (!make_room(batch->ctx, (void **)&batch->folders, batch->folder_count, &batch->folder_room, sizeof *batch->folders,
+                 err))
+    return false;
   CmFoundFolder *folder = &batch->folders[batch->folder_count];
   *folder = (CmFoundFolder){.fd = fd, .partial = partial, .first = batch->file_count};
   if (!add_name(batch, path, &folder->path)) return false;
@@ -74,7 +79,8 @@ static bool add_folder(CmBatch *batch, const char *path, int fd, bool partial, C
 }
 
 bool cm__catalog_stack_push(CmFolderStack *stack, const char *path, CmError **err) {
-  if (!make_room(stack->ctx, (void **)&stack->paths, stack->count, &stack->room, sizeof *stack->paths, err)) return false;
+  if (!make_room(stack->ctx, (void **)&stack->paths, stack->count, &stack->room, sizeof *stack->paths, err))
+    return false;
   stack->paths[stack->count] = cm_strdup(stack->ctx, path, err);
   return stack->paths[stack->count] && ++stack->count;
 }
@@ -84,9 +90,12 @@ void cm__catalog_stack_free(CmFolderStack *stack) {
   cm_free(stack->paths);
 }
 
-static int by_text_descending(const void *a, const void *b) { return strcmp(*(char *const *)b, *(char *const *)a); }
+static int by_text_descending(const void *a, const void *b) {
+  return strcmp(*(char *const *)b, *(char *const *)a);
+}
 
-/* A folder, where the listing does not say what a name is. Links to folders are not followed: they may lead in circles. */
+/* A folder, where the listing does not say what a name is. Links to folders are not followed: they may lead in circles.
+ */
 static bool is_folder(int fd, const struct dirent *entry) {
   struct stat info;
   if (entry->d_type != DT_UNKNOWN) return entry->d_type == DT_DIR;
@@ -110,7 +119,8 @@ static bool list_entries(Listing *listing, DIR *folder) {
     const char *name = entry->d_name;
     if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]))) continue;
     bool is_file = entry->d_type == DT_REG, is_below = !is_file && is_folder(dirfd(folder), entry);
-    if (!is_file && !is_below && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN) continue; /* pipes and devices */
+    if (!is_file && !is_below && entry->d_type != DT_LNK && entry->d_type != DT_UNKNOWN)
+      continue; /* pipes and devices */
     cm__text_add_n(&listing->names, is_below ? "D" : "F", 1);
     cm__text_add_n(&listing->names, name, strlen(name) + 1);
   }
@@ -179,13 +189,15 @@ bool cm__catalog_walk_folders(CmBatch *batch, CmFolderStack *stack, CmError **er
     cm_free(listing->names.text);
   }
   cm_free(listings.of);
-  if (stack->count > below + 1) qsort(stack->paths + below, (size_t)(stack->count - below), sizeof *stack->paths, by_text_descending);
+  if (stack->count > below + 1)
+    qsort(stack->paths + below, (size_t)(stack->count - below), sizeof *stack->paths, by_text_descending);
   return good;
 }
 
 bool cm__catalog_walk_file(CmBatch *batch, const char *path, CmError **err) {
   const char *slash = strrchr(path, '/');
-  char *folder = slash ? cm_strndup(batch->ctx, path, slash == path ? 1 : (size_t)(slash - path), err) : cm_strdup(batch->ctx, ".", err);
+  char *folder = slash ? cm_strndup(batch->ctx, path, slash == path ? 1 : (size_t)(slash - path), err)
+                       : cm_strdup(batch->ctx, ".", err);
   int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
   bool good = folder && add_folder(batch, folder, fd, true, err) && add_file(batch, slash ? slash + 1 : path, err);
   cm_free(folder);
@@ -215,9 +227,12 @@ static bool stamp_chunk(void *arg, CmRange range, CmError **err) {
   for (int64_t i = range.begin; i < range.end; i++) {
     CmFoundFile *file = &batch->files[i];
     struct stat info;
-    if (fstatat(batch->folders[file->folder].fd, cm__catalog_batch_text(batch, file->name), &info, 0) || !S_ISREG(info.st_mode)) continue;
+    if (fstatat(batch->folders[file->folder].fd, cm__catalog_batch_text(batch, file->name), &info, 0) ||
+        !S_ISREG(info.st_mode))
+      continue;
     file->is_file = true;
-    file->stamp = (CmCatalogStamp){.size = info.st_size, .inode = (int64_t)info.st_ino,
+    file->stamp = (CmCatalogStamp){.size = info.st_size,
+                                   .inode = (int64_t)info.st_ino,
                                    .mtime_ns = (int64_t)info.st_mtim.tv_sec * 1000000000 + info.st_mtim.tv_nsec};
     hash_of(cm__catalog_batch_text(batch, file->name), &file->stamp, file->digest);
   }
@@ -251,5 +266,6 @@ static int by_name(const void *a, const void *b, void *names) {
 }
 
 void cm__catalog_walk_sort(CmBatch *batch, CmFoundFolder *folder) {
-  if (folder->count > 1) qsort_r(batch->files + folder->first, (size_t)folder->count, sizeof *batch->files, by_name, batch->names.text);
+  if (folder->count > 1)
+    qsort_r(batch->files + folder->first, (size_t)folder->count, sizeof *batch->files, by_name, batch->names.text);
 }

@@ -12,8 +12,9 @@
 
 #define XGBOOST_FUNCTIONS(X)                                                                                       \
   X(XGBRegisterLogCallback)                                                                                        \
-  X(XGBGetLastError) X(XGBSetGlobalConfig) X(XGDMatrixCreateFromMat_omp) X(XGDMatrixSetFloatInfo) X(XGDMatrixFree) \
-      X(XGBoosterCreate) X(XGBoosterFree) X(XGBoosterSetParam) X(XGBoosterUpdateOneIter) X(XGBoosterSaveModelToBuffer)
+  X(XGBGetLastError)                                                                                               \
+  X(XGBSetGlobalConfig) X(XGDMatrixCreateFromMat_omp) X(XGDMatrixSetFloatInfo) X(XGDMatrixFree) X(XGBoosterCreate) \
+      X(XGBoosterFree) X(XGBoosterSetParam) X(XGBoosterUpdateOneIter) X(XGBoosterSaveModelToBuffer)
 
 typedef struct Library {
   void *handle;

@@ -116,12 +116,12 @@ static void test_odd_vrs(void **state) {
   (void)state;
   Bytes bytes = {.size = 0};
   put_file(&bytes, "1.2.840.10008.1.2.1");
-  put_text(&bytes, 0x00080060, "ZZ", "CT");     /* letters that are no VR, short form */
-  put_long(&bytes, 0x00091001, "YY", 4);        /* the long form that new VRs are to have */
+  put_text(&bytes, 0x00080060, "ZZ", "CT"); /* letters that are no VR, short form */
+  put_long(&bytes, 0x00091001, "YY", 4);    /* the long form that new VRs are to have */
   put(&bytes, "abcd", 4);
-  put_head(&bytes, 0x00100020, 2);              /* implicit in between */
+  put_head(&bytes, 0x00100020, 2); /* implicit in between */
   put(&bytes, "P5", 2);
-  put_long(&bytes, 0x00100030, "UN", 8);        /* a known tag under UN */
+  put_long(&bytes, 0x00100030, "UN", 8); /* a known tag under UN */
   put(&bytes, "20200101", 8);
   put_text(&bytes, 0x00100040, "CS", "F ");
   CmDicom *dicom = parsed(&bytes);
@@ -286,12 +286,16 @@ static void test_text_is_cut_on_an_edge(void **state) {
   Bytes bytes = {.size = 0};
   put_file(&bytes, "1.2.840.10008.1.2.1");
   put_text(&bytes, 0x00080005, "CS", "ISO_IR 192");
-  put_text(&bytes, 0x00100010, "PN", "a\xC3\xA4" "b");
+  put_text(&bytes, 0x00100010, "PN",
+           "a\xC3\xA4"
+           "b");
   CmDicom *dicom = parsed(&bytes);
   char text[3];
   assert_string_equal(cm_dicom_text(cm_dicom_root(dicom), 0x00100010, text, sizeof text), "a");
   char enough[5];
-  assert_string_equal(cm_dicom_text(cm_dicom_root(dicom), 0x00100010, enough, sizeof enough), "a\xC3\xA4" "b");
+  assert_string_equal(cm_dicom_text(cm_dicom_root(dicom), 0x00100010, enough, sizeof enough),
+                      "a\xC3\xA4"
+                      "b");
   cm_dicom_close(&dicom);
 }
 
@@ -357,12 +361,18 @@ static void test_failing_allocations(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_meta_without_length_or_preamble), cmocka_unit_test(test_bare_data_sets),
-      cmocka_unit_test(test_syntax_that_lies),                cmocka_unit_test(test_odd_vrs),
-      cmocka_unit_test(test_sequences),                       cmocka_unit_test(test_depth_is_limited),
-      cmocka_unit_test(test_every_truncation_is_told),        cmocka_unit_test(test_header_scope_stops),
-      cmocka_unit_test(test_numbers),                         cmocka_unit_test(test_text_is_cut_on_an_edge),
-      cmocka_unit_test(test_dictionary),                      cmocka_unit_test(test_paths_that_are_no_files),
+      cmocka_unit_test(test_meta_without_length_or_preamble),
+      cmocka_unit_test(test_bare_data_sets),
+      cmocka_unit_test(test_syntax_that_lies),
+      cmocka_unit_test(test_odd_vrs),
+      cmocka_unit_test(test_sequences),
+      cmocka_unit_test(test_depth_is_limited),
+      cmocka_unit_test(test_every_truncation_is_told),
+      cmocka_unit_test(test_header_scope_stops),
+      cmocka_unit_test(test_numbers),
+      cmocka_unit_test(test_text_is_cut_on_an_edge),
+      cmocka_unit_test(test_dictionary),
+      cmocka_unit_test(test_paths_that_are_no_files),
       cmocka_unit_test(test_failing_allocations),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);

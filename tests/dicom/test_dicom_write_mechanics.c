@@ -47,10 +47,13 @@ static CmImage *make_image(CmContext *ctx) {
   return image;
 }
 
-static const CmDicomAttribute attributes[] = {{CM_TAG(0x10, 0x10), "J\xC3\xB6rg"}, {CM_TAG(0x10, 0x20), "P"}, {CM_TAG(0x20, 0x4000), NULL}};
+static const CmDicomAttribute attributes[] = {
+    {CM_TAG(0x10, 0x10), "J\xC3\xB6rg"}, {CM_TAG(0x10, 0x20), "P"}, {CM_TAG(0x20, 0x4000), NULL}};
 
 static bool write_series(CmContext *ctx, const CmImage *image, const char *where, CmError **err) {
-  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2", .uid_seed = "s", .attributes = attributes,
+  CmDicomWriteOptions options = {.sop_class_uid = "1.2.840.10008.5.1.4.1.1.2",
+                                 .uid_seed = "s",
+                                 .attributes = attributes,
                                  .attribute_count = CM_COUNT(attributes)};
   return cm_dicom_write_series(ctx, image, where, &options, err);
 }
@@ -128,7 +131,13 @@ static void test_decimals(void **state) {
   static const struct {
     double value;
     const char *text;
-  } cases[] = {{0, "0"}, {1, "1"}, {-0.1, "-0.1"}, {1e-7, "1e-7"}, {0.1 + 0.2, "0.30000000000000"}, {1e300, "1e300"}, {123456789, "123456789"}};
+  } cases[] = {{0, "0"},
+               {1, "1"},
+               {-0.1, "-0.1"},
+               {1e-7, "1e-7"},
+               {0.1 + 0.2, "0.30000000000000"},
+               {1e300, "1e300"},
+               {123456789, "123456789"}};
   char text[17];
   for (int i = 0; i < CM_COUNT(cases); i++) {
     cm__dicom_decimal(cases[i].value, text);

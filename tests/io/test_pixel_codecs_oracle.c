@@ -19,8 +19,10 @@ static void put32(uint8_t *to, uint32_t value) {
   for (int i = 0; i < 4; i++) to[i] = (uint8_t)(value >> (8 * i));
 }
 
-/* The worked example of PackBits: Apple Technical Note TN1023, «Understanding PackBits» (PS3.5 G.3 is the same scheme). */
-static const uint8_t packed_example[] = {0xFE, 0xAA, 0x02, 0x80, 0x00, 0x2A, 0xFD, 0xAA, 0x03, 0x80, 0x00, 0x2A, 0x22, 0xF7, 0xAA};
+/* The worked example of PackBits: Apple Technical Note TN1023, «Understanding PackBits» (PS3.5 G.3 is the same scheme).
+ */
+static const uint8_t packed_example[] = {0xFE, 0xAA, 0x02, 0x80, 0x00, 0x2A, 0xFD, 0xAA,
+                                         0x03, 0x80, 0x00, 0x2A, 0x22, 0xF7, 0xAA};
 static const uint8_t unpacked_example[] = {0xAA, 0xAA, 0xAA, 0x80, 0x00, 0x2A, 0xAA, 0xAA, 0xAA, 0xAA, 0x80, 0x00,
                                            0x2A, 0x22, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA, 0xAA};
 
@@ -109,22 +111,27 @@ static void test_bit_places(void **state) {
   assert_int_equal(out[0], 0xFFF7);
 }
 
-static uint8_t rounded(double value) { return (uint8_t)fmin(255.0, fmax(0.0, floor(value + 0.5))); }
+static uint8_t rounded(double value) {
+  return (uint8_t)fmin(255.0, fmax(0.0, floor(value + 0.5)));
+}
 
-/* Forward by the equations printed in PS3.3 C.7.6.3.1.2, back by ours. Each of Y, CB, CR is off by up to 0.5 from rounding (CR and CB up to
- * 0.5 more where 255.5 is cut), which the inverse carries to at most 0.5 + 1.772 + 0.5: 2 levels. */
+/* Forward by the equations printed in PS3.3 C.7.6.3.1.2, back by ours. Each of Y, CB, CR is off by up to 0.5 from
+ * rounding (CR and CB up to 0.5 more where 255.5 is cut), which the inverse carries to at most 0.5 + 1.772 + 0.5: 2
+ * levels. */
 static void test_ybr_full(void **state) {
   (void)state;
   for (int r = 0; r <= 255; r += 15) {
     for (int g = 0; g <= 255; g += 15) {
       for (int b = 0; b <= 255; b += 15) {
-        int32_t t[3] = {rounded(0.2990 * r + 0.5870 * g + 0.1140 * b), rounded(-0.1687 * r - 0.3313 * g + 0.5000 * b + 128),
+        int32_t t[3] = {rounded(0.2990 * r + 0.5870 * g + 0.1140 * b),
+                        rounded(-0.1687 * r - 0.3313 * g + 0.5000 * b + 128),
                         rounded(0.5000 * r - 0.4187 * g - 0.0813 * b + 128)};
         cm__pixel_ybr_to_rgb(t, 1, 8, false);
         assert_in_range(t[0] - r + 2, 0, 4);
         assert_in_range(t[1] - g + 2, 0, 4);
         assert_in_range(t[2] - b + 2, 0, 4);
-        int32_t p[3] = {rounded(0.2568 * r + 0.5041 * g + 0.0979 * b + 16), rounded(-0.1482 * r - 0.2910 * g + 0.4392 * b + 128),
+        int32_t p[3] = {rounded(0.2568 * r + 0.5041 * g + 0.0979 * b + 16),
+                        rounded(-0.1482 * r - 0.2910 * g + 0.4392 * b + 128),
                         rounded(0.4392 * r - 0.3678 * g - 0.0714 * b + 128)}; /* YBR_PARTIAL_422, C.7.6.3.1.2 (2016) */
         cm__pixel_ybr_to_rgb(p, 1, 8, true);
         assert_in_range(p[0] - r + 2, 0, 4);
@@ -193,15 +200,19 @@ static void test_shapes_must_agree(void **state) {
   /* SOI, SOF3 of 60000 x 60000, 1 component */
   const uint8_t jpeg[] = {0xFF, 0xD8, 0xFF, 0xC3, 0, 11, 8, 0xEA, 0x60, 0xEA, 0x60, 1, 1, 0x11, 0, 0xFF, 0xD9};
   /* SOC, SIZ of 2 x 2 in tiles of 1 x 1 in too few bytes for four tiles */
-  const uint8_t j2k[] = {0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0,
-                         0,    0,    0,    1,    0, 0,  0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 1, 1};
+  const uint8_t j2k[] = {0xFF, 0x4F, 0xFF, 0x51, 0, 41, 0, 0, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0,
+                         0,    0,    0,    0,    1, 0,  0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 7, 1, 1};
   /* SOI, SOF55 of 60000 x 60000, 1 component of 8 bits (T.87 C.2.2) */
   const uint8_t jpegls[] = {0xFF, 0xD8, 0xFF, 0xF7, 0, 11, 8, 0xEA, 0x60, 0xEA, 0x60, 1, 1, 0x11, 0, 0xFF, 0xD9};
   const struct {
     CmCodecFn codec;
     CmCodecInput input;
-  } cases[] = {{cm__codec_jpeg, {jpeg, sizeof jpeg}}, {cm__codec_j2k, {j2k, sizeof j2k}}, {cm__codec_jpegls, {jpegls, sizeof jpegls}},
-               {cm__codec_jpeg, {jpeg, 3}},           {cm__codec_j2k, {j2k, 3}},          {cm__codec_deflate, {j2k, 3}}};
+  } cases[] = {{cm__codec_jpeg, {jpeg, sizeof jpeg}},
+               {cm__codec_j2k, {j2k, sizeof j2k}},
+               {cm__codec_jpegls, {jpegls, sizeof jpegls}},
+               {cm__codec_jpeg, {jpeg, 3}},
+               {cm__codec_j2k, {j2k, 3}},
+               {cm__codec_deflate, {j2k, 3}}};
   for (int i = 0; i < CM_COUNT(cases); i++) {
     CmError *err = NULL;
     assert_false(cases[i].codec(ctx, cases[i].input, &shape, cells, &coded, &err));
@@ -214,8 +225,9 @@ static void test_shapes_must_agree(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_rle_example), cmocka_unit_test(test_rle_byte_order),     cmocka_unit_test(test_packed_bits),
-      cmocka_unit_test(test_bit_places),  cmocka_unit_test(test_ybr_full),           cmocka_unit_test(test_windows),
+      cmocka_unit_test(test_rle_example),        cmocka_unit_test(test_rle_byte_order),
+      cmocka_unit_test(test_packed_bits),        cmocka_unit_test(test_bit_places),
+      cmocka_unit_test(test_ybr_full),           cmocka_unit_test(test_windows),
       cmocka_unit_test(test_values_fit_or_fail), cmocka_unit_test(test_shapes_must_agree),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
-/* One small picture in every encoding (fuzz/corpus/fuzz_dicom_pixels, made by tools/make_dicom_pixel_seeds.py with pydicom, DCMTK and zlib):
- * what was encoded is known in closed form; files cut anywhere, failing allocations and other thread counts change nothing but success. */
+/* One small picture in every encoding (fuzz/corpus/fuzz_dicom_pixels, made by tools/make_dicom_pixel_seeds.py with
+ * pydicom, DCMTK and zlib): what was encoded is known in closed form; files cut anywhere, failing allocations and other
+ * thread counts change nothing but success. */
 #include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
@@ -61,13 +62,32 @@ static void test_lossless_encodings_give_the_picture(void **state) {
     const char *name;
     int bits, samples, frames;
   } cases[] = {
-      {"grey_explicit", 12, 1, 1}, {"grey_implicit", 12, 1, 1},    {"grey_explicit_big_endian", 12, 1, 1}, {"grey_high_bit", 12, 1, 1},
-      {"deflated", 12, 1, 1},      {"deflated_frames", 12, 1, 2},  {"bits_1", 1, 1, 3},                    {"bits_12_packed", 12, 1, 1},
-      {"grey_32", 32, 1, 1},       {"rgb", 8, 3, 1},               {"rgb_planar", 8, 3, 1},                {"rgb_big_endian", 8, 3, 1},
-      {"rle_16", 12, 1, 2},        {"rle_rgb", 8, 3, 1},           {"jls", 12, 1, 2},                      {"jls_rgb", 8, 3, 1},
-      {"j2k", 12, 1, 2},           {"j2k_rgb", 8, 3, 1},           {"jpeg_lossless", 12, 1, 1},            {"jpeg_lossless_sv1", 12, 1, 1},
-      {"jpeg_lossless_rgb", 8, 3, 1}, {"fragments_table", 12, 1, 2}, {"fragments_no_table", 12, 1, 2},      {"extended_table", 12, 1, 2},
-      {"functional_groups", 12, 1, 2}, {"palette", 8, 1, 1},
+      {"grey_explicit", 12, 1, 1},
+      {"grey_implicit", 12, 1, 1},
+      {"grey_explicit_big_endian", 12, 1, 1},
+      {"grey_high_bit", 12, 1, 1},
+      {"deflated", 12, 1, 1},
+      {"deflated_frames", 12, 1, 2},
+      {"bits_1", 1, 1, 3},
+      {"bits_12_packed", 12, 1, 1},
+      {"grey_32", 32, 1, 1},
+      {"rgb", 8, 3, 1},
+      {"rgb_planar", 8, 3, 1},
+      {"rgb_big_endian", 8, 3, 1},
+      {"rle_16", 12, 1, 2},
+      {"rle_rgb", 8, 3, 1},
+      {"jls", 12, 1, 2},
+      {"jls_rgb", 8, 3, 1},
+      {"j2k", 12, 1, 2},
+      {"j2k_rgb", 8, 3, 1},
+      {"jpeg_lossless", 12, 1, 1},
+      {"jpeg_lossless_sv1", 12, 1, 1},
+      {"jpeg_lossless_rgb", 8, 3, 1},
+      {"fragments_table", 12, 1, 2},
+      {"fragments_no_table", 12, 1, 2},
+      {"extended_table", 12, 1, 2},
+      {"functional_groups", 12, 1, 2},
+      {"palette", 8, 1, 1},
   };
   CmContext *ctx = context(1);
   for (int i = 0; i < CM_COUNT(cases); i++) {
@@ -118,9 +138,11 @@ static void test_values_are_rescaled(void **state) {
   assert_int_equal(cm_image_type(image), CM_F32);
   for (int64_t i = 0; i < cm_image_values(image); i++) {
     int64_t f = i / (ROWS * COLUMNS), p = i % (ROWS * COLUMNS);
-    assert_true(cm_image_value(image, i) == (0.5 + (double)f) * (double)truth(f, p / COLUMNS, p % COLUMNS, 0, 12) - 100.0 * (double)f);
+    assert_true(cm_image_value(image, i) ==
+                (0.5 + (double)f) * (double)truth(f, p / COLUMNS, p % COLUMNS, 0, 12) - 100.0 * (double)f);
   }
-  assert_true(cm_image_geometry(image)->spacing[0] == 0.25 && cm_image_geometry(image)->spacing[1] == 0.5 && cm_image_geometry(image)->spacing[2] == 2);
+  assert_true(cm_image_geometry(image)->spacing[0] == 0.25 && cm_image_geometry(image)->spacing[1] == 0.5 &&
+              cm_image_geometry(image)->spacing[2] == 2);
   cm_image_unref(&image);
   cm_free(bytes);
   /* the modality LUT is 3 x */
@@ -213,7 +235,8 @@ static void starve(const char *name, const uint8_t *bytes, size_t size) {
     CmImage *image = decode_bytes(ctx, bytes, size, CM_PIXEL_VALUES, &err);
     cm_context_fail_allocation(ctx, 0);
     bool finished = image != NULL;
-    if (!finished && cm_error_code(err) != CM_ERR_MEMORY) fail_msg("%s, allocation %d: %s", name, (int)nth, cm_error_text(err));
+    if (!finished && cm_error_code(err) != CM_ERR_MEMORY)
+      fail_msg("%s, allocation %d: %s", name, (int)nth, cm_error_text(err));
     cm_image_unref(&image);
     cm_error_free(&err);
     if (finished) break;
@@ -251,7 +274,8 @@ static void test_threads_give_the_same_bits(void **state) {
   for_each_seed(alike);
 }
 
-/* A frame goes into the caller's buffer in the type asked for; a header that claims what is not there takes no memory. */
+/* A frame goes into the caller's buffer in the type asked for; a header that claims what is not there takes no memory.
+ */
 static void test_limits(void **state) {
   (void)state;
   CmContext *ctx = context(1);
@@ -272,7 +296,8 @@ static void test_limits(void **state) {
   cm_dicom_close(&dicom);
   /* Rows (0028,0010) and Columns (0028,0011) made 65535 */
   for (size_t i = 0; i + 10 < size; i++) {
-    if (bytes[i] == 0x28 && bytes[i + 1] == 0 && (bytes[i + 2] == 0x10 || bytes[i + 2] == 0x11) && bytes[i + 3] == 0 && bytes[i + 4] == 'U') {
+    if (bytes[i] == 0x28 && bytes[i + 1] == 0 && (bytes[i + 2] == 0x10 || bytes[i + 2] == 0x11) && bytes[i + 3] == 0 &&
+        bytes[i + 4] == 'U') {
       bytes[i + 8] = bytes[i + 9] = 0xFF;
     }
   }
@@ -287,9 +312,12 @@ static void test_limits(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_lossless_encodings_give_the_picture), cmocka_unit_test(test_values_are_rescaled),
-      cmocka_unit_test(test_segmented_palette),                   cmocka_unit_test(test_cut_files_fail_cleanly),
-      cmocka_unit_test(test_every_allocation_may_fail),           cmocka_unit_test(test_threads_give_the_same_bits),
+      cmocka_unit_test(test_lossless_encodings_give_the_picture),
+      cmocka_unit_test(test_values_are_rescaled),
+      cmocka_unit_test(test_segmented_palette),
+      cmocka_unit_test(test_cut_files_fail_cleanly),
+      cmocka_unit_test(test_every_allocation_may_fail),
+      cmocka_unit_test(test_threads_give_the_same_bits),
       cmocka_unit_test(test_limits),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

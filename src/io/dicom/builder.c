@@ -63,25 +63,40 @@ void cm__build_bytes(CmDicomBuilder *builder, uint32_t tag, uint16_t vr, const v
 
 static void refuse(CmDicomBuilder *builder, uint32_t tag, const char *text, const char *why) {
   const char *keyword = cm_dicom_keyword(tag);
-  cm_error_set(builder->failed ? NULL : builder->err, CM_ERR_PARAMETER, "(%04X,%04X) %s: \"%s\" %s", tag >> 16, tag & 0xFFFF,
-               keyword ? keyword : "", text, why);
+  cm_error_set(builder->failed ? NULL : builder->err, CM_ERR_PARAMETER, "(%04X,%04X) %s: \"%s\" %s", tag >> 16,
+               tag & 0xFFFF, keyword ? keyword : "", text, why);
   builder->failed = true;
 }
 
 /* Most characters of one value (PS3.5 table 6.2-1); 0: no such limit. */
 static size_t most_characters(uint16_t vr) {
   switch (vr) {
-    case CM_VR('A', 'E'): case CM_VR('C', 'S'): case CM_VR('D', 'S'): case CM_VR('S', 'H'): return 16;
-    case CM_VR('A', 'S'): return 4;
-    case CM_VR('D', 'A'): return 8;
-    case CM_VR('D', 'T'): return 26;
-    case CM_VR('I', 'S'): return 12;
-    case CM_VR('L', 'O'): case CM_VR('U', 'I'): return 64;
-    case CM_VR('P', 'N'): return 194;
-    case CM_VR('T', 'M'): return 14;
-    case CM_VR('S', 'T'): return 1024;
-    case CM_VR('L', 'T'): return 10240;
-    default: return 0;
+    case CM_VR('A', 'E'):
+    case CM_VR('C', 'S'):
+    case CM_VR('D', 'S'):
+    case CM_VR('S', 'H'):
+      return 16;
+    case CM_VR('A', 'S'):
+      return 4;
+    case CM_VR('D', 'A'):
+      return 8;
+    case CM_VR('D', 'T'):
+      return 26;
+    case CM_VR('I', 'S'):
+      return 12;
+    case CM_VR('L', 'O'):
+    case CM_VR('U', 'I'):
+      return 64;
+    case CM_VR('P', 'N'):
+      return 194;
+    case CM_VR('T', 'M'):
+      return 14;
+    case CM_VR('S', 'T'):
+      return 1024;
+    case CM_VR('L', 'T'):
+      return 10240;
+    default:
+      return 0;
   }
 }
 
@@ -103,14 +118,19 @@ static const char *bad_value(uint16_t vr, const char *text, size_t length) {
       if (strspn(text, "0123456789.") < length) return "is not a UID; write numbers separated by points";
       return too_long;
     case CM_VR('A', 'S'):
-      if (length != 4 || strspn(text, "0123456789") < 3 || !strchr("DWMY", text[3])) return "is not an age; write e.g. 064Y";
+      if (length != 4 || strspn(text, "0123456789") < 3 || !strchr("DWMY", text[3]))
+        return "is not an age; write e.g. 064Y";
       return NULL;
     case CM_VR('C', 'S'):
-      if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _") < length) return "is not a code; use A-Z, 0-9, space and _";
+      if (strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789 _") < length)
+        return "is not a code; use A-Z, 0-9, space and _";
       return too_long;
-    case CM_VR('D', 'S'): return cm__dicom_parse_decimal(text, length, &real) ? too_long : "is not a decimal number";
-    case CM_VR('I', 'S'): return cm__dicom_parse_integer(text, length, &integer) ? too_long : "is not an integer";
-    default: return too_long;
+    case CM_VR('D', 'S'):
+      return cm__dicom_parse_decimal(text, length, &real) ? too_long : "is not a decimal number";
+    case CM_VR('I', 'S'):
+      return cm__dicom_parse_integer(text, length, &integer) ? too_long : "is not an integer";
+    default:
+      return too_long;
   }
 }
 
@@ -169,7 +189,8 @@ void cm__build_text(CmDicomBuilder *builder, uint32_t tag, const char *text) {
     char one[256];
     snprintf(one, sizeof one, "%.*s", (int)(length < 255 ? length : 255), value);
     const char *why = info->is_text ? bad_value(vr, length < 255 ? one : value, length)
-                                    : add_binary(&binary, info->number, value, length) ? NULL : "is not a number that fits its VR";
+                      : add_binary(&binary, info->number, value, length) ? NULL
+                                                                         : "is not a number that fits its VR";
     if (why) refuse(builder, tag, one, why);
     if (!stop) break;
     value = stop + 1;
@@ -211,7 +232,7 @@ void cm__build_int(CmDicomBuilder *builder, uint32_t tag, int64_t value) {
 /* The nearest text of at most 16 characters, in one of two notations. */
 const char *cm__dicom_decimal(double value, char to[17]) {
   double nearest = INFINITY;
-  strcpy(to, "0");
+  memcpy(to, "0", 2);
   if (value == 0) return to;
   for (int digits = 17; digits >= 1; digits--) {
     for (int form = 0; form < 2; form++) {
@@ -236,7 +257,7 @@ const char *cm__dicom_decimal(double value, char to[17]) {
       double distance = fabs(back - value);
       if (distance > nearest || (distance == nearest && strlen(to) <= (size_t)length)) continue;
       nearest = distance;
-      strcpy(to, text);
+      snprintf(to, 17, "%.16s", text);
     }
   }
   return to;
@@ -275,8 +296,12 @@ const char *cm__build_find(const CmDicomBuilder *builder, uint32_t tag, size_t *
 
 /* ---- bytes ---- */
 
-static void add16(CmTextBuffer *out, uint16_t value) { cm__text_add_n(out, (const char *)&value, 2); }
-static void add32(CmTextBuffer *out, uint32_t value) { cm__text_add_n(out, (const char *)&value, 4); }
+static void add16(CmTextBuffer *out, uint16_t value) {
+  cm__text_add_n(out, (const char *)&value, 2);
+}
+static void add32(CmTextBuffer *out, uint32_t value) {
+  cm__text_add_n(out, (const char *)&value, 4);
+}
 
 static void add_tag(CmTextBuffer *out, uint32_t tag) {
   add16(out, (uint16_t)(tag >> 16));

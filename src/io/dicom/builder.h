@@ -11,7 +11,8 @@ typedef struct CmDicomPut {
   size_t offset, length; /* in the pool */
 } CmDicomPut;
 
-/* The first failure is kept in *err; later calls do nothing. Start zeroed by cm__build_start(), end with cm__build_free(). */
+/* The first failure is kept in *err; later calls do nothing. Start zeroed by cm__build_start(), end with
+ * cm__build_free(). */
 typedef struct CmDicomBuilder {
   CmContext *ctx;
   CmError **err;
@@ -25,14 +26,15 @@ void cm__build_start(CmDicomBuilder *builder, CmContext *ctx, CmError **err);
 void cm__build_free(CmDicomBuilder *builder);
 /* Adds or replaces. `length` bytes, little endian; odd lengths are padded. */
 void cm__build_bytes(CmDicomBuilder *builder, uint32_t tag, uint16_t vr, const void *bytes, size_t length);
-/* By the dictionary's VR; binary VRs are converted; too long for the VR, or not of its form, is CM_ERR_PARAMETER. NULL or "": empty. */
+/* By the dictionary's VR; binary VRs are converted; too long for the VR, or not of its form, is CM_ERR_PARAMETER. NULL
+ * or "": empty. */
 void cm__build_text(CmDicomBuilder *builder, uint32_t tag, const char *text);
 /* Whether cm__build_text() would take it. */
 bool cm__build_takes(uint32_t tag, const char *text);
 void cm__build_us(CmDicomBuilder *builder, uint32_t tag, uint16_t value);
-void cm__build_int(CmDicomBuilder *builder, uint32_t tag, int64_t value);              /* IS */
+void cm__build_int(CmDicomBuilder *builder, uint32_t tag, int64_t value);                     /* IS */
 void cm__build_reals(CmDicomBuilder *builder, uint32_t tag, const double *values, int count); /* DS */
-void cm__build_default(CmDicomBuilder *builder, uint32_t tag, const char *text);       /* unless it is there */
+void cm__build_default(CmDicomBuilder *builder, uint32_t tag, const char *text);              /* unless it is there */
 void cm__build_sequence(CmDicomBuilder *builder, uint32_t tag, const CmDicomBuilder *items, int count);
 void cm__build_remove(CmDicomBuilder *builder, uint32_t tag);
 /* Value of an element that is there (not zero-terminated), or NULL. */

@@ -11,22 +11,22 @@
 
 /* How the bytes of a code element are turned into characters. */
 typedef enum Kind {
-  ASCII,     /* ISO IR 6, and the Latin half of JIS X 0201 (ISO IR 14) */
-  SINGLE,    /* high bytes by iconv, one at a time */
-  KATAKANA,  /* ISO IR 13 */
-  JIS208,    /* two 7-bit bytes in G0 */
+  ASCII,    /* ISO IR 6, and the Latin half of JIS X 0201 (ISO IR 14) */
+  SINGLE,   /* high bytes by iconv, one at a time */
+  KATAKANA, /* ISO IR 13 */
+  JIS208,   /* two 7-bit bytes in G0 */
   JIS212,
-  DOUBLE,    /* two high bytes in G1 by iconv */
-  WHOLE,     /* the value as a whole by iconv: no code extensions */
+  DOUBLE, /* two high bytes in G1 by iconv */
+  WHOLE,  /* the value as a whole by iconv: no code extensions */
   UTF8,
   UNKNOWN,
 } Kind;
 
 typedef struct Set {
-  int ir;            /* ISO registration number; 0: by name */
-  const char *name;  /* of terms without a number */
+  int ir;           /* ISO registration number; 0: by name */
+  const char *name; /* of terms without a number */
   Kind kind;
-  const char *iconv; /* what iconv calls it */
+  const char *iconv;  /* what iconv calls it */
   const char *escape; /* behind ESC */
 } Set;
 
@@ -68,17 +68,21 @@ static const Set *set_of_term(const char *term, size_t length) {
   int number = 0;
   if (at + 2 <= length) {
     for (at += 2; at < length && (term[at] < '0' || term[at] > '9'); at++) continue;
-    for (; at < length && term[at] >= '0' && term[at] <= '9' && number < 10000; at++) number = number * 10 + term[at] - '0';
+    for (; at < length && term[at] >= '0' && term[at] <= '9' && number < 10000; at++)
+      number = number * 10 + term[at] - '0';
   }
   if (number == 6) return &default_set;
   for (int i = 0; i < CM_COUNT(sets); i++) {
-    if (number ? sets[i].ir == number : sets[i].name && strlen(sets[i].name) == length && !memcmp(sets[i].name, term, length))
+    if (number ? sets[i].ir == number
+               : sets[i].name && strlen(sets[i].name) == length && !memcmp(sets[i].name, term, length))
       return &sets[i];
   }
   return &unknown_set;
 }
 
-bool cm__dicom_charset_known(const char *term) { return set_of_term(term, strlen(term))->kind != UNKNOWN; }
+bool cm__dicom_charset_known(const char *term) {
+  return set_of_term(term, strlen(term))->kind != UNKNOWN;
+}
 
 static void add_code_point(CmTextBuffer *out, uint32_t c) {
   char utf8[4];
@@ -95,7 +99,9 @@ static void add_code_point(CmTextBuffer *out, uint32_t c) {
   cm__text_add_n(out, utf8, size);
 }
 
-static void add_replacement(CmTextBuffer *out) { add_code_point(out, 0xFFFD); }
+static void add_replacement(CmTextBuffer *out) {
+  add_code_point(out, 0xFFFD);
+}
 
 /* Converts by iconv; a byte that it does not understand becomes U+FFFD. */
 static void add_by_iconv(CmTextBuffer *out, const char *from, const uint8_t *bytes, size_t size) {
@@ -143,7 +149,10 @@ static void add_jis(CmTextBuffer *out, const Set *set, const uint8_t *pair) {
 
 static void add_high_run(CmTextBuffer *out, const Set *set, const uint8_t *bytes, size_t size) {
   switch (set->kind) {
-    case SINGLE: case DOUBLE: add_by_iconv(out, set->iconv, bytes, size); return;
+    case SINGLE:
+    case DOUBLE:
+      add_by_iconv(out, set->iconv, bytes, size);
+      return;
     case KATAKANA:
       for (size_t i = 0; i < size; i++)
         if (bytes[i] >= 0xA1 && bytes[i] <= 0xDF)
@@ -171,8 +180,10 @@ static bool ends_extension(uint8_t c, CmDicomDelimiters delimiters) {
   return delimiters == CM__TEXT_NAMES && (c == '^' || c == '=');
 }
 
-/* ISO 2022: G0 holds 7-bit code elements, G1 those with the high bit; escapes change them, delimiters bring the first ones back. */
-static void add_extended(CmTextBuffer *out, const Set *first, const uint8_t *bytes, size_t size, CmDicomDelimiters delimiters) {
+/* ISO 2022: G0 holds 7-bit code elements, G1 those with the high bit; escapes change them, delimiters bring the first
+ * ones back. */
+static void add_extended(CmTextBuffer *out, const Set *first, const uint8_t *bytes, size_t size,
+                         CmDicomDelimiters delimiters) {
   const Set *g0 = &ascii_set, *g1 = first;
   for (size_t i = 0; i < size;) {
     uint8_t c = bytes[i];
@@ -190,7 +201,8 @@ static void add_extended(CmTextBuffer *out, const Set *first, const uint8_t *byt
       while (end < size && bytes[end] >= 0x80) end++;
       add_high_run(out, g1, bytes + i, end - i);
       i = end;
-    } else if (g0->kind != ASCII && c > 0x20 && c < 0x7F && i + 1 < size && bytes[i + 1] > 0x20 && bytes[i + 1] < 0x7F) {
+    } else if (g0->kind != ASCII && c > 0x20 && c < 0x7F && i + 1 < size && bytes[i + 1] > 0x20 &&
+               bytes[i + 1] < 0x7F) {
       add_jis(out, g0, bytes + i);
       i += 2;
     } else {

@@ -1,6 +1,7 @@
 /* JPEG 2000 (ITU-T T.800) and high-throughput JPEG 2000 (T.814) by OpenJPEG.
  *
- * The size marker is read here first, so that nothing is allocated for tiles or components that the bytes cannot hold. */
+ * The size marker is read here first, so that nothing is allocated for tiles or components that the bytes cannot hold.
+ */
 #include <openjpeg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "io/dicom/codec.h"
 
 #define SOC_SIZ 0xFF4FFF51u
-#define JP2_SIGNATURE_BOX 0x6A502020u /* "jP  " */
+#define JP2_SIGNATURE_BOX 0x6A502020u  /* "jP  " */
 #define JP2_CODESTREAM_BOX 0x6A703263u /* "jp2c" */
 #define LEAST_TILE_BYTES 14            /* SOT segment and SOD marker */
 
@@ -18,8 +19,12 @@ typedef struct J2kJob {
   char message[160];
 } J2kJob;
 
-static uint32_t read_u16be(const uint8_t *at) { return (uint32_t)at[0] << 8 | at[1]; }
-static uint32_t read_u32be(const uint8_t *at) { return read_u16be(at) << 16 | read_u16be(at + 2); }
+static uint32_t read_u16be(const uint8_t *at) {
+  return (uint32_t)at[0] << 8 | at[1];
+}
+static uint32_t read_u32be(const uint8_t *at) {
+  return read_u16be(at) << 16 | read_u16be(at + 2);
+}
 
 static bool damaged(const char *what, CmError **err) {
   cm_error_set(err, CM_ERR_FORMAT, "the JPEG 2000 frame is damaged: %s", what);
@@ -55,21 +60,27 @@ static bool check_size(CmCodecInput input, const CmFrameShape *shape, CmCoded *c
   const uint8_t *siz = input.bytes + 4;
   if (input.size < 4 + 38) return damaged("its SIZ marker is short", err);
   uint32_t length = read_u16be(siz), components = read_u16be(siz + 36);
-  if (components < 1 || length != 38 + 3 * components || input.size - 4 < length) return damaged("its SIZ marker is short", err);
+  if (components < 1 || length != 38 + 3 * components || input.size - 4 < length)
+    return damaged("its SIZ marker is short", err);
   uint32_t x1 = read_u32be(siz + 4), y1 = read_u32be(siz + 8), x0 = read_u32be(siz + 12), y0 = read_u32be(siz + 16);
-  uint32_t tile_x = read_u32be(siz + 20), tile_y = read_u32be(siz + 24), tile_x0 = read_u32be(siz + 28), tile_y0 = read_u32be(siz + 32);
-  if (x1 <= x0 || y1 <= y0 || !tile_x || !tile_y || tile_x0 > x0 || tile_y0 > y0) return damaged("its SIZ marker is absurd", err);
-  uint64_t across = ((uint64_t)x1 - tile_x0 + tile_x - 1) / tile_x, down = ((uint64_t)y1 - tile_y0 + tile_y - 1) / tile_y;
+  uint32_t tile_x = read_u32be(siz + 20), tile_y = read_u32be(siz + 24), tile_x0 = read_u32be(siz + 28),
+           tile_y0 = read_u32be(siz + 32);
+  if (x1 <= x0 || y1 <= y0 || !tile_x || !tile_y || tile_x0 > x0 || tile_y0 > y0)
+    return damaged("its SIZ marker is absurd", err);
+  uint64_t across = ((uint64_t)x1 - tile_x0 + tile_x - 1) / tile_x,
+           down = ((uint64_t)y1 - tile_y0 + tile_y - 1) / tile_y;
   if (across > 65535 || down > 65535 || across * down > input.size / LEAST_TILE_BYTES) {
     return damaged("it claims more tiles than its bytes can hold", err);
   }
   const uint8_t *parts = siz + 38;
   int precision = (parts[0] & 127) + 1;
-  if (!cm__codec_same_shape(shape, "JPEG 2000", (int64_t)x1 - x0, (int64_t)y1 - y0, components, precision, err)) return false;
+  if (!cm__codec_same_shape(shape, "JPEG 2000", (int64_t)x1 - x0, (int64_t)y1 - y0, components, precision, err))
+    return false;
   for (uint32_t c = 0; c < components; c++) {
     if (parts[3 * c] != parts[0] || parts[3 * c + 1] != 1 || parts[3 * c + 2] != 1) {
       cm_error_set(err, CM_ERR_UNSUPPORTED,
-                   "the JPEG 2000 frame has components of different depth or sampling, which is not supported; re-encode the file");
+                   "the JPEG 2000 frame has components of different depth or sampling, which is not supported; "
+                   "re-encode the file");
       return false;
     }
   }
@@ -133,7 +144,8 @@ static bool copy_components(const opj_image_t *image, const CmFrameShape *shape,
   if (image->numcomps != samples) return damaged("a component is missing", err);
   for (size_t s = 0; s < samples; s++) {
     const opj_image_comp_t *part = &image->comps[s];
-    if (!part->data || (int64_t)part->w != shape->columns || (int64_t)part->h != shape->rows) return damaged("a component is missing", err);
+    if (!part->data || (int64_t)part->w != shape->columns || (int64_t)part->h != shape->rows)
+      return damaged("a component is missing", err);
     for (size_t i = 0; i < pixels; i++) {
       uint32_t value = (uint32_t)part->data[i];
       if (shape->cell_bytes == 1) {
@@ -148,7 +160,8 @@ static bool copy_components(const opj_image_t *image, const CmFrameShape *shape,
   return true;
 }
 
-bool cm__codec_j2k(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded, CmError **err) {
+bool cm__codec_j2k(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded,
+                   CmError **err) {
   (void)ctx;
   *coded = (CmCoded){0};
   if (!find_codestream(&input, err) || !check_size(input, shape, coded, err)) return false;

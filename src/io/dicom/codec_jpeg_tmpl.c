@@ -1,6 +1,8 @@
-/* Adapter to one build of the IJG codec: the file that includes this one has its headers and CODEC_JPEG, the function's name.
+/* Adapter to one build of the IJG codec: the file that includes this one has its headers and CODEC_JPEG, the function's
+ * name.
  *
- * The library's way out of an error is a function that must not return; it jumps back here, and nothing is left behind. */
+ * The library's way out of an error is a function that must not return; it jumps back here, and nothing is left behind.
+ */
 #include <setjmp.h>
 #include <string.h>
 
@@ -18,7 +20,9 @@ typedef struct JpegJob {
   char message[JMSG_LENGTH_MAX];
 } JpegJob;
 
-static JpegJob *job_of(j_common_ptr codec) { return (JpegJob *)codec->client_data; }
+static JpegJob *job_of(j_common_ptr codec) {
+  return (JpegJob *)codec->client_data;
+}
 
 static void on_error(j_common_ptr codec) {
   JpegJob *job = job_of(codec);
@@ -26,15 +30,19 @@ static void on_error(j_common_ptr codec) {
   longjmp(job->out, 1);
 }
 
-/* Warnings mean damaged data (a bad code, an early end): an error here, where the pixels must be right. Not so where they concern
- * bytes outside the coded data, or the spectral selection of a sequential scan, which can only be the whole block. */
+/* Warnings mean damaged data (a bad code, an early end): an error here, where the pixels must be right. Not so where
+ * they concern bytes outside the coded data, or the spectral selection of a sequential scan, which can only be the
+ * whole block. */
 static void on_message(j_common_ptr codec, int level) {
   int code = codec->err->msg_code;
-  bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR || code == JWRN_NOT_SEQUENTIAL;
+  bool harmless = code == JWRN_EXTRANEOUS_DATA || code == JWRN_ADOBE_XFORM || code == JWRN_JFIF_MAJOR ||
+                  code == JWRN_NOT_SEQUENTIAL;
   if (level < 0 && !harmless) on_error(codec);
 }
 
-static void on_output(j_common_ptr codec) { (void)codec; }
+static void on_output(j_common_ptr codec) {
+  (void)codec;
+}
 
 static void on_progress(j_common_ptr codec) {
   JpegJob *job = job_of(codec);
@@ -44,8 +52,12 @@ static void on_progress(j_common_ptr codec) {
   }
 }
 
-static void source_start(j_decompress_ptr codec) { (void)codec; }
-static void source_end(j_decompress_ptr codec) { (void)codec; }
+static void source_start(j_decompress_ptr codec) {
+  (void)codec;
+}
+static void source_end(j_decompress_ptr codec) {
+  (void)codec;
+}
 
 static boolean source_fill(j_decompress_ptr codec) {
   JpegJob *job = job_of((j_common_ptr)codec);

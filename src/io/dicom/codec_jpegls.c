@@ -1,6 +1,7 @@
 /* JPEG-LS (ITU-T T.87): markers, presets and the order of components.
  *
- * Our own decoder: CharLS as Debian 12 ships it (2.4.1) spins for seconds on damaged scans, which a reader of foreign files must not. */
+ * Our own decoder: CharLS as Debian 12 ships it (2.4.1) spins for seconds on damaged scans, which a reader of foreign
+ * files must not. */
 #include "io/dicom/codec_jpegls.h"
 
 #include <string.h>
@@ -22,7 +23,9 @@ typedef struct Stream {
   int32_t preset[5]; /* MAXVAL, T1, T2, T3, RESET of LSE; 0: the default */
 } Stream;
 
-static int read_u16be(const uint8_t *at) { return at[0] << 8 | at[1]; }
+static int read_u16be(const uint8_t *at) {
+  return at[0] << 8 | at[1];
+}
 
 static bool damaged(const char *what, CmError **err) {
   cm_error_set(err, CM_ERR_FORMAT, "the JPEG-LS frame is damaged: %s", what);
@@ -58,7 +61,9 @@ static bool read_frame(Stream *s, const uint8_t *body, int length, const CmFrame
   s->precision = body[0];
   s->components = body[5];
   if (s->precision < 2 || s->precision > 16) return damaged("its precision is not 2 to 16", err);
-  if (!cm__codec_same_shape(shape, "JPEG-LS", read_u16be(body + 3), read_u16be(body + 1), s->components, s->precision, err)) return false;
+  if (!cm__codec_same_shape(shape, "JPEG-LS", read_u16be(body + 3), read_u16be(body + 1), s->components, s->precision,
+                            err))
+    return false;
   if (s->components > MOST_COMPONENTS) return unsupported("more than 4 components", err);
   for (int c = 0; c < s->components; c++) {
     s->ids[c] = body[6 + 3 * c];
@@ -78,8 +83,12 @@ static bool read_presets(Stream *s, const uint8_t *body, int length, CmError **e
   return true;
 }
 
-static int32_t clamp_to(int32_t value, int32_t low, int32_t most) { return value > most || value < low ? low : value; }
-static int32_t larger(int32_t a, int32_t b) { return a > b ? a : b; }
+static int32_t clamp_to(int32_t value, int32_t low, int32_t most) {
+  return value > most || value < low ? low : value;
+}
+static int32_t larger(int32_t a, int32_t b) {
+  return a > b ? a : b;
+}
 
 /* Defaults of T.87 C.2.4.1.1.1. */
 static bool resolve(const Stream *s, CmJlsScan *scan, CmError **err) {
@@ -103,15 +112,16 @@ static bool resolve(const Stream *s, CmJlsScan *scan, CmError **err) {
   }
   for (int i = 0; i < 3; i++) scan->threshold[i] = s->preset[1 + i] ? s->preset[1 + i] : t[i];
   scan->reset = s->preset[4] ? s->preset[4] : 64;
-  if (scan->threshold[0] < scan->near + 1 || scan->threshold[1] < scan->threshold[0] || scan->threshold[2] < scan->threshold[1] ||
-      scan->threshold[2] > scan->most || scan->reset < 3) {
+  if (scan->threshold[0] < scan->near + 1 || scan->threshold[1] < scan->threshold[0] ||
+      scan->threshold[2] < scan->threshold[1] || scan->threshold[2] > scan->most || scan->reset < 3) {
     return damaged("its thresholds are out of order", err);
   }
   return true;
 }
 
 /* T.87 C.2.3. Gives the components of the scan as a mask. */
-static bool read_scan_header(const Stream *s, const uint8_t *body, int length, CmJlsScan *scan, unsigned *which, CmError **err) {
+static bool read_scan_header(const Stream *s, const uint8_t *body, int length, CmJlsScan *scan, unsigned *which,
+                             CmError **err) {
   if (!s->framed) return damaged("a scan comes before the frame header", err);
   if (length < 1 || length < 4 + 2 * body[0]) return damaged("a scan header is short", err);
   scan->components = body[0];
@@ -119,25 +129,28 @@ static bool read_scan_header(const Stream *s, const uint8_t *body, int length, C
   for (int i = 0; i < scan->components; i++) {
     int c = 0;
     while (c < s->components && s->ids[c] != body[1 + 2 * i]) c++;
-    if (c == s->components || *which >> c & 1 || (*which && *which >> c)) return damaged("a scan names a component that is not there", err);
+    if (c == s->components || *which >> c & 1 || (*which && *which >> c))
+      return damaged("a scan names a component that is not there", err);
     if (body[2 + 2 * i]) return unsupported("mapping tables", err);
     *which |= 1u << c;
   }
   const uint8_t *tail = body + 1 + 2 * scan->components;
   scan->near = tail[0];
-  if (tail[1] > 2 || !scan->components || (tail[1] == 0 && scan->components > 1)) return damaged("its interleave mode does not fit its components", err);
+  if (tail[1] > 2 || !scan->components || (tail[1] == 0 && scan->components > 1))
+    return damaged("its interleave mode does not fit its components", err);
   if (tail[2]) return unsupported("a point transform", err);
   scan->by_sample = tail[1] == 2 && scan->components > 1;
   return resolve(s, scan, err);
 }
 
 static bool read_application(int marker, const uint8_t *body, int length, CmError **err) {
-  if (marker == MARKER_APP8 && length >= 5 && !memcmp(body, "mrfx", 4) && body[4]) return unsupported("a colour transform of Hewlett-Packard", err);
+  if (marker == MARKER_APP8 && length >= 5 && !memcmp(body, "mrfx", 4) && body[4])
+    return unsupported("a colour transform of Hewlett-Packard", err);
   return true;
 }
 
-static bool decode_scan(CmContext *ctx, Stream *s, const uint8_t *body, int length, const CmFrameShape *shape, uint16_t *planes, unsigned *done,
-                        CmError **err) {
+static bool decode_scan(CmContext *ctx, Stream *s, const uint8_t *body, int length, const CmFrameShape *shape,
+                        uint16_t *planes, unsigned *done, CmError **err) {
   CmJlsScan scan = {.columns = shape->columns, .rows = shape->rows};
   unsigned which;
   if (!read_scan_header(s, body, length, &scan, &which, err)) return false;
@@ -165,11 +178,21 @@ static bool decode_stream(CmContext *ctx, Stream *s, const CmFrameShape *shape, 
     bool ok = next_segment(s, &marker, &body, &length, err);
     if (!ok) return false;
     switch (marker) {
-      case MARKER_SOF55: ok = read_frame(s, body, length, shape, err); break;
-      case MARKER_LSE: ok = read_presets(s, body, length, err); break;
-      case MARKER_SOS: ok = decode_scan(ctx, s, body, length, shape, planes, &done, err); break;
-      case MARKER_DRI: ok = unsupported("restart intervals", err); break;
-      case MARKER_EOI: ok = damaged("a component is missing", err); break;
+      case MARKER_SOF55:
+        ok = read_frame(s, body, length, shape, err);
+        break;
+      case MARKER_LSE:
+        ok = read_presets(s, body, length, err);
+        break;
+      case MARKER_SOS:
+        ok = decode_scan(ctx, s, body, length, shape, planes, &done, err);
+        break;
+      case MARKER_DRI:
+        ok = unsupported("restart intervals", err);
+        break;
+      case MARKER_EOI:
+        ok = damaged("a component is missing", err);
+        break;
       default:
         if (marker >= 0xC0 && marker <= 0xCF) return unsupported("a frame of JPEG, not of JPEG-LS", err);
         ok = read_application(marker, body, length, err);
@@ -179,7 +202,8 @@ static bool decode_stream(CmContext *ctx, Stream *s, const CmFrameShape *shape, 
   return true;
 }
 
-bool cm__codec_jpegls(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded, CmError **err) {
+bool cm__codec_jpegls(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded,
+                      CmError **err) {
   Stream stream = {.at = input.bytes, .end = input.bytes + input.size};
   size_t pixels = (size_t)shape->columns * (size_t)shape->rows, samples = (size_t)shape->samples;
   bool direct = samples == 1 && shape->cell_bytes == 2, ok;
@@ -191,9 +215,14 @@ bool cm__codec_jpegls(CmContext *ctx, CmCodecInput input, const CmFrameShape *sh
     const uint16_t *plane = planes + s * pixels;
     for (size_t i = 0; i < pixels; i++) {
       switch (shape->cell_bytes) {
-        case 1: ((uint8_t *)cells)[i * samples + s] = (uint8_t)plane[i]; break;
-        case 2: ((uint16_t *)cells)[i * samples + s] = plane[i]; break;
-        default: ((uint32_t *)cells)[i * samples + s] = plane[i];
+        case 1:
+          ((uint8_t *)cells)[i * samples + s] = (uint8_t)plane[i];
+          break;
+        case 2:
+          ((uint16_t *)cells)[i * samples + s] = plane[i];
+          break;
+        default:
+          ((uint32_t *)cells)[i * samples + s] = plane[i];
       }
     }
   }

@@ -1,4 +1,5 @@
-/* The entropy-coded part of JPEG-LS: context modelling, Golomb codes and runs (ITU-T T.87 annex A; the letters are its own). */
+/* The entropy-coded part of JPEG-LS: context modelling, Golomb codes and runs (ITU-T T.87 annex A; the letters are its
+ * own). */
 #include <string.h>
 
 #include "io/dicom/codec_jpegls.h"
@@ -32,14 +33,15 @@ typedef struct Decoder {
   Context contexts[CONTEXTS];
   RunContext runs[2];
   int run_index[MOST_COMPONENTS];
-  int8_t *quantized;   /* of a gradient, from -most to most */
+  int8_t *quantized; /* of a gradient, from -most to most */
 } Decoder;
 
 /* Order of the run-length codes, T.87 A.2.1. */
-static const uint8_t run_order[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2,  2,  2,  3,  3,  3,  3,
+static const uint8_t run_order[32] = {0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2,  2,  3,  3,  3,  3,
                                       4, 4, 5, 5, 6, 6, 7, 7, 8, 9, 10, 11, 12, 13, 14, 15};
 
-/* Whole bytes into the cache. The byte behind FF has 7 bits; with its top bit set it belongs to a marker, and the data end (A.1). */
+/* Whole bytes into the cache. The byte behind FF has 7 bits; with its top bit set it belongs to a marker, and the data
+ * end (A.1). */
 static void refill(Bits *bits) {
   while (bits->count <= 56 && bits->at < bits->end) {
     uint8_t byte = *bits->at;
@@ -165,9 +167,9 @@ static inline int32_t regular_sample(Decoder *d, int number, int32_t a, int32_t 
   prediction = prediction < 0 ? 0 : prediction > d->most ? d->most : prediction;
   int k = golomb_order(q->a, q->n);
   int32_t mapped = take_golomb(d, k, d->limit);
-  int32_t error = (mapped >> 1) ^ -(mapped & 1); /* 0, -1, 1, -2 … */
+  int32_t error = (mapped >> 1) ^ -(mapped & 1);                       /* 0, -1, 1, -2 … */
   if (k == 0 && d->near == 0 && 2 * q->b <= -q->n) error = -error - 1; /* A.5.2: the other half first */
-  if (error > d->range || error < -d->range) d->bits.dry = true;             /* no encoder writes it */
+  if (error > d->range || error < -d->range) d->bits.dry = true;       /* no encoder writes it */
   if (d->bits.dry) return 0;
   update(d, q, error);
   return reconstruct(d, prediction, (error ^ flip) - flip);
@@ -219,7 +221,9 @@ static int64_t run_length(Decoder *d, int component, int64_t left, bool *ends) {
   return length;
 }
 
-static inline int gradient(const Decoder *d, int32_t difference) { return d->quantized[difference + d->most]; }
+static inline int gradient(const Decoder *d, int32_t difference) {
+  return d->quantized[difference + d->most];
+}
 
 static inline int context_number(const Decoder *d, int32_t a, int32_t b, int32_t c, int32_t e) {
   return 81 * gradient(d, e - b) + 9 * gradient(d, b - c) + gradient(d, c - a);
@@ -290,7 +294,11 @@ static int bits_for(int32_t count) { /* ceil(log2(count)) */
 
 static int8_t quantize(const CmJlsScan *scan, int32_t difference) {
   int32_t size = difference < 0 ? -difference : difference;
-  int8_t level = size <= scan->near ? 0 : size < scan->threshold[0] ? 1 : size < scan->threshold[1] ? 2 : size < scan->threshold[2] ? 3 : 4;
+  int8_t level = size <= scan->near          ? 0
+                 : size < scan->threshold[0] ? 1
+                 : size < scan->threshold[1] ? 2
+                 : size < scan->threshold[2] ? 3
+                                             : 4;
   return difference < 0 ? (int8_t)-level : level;
 }
 
@@ -335,11 +343,13 @@ static void decode_rows(Decoder *d, uint16_t *const lines[2][MOST_COMPONENTS], u
     } else {
       for (int s = 0; s < d->scan->components; s++) decode_line(d, s, above[s], line[s]);
     }
-    for (int s = 0; s < d->scan->components; s++) memcpy(planes[s] + (size_t)y * width, line[s], width * sizeof *line[s]);
+    for (int s = 0; s < d->scan->components; s++)
+      memcpy(planes[s] + (size_t)y * width, line[s], width * sizeof *line[s]);
   }
 }
 
-bool cm__jls_scan(CmContext *ctx, CmCodecInput input, const CmJlsScan *scan, uint16_t *const *planes, size_t *used, CmError **err) {
+bool cm__jls_scan(CmContext *ctx, CmCodecInput input, const CmJlsScan *scan, uint16_t *const *planes, size_t *used,
+                  CmError **err) {
   size_t stride = (size_t)scan->columns + 2, components = (size_t)scan->components, table = 2 * (size_t)scan->most + 1;
   uint16_t *memory = cm_calloc(ctx, 2 * components * stride + table, sizeof *memory, err);
   Decoder *decoder = memory ? cm_alloc(ctx, sizeof *decoder, err) : NULL;

@@ -42,7 +42,8 @@ static size_t unpack_segment(CmCodecInput input, uint8_t *to, size_t count, size
   return done;
 }
 
-bool cm__codec_rle(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded, CmError **err) {
+bool cm__codec_rle(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape, void *cells, CmCoded *coded,
+                   CmError **err) {
   (void)ctx;
   *coded = (CmCoded){0};
   if (input.size < RLE_HEADER) {
@@ -52,8 +53,8 @@ bool cm__codec_rle(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape
   uint32_t segments = read_u32le(input.bytes);
   uint32_t expected = (uint32_t)(shape->samples * shape->cell_bytes);
   if (segments != expected || segments > RLE_SEGMENTS) {
-    cm_error_set(err, CM_ERR_FORMAT, "the RLE frame has %u segments; %d samples of %d bytes need %u", segments, shape->samples,
-                 shape->cell_bytes, expected);
+    cm_error_set(err, CM_ERR_FORMAT, "the RLE frame has %u segments; %d samples of %d bytes need %u", segments,
+                 shape->samples, shape->cell_bytes, expected);
     return false;
   }
   size_t stride = expected, pixels = shape->bytes / expected;
@@ -61,7 +62,8 @@ bool cm__codec_rle(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape
     size_t begin = read_u32le(input.bytes + 4 + 4 * (size_t)s);
     size_t end = s + 1 < segments ? read_u32le(input.bytes + 8 + 4 * (size_t)s) : input.size;
     if (begin < RLE_HEADER || begin > end || end > input.size) {
-      cm_error_set(err, CM_ERR_FORMAT, "RLE segment %u lies at bytes %zu to %zu of a frame of %zu", s + 1, begin, end, input.size);
+      cm_error_set(err, CM_ERR_FORMAT, "RLE segment %u lies at bytes %zu to %zu of a frame of %zu", s + 1, begin, end,
+                   input.size);
       return false;
     }
     /* segments run sample by sample, the most significant byte first; the machine is little endian */
@@ -69,7 +71,8 @@ bool cm__codec_rle(CmContext *ctx, CmCodecInput input, const CmFrameShape *shape
     uint8_t *to = (uint8_t *)cells + sample * (size_t)shape->cell_bytes + ((size_t)shape->cell_bytes - 1 - byte);
     size_t done = unpack_segment((CmCodecInput){input.bytes + begin, end - begin}, to, pixels, stride);
     if (done != pixels) {
-      cm_error_set(err, CM_ERR_FORMAT, "RLE segment %u ends after %zu of %zu pixels; the frame is damaged", s + 1, done, pixels);
+      cm_error_set(err, CM_ERR_FORMAT, "RLE segment %u ends after %zu of %zu pixels; the frame is damaged", s + 1, done,
+                   pixels);
       return false;
     }
   }

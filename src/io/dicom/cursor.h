@@ -40,32 +40,64 @@ typedef struct CmDicomHead {
   uint8_t size;    /* bytes of the header: 8 or 12 */
 } CmDicomHead;
 
-static inline bool cm__is_letter(uint8_t c) { return c >= 'A' && c <= 'Z'; }
+static inline bool cm__is_letter(uint8_t c) {
+  return c >= 'A' && c <= 'Z';
+}
 
 /* VRs whose length stands in 32 bits behind two reserved bytes. */
 static inline bool cm__vr_is_long(uint16_t vr) {
   switch (vr) {
-    case CM_VR('O', 'B'): case CM_VR('O', 'D'): case CM_VR('O', 'F'): case CM_VR('O', 'L'): case CM_VR('O', 'V'):
-    case CM_VR('O', 'W'): case CM_VR('S', 'Q'): case CM_VR('S', 'V'): case CM_VR('U', 'C'): case CM_VR('U', 'N'):
-    case CM_VR('U', 'R'): case CM_VR('U', 'T'): case CM_VR('U', 'V'): return true;
-    default: return false;
+    case CM_VR('O', 'B'):
+    case CM_VR('O', 'D'):
+    case CM_VR('O', 'F'):
+    case CM_VR('O', 'L'):
+    case CM_VR('O', 'V'):
+    case CM_VR('O', 'W'):
+    case CM_VR('S', 'Q'):
+    case CM_VR('S', 'V'):
+    case CM_VR('U', 'C'):
+    case CM_VR('U', 'N'):
+    case CM_VR('U', 'R'):
+    case CM_VR('U', 'T'):
+    case CM_VR('U', 'V'):
+      return true;
+    default:
+      return false;
   }
 }
 
 static inline bool cm__vr_is_short(uint16_t vr) {
   switch (vr) {
-    case CM_VR('A', 'E'): case CM_VR('A', 'S'): case CM_VR('A', 'T'): case CM_VR('C', 'S'): case CM_VR('D', 'A'):
-    case CM_VR('D', 'S'): case CM_VR('D', 'T'): case CM_VR('F', 'D'): case CM_VR('F', 'L'): case CM_VR('I', 'S'):
-    case CM_VR('L', 'O'): case CM_VR('L', 'T'): case CM_VR('P', 'N'): case CM_VR('S', 'H'): case CM_VR('S', 'L'):
-    case CM_VR('S', 'S'): case CM_VR('S', 'T'): case CM_VR('T', 'M'): case CM_VR('U', 'I'): case CM_VR('U', 'L'):
-    case CM_VR('U', 'S'): return true;
-    default: return false;
+    case CM_VR('A', 'E'):
+    case CM_VR('A', 'S'):
+    case CM_VR('A', 'T'):
+    case CM_VR('C', 'S'):
+    case CM_VR('D', 'A'):
+    case CM_VR('D', 'S'):
+    case CM_VR('D', 'T'):
+    case CM_VR('F', 'D'):
+    case CM_VR('F', 'L'):
+    case CM_VR('I', 'S'):
+    case CM_VR('L', 'O'):
+    case CM_VR('L', 'T'):
+    case CM_VR('P', 'N'):
+    case CM_VR('S', 'H'):
+    case CM_VR('S', 'L'):
+    case CM_VR('S', 'S'):
+    case CM_VR('S', 'T'):
+    case CM_VR('T', 'M'):
+    case CM_VR('U', 'I'):
+    case CM_VR('U', 'L'):
+    case CM_VR('U', 'S'):
+      return true;
+    default:
+      return false;
   }
 }
 
-/* Reads the header at p; false where fewer bytes are left than it has. Letters that are no VR of the standard get the long form where the
- * reserved bytes are zero and the length fits (what PS3.5 6.2 plans for new VRs), else the short one; bytes that are no letters mean
- * that the writer fell back to implicit VR. */
+/* Reads the header at p; false where fewer bytes are left than it has. Letters that are no VR of the standard get the
+ * long form where the reserved bytes are zero and the length fits (what PS3.5 6.2 plans for new VRs), else the short
+ * one; bytes that are no letters mean that the writer fell back to implicit VR. */
 static inline bool cm__load_head(const uint8_t *p, uint64_t left, bool big, bool explicit_vr, CmDicomHead *head) {
   if (left < 8) return false;
   head->tag = cm__load_tag(p, big);

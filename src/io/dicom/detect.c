@@ -5,8 +5,8 @@
 
 #include "io/dicom/dictionary.h"
 
-/* How many of the first elements look right in an encoding, at most 4; 0 where one looks wrong. A value that goes beyond the bytes at hand
- * ends the count without blame: the head of a file may be all that was read. */
+/* How many of the first elements look right in an encoding, at most 4; 0 where one looks wrong. A value that goes
+ * beyond the bytes at hand ends the count without blame: the head of a file may be all that was read. */
 static int plausible_elements(const uint8_t *p, uint64_t size, bool big_endian, bool explicit_vr) {
   const uint8_t *end = p + size;
   uint32_t last = 0;
@@ -58,8 +58,8 @@ bool cm__dicom_detect_start(const uint8_t *head, uint64_t size, CmDicomStart *st
     start->offset = 4;
     return true;
   }
-  if (size >= 8 && head[0] == 2 && !head[1] && !head[3] && (!memcmp(head + 4, "UL", 2) || !memcmp(head + 4, "OB", 2) ||
-                                                            !memcmp(head + 4, "UI", 2))) {
+  if (size >= 8 && head[0] == 2 && !head[1] && !head[3] &&
+      (!memcmp(head + 4, "UL", 2) || !memcmp(head + 4, "OB", 2) || !memcmp(head + 4, "UI", 2))) {
     start->has_meta = true;
     return true;
   }

@@ -76,8 +76,8 @@ static bool add_file(CmDicomDir *dir, const char *folder, CmDicomSet record, CmE
   memcpy(text, path, a);
   memcpy(text + a, class_uid, b);
   memcpy(text + a + b, instance_uid, c);
-  dir->files[dir->count++] = (CmDicomDirFile){.path = text, .sop_class_uid = text + a, .sop_instance_uid = text + a + b,
-                                              .missing = !there};
+  dir->files[dir->count++] =
+      (CmDicomDirFile){.path = text, .sop_class_uid = text + a, .sop_instance_uid = text + a + b, .missing = !there};
   dir->missing += !there;
   return true;
 }
@@ -120,6 +120,12 @@ void cm_dicom_dir_free(CmDicomDir **dir) {
   *dir = NULL;
 }
 
-int64_t cm_dicom_dir_count(const CmDicomDir *dir) { return dir->count; }
-int64_t cm_dicom_dir_missing(const CmDicomDir *dir) { return dir->missing; }
-const CmDicomDirFile *cm_dicom_dir_file(const CmDicomDir *dir, int64_t at) { return &dir->files[at]; }
+int64_t cm_dicom_dir_count(const CmDicomDir *dir) {
+  return dir->count;
+}
+int64_t cm_dicom_dir_missing(const CmDicomDir *dir) {
+  return dir->missing;
+}
+const CmDicomDirFile *cm_dicom_dir_file(const CmDicomDir *dir, int64_t at) {
+  return &dir->files[at];
+}

@@ -29,12 +29,18 @@ uint16_t cm__dicom_dictionary_vr(uint32_t tag) {
 uint16_t cm_dicom_vr(uint32_t tag) {
   uint16_t vr = cm__dicom_dictionary_vr(tag);
   switch (vr) {
-    case 0: return CM_VR('U', 'N');
-    case CM__VR_US_SS: return CM_VR('U', 'S');
-    case CM__VR_OB_OW: return CM_VR('O', 'W');
-    case CM__VR_US_OW: return CM_VR('O', 'W');
-    case CM__VR_US_SS_OW: return CM_VR('O', 'W');
-    default: return vr;
+    case 0:
+      return CM_VR('U', 'N');
+    case CM__VR_US_SS:
+      return CM_VR('U', 'S');
+    case CM__VR_OB_OW:
+      return CM_VR('O', 'W');
+    case CM__VR_US_OW:
+      return CM_VR('O', 'W');
+    case CM__VR_US_SS_OW:
+      return CM_VR('O', 'W');
+    default:
+      return vr;
   }
 }
 
@@ -70,8 +76,7 @@ static bool hex4(const char *text, uint32_t *value) {
 
 static bool tag_from_numbers(const char *text, uint32_t *tag) {
   size_t length = strlen(text);
-  if (length == 11 && text[0] == '(' && text[10] == ')')
-    text++, length -= 2;
+  if (length == 11 && text[0] == '(' && text[10] == ')') text++, length -= 2;
   uint32_t group, element;
   if (length == 9 && text[4] == ',') {
     if (!hex4(text, &group) || !hex4(text + 5, &element)) return false;

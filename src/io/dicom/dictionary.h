@@ -22,16 +22,17 @@ typedef struct CmDicomUidEntry {
 } CmDicomUidEntry;
 
 extern const uint32_t cm__dicom_tag_count, cm__dicom_keyword_count, cm__dicom_repeater_count, cm__dicom_uid_count;
-extern const uint32_t cm__dicom_tags[];                   /* ascending */
-extern const CmDicomDictionaryEntry cm__dicom_entries[];  /* parallel to cm__dicom_tags */
-extern const uint16_t cm__dicom_by_keyword[];             /* indices into cm__dicom_tags, by keyword ascending */
+extern const uint32_t cm__dicom_tags[];                  /* ascending */
+extern const CmDicomDictionaryEntry cm__dicom_entries[]; /* parallel to cm__dicom_tags */
+extern const uint16_t cm__dicom_by_keyword[];            /* indices into cm__dicom_tags, by keyword ascending */
 extern const CmDicomRepeater cm__dicom_repeaters[];
-extern const CmDicomUidEntry cm__dicom_uids[];            /* by UID ascending */
+extern const CmDicomUidEntry cm__dicom_uids[]; /* by UID ascending */
 extern const uint16_t cm__dicom_vrs[];
 extern const char *const cm__dicom_vms[];
 extern const char cm__dicom_texts[];
 
-/* As the dictionary has it: a CM_VR, one of the CM__VR codes above, or 0 where the tag is unknown. Private creators are LO. */
+/* As the dictionary has it: a CM_VR, one of the CM__VR codes above, or 0 where the tag is unknown. Private creators are
+ * LO. */
 uint16_t cm__dicom_dictionary_vr(uint32_t tag);
 
 #endif

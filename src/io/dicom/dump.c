@@ -53,8 +53,11 @@ static void add_set(CmTextBuffer *out, CmDicomSet set) {
   for (uint64_t at = 0; !out->failed && cm_dicom_next(set, &at, &element);) {
     const char *keyword = cm_dicom_keyword(element.tag);
     unsigned group = element.tag >> 16;
-    cm__text_addf(out, "%*s(%04X,%04X) %c%c %s ", 2 * set.depth, "", group, (unsigned)(element.tag & 0xFFFF), element.vr >> 8,
-                  element.vr & 0xFF, keyword ? keyword : group & 1 ? "(private)" : "(unknown)");
+    cm__text_addf(out, "%*s(%04X,%04X) %c%c %s ", 2 * set.depth, "", group, (unsigned)(element.tag & 0xFFFF),
+                  element.vr >> 8, element.vr & 0xFF,
+                  keyword     ? keyword
+                  : group & 1 ? "(private)"
+                              : "(unknown)");
     if (element.vr == CM_VR('S', 'Q') && cm__dicom_sequence_is_whole(&element, NULL))
       add_items(out, &element);
     else

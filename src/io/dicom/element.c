@@ -2,7 +2,9 @@
 #include "io/dicom/dicom_file.h"
 #include "io/dicom/dictionary.h"
 
-static bool is_root(const CmDicomSet *set) { return set->depth == 0 && set->begin == set->file->root.begin && set->file->entries; }
+static bool is_root(const CmDicomSet *set) {
+  return set->depth == 0 && set->begin == set->file->root.begin && set->file->entries;
+}
 
 /* PixelRepresentation in force: the set's own, else the main data set's. */
 static bool is_signed(const CmDicomSet *set) {
@@ -12,13 +14,18 @@ static bool is_signed(const CmDicomSet *set) {
   return representation == 1;
 }
 
-/* The choices of PS3.5 annex A.1 and PS3.3 C.11: a look-up table's descriptor begins with two unsigned numbers, its data are words. */
+/* The choices of PS3.5 annex A.1 and PS3.3 C.11: a look-up table's descriptor begins with two unsigned numbers, its
+ * data are words. */
 static uint16_t resolve_choice(const CmDicomSet *set, uint32_t tag, uint16_t vr) {
   switch (vr) {
-    case CM__VR_US_SS: return is_signed(set) ? CM_VR('S', 'S') : CM_VR('U', 'S');
-    case CM__VR_US_SS_OW: return tag == CM_TAG(0x28, 0x3006) ? CM_VR('U', 'S') : CM_VR('O', 'W');
-    case CM__VR_US_OW: return tag == CM_TAG(0x28, 0x3006) ? CM_VR('U', 'S') : CM_VR('O', 'W');
-    default: return CM_VR('O', 'W');
+    case CM__VR_US_SS:
+      return is_signed(set) ? CM_VR('S', 'S') : CM_VR('U', 'S');
+    case CM__VR_US_SS_OW:
+      return tag == CM_TAG(0x28, 0x3006) ? CM_VR('U', 'S') : CM_VR('O', 'W');
+    case CM__VR_US_OW:
+      return tag == CM_TAG(0x28, 0x3006) ? CM_VR('U', 'S') : CM_VR('O', 'W');
+    default:
+      return CM_VR('O', 'W');
   }
 }
 
@@ -30,12 +37,17 @@ uint16_t cm__dicom_resolve_vr(const CmDicomSet *set, uint32_t tag, uint16_t writ
   return vr <= CM__VR_US_SS_OW ? resolve_choice(set, tag, vr) : vr;
 }
 
-static void fill(const CmDicomSet *set, uint32_t tag, uint16_t written, bool undefined, const uint8_t *value, uint64_t length,
-                 CmDicomElement *element) {
+static void fill(const CmDicomSet *set, uint32_t tag, uint16_t written, bool undefined, const uint8_t *value,
+                 uint64_t length, CmDicomElement *element) {
   uint16_t vr = cm__dicom_resolve_vr(set, tag, written);
   if (undefined && vr == CM_VR('U', 'N')) vr = CM_VR('S', 'Q');
-  *element = (CmDicomElement){.tag = tag, .vr = vr, .undefined_length = undefined, .implicit_items = written == CM_VR('U', 'N'),
-                              .value = length ? value : NULL, .length = length, .set = *set};
+  *element = (CmDicomElement){.tag = tag,
+                              .vr = vr,
+                              .undefined_length = undefined,
+                              .implicit_items = written == CM_VR('U', 'N'),
+                              .value = length ? value : NULL,
+                              .length = length,
+                              .set = *set};
 }
 
 static void fill_from_entry(const CmDicomSet *set, const CmDicomEntry *entry, CmDicomElement *element) {

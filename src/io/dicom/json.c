@@ -8,7 +8,8 @@ static bool add_set(CmTextBuffer *out, CmDicomSet set);
 static void add_base64(CmTextBuffer *out, const uint8_t *bytes, size_t size) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   for (size_t i = 0; i < size; i += 3) {
-    uint32_t word = (uint32_t)bytes[i] << 16 | (i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0) | (i + 2 < size ? bytes[i + 2] : 0);
+    uint32_t word =
+        (uint32_t)bytes[i] << 16 | (i + 1 < size ? (uint32_t)bytes[i + 1] << 8 : 0) | (i + 2 < size ? bytes[i + 2] : 0);
     char text[4] = {digits[word >> 18], digits[word >> 12 & 63], i + 1 < size ? digits[word >> 6 & 63] : '=',
                     i + 2 < size ? digits[word & 63] : '='};
     cm__text_add_n(out, text, 4);
@@ -58,7 +59,9 @@ static void add_text_value(CmTextBuffer *out, uint16_t vr, const char *text, siz
     add_string(out, text, length);
 }
 
-static bool is_charset(uint32_t tag) { return tag == CM_TAG(8, 5); }
+static bool is_charset(uint32_t tag) {
+  return tag == CM_TAG(8, 5);
+}
 
 static void add_texts(CmTextBuffer *out, const CmDicomElement *element, const CmDicomVrInfo *info) {
   CmTextBuffer text;

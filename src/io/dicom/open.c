@@ -8,8 +8,8 @@
 #include "io/dicom/detect.h"
 #include "io/dicom/dicom_file.h"
 
-/* Enough for nine in ten headers of CT, MR and PET; after that the second is tried, then the file is mapped. Measured (docs/dicom.md):
- * 4 KiB more to read cost 0.1 us, another read 0.6 us, a map with its page faults 5 us and more. */
+/* Enough for nine in ten headers of CT, MR and PET; after that the second is tried, then the file is mapped. Measured
+ * (docs/dicom.md): 4 KiB more to read cost 0.1 us, another read 0.6 us, a map with its page faults 5 us and more. */
 #define HEAD_BYTES 4096
 #define HEAD_BYTES_MORE 16384
 
@@ -45,12 +45,14 @@ static bool inflate(CmDicom *d, uint64_t from, CmError **err) {
     cm_free(out);
     out = cm_alloc(d->ctx, (size_t)from + room, err);
     if (!out) goto done;
-    result = libdeflate_deflate_decompress_ex(machine, d->bytes + from, in_size, out + from, room, &consumed, &produced);
+    result =
+        libdeflate_deflate_decompress_ex(machine, d->bytes + from, in_size, out + from, room, &consumed, &produced);
     if (room == most) break;
     room = room < most / 3 ? room * 3 : most;
   }
   if (result != LIBDEFLATE_SUCCESS) {
-    cm_error_set(err, CM_ERR_FORMAT, "the deflated data set that begins at byte %llu is damaged or cut off; get the whole file",
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the deflated data set that begins at byte %llu is damaged or cut off; get the whole file",
                  (unsigned long long)from);
     cm_free(out);
     out = NULL;
@@ -94,7 +96,8 @@ static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start) 
     const uint8_t *p = d->bytes + at;
     if (d->size - at >= 8 && !cm__dicom_guess_encoding(p, d->size - at, &big, &explicit_vr)) {
       explicit_vr = cm__is_letter(p[4]) && cm__is_letter(p[5]);
-      big = cm__load16(p, false) >= 0x400 && cm__load16(p, true) < 0x400; /* groups are small numbers; the walk will tell */
+      big = cm__load16(p, false) >= 0x400 &&
+            cm__load16(p, true) < 0x400; /* groups are small numbers; the walk will tell */
     }
     root->big_endian = big;
     root->explicit_vr = explicit_vr;
@@ -104,7 +107,10 @@ static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start) 
     root->explicit_vr = cm__dicom_form(d->bytes + at, d->bytes + d->size, root->explicit_vr);
   }
   if (!d->transfer_syntax[0])
-    strcpy(d->transfer_syntax, root->big_endian ? explicit_big : root->explicit_vr ? explicit_little : implicit_little);
+    snprintf(d->transfer_syntax, sizeof d->transfer_syntax, "%s",
+             root->big_endian    ? explicit_big
+             : root->explicit_vr ? explicit_little
+                                 : implicit_little);
 }
 
 static bool all_zero(const uint8_t *p, const uint8_t *end) {
@@ -124,12 +130,17 @@ static bool pixel_head(CmDicom *d, const uint8_t *p, const uint8_t *end, CmDicom
   uint64_t offset = (uint64_t)(p - d->bytes) + head.size;
   bool undefined = head.length == CM__UNDEFINED;
   if (!undefined && head.length > d->total - offset) {
-    cm_error_set(err, CM_ERR_FORMAT,
-                 "cut off at byte %llu: the pixel data at byte %llu has %u bytes, but only %llu are left; get the whole file",
-                 (unsigned long long)d->total, (unsigned long long)offset, head.length, (unsigned long long)(d->total - offset));
+    cm_error_set(
+        err, CM_ERR_FORMAT,
+        "cut off at byte %llu: the pixel data at byte %llu has %u bytes, but only %llu are left; get the whole file",
+        (unsigned long long)d->total, (unsigned long long)offset, head.length, (unsigned long long)(d->total - offset));
     return false;
   }
-  *entry = (CmDicomEntry){.tag = head.tag, .vr = head.vr, .undefined_length = undefined, .outside = true, .offset = offset,
+  *entry = (CmDicomEntry){.tag = head.tag,
+                          .vr = head.vr,
+                          .undefined_length = undefined,
+                          .outside = true,
+                          .offset = offset,
                           .length = undefined ? 0 : head.length};
   return true;
 }
@@ -165,8 +176,11 @@ static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool che
       if (!plain_step(&d->root, p, end, &step) && !cm__dicom_step(&d->root, p, end, check, &step, err)) return false;
       p = step.next;
       if (tag >> 16 == 0xFFFE) continue; /* a delimiter too many */
-      entry = (CmDicomEntry){.tag = tag, .vr = step.head.vr, .undefined_length = step.undefined_length,
-                             .offset = (uint64_t)(step.value - d->bytes), .length = step.length};
+      entry = (CmDicomEntry){.tag = tag,
+                             .vr = step.head.vr,
+                             .undefined_length = step.undefined_length,
+                             .offset = (uint64_t)(step.value - d->bytes),
+                             .length = step.length};
     }
     if (tag <= last && count) d->sorted = false;
     last = tag;
@@ -189,7 +203,8 @@ static bool parse(CmDicom *d, CmError **err) {
   d->root = d->meta = (CmDicomSet){.file = d, .explicit_vr = 1}; /* an absent meta set has no bytes */
   d->transfer_syntax[0] = 0;
   if (!cm__dicom_detect_start(d->bytes, d->size, &start)) {
-    cm_error_set(err, CM_ERR_FORMAT, "not a DICOM file: neither the mark DICM at byte 128 nor a data set at its beginning");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "not a DICOM file: neither the mark DICM at byte 128 nor a data set at its beginning");
     return false;
   }
   uint64_t at = start.offset;
@@ -213,7 +228,8 @@ static bool parse(CmDicom *d, CmError **err) {
   return true;
 }
 
-static CmDicom *create(CmContext *ctx, const char *name, size_t extra, CmDicomScope scope, uint8_t **room, CmError **err) {
+static CmDicom *create(CmContext *ctx, const char *name, size_t extra, CmDicomScope scope, uint8_t **room,
+                       CmError **err) {
   size_t name_size = strlen(name) + 1;
   CmDicom *d = cm_alloc(ctx, sizeof *d + name_size + extra, err);
   if (!d) return NULL;
@@ -271,7 +287,8 @@ static bool load(CmDicom *d, int fd, uint8_t *head, size_t head_size, CmError **
   d->total = d->file_size;
   if (head_size) good = try_head(d, fd, head, head_size, &settled, err);
   if (!settled && head_size && d->file_size > 2 * HEAD_BYTES_MORE) {
-    d->inflated = cm_alloc(d->ctx, HEAD_BYTES_MORE, err); /* owned like inflated bytes; a deflated stream settles nothing here */
+    d->inflated =
+        cm_alloc(d->ctx, HEAD_BYTES_MORE, err); /* owned like inflated bytes; a deflated stream settles nothing here */
     if (!d->inflated) return false;
     good = try_head(d, fd, d->inflated, HEAD_BYTES_MORE, &settled, err);
     if (!settled) {
@@ -286,7 +303,7 @@ CmDicom *cm_dicom_open(CmContext *ctx, const char *path, CmDicomScope scope, CmE
   CmDicom *d = NULL;
   bool good = false;
   int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not keep us waiting */
-  off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);       /* cheaper than fstat; a pipe has none, reading a folder fails */
+  off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END); /* cheaper than fstat; a pipe has none, reading a folder fails */
   if (end < 0) {
     cm_error_set(err, errno == ENOENT ? CM_ERR_MISSING : CM_ERR_IO, "%s: cannot be opened: %s", path, strerror(errno));
     goto done;
@@ -306,7 +323,8 @@ done:
   return d;
 }
 
-CmDicom *cm_dicom_parse(CmContext *ctx, const uint8_t *bytes, size_t size, const char *name, CmDicomScope scope, CmError **err) {
+CmDicom *cm_dicom_parse(CmContext *ctx, const uint8_t *bytes, size_t size, const char *name, CmDicomScope scope,
+                        CmError **err) {
   uint8_t *unused;
   CmDicom *d = create(ctx, name, 0, scope, &unused, err);
   if (!d) return NULL;
@@ -328,9 +346,21 @@ void cm_dicom_close(CmDicom **dicom) {
   *dicom = NULL;
 }
 
-CmDicomSet cm_dicom_root(const CmDicom *dicom) { return dicom->root; }
-CmDicomSet cm_dicom_meta(const CmDicom *dicom) { return dicom->meta; }
-const char *cm_dicom_transfer_syntax(const CmDicom *dicom) { return dicom->transfer_syntax; }
-const char *cm_dicom_path(const CmDicom *dicom) { return dicom->name; }
-CmContext *cm_dicom_context(const CmDicom *dicom) { return dicom->ctx; }
-uint64_t cm_dicom_file_size(const CmDicom *dicom) { return dicom->file_size; }
+CmDicomSet cm_dicom_root(const CmDicom *dicom) {
+  return dicom->root;
+}
+CmDicomSet cm_dicom_meta(const CmDicom *dicom) {
+  return dicom->meta;
+}
+const char *cm_dicom_transfer_syntax(const CmDicom *dicom) {
+  return dicom->transfer_syntax;
+}
+const char *cm_dicom_path(const CmDicom *dicom) {
+  return dicom->name;
+}
+CmContext *cm_dicom_context(const CmDicom *dicom) {
+  return dicom->ctx;
+}
+uint64_t cm_dicom_file_size(const CmDicom *dicom) {
+  return dicom->file_size;
+}

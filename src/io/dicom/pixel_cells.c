@@ -1,23 +1,28 @@
-/* One frame as interleaved cells: straight from the file where they lie there so, else unpacked, decompressed, put together. */
+/* One frame as interleaved cells: straight from the file where they lie there so, else unpacked, decompressed, put
+ * together. */
 #include <string.h>
 
 #include "io/dicom/pixel.h"
 
-/* A frame's cells may take this much, or this many times its compressed bytes, whichever is more: an image of one colour
- * compresses without limit, a bomb does no more than that. */
+/* A frame's cells may take this much, or this many times its compressed bytes, whichever is more: an image of one
+ * colour compresses without limit, a bomb does no more than that. */
 #define FREE_FRAME_BYTES ((size_t)64 << 20)
 #define MOST_RATIO 4096u
 
-static int cell_bytes(int bits) { return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8; }
+static int cell_bytes(int bits) {
+  return bits <= 8 ? 1 : bits <= 16 ? 2 : bits <= 32 ? 4 : 8;
+}
 
 size_t cm__pixel_cell_bytes(const CmPixelLayout *layout) {
   const CmDicomPixels *pixels = &layout->pixels; /* at most 2^32 pixels of 3 samples of 8 bytes */
-  return (size_t)pixels->columns * (size_t)pixels->rows * (size_t)pixels->samples * (size_t)cell_bytes(pixels->bits_allocated);
+  return (size_t)pixels->columns * (size_t)pixels->rows * (size_t)pixels->samples *
+         (size_t)cell_bytes(pixels->bits_allocated);
 }
 
 static void unpack_bits(const uint8_t *bytes, uint64_t first, int64_t count, uint8_t *to) {
   int64_t i = 0;
-  for (; i < count && (first + (uint64_t)i) % 8; i++) to[i] = bytes[(first + (uint64_t)i) / 8] >> (first + (uint64_t)i) % 8 & 1;
+  for (; i < count && (first + (uint64_t)i) % 8; i++)
+    to[i] = bytes[(first + (uint64_t)i) / 8] >> (first + (uint64_t)i) % 8 & 1;
   const uint8_t *from = bytes + (first + (uint64_t)i) / 8;
   for (; i + 8 <= count; i += 8, from++) {
     for (int bit = 0; bit < 8; bit++) to[i + bit] = *from >> bit & 1;
@@ -84,13 +89,15 @@ static uint8_t *replace(CmContext *ctx, CmPixelCells *cells, uint8_t *fresh) {
   return fresh;
 }
 
-/* 32-bit cells as OW in big endian: by PS3.5 8.1.1 (2016b) the low word comes first, and only the bytes of each word are swapped; many
- * writers swap all four. Where both give the same cells there is nothing to choose; else no reader can know. */
+/* 32-bit cells as OW in big endian: by PS3.5 8.1.1 (2016b) the low word comes first, and only the bytes of each word
+ * are swapped; many writers swap all four. Where both give the same cells there is nothing to choose; else no reader
+ * can know. */
 static bool check_word_order(const uint8_t *cells, size_t count, CmError **err) {
   for (size_t i = 0; i < count; i++, cells += 4) {
     if (cells[0] == cells[2] && cells[1] == cells[3]) continue;
     cm_error_set(err, CM_ERR_UNSUPPORTED,
-                 "pixels of 32 bits as OW in big endian have two readings (the word order that the standard gives, and the other that writers "
+                 "pixels of 32 bits as OW in big endian have two readings (the word order that the standard gives, and "
+                 "the other that writers "
                  "use); convert the file to little endian with the program that wrote it");
     return false;
   }
@@ -140,8 +147,8 @@ static bool native_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPi
   return true;
 }
 
-static bool join_fragments(CmContext *ctx, const CmPixelFrames *frames, int64_t frame, CmCodecInput *input, uint8_t **owned,
-                           CmError **err) {
+static bool join_fragments(CmContext *ctx, const CmPixelFrames *frames, int64_t frame, CmCodecInput *input,
+                           uint8_t **owned, CmError **err) {
   int64_t begin = frames->first_fragment[frame], end = frames->first_fragment[frame + 1];
   size_t size = 0;
   *owned = NULL;
@@ -160,7 +167,8 @@ static bool join_fragments(CmContext *ctx, const CmPixelFrames *frames, int64_t 
   return true;
 }
 
-/* A codestream has its own depth (PS3.5 8.2: it decides). Deeper than BitsStored: it carries whole cells, to be read as native ones are. */
+/* A codestream has its own depth (PS3.5 8.2: it decides). Deeper than BitsStored: it carries whole cells, to be read as
+ * native ones are. */
 static void place_bits(const CmDicomPixels *pixels, const CmCoded *coded, CmPixelCells *cells) {
   if (!coded->precision || coded->precision > pixels->bits_stored) return;
   cells->bits = coded->precision;
@@ -170,18 +178,21 @@ static void place_bits(const CmDicomPixels *pixels, const CmCoded *coded, CmPixe
 static bool coded_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPixelFrames *frames, CmCodecInput input,
                         CmPixelCells *cells, CmError **err) {
   const CmDicomPixels *pixels = &layout->pixels;
-  CmFrameShape shape = {pixels->columns, pixels->rows, pixels->samples, cells->cell_bytes, cm__pixel_cell_bytes(layout)};
+  CmFrameShape shape = {pixels->columns, pixels->rows, pixels->samples, cells->cell_bytes,
+                        cm__pixel_cell_bytes(layout)};
   bool packed = frames->syntax->native_frame || (pixels->bits_allocated == 1 && frames->syntax->codec == cm__codec_rle);
   if (packed) { /* the codec sees bytes, not samples */
     size_t bytes = (size_t)((cm__pixel_native_bits(layout, false) + 7) / 8);
     shape = (CmFrameShape){(int64_t)bytes, 1, 1, 1, bytes};
   } else if (pixels->bits_allocated > 1 && pixels->bits_allocated != 8 * cells->cell_bytes) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "compressed pixels of %d allocated bits (0028,0100) are not supported; 1, 8, 16 and 32 are",
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "compressed pixels of %d allocated bits (0028,0100) are not supported; 1, 8, 16 and 32 are",
                  pixels->bits_allocated);
     return false;
   }
   if (shape.bytes > FREE_FRAME_BYTES && shape.bytes / MOST_RATIO > input.size) {
-    cm_error_set(err, CM_ERR_FORMAT, "%zu compressed bytes claim to be a frame of %zu; no image compresses so far", input.size, shape.bytes);
+    cm_error_set(err, CM_ERR_FORMAT, "%zu compressed bytes claim to be a frame of %zu; no image compresses so far",
+                 input.size, shape.bytes);
     return false;
   }
   CmCoded coded;
@@ -195,8 +206,8 @@ static bool coded_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPix
   return true;
 }
 
-bool cm__pixel_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPixelFrames *frames, int64_t frame, CmPixelCells *cells,
-                     CmError **err) {
+bool cm__pixel_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPixelFrames *frames, int64_t frame,
+                     CmPixelCells *cells, CmError **err) {
   const CmDicomPixels *pixels = &layout->pixels;
   *cells = (CmPixelCells){.cell_bytes = cell_bytes(pixels->bits_allocated),
                           .is_float = pixels->is_float,
@@ -210,7 +221,8 @@ bool cm__pixel_cells(CmContext *ctx, const CmPixelLayout *layout, const CmPixelF
   } else {
     CmCodecInput input;
     uint8_t *joined;
-    ok = join_fragments(ctx, frames, frame, &input, &joined, err) && coded_cells(ctx, layout, frames, input, cells, err);
+    ok =
+        join_fragments(ctx, frames, frame, &input, &joined, err) && coded_cells(ctx, layout, frames, input, cells, err);
     cm_free(joined);
   }
   if (!ok) {

@@ -10,7 +10,8 @@
 #define TAG_PIXEL_MEASURES CM_TAG(0x0028, 0x9110)
 #define TAG_PADDING CM_TAG(0x0028, 0x0120)
 #define TAG_PADDING_LIMIT CM_TAG(0x0028, 0x0121)
-/* An image of compressed frames may take this much, or this many times their bytes (see pixel_cells.c for a single frame). */
+/* An image of compressed frames may take this much, or this many times their bytes (see pixel_cells.c for a single
+ * frame). */
 #define FREE_IMAGE_BYTES ((int64_t)1 << 30)
 #define MOST_IMAGE_RATIO 1024u
 
@@ -27,7 +28,8 @@ typedef struct Job {
 static bool decode_range(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
   for (int64_t f = range.begin; f < range.end; f++) {
-    if (!cm__pixel_reader_frame(job->ctx, job->reader, job->first + f, job->stage, job->type, job->to + (size_t)f * job->frame_bytes, err)) {
+    if (!cm__pixel_reader_frame(job->ctx, job->reader, job->first + f, job->stage, job->type,
+                                job->to + (size_t)f * job->frame_bytes, err)) {
       return false;
     }
   }
@@ -37,7 +39,8 @@ static bool decode_range(void *arg, CmRange range, CmError **err) {
 /* PixelSpacing is the distance of rows, then of columns (PS3.3 10.7.1.3). */
 static bool spacing_of(CmDicomSet set, uint32_t tag, CmGeometry *geometry) {
   double rows, columns;
-  if (!cm_dicom_real(set, tag, 0, &rows) || !cm_dicom_real(set, tag, 1, &columns) || !(rows > 0.0) || !(columns > 0.0)) return false;
+  if (!cm_dicom_real(set, tag, 0, &rows) || !cm_dicom_real(set, tag, 1, &columns) || !(rows > 0.0) || !(columns > 0.0))
+    return false;
   geometry->spacing[0] = columns;
   geometry->spacing[1] = rows;
   return true;
@@ -49,11 +52,14 @@ static void set_spacing(const CmDicom *dicom, CmImage *image) {
   CmDicomSet root = cm_dicom_root(dicom), groups, measures = root;
   double between;
   cm_geometry_default(&geometry);
-  bool grouped = (cm_dicom_first_item(root, TAG_SHARED_GROUPS, &groups) && cm_dicom_first_item(groups, TAG_PIXEL_MEASURES, &measures)) ||
-                 (cm_dicom_first_item(root, TAG_FRAME_GROUPS, &groups) && cm_dicom_first_item(groups, TAG_PIXEL_MEASURES, &measures));
+  bool grouped = (cm_dicom_first_item(root, TAG_SHARED_GROUPS, &groups) &&
+                  cm_dicom_first_item(groups, TAG_PIXEL_MEASURES, &measures)) ||
+                 (cm_dicom_first_item(root, TAG_FRAME_GROUPS, &groups) &&
+                  cm_dicom_first_item(groups, TAG_PIXEL_MEASURES, &measures));
   if (!grouped) measures = root;
   for (int i = 0; i < CM_COUNT(tags) && !spacing_of(measures, tags[i], &geometry); i++) continue;
-  if ((cm_dicom_real(measures, CM_TAG(0x0018, 0x0088), 0, &between) || cm_dicom_real(measures, CM_TAG(0x0018, 0x0050), 0, &between)) &&
+  if ((cm_dicom_real(measures, CM_TAG(0x0018, 0x0088), 0, &between) ||
+       cm_dicom_real(measures, CM_TAG(0x0018, 0x0050), 0, &between)) &&
       between > 0.0) {
     geometry.spacing[2] = between;
   }
@@ -73,11 +79,14 @@ static bool set_padding(const CmDicom *dicom, const Job *job, CmImage *image, Cm
     CmDicomElement element;
     int64_t stored;
     char text[40];
-    if (!cm_dicom_find(cm_dicom_root(dicom), keys[i].tag, &element) || !cm_dicom_int(cm_dicom_root(dicom), keys[i].tag, 0, &stored)) continue;
+    if (!cm_dicom_find(cm_dicom_root(dicom), keys[i].tag, &element) ||
+        !cm_dicom_int(cm_dicom_root(dicom), keys[i].tag, 0, &stored))
+      continue;
     /* its VR, US or SS, should be that of the pixels; files that disagree mean the pixels' */
     if (pixels->is_signed && stored > 32767 && pixels->bits_stored <= 16) stored -= 65536;
     if (!pixels->is_signed && stored < 0) stored += 65536;
-    CmPixelLinear linear = job->stage == CM_PIXEL_VALUES ? cm__pixel_reader_linear(job->reader, job->first) : (CmPixelLinear){1.0, 0.0};
+    CmPixelLinear linear =
+        job->stage == CM_PIXEL_VALUES ? cm__pixel_reader_linear(job->reader, job->first) : (CmPixelLinear){1.0, 0.0};
     snprintf(text, sizeof text, "%.17g", (double)stored * linear.slope + linear.intercept);
     if (!cm_image_set_meta(image, keys[i].name, text, err)) return false;
   }
@@ -88,7 +97,8 @@ static bool describe(const CmDicom *dicom, const Job *job, CmImage *image, CmErr
   set_spacing(dicom, image);
   if (job->stage == CM_PIXEL_VALUES && !cm_image_set_unit(image, cm__pixel_reader_unit(job->reader), err)) return false;
   const char *photometric = cm__pixel_reader_pixels(job->reader)->photometric;
-  if (job->stage == CM_PIXEL_STORED && !cm_image_set_meta(image, "PhotometricInterpretation", photometric, err)) return false;
+  if (job->stage == CM_PIXEL_STORED && !cm_image_set_meta(image, "PhotometricInterpretation", photometric, err))
+    return false;
   return set_padding(dicom, job, image, err);
 }
 
@@ -102,9 +112,11 @@ static CmImage *decode_frames(CmContext *ctx, const CmDicom *dicom, Job *job, in
   }
   int components = cm__pixel_reader_components(job->reader, job->stage);
   uint64_t coded = cm__pixel_reader_coded(job->reader, job->first, count);
-  double bytes = (double)pixels->columns * (double)pixels->rows * (double)count * components * (double)cm_type_size(job->type);
+  double bytes =
+      (double)pixels->columns * (double)pixels->rows * (double)count * components * (double)cm_type_size(job->type);
   if (bytes > (double)FREE_IMAGE_BYTES && bytes / MOST_IMAGE_RATIO > (double)coded) {
-    cm_error_set(err, CM_ERR_FORMAT, "%llu compressed bytes claim to be an image of %.0f; decode fewer frames at a time if that is true",
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "%llu compressed bytes claim to be an image of %.0f; decode fewer frames at a time if that is true",
                  (unsigned long long)coded, bytes);
     cm_error_context(err, "%s", cm_dicom_path(dicom));
     return NULL;
@@ -119,17 +131,19 @@ static CmImage *decode_frames(CmContext *ctx, const CmDicom *dicom, Job *job, in
   return NULL;
 }
 
-CmImage *cm_dicom_decode(CmContext *ctx, const CmDicom *dicom, CmPixelStage stage, int64_t first, int64_t count, CmError **err) {
+CmImage *cm_dicom_decode(CmContext *ctx, const CmDicom *dicom, CmPixelStage stage, int64_t first, int64_t count,
+                         CmError **err) {
   CmPixelReader *reader = cm__pixel_reader_open(ctx, dicom, err);
   if (!reader) return NULL;
-  Job job = {.ctx = ctx, .reader = reader, .stage = stage, .type = cm__pixel_reader_type(reader, stage), .first = first};
+  Job job = {
+      .ctx = ctx, .reader = reader, .stage = stage, .type = cm__pixel_reader_type(reader, stage), .first = first};
   CmImage *image = decode_frames(ctx, dicom, &job, count, err);
   cm__pixel_reader_close(&reader);
   return image;
 }
 
-bool cm__dicom_decode_into(CmContext *ctx, const CmDicom *dicom, CmPixelStage stage, int64_t frame, CmType type, void *to,
-                           CmError **err) {
+bool cm__dicom_decode_into(CmContext *ctx, const CmDicom *dicom, CmPixelStage stage, int64_t frame, CmType type,
+                           void *to, CmError **err) {
   CmPixelReader *reader = cm__pixel_reader_open(ctx, dicom, err);
   if (!reader) return false;
   bool ok = cm__pixel_reader_frame(ctx, reader, frame, stage, type, to, err);

@@ -14,18 +14,21 @@ static bool is_422(CmPhotometric photometric) {
   return photometric == CM_PHOTO_YBR_FULL_422 || photometric == CM_PHOTO_YBR_PARTIAL_422;
 }
 
-/* bits * frames rounded up to bytes; frames are at most 2^31 and a frame at most 2^42 bits, so nothing overflows before the division. */
+/* bits * frames rounded up to bytes; frames are at most 2^31 and a frame at most 2^42 bits, so nothing overflows before
+ * the division. */
 static uint64_t native_bytes(const CmPixelLayout *layout, bool subsampled) {
-  unsigned __int128 bits = (unsigned __int128)cm__pixel_native_bits(layout, subsampled) * (uint64_t)layout->pixels.frames;
+  unsigned __int128 bits =
+      (unsigned __int128)cm__pixel_native_bits(layout, subsampled) * (uint64_t)layout->pixels.frames;
   bits = (bits + 7) / 8;
   return bits > UINT64_MAX ? UINT64_MAX : (uint64_t)bits;
 }
 
-static bool open_native(const CmDicom *dicom, const CmPixelLayout *layout, const CmDicomElement *element, CmPixelFrames *frames,
-                        CmError **err) {
+static bool open_native(const CmDicom *dicom, const CmPixelLayout *layout, const CmDicomElement *element,
+                        CmPixelFrames *frames, CmError **err) {
   const CmDicomPixels *pixels = &layout->pixels;
   if (element->undefined_length) {
-    cm_error_set(err, CM_ERR_FORMAT, "the pixel data are encapsulated, but transfer syntax %s is not; one of them is wrong",
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "the pixel data are encapsulated, but transfer syntax %s is not; one of them is wrong",
                  frames->syntax->name);
     return false;
   }
@@ -36,17 +39,21 @@ static bool open_native(const CmDicom *dicom, const CmPixelLayout *layout, const
     frames->subsampled = element->length < full;
     if (!frames->subsampled) need = full;
   } else if (layout->photometric > CM_PHOTO_YBR_PARTIAL_422) {
-    cm_error_set(err, CM_ERR_FORMAT, "PhotometricInterpretation (0028,0004) %s is for compressed pixel data only", pixels->photometric);
+    cm_error_set(err, CM_ERR_FORMAT, "PhotometricInterpretation (0028,0004) %s is for compressed pixel data only",
+                 pixels->photometric);
     return false;
   }
   if (frames->subsampled && (pixels->columns % 2 || layout->planar)) {
-    cm_error_set(err, CM_ERR_FORMAT, "%s needs an even number of columns and PlanarConfiguration 0", pixels->photometric);
+    cm_error_set(err, CM_ERR_FORMAT, "%s needs an even number of columns and PlanarConfiguration 0",
+                 pixels->photometric);
     return false;
   }
   if (element->length < need) {
-    cm_error_set(err, CM_ERR_FORMAT, "the pixel data have %llu bytes; %lld frames of %lld x %lld need %llu; the file is cut off or its header wrong",
-                 (unsigned long long)element->length, (long long)pixels->frames, (long long)pixels->columns, (long long)pixels->rows,
-                 (unsigned long long)need);
+    cm_error_set(
+        err, CM_ERR_FORMAT,
+        "the pixel data have %llu bytes; %lld frames of %lld x %lld need %llu; the file is cut off or its header wrong",
+        (unsigned long long)element->length, (long long)pixels->frames, (long long)pixels->columns,
+        (long long)pixels->rows, (unsigned long long)need);
     return false;
   }
   frames->native = element->value;
@@ -60,7 +67,8 @@ static bool open_native(const CmDicom *dicom, const CmPixelLayout *layout, const
 
 /* ---- encapsulated ---- */
 
-static bool read_fragments(CmContext *ctx, const CmDicomElement *element, CmCodecInput *table, CmPixelFrames *frames, CmError **err) {
+static bool read_fragments(CmContext *ctx, const CmDicomElement *element, CmCodecInput *table, CmPixelFrames *frames,
+                           CmError **err) {
   const uint8_t *bytes;
   uint64_t at = 0, size;
   int64_t count = 0;
@@ -80,7 +88,8 @@ static bool read_fragments(CmContext *ctx, const CmDicomElement *element, CmCode
   return true;
 }
 
-/* The fragment whose item begins at `offset`, from `from` on; -1: none. Offsets count from the first fragment's item tag. */
+/* The fragment whose item begins at `offset`, from `from` on; -1: none. Offsets count from the first fragment's item
+ * tag. */
 static int64_t fragment_at(const CmPixelFrames *frames, int64_t from, uint64_t offset) {
   for (int64_t i = from; i < frames->fragment_count; i++) {
     uint64_t here = (uint64_t)(frames->fragments[i].bytes - frames->fragments[0].bytes);
@@ -108,7 +117,8 @@ static bool by_offsets(CmPixelFrames *frames, int64_t count, CmCodecInput table,
 /* Whether a fragment begins a codestream: SOI of JPEG and JPEG-LS, SOC of JPEG 2000. */
 static bool begins_codestream(CmCodecInput fragment) {
   const uint8_t *b = fragment.bytes;
-  return fragment.size >= 4 && b[0] == 0xFF && ((b[1] == 0xD8 && b[2] == 0xFF) || (b[1] == 0x4F && b[2] == 0xFF && b[3] == 0x51));
+  return fragment.size >= 4 && b[0] == 0xFF &&
+         ((b[1] == 0xD8 && b[2] == 0xFF) || (b[1] == 0x4F && b[2] == 0xFF && b[3] == 0x51));
 }
 
 /* Whether it ends one: EOI or EOC, perhaps with padding behind. */
@@ -128,7 +138,8 @@ static bool by_markers(CmPixelFrames *frames, int64_t count) {
   return found == count;
 }
 
-static bool index_frames(const CmDicom *dicom, int64_t count, CmCodecInput basic, CmPixelFrames *frames, CmError **err) {
+static bool index_frames(const CmDicom *dicom, int64_t count, CmCodecInput basic, CmPixelFrames *frames,
+                         CmError **err) {
   CmDicomElement extended;
   frames->first_fragment[count] = frames->fragment_count;
   frames->first_fragment[0] = 0;
@@ -152,12 +163,15 @@ static bool index_frames(const CmDicom *dicom, int64_t count, CmCodecInput basic
   }
   if (basic.size && by_offsets(frames, count, basic, 4)) return true;
   if (by_markers(frames, count)) return true;
-  cm_error_set(err, CM_ERR_FORMAT, "%lld frames lie in %lld fragments, and no offset table says which belong together; write the file anew with one",
-               (long long)count, (long long)frames->fragment_count);
+  cm_error_set(
+      err, CM_ERR_FORMAT,
+      "%lld frames lie in %lld fragments, and no offset table says which belong together; write the file anew with one",
+      (long long)count, (long long)frames->fragment_count);
   return false;
 }
 
-bool cm__pixel_frames_open(CmContext *ctx, const CmDicom *dicom, const CmPixelLayout *layout, CmPixelFrames *frames, CmError **err) {
+bool cm__pixel_frames_open(CmContext *ctx, const CmDicom *dicom, const CmPixelLayout *layout, CmPixelFrames *frames,
+                           CmError **err) {
   CmDicomElement element;
   CmCodecInput basic;
   *frames = (CmPixelFrames){0};
@@ -173,13 +187,17 @@ bool cm__pixel_frames_open(CmContext *ctx, const CmDicom *dicom, const CmPixelLa
   }
   if (!frames->syntax->encapsulated) return open_native(dicom, layout, &element, frames, err);
   if (!element.undefined_length) {
-    cm_error_set(err, CM_ERR_FORMAT, "transfer syntax %s needs encapsulated pixel data, but theirs have a defined length; one of them is wrong",
-                 frames->syntax->name);
+    cm_error_set(
+        err, CM_ERR_FORMAT,
+        "transfer syntax %s needs encapsulated pixel data, but theirs have a defined length; one of them is wrong",
+        frames->syntax->name);
     return false;
   }
   if (!read_fragments(ctx, &element, &basic, frames, err)) goto error;
   if (frames->fragment_count < layout->pixels.frames) {
-    cm_error_set(err, CM_ERR_FORMAT, "NumberOfFrames (0028,0008) is %lld, but the pixel data have %lld fragments; the file is cut off or its header wrong",
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "NumberOfFrames (0028,0008) is %lld, but the pixel data have %lld fragments; the file is cut off or "
+                 "its header wrong",
                  (long long)layout->pixels.frames, (long long)frames->fragment_count);
     goto error;
   }
@@ -200,6 +218,7 @@ void cm__pixel_frames_close(CmPixelFrames *frames) {
 uint64_t cm__pixel_frames_coded(const CmPixelFrames *frames, int64_t first, int64_t count) {
   if (!frames->syntax->encapsulated) return UINT64_MAX;
   uint64_t bytes = 0;
-  for (int64_t i = frames->first_fragment[first]; i < frames->first_fragment[first + count]; i++) bytes += frames->fragments[i].size;
+  for (int64_t i = frames->first_fragment[first]; i < frames->first_fragment[first + count]; i++)
+    bytes += frames->fragments[i].size;
   return bytes;
 }

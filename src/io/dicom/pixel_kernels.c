@@ -8,8 +8,10 @@
 
 #define BLOCK 3072 /* values; divisible by 3 samples */
 
-/* The same plain C for several instruction sets, chosen when the library is loaded; integer arithmetic, so the same bits. */
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/* The same plain C for several instruction sets, chosen when the library is loaded; integer arithmetic, so the same
+ * bits. */
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
 #define CM_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define CM_CLONES
@@ -111,13 +113,14 @@ bool cm__pixel_store_i32(const int32_t *from, int64_t count, CmType type, void *
     if ((double)high > cm_type_max(type)) return refuse_value(high, type, err);
   }
   switch (type) {
-#define STORE(code, ctype, name, suffix)                                            \
-  case CM_##code:                                                                   \
-    for (int64_t i = 0; i < count; i++) ((ctype *)to)[at + i] = (ctype)from[i];     \
+#define STORE(code, ctype, name, suffix)                                        \
+  case CM_##code:                                                               \
+    for (int64_t i = 0; i < count; i++) ((ctype *)to)[at + i] = (ctype)from[i]; \
     break;
     CM_TYPE_MAP(STORE)
 #undef STORE
-    default: break;
+    default:
+      break;
   }
   return true;
 }
@@ -126,22 +129,26 @@ static bool store_f64(const double *from, int64_t count, CmType type, void *to, 
   if (cm_type_is_integer(type)) {
     double low = cm_type_min(type), high = cm_type_max(type);
     for (int64_t i = 0; i < count; i++) {
-      if (!(from[i] >= low && from[i] <= high) || from[i] != nearbyint(from[i])) return refuse_value(from[i], type, err);
+      if (!(from[i] >= low && from[i] <= high) || from[i] != nearbyint(from[i]))
+        return refuse_value(from[i], type, err);
     }
   }
   switch (type) {
-#define STORE(code, ctype, name, suffix)                                            \
-  case CM_##code:                                                                   \
-    for (int64_t i = 0; i < count; i++) ((ctype *)to)[at + i] = (ctype)from[i];     \
+#define STORE(code, ctype, name, suffix)                                        \
+  case CM_##code:                                                               \
+    for (int64_t i = 0; i < count; i++) ((ctype *)to)[at + i] = (ctype)from[i]; \
     break;
     CM_TYPE_MAP(STORE)
 #undef STORE
-    default: break;
+    default:
+      break;
   }
   return true;
 }
 
-static bool is_whole(double value) { return value == nearbyint(value) && fabs(value) <= 1 << 20; }
+static bool is_whole(double value) {
+  return value == nearbyint(value) && fabs(value) <= 1 << 20;
+}
 
 /* Whether slope * stored + intercept stays within 32-bit arithmetic, and a float holds it where one is asked for. */
 static bool integer_map(const CmPixelCells *cells, const CmPixelLinear *linear, CmType type) {
@@ -153,17 +160,21 @@ static bool integer_map(const CmPixelCells *cells, const CmPixelLinear *linear, 
 
 /* Whether every stored value plus `intercept` fits a 16-bit `type`. */
 static bool fits_16(const CmPixelCells *cells, int32_t intercept, CmType type) {
-  int32_t low = cells->is_signed ? -(1 << (cells->bits - 1)) : 0, high = (1 << (cells->bits - (cells->is_signed ? 1 : 0))) - 1;
+  int32_t low = cells->is_signed ? -(1 << (cells->bits - 1)) : 0,
+          high = (1 << (cells->bits - (cells->is_signed ? 1 : 0))) - 1;
   if (type != CM_I16 && type != CM_U16) return false;
   return (double)low + intercept >= cm_type_min(type) && (double)high + intercept <= cm_type_max(type);
 }
 
 /* 16-bit cells to 16-bit values in one pass, in 16-bit arithmetic: nothing can overflow where fits_16() holds. */
-CM_CLONES static void shift_16(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept, uint16_t *to) {
-  for (int64_t i = 0; i < count; i++) to[i] = (uint16_t)(((uint16_t)(load16(from + 2 * i) << left) >> right) + intercept);
+CM_CLONES static void shift_16(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept,
+                               uint16_t *to) {
+  for (int64_t i = 0; i < count; i++)
+    to[i] = (uint16_t)(((uint16_t)(load16(from + 2 * i) << left) >> right) + intercept);
 }
 
-CM_CLONES static void shift_16_signed(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept, uint16_t *to) {
+CM_CLONES static void shift_16_signed(const uint8_t *from, int64_t count, int left, int right, uint16_t intercept,
+                                      uint16_t *to) {
   for (int64_t i = 0; i < count; i++) {
     int16_t value = (int16_t)(uint16_t)(load16(from + 2 * i) << left);
     to[i] = (uint16_t)((uint16_t)(value >> right) + intercept);
@@ -175,7 +186,8 @@ CM_CLONES static void swap_16(const uint8_t *from, int64_t count, uint16_t *to) 
 }
 
 /* The quick ways: cells that are the values already, and 16 bits to 16 bits. false: not one of them. */
-static bool store_directly(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, CmType type, void *to) {
+static bool store_directly(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, CmType type,
+                           void *to) {
   static const CmType exact[2][3] = {{CM_U8, CM_U16, CM_U32}, {CM_I8, CM_I16, CM_I32}};
   int size = cells->cell_bytes;
   bool swap = cells->swap && size > 1;
@@ -191,12 +203,13 @@ static bool store_directly(const CmPixelCells *cells, int64_t count, const CmPix
     swap_16(from, count, to);
     from = to;
   }
-  (cells->is_signed ? shift_16_signed : shift_16)(from, count, 16 - cells->shift - cells->bits, 16 - cells->bits, (uint16_t)intercept, to);
+  (cells->is_signed ? shift_16_signed : shift_16)(from, count, 16 - cells->shift - cells->bits, 16 - cells->bits,
+                                                  (uint16_t)intercept, to);
   return true;
 }
 
-static bool store_integers(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut, CmType type,
-                           void *to, CmError **err) {
+static bool store_integers(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut,
+                           CmType type, void *to, CmError **err) {
   int32_t block[BLOCK];
   int32_t slope = linear ? (int32_t)linear->slope : 1, intercept = linear ? (int32_t)linear->intercept : 0;
   for (int64_t done = 0; done < count; done += BLOCK) {
@@ -214,8 +227,8 @@ static bool store_integers(const CmPixelCells *cells, int64_t count, const CmPix
   return true;
 }
 
-bool cm__pixel_store(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut, CmType type,
-                     void *to, CmError **err) {
+bool cm__pixel_store(const CmPixelCells *cells, int64_t count, const CmPixelLinear *linear, const CmPixelLut *lut,
+                     CmType type, void *to, CmError **err) {
   bool whole = integer_map(cells, lut ? NULL : linear, type);
   if (whole && !lut && store_directly(cells, count, linear, type, to)) return true;
   if (whole) return store_integers(cells, count, lut ? NULL : linear, lut, type, to, err);
@@ -239,7 +252,8 @@ static int32_t clamp_sample(double value, int32_t most) {
   return whole < 0 ? 0 : whole > most ? most : whole;
 }
 
-/* Inverse of the forward equations of PS3.3 C.7.6.3.1.2, whose luma weights are those of ITU-R BT.601: 0.299, 0.587, 0.114. */
+/* Inverse of the forward equations of PS3.3 C.7.6.3.1.2, whose luma weights are those of ITU-R BT.601: 0.299, 0.587,
+ * 0.114. */
 void cm__pixel_ybr_to_rgb(int32_t *triples, int64_t pixels, int bits, bool partial_range) {
   int32_t most = (int32_t)(((int64_t)1 << bits) - 1);
   double half = (double)((int64_t)1 << (bits - 1)), unit = half / 128.0;
@@ -259,12 +273,14 @@ void cm__pixel_ybr_to_rgb(int32_t *triples, int64_t pixels, int bits, bool parti
 static double windowed(const CmPixelWindow *window, double x) {
   double c = window->center, w = window->width;
   switch (window->kind) {
-    case CM_WINDOW_SIGMOID: return 255.0 / (1.0 + exp(-4.0 * (x - c) / w));
+    case CM_WINDOW_SIGMOID:
+      return 255.0 / (1.0 + exp(-4.0 * (x - c) / w));
     case CM_WINDOW_LINEAR:
       c -= 0.5;
       w -= 1.0;
       break;
-    case CM_WINDOW_LINEAR_EXACT: break;
+    case CM_WINDOW_LINEAR_EXACT:
+      break;
   }
   if (x <= c - w / 2.0) return 0.0;
   if (x > c + w / 2.0) return 255.0;

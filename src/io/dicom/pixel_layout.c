@@ -33,7 +33,8 @@ const CmPixelSyntax *cm__pixel_syntax(const char *uid, CmError **err) {
     if (!strcmp(uid, syntaxes[i].uid)) return &syntaxes[i];
   }
   const char *name = cm_dicom_uid_name(uid);
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "pixel data in transfer syntax %s (%s) are not decoded; convert the file to a supported one",
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "pixel data in transfer syntax %s (%s) are not decoded; convert the file to a supported one",
                *uid ? uid : "(none)", name ? name : "unknown");
   return NULL;
 }
@@ -58,10 +59,12 @@ static const Photometric photometrics[] = {
 };
 
 /* A required whole number in a range. */
-static bool need_int(CmDicomSet set, uint32_t tag, const char *name, int64_t least, int64_t most, int64_t *value, CmError **err) {
+static bool need_int(CmDicomSet set, uint32_t tag, const char *name, int64_t least, int64_t most, int64_t *value,
+                     CmError **err) {
   CmDicomElement element;
   if (!cm_dicom_find(set, tag, &element) || !element.length) {
-    cm_error_set(err, CM_ERR_FORMAT, "%s (%04X,%04X) is missing; without it the pixels cannot be read", name, tag >> 16, tag & 0xFFFF);
+    cm_error_set(err, CM_ERR_FORMAT, "%s (%04X,%04X) is missing; without it the pixels cannot be read", name, tag >> 16,
+                 tag & 0xFFFF);
     return false;
   }
   if (!cm_dicom_int(set, tag, 0, value)) {
@@ -69,8 +72,8 @@ static bool need_int(CmDicomSet set, uint32_t tag, const char *name, int64_t lea
     return false;
   }
   if (*value < least || *value > most) {
-    cm_error_set(err, CM_ERR_FORMAT, "%s (%04X,%04X) is %lld, not %lld to %lld", name, tag >> 16, tag & 0xFFFF, (long long)*value,
-                 (long long)least, (long long)most);
+    cm_error_set(err, CM_ERR_FORMAT, "%s (%04X,%04X) is %lld, not %lld to %lld", name, tag >> 16, tag & 0xFFFF,
+                 (long long)*value, (long long)least, (long long)most);
     return false;
   }
   return true;
@@ -79,20 +82,23 @@ static bool need_int(CmDicomSet set, uint32_t tag, const char *name, int64_t lea
 static bool read_photometric(CmDicomSet set, CmPixelLayout *layout, CmError **err) {
   char *text = layout->pixels.photometric;
   if (!cm_dicom_text(set, CM_TAG(0x0028, 0x0004), text, sizeof layout->pixels.photometric)) {
-    cm_error_set(err, CM_ERR_FORMAT, "PhotometricInterpretation (0028,0004) is missing; without it the pixels cannot be read");
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "PhotometricInterpretation (0028,0004) is missing; without it the pixels cannot be read");
     return false;
   }
   for (int i = 0; i < CM_COUNT(photometrics); i++) {
     if (strcmp(text, photometrics[i].term)) continue;
     if (layout->pixels.samples != photometrics[i].samples) {
-      cm_error_set(err, CM_ERR_FORMAT, "PhotometricInterpretation (0028,0004) %s needs %d samples per pixel (0028,0002), not %d", text,
+      cm_error_set(err, CM_ERR_FORMAT,
+                   "PhotometricInterpretation (0028,0004) %s needs %d samples per pixel (0028,0002), not %d", text,
                    photometrics[i].samples, layout->pixels.samples);
       return false;
     }
     layout->photometric = photometrics[i].value;
     return true;
   }
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "PhotometricInterpretation (0028,0004) %s is not supported; convert the file to RGB", text);
+  cm_error_set(err, CM_ERR_UNSUPPORTED,
+               "PhotometricInterpretation (0028,0004) %s is not supported; convert the file to RGB", text);
   return false;
 }
 
@@ -103,8 +109,8 @@ static bool find_pixels(CmDicomSet set, uint32_t *tag, CmError **err) {
   for (int i = 0; i < CM_COUNT(tags); i++) {
     if (!cm_dicom_find(set, tags[i], &element)) continue;
     if (*tag) {
-      cm_error_set(err, CM_ERR_FORMAT, "there are two kinds of pixel data, (%04X,%04X) and (%04X,%04X)", *tag >> 16, *tag & 0xFFFF,
-                   tags[i] >> 16, tags[i] & 0xFFFF);
+      cm_error_set(err, CM_ERR_FORMAT, "there are two kinds of pixel data, (%04X,%04X) and (%04X,%04X)", *tag >> 16,
+                   *tag & 0xFFFF, tags[i] >> 16, tags[i] & 0xFFFF);
       return false;
     }
     *tag = tags[i];
@@ -128,7 +134,8 @@ static bool read_bits(CmDicomSet set, CmPixelLayout *layout, CmError **err) {
   if (!need_int(set, CM_TAG(0x0028, 0x0100), "BitsAllocated", 1, 64, &value, err)) return false;
   pixels->bits_allocated = (int)value;
   if (value > 32) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "pixels of %d allocated bits (0028,0100) are not supported; at most 32 are", (int)value);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "pixels of %d allocated bits (0028,0100) are not supported; at most 32 are",
+                 (int)value);
     return false;
   }
   if (!need_int(set, CM_TAG(0x0028, 0x0101), "BitsStored", 1, pixels->bits_allocated, &value, err)) return false;
@@ -136,13 +143,16 @@ static bool read_bits(CmDicomSet set, CmPixelLayout *layout, CmError **err) {
   CmDicomElement element;
   pixels->high_bit = pixels->bits_stored - 1;
   if (cm_dicom_find(set, CM_TAG(0x0028, 0x0102), &element) && element.length) {
-    if (!need_int(set, CM_TAG(0x0028, 0x0102), "HighBit", pixels->bits_stored - 1, pixels->bits_allocated - 1, &value, err)) return false;
+    if (!need_int(set, CM_TAG(0x0028, 0x0102), "HighBit", pixels->bits_stored - 1, pixels->bits_allocated - 1, &value,
+                  err))
+      return false;
     pixels->high_bit = (int)value;
   }
   if (!need_int(set, CM_TAG(0x0028, 0x0103), "PixelRepresentation", 0, 1, &value, err)) return false;
   pixels->is_signed = value == 1;
   if (pixels->is_signed && layout->photometric >= CM_PHOTO_RGB) {
-    cm_error_set(err, CM_ERR_FORMAT, "PixelRepresentation (0028,0103) is signed, which %s does not allow", pixels->photometric);
+    cm_error_set(err, CM_ERR_FORMAT, "PixelRepresentation (0028,0103) is signed, which %s does not allow",
+                 pixels->photometric);
     return false;
   }
   return true;

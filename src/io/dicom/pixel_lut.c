@@ -20,10 +20,13 @@ static bool bad(const LutSource *source, const char *how, CmError **err) {
   return false;
 }
 
-/* The descriptor: entries (0 means 65536), first value mapped, bits per entry. Its VR may be lost to UN, so the bytes are read. */
-static bool read_descriptor(CmDicomSet set, uint32_t tag, bool is_signed, const LutSource *source, CmPixelLut *lut, CmError **err) {
+/* The descriptor: entries (0 means 65536), first value mapped, bits per entry. Its VR may be lost to UN, so the bytes
+ * are read. */
+static bool read_descriptor(CmDicomSet set, uint32_t tag, bool is_signed, const LutSource *source, CmPixelLut *lut,
+                            CmError **err) {
   CmDicomElement element;
-  if (!cm_dicom_find(set, tag, &element) || element.length < 6) return bad(source, "its descriptor does not have three values", err);
+  if (!cm_dicom_find(set, tag, &element) || element.length < 6)
+    return bad(source, "its descriptor does not have three values", err);
   bool big = element.set.big_endian != 0;
   uint16_t first = cm__load16(element.value + 2, big);
   lut->count = cm__load16(element.value, big);
@@ -36,7 +39,8 @@ static bool read_descriptor(CmDicomSet set, uint32_t tag, bool is_signed, const 
 
 static bool find_data(CmDicomSet set, uint32_t tag, LutSource *source, CmError **err) {
   CmDicomElement element;
-  if (!cm_dicom_find(set, tag, &element) || !element.length || element.undefined_length) return bad(source, "its data are missing", err);
+  if (!cm_dicom_find(set, tag, &element) || !element.length || element.undefined_length)
+    return bad(source, "its data are missing", err);
   source->bytes = element.value;
   source->size = element.length;
   source->big_endian = element.set.big_endian != 0;
@@ -62,11 +66,12 @@ static bool copy_entries(const LutSource *source, CmPixelLut *lut, CmError **err
   return true;
 }
 
-bool cm__pixel_lut_read(CmContext *ctx, CmDicomSet set, uint32_t descriptor, uint32_t data, bool is_signed, const char *what,
-                        CmPixelLut *lut, CmError **err) {
+bool cm__pixel_lut_read(CmContext *ctx, CmDicomSet set, uint32_t descriptor, uint32_t data, bool is_signed,
+                        const char *what, CmPixelLut *lut, CmError **err) {
   LutSource source = {.what = what};
   *lut = (CmPixelLut){0};
-  if (!find_data(set, data, &source, err) || !read_descriptor(set, descriptor, is_signed, &source, lut, err)) return false;
+  if (!find_data(set, data, &source, err) || !read_descriptor(set, descriptor, is_signed, &source, lut, err))
+    return false;
   lut->entries = cm_alloc_array(ctx, MOST_ENTRIES, sizeof *lut->entries, err);
   if (!lut->entries) return false;
   if (copy_entries(&source, lut, err)) return true;
@@ -144,7 +149,8 @@ bool cm__pixel_lut_read_segmented(CmContext *ctx, CmDicomSet set, uint32_t descr
                                   const char *what, CmPixelLut *lut, CmError **err) {
   LutSource source = {.what = what};
   *lut = (CmPixelLut){0};
-  if (!find_data(set, data, &source, err) || !read_descriptor(set, descriptor, is_signed, &source, lut, err)) return false;
+  if (!find_data(set, data, &source, err) || !read_descriptor(set, descriptor, is_signed, &source, lut, err))
+    return false;
   lut->entries = cm_alloc_array(ctx, MOST_ENTRIES, sizeof *lut->entries, err);
   if (!lut->entries) return false;
   Segments segments = {.source = &source, .width = lut->bits <= 8 ? 1 : 2, .lut = lut};

@@ -1,5 +1,5 @@
-/* What the data set says of the meaning of monochrome values: modality LUT or rescale, window, VOI LUT, presentation; for the whole
- * image, or per frame in functional groups (PS3.3 C.11.1, C.11.2, C.7.6.16.2.9, C.7.6.16.2.10). */
+/* What the data set says of the meaning of monochrome values: modality LUT or rescale, window, VOI LUT, presentation;
+ * for the whole image, or per frame in functional groups (PS3.3 C.11.1, C.11.2, C.7.6.16.2.9, C.7.6.16.2.10). */
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +38,8 @@ static bool read_linear(CmDicomSet set, CmPixelLinear *linear, bool *found, CmEr
   if (!read_number(set, TAG_SLOPE, "RescaleSlope", &got.slope, found, err)) return false;
   if (!read_number(set, TAG_INTERCEPT, "RescaleIntercept", &got.intercept, found, err)) return false;
   if (got.slope == 0.0) {
-    cm_error_set(err, CM_ERR_DATA, "RescaleSlope (0028,1053) is 0, which leaves no image; read the stored values instead");
+    cm_error_set(err, CM_ERR_DATA,
+                 "RescaleSlope (0028,1053) is 0, which leaves no image; read the stored values instead");
     return false;
   }
   if (*found) *linear = got;
@@ -70,7 +71,8 @@ static bool read_window(CmDicomSet set, CmPixelWindow *window, CmError **err) {
 
 static bool read_groups(CmDicomSet groups, CmPixelLinear *linear, bool *found, CmPixelWindow *window, CmError **err) {
   CmDicomSet item;
-  if (cm_dicom_first_item(groups, TAG_VALUE_TRANSFORMATION, &item) && !read_linear(item, linear, found, err)) return false;
+  if (cm_dicom_first_item(groups, TAG_VALUE_TRANSFORMATION, &item) && !read_linear(item, linear, found, err))
+    return false;
   return !cm_dicom_first_item(groups, TAG_FRAME_VOI, &item) || read_window(item, window, err);
 }
 
@@ -85,12 +87,12 @@ static bool per_frame(CmDicomSet root, CmDicomElement *sequence, bool *linear, b
   return *linear || *window;
 }
 
-static bool read_per_frame(CmContext *ctx, const CmDicomElement *sequence, int64_t frames, bool linear, bool window, CmPixelMaps *maps,
-                           CmError **err) {
+static bool read_per_frame(CmContext *ctx, const CmDicomElement *sequence, int64_t frames, bool linear, bool window,
+                           CmPixelMaps *maps, CmError **err) {
   int64_t items = cm_dicom_item_count(sequence);
   if (items < frames) {
-    cm_error_set(err, CM_ERR_FORMAT, "PerFrameFunctionalGroupsSequence (5200,9230) has %lld items for %lld frames", (long long)items,
-                 (long long)frames);
+    cm_error_set(err, CM_ERR_FORMAT, "PerFrameFunctionalGroupsSequence (5200,9230) has %lld items for %lld frames",
+                 (long long)items, (long long)frames);
     return false;
   }
   if (linear) maps->frame_linear = cm_alloc_array(ctx, (size_t)frames, sizeof *maps->frame_linear, err);
@@ -124,7 +126,8 @@ static bool read_unit(CmDicomSet root, CmDicomSet rescale, CmPixelMaps *maps, bo
     double scale = 1.0;
     if (!read_number(root, CM_TAG(0x3004, 0x000E), "DoseGridScaling", &scale, &dose, err)) return false;
     if (dose && scale > 0.0) maps->linear.slope = scale;
-    if (dose && cm_dicom_text(root, CM_TAG(0x3004, 0x0002), type, sizeof type) && !strcmp(type, "GY")) maps->unit = "Gy";
+    if (dose && cm_dicom_text(root, CM_TAG(0x3004, 0x0002), type, sizeof type) && !strcmp(type, "GY"))
+      maps->unit = "Gy";
     return true;
   }
   bool typed = cm_dicom_text(rescale, TAG_RESCALE_TYPE, type, sizeof type) != NULL;
@@ -133,12 +136,14 @@ static bool read_unit(CmDicomSet root, CmDicomSet rescale, CmPixelMaps *maps, bo
   return true;
 }
 
-static bool read_tables(CmContext *ctx, CmDicomSet root, const CmPixelLayout *layout, CmPixelMaps *maps, CmError **err) {
+static bool read_tables(CmContext *ctx, CmDicomSet root, const CmPixelLayout *layout, CmPixelMaps *maps,
+                        CmError **err) {
   CmDicomSet item;
   uint32_t descriptor = CM_TAG(0x0028, 0x3002), data = CM_TAG(0x0028, 0x3006);
   if (layout->pixels.is_float) return true;
   if (cm_dicom_first_item(root, CM_TAG(0x0028, 0x3000), &item) &&
-      !cm__pixel_lut_read(ctx, item, descriptor, data, layout->pixels.is_signed, "modality LUT (0028,3000)", &maps->modality, err)) {
+      !cm__pixel_lut_read(ctx, item, descriptor, data, layout->pixels.is_signed, "modality LUT (0028,3000)",
+                          &maps->modality, err)) {
     return false;
   }
   bool is_signed = !maps->modality.entries && (layout->pixels.is_signed || maps->linear.intercept < 0.0);
@@ -164,7 +169,8 @@ static bool read_maps(CmContext *ctx, CmDicomSet root, const CmPixelLayout *layo
     uint64_t at = 0;
     CmDicomSet groups;
     found = found || linear;
-    if (linear && cm_dicom_item(&sequence, &at, &groups)) cm_dicom_first_item(groups, TAG_VALUE_TRANSFORMATION, &rescale);
+    if (linear && cm_dicom_item(&sequence, &at, &groups))
+      cm_dicom_first_item(groups, TAG_VALUE_TRANSFORMATION, &rescale);
   }
   if (!read_tables(ctx, root, layout, maps, err) || !read_unit(root, rescale, maps, &found, err)) return false;
   maps->inverse = layout->photometric == CM_PHOTO_MONOCHROME1;
@@ -172,7 +178,8 @@ static bool read_maps(CmContext *ctx, CmDicomSet root, const CmPixelLayout *layo
   return true;
 }
 
-bool cm__pixel_maps_open(CmContext *ctx, const CmDicom *dicom, const CmPixelLayout *layout, CmPixelMaps *maps, CmError **err) {
+bool cm__pixel_maps_open(CmContext *ctx, const CmDicom *dicom, const CmPixelLayout *layout, CmPixelMaps *maps,
+                         CmError **err) {
   *maps = (CmPixelMaps){.linear = {1.0, 0.0}, .unit = "1"};
   if (layout->photometric > CM_PHOTO_MONOCHROME2) return true; /* the modality LUT is for one sample of grey */
   if (read_maps(ctx, cm_dicom_root(dicom), layout, maps, err)) return true;

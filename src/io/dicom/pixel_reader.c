@@ -1,4 +1,5 @@
-/* The reader: everything about a data set's pixels that does not change from frame to frame, and the decoding of one frame. */
+/* The reader: everything about a data set's pixels that does not change from frame to frame, and the decoding of one
+ * frame. */
 #include <math.h>
 #include <string.h>
 
@@ -14,18 +15,23 @@ struct CmPixelReader {
   CmPixelLut palette[3];
 };
 
-static bool is_mono(const CmPixelReader *reader) { return reader->layout.photometric <= CM_PHOTO_MONOCHROME2; }
+static bool is_mono(const CmPixelReader *reader) {
+  return reader->layout.photometric <= CM_PHOTO_MONOCHROME2;
+}
 
 /* PS3.3 C.7.6.3.1.5 and C.7.9. */
 static bool open_palette(CmContext *ctx, CmPixelReader *reader, CmError **err) {
-  static const char *const names[] = {"red palette (0028,1201)", "green palette (0028,1202)", "blue palette (0028,1203)"};
+  static const char *const names[] = {"red palette (0028,1201)", "green palette (0028,1202)",
+                                      "blue palette (0028,1203)"};
   CmDicomSet root = cm_dicom_root(reader->dicom);
   CmDicomElement element;
   for (uint32_t c = 0; c < 3; c++) {
-    uint32_t descriptor = CM_TAG(0x0028, 0x1101) + c, plain = CM_TAG(0x0028, 0x1201) + c, segmented = CM_TAG(0x0028, 0x1221) + c;
+    uint32_t descriptor = CM_TAG(0x0028, 0x1101) + c, plain = CM_TAG(0x0028, 0x1201) + c,
+             segmented = CM_TAG(0x0028, 0x1221) + c;
     bool is_signed = reader->layout.pixels.is_signed;
     bool ok = !cm_dicom_find(root, plain, &element) && cm_dicom_find(root, segmented, &element)
-                  ? cm__pixel_lut_read_segmented(ctx, root, descriptor, segmented, is_signed, names[c], &reader->palette[c], err)
+                  ? cm__pixel_lut_read_segmented(ctx, root, descriptor, segmented, is_signed, names[c],
+                                                 &reader->palette[c], err)
                   : cm__pixel_lut_read(ctx, root, descriptor, plain, is_signed, names[c], &reader->palette[c], err);
     if (!ok) return false;
   }
@@ -36,7 +42,8 @@ CmPixelReader *cm__pixel_reader_open(CmContext *ctx, const CmDicom *dicom, CmErr
   CmPixelReader *reader = cm_calloc(ctx, 1, sizeof *reader, err);
   if (!reader) return NULL;
   reader->dicom = dicom;
-  bool ok = cm__pixel_layout(dicom, &reader->layout, err) && cm__pixel_frames_open(ctx, dicom, &reader->layout, &reader->frames, err) &&
+  bool ok = cm__pixel_layout(dicom, &reader->layout, err) &&
+            cm__pixel_frames_open(ctx, dicom, &reader->layout, &reader->frames, err) &&
             cm__pixel_maps_open(ctx, dicom, &reader->layout, &reader->maps, err) &&
             (reader->layout.photometric != CM_PHOTO_PALETTE || open_palette(ctx, reader, err));
   if (ok) return reader;
@@ -54,8 +61,12 @@ void cm__pixel_reader_close(CmPixelReader **reader) {
   *reader = NULL;
 }
 
-const CmDicomPixels *cm__pixel_reader_pixels(const CmPixelReader *reader) { return &reader->layout.pixels; }
-const char *cm__pixel_reader_unit(const CmPixelReader *reader) { return reader->maps.unit; }
+const CmDicomPixels *cm__pixel_reader_pixels(const CmPixelReader *reader) {
+  return &reader->layout.pixels;
+}
+const char *cm__pixel_reader_unit(const CmPixelReader *reader) {
+  return reader->maps.unit;
+}
 
 uint64_t cm__pixel_reader_coded(const CmPixelReader *reader, int64_t first, int64_t count) {
   return cm__pixel_frames_coded(&reader->frames, first, count);
@@ -119,19 +130,26 @@ int cm__pixel_reader_components(const CmPixelReader *reader, CmPixelStage stage)
 
 typedef enum ColourWay { WAY_RGB, WAY_YBR, WAY_YBR_PARTIAL } ColourWay;
 
-/* PS3.5 8.2.1: what a codestream states of its colours holds, then the photometric interpretation. RCT and ICT were undone by the codec. */
+/* PS3.5 8.2.1: what a codestream states of its colours holds, then the photometric interpretation. RCT and ICT were
+ * undone by the codec. */
 static ColourWay colour_way(const CmPixelReader *reader, const CmPixelCells *cells) {
   switch (cells->colour) {
-    case CM_COLOUR_RGB: return WAY_RGB;
-    case CM_COLOUR_YBR: return WAY_YBR;
-    case CM_COLOUR_AS_STATED: break;
+    case CM_COLOUR_RGB:
+      return WAY_RGB;
+    case CM_COLOUR_YBR:
+      return WAY_YBR;
+    case CM_COLOUR_AS_STATED:
+      break;
   }
   switch (reader->layout.photometric) {
     case CM_PHOTO_YBR_FULL:
-    case CM_PHOTO_YBR_FULL_422: return WAY_YBR;
+    case CM_PHOTO_YBR_FULL_422:
+      return WAY_YBR;
     case CM_PHOTO_YBR_PARTIAL_422:
-    case CM_PHOTO_YBR_PARTIAL_420: return WAY_YBR_PARTIAL;
-    default: return WAY_RGB;
+    case CM_PHOTO_YBR_PARTIAL_420:
+      return WAY_YBR_PARTIAL;
+    default:
+      return WAY_RGB;
   }
 }
 
@@ -140,8 +158,8 @@ static void put_u8(const int32_t *from, int64_t count, int shift, uint8_t *to) {
 }
 
 /* Writes integers as the type asked for, or as display levels of `bits` bits. */
-static bool put_colours(const int32_t *block, int64_t count, int bits, CmPixelStage stage, CmType type, void *to, int64_t at,
-                        CmError **err) {
+static bool put_colours(const int32_t *block, int64_t count, int bits, CmPixelStage stage, CmType type, void *to,
+                        int64_t at, CmError **err) {
   if (stage == CM_PIXEL_DISPLAY) {
     put_u8(block, count, bits - 8, (uint8_t *)to + at);
     return true;
@@ -149,16 +167,16 @@ static bool put_colours(const int32_t *block, int64_t count, int bits, CmPixelSt
   return cm__pixel_store_i32(block, count, type, to, at, err);
 }
 
-static bool decode_colour(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelStage stage, CmType type, void *to,
-                          CmError **err) {
+static bool decode_colour(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelStage stage, CmType type,
+                          void *to, CmError **err) {
   const CmDicomPixels *pixels = &reader->layout.pixels;
   int64_t values = pixels->columns * pixels->rows * 3;
   ColourWay way = colour_way(reader, cells);
   int32_t block[BLOCK];
   if (way == WAY_RGB && stage == CM_PIXEL_VALUES) return cm__pixel_store(cells, values, NULL, NULL, type, to, err);
   if (cells->cell_bytes > 2) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s of %d bits cannot be turned into RGB or shown; read the stored values", pixels->photometric,
-                 pixels->bits_stored);
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s of %d bits cannot be turned into RGB or shown; read the stored values",
+                 pixels->photometric, pixels->bits_stored);
     return false;
   }
   for (int64_t done = 0; done < values; done += BLOCK) {
@@ -170,8 +188,8 @@ static bool decode_colour(const CmPixelReader *reader, const CmPixelCells *cells
   return true;
 }
 
-static bool decode_palette(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelStage stage, CmType type, void *to,
-                           CmError **err) {
+static bool decode_palette(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelStage stage, CmType type,
+                           void *to, CmError **err) {
   const CmDicomPixels *pixels = &reader->layout.pixels;
   int64_t count = pixels->columns * pixels->rows;
   int bits = cm__pixel_reader_type(reader, CM_PIXEL_VALUES) == CM_U8 ? 8 : 16;
@@ -190,8 +208,8 @@ static bool decode_palette(const CmPixelReader *reader, const CmPixelCells *cell
 
 /* ---- grey ---- */
 
-static void frame_values(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelLinear linear, int64_t first, int64_t count,
-                         double *to) {
+static void frame_values(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelLinear linear, int64_t first,
+                         int64_t count, double *to) {
   const CmPixelLut *lut = &reader->maps.modality;
   cm__pixel_widen_f64(cells, first, count, to);
   for (int64_t i = 0; i < count; i++) {
@@ -200,7 +218,8 @@ static void frame_values(const CmPixelReader *reader, const CmPixelCells *cells,
 }
 
 /* The whole range of the frame's own values, where nobody says what to look at. */
-static CmPixelWindow range_window(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelLinear linear, int64_t count) {
+static CmPixelWindow range_window(const CmPixelReader *reader, const CmPixelCells *cells, CmPixelLinear linear,
+                                  int64_t count) {
   double low = INFINITY, high = -INFINITY, block[BLOCK];
   for (int64_t done = 0; done < count; done += BLOCK) {
     int64_t n = count - done < BLOCK ? count - done : BLOCK;
@@ -211,8 +230,10 @@ static CmPixelWindow range_window(const CmPixelReader *reader, const CmPixelCell
       high = fmax(high, block[i]);
     }
   }
-  if (!(high > low)) return (CmPixelWindow){.center = low, .width = 1.0, .kind = CM_WINDOW_LINEAR_EXACT, .present = true};
-  return (CmPixelWindow){.center = low + (high - low) / 2.0, .width = high - low, .kind = CM_WINDOW_LINEAR_EXACT, .present = true};
+  if (!(high > low))
+    return (CmPixelWindow){.center = low, .width = 1.0, .kind = CM_WINDOW_LINEAR_EXACT, .present = true};
+  return (CmPixelWindow){
+      .center = low + (high - low) / 2.0, .width = high - low, .kind = CM_WINDOW_LINEAR_EXACT, .present = true};
 }
 
 static void show_lut(const CmPixelLut *lut, bool inverse, const double *values, int64_t count, uint8_t *to) {
@@ -243,8 +264,8 @@ static void show_grey(const CmPixelReader *reader, const CmPixelCells *cells, in
   }
 }
 
-static bool decode_grey(const CmPixelReader *reader, const CmPixelCells *cells, int64_t frame, CmPixelStage stage, CmType type,
-                        void *to, CmError **err) {
+static bool decode_grey(const CmPixelReader *reader, const CmPixelCells *cells, int64_t frame, CmPixelStage stage,
+                        CmType type, void *to, CmError **err) {
   if (stage == CM_PIXEL_DISPLAY) {
     show_grey(reader, cells, frame, to);
     return true;
@@ -256,13 +277,14 @@ static bool decode_grey(const CmPixelReader *reader, const CmPixelCells *cells, 
   return cm__pixel_store(cells, count, identity ? NULL : &linear, lut, type, to, err);
 }
 
-bool cm__pixel_reader_frame(CmContext *ctx, const CmPixelReader *reader, int64_t frame, CmPixelStage stage, CmType type, void *to,
-                            CmError **err) {
+bool cm__pixel_reader_frame(CmContext *ctx, const CmPixelReader *reader, int64_t frame, CmPixelStage stage, CmType type,
+                            void *to, CmError **err) {
   const CmDicomPixels *pixels = &reader->layout.pixels;
   CmPixelCells cells;
   bool ok = false;
   if (frame < 0 || frame >= pixels->frames) {
-    cm_error_set(err, CM_ERR_PARAMETER, "frame %lld is asked for, of %lld", (long long)frame, (long long)pixels->frames);
+    cm_error_set(err, CM_ERR_PARAMETER, "frame %lld is asked for, of %lld", (long long)frame,
+                 (long long)pixels->frames);
   } else if (stage == CM_PIXEL_DISPLAY && type != CM_U8) {
     cm_error_set(err, CM_ERR_PARAMETER, "display values are u8, not %s", cm_type_name(type));
   } else if (cm__pixel_cells(ctx, &reader->layout, &reader->frames, frame, &cells, err)) {

@@ -6,21 +6,45 @@
 
 #include "io/dicom/charset.h"
 
-#define TEXT(a, b, charset, many, front, pad) {CM_VR(a, b), true, charset, many, front, pad, CM__NO_NUMBER}
-#define NUMBER(a, b, number) {CM_VR(a, b), false, false, true, false, 0, number}
+#define TEXT(a, b, charset, many, front, pad) \
+  { CM_VR(a, b), true, charset, many, front, pad, CM__NO_NUMBER }
+#define NUMBER(a, b, number) \
+  { CM_VR(a, b), false, false, true, false, 0, number }
 
 static const CmDicomVrInfo vr_infos[] = {
-    TEXT('A', 'E', false, true, true, ' '),  TEXT('A', 'S', false, true, true, ' '),  NUMBER('A', 'T', CM__TAG_NUMBER),
-    TEXT('C', 'S', false, true, true, ' '),  TEXT('D', 'A', false, true, true, ' '),  TEXT('D', 'S', false, true, true, ' '),
-    TEXT('D', 'T', false, true, true, ' '),  NUMBER('F', 'D', CM__F64),               NUMBER('F', 'L', CM__F32),
-    TEXT('I', 'S', false, true, true, ' '),  TEXT('L', 'O', true, true, true, ' '),   TEXT('L', 'T', true, false, false, ' '),
-    NUMBER('O', 'B', CM__U8),                NUMBER('O', 'D', CM__F64),               NUMBER('O', 'F', CM__F32),
-    NUMBER('O', 'L', CM__U32),               NUMBER('O', 'V', CM__U64),               NUMBER('O', 'W', CM__U16),
-    TEXT('P', 'N', true, true, false, ' '),  TEXT('S', 'H', true, true, true, ' '),   NUMBER('S', 'L', CM__S32),
-    NUMBER('S', 'Q', CM__NO_NUMBER),         NUMBER('S', 'S', CM__S16),               TEXT('S', 'T', true, false, false, ' '),
-    NUMBER('S', 'V', CM__S64),               TEXT('T', 'M', false, true, true, ' '),  TEXT('U', 'C', true, true, false, ' '),
-    TEXT('U', 'I', false, true, true, 0),    NUMBER('U', 'L', CM__U32),               NUMBER('U', 'N', CM__U8),
-    TEXT('U', 'R', false, false, false, ' '), NUMBER('U', 'S', CM__U16),              TEXT('U', 'T', true, false, false, ' '),
+    TEXT('A', 'E', false, true, true, ' '),
+    TEXT('A', 'S', false, true, true, ' '),
+    NUMBER('A', 'T', CM__TAG_NUMBER),
+    TEXT('C', 'S', false, true, true, ' '),
+    TEXT('D', 'A', false, true, true, ' '),
+    TEXT('D', 'S', false, true, true, ' '),
+    TEXT('D', 'T', false, true, true, ' '),
+    NUMBER('F', 'D', CM__F64),
+    NUMBER('F', 'L', CM__F32),
+    TEXT('I', 'S', false, true, true, ' '),
+    TEXT('L', 'O', true, true, true, ' '),
+    TEXT('L', 'T', true, false, false, ' '),
+    NUMBER('O', 'B', CM__U8),
+    NUMBER('O', 'D', CM__F64),
+    NUMBER('O', 'F', CM__F32),
+    NUMBER('O', 'L', CM__U32),
+    NUMBER('O', 'V', CM__U64),
+    NUMBER('O', 'W', CM__U16),
+    TEXT('P', 'N', true, true, false, ' '),
+    TEXT('S', 'H', true, true, true, ' '),
+    NUMBER('S', 'L', CM__S32),
+    NUMBER('S', 'Q', CM__NO_NUMBER),
+    NUMBER('S', 'S', CM__S16),
+    TEXT('S', 'T', true, false, false, ' '),
+    NUMBER('S', 'V', CM__S64),
+    TEXT('T', 'M', false, true, true, ' '),
+    TEXT('U', 'C', true, true, false, ' '),
+    TEXT('U', 'I', false, true, true, 0),
+    NUMBER('U', 'L', CM__U32),
+    NUMBER('U', 'N', CM__U8),
+    TEXT('U', 'R', false, false, false, ' '),
+    NUMBER('U', 'S', CM__U16),
+    TEXT('U', 'T', true, false, false, ' '),
     NUMBER('U', 'V', CM__U64),
 };
 
@@ -43,22 +67,35 @@ int cm__dicom_number_size(CmDicomNumber number) {
   return sizes[number];
 }
 
-void cm__dicom_number(const CmDicomElement *element, CmDicomNumber number, uint64_t at, int64_t *integer, double *real) {
+void cm__dicom_number(const CmDicomElement *element, CmDicomNumber number, uint64_t at, int64_t *integer,
+                      double *real) {
   const uint8_t *p = element->value + at * (uint64_t)cm__dicom_number_size(number);
   bool big = element->set.big_endian;
   switch (number) {
-    case CM__U16: *integer = cm__load16(p, big); break;
-    case CM__S16: *integer = (int16_t)cm__load16(p, big); break;
-    case CM__U32: *integer = cm__load32(p, big); break;
-    case CM__S32: *integer = (int32_t)cm__load32(p, big); break;
+    case CM__U16:
+      *integer = cm__load16(p, big);
+      break;
+    case CM__S16:
+      *integer = (int16_t)cm__load16(p, big);
+      break;
+    case CM__U32:
+      *integer = cm__load32(p, big);
+      break;
+    case CM__S32:
+      *integer = (int32_t)cm__load32(p, big);
+      break;
     case CM__U64: {
       uint64_t value = cm__load64(p, big);
       *integer = (int64_t)value;
       *real = (double)value;
       return;
     }
-    case CM__S64: *integer = (int64_t)cm__load64(p, big); break;
-    case CM__TAG_NUMBER: *integer = cm__load_tag(p, big); break;
+    case CM__S64:
+      *integer = (int64_t)cm__load64(p, big);
+      break;
+    case CM__TAG_NUMBER:
+      *integer = cm__load_tag(p, big);
+      break;
     case CM__F32: {
       uint32_t bits = cm__load32(p, big);
       float value;
@@ -73,7 +110,9 @@ void cm__dicom_number(const CmDicomElement *element, CmDicomNumber number, uint6
       *integer = 0;
       return;
     }
-    default: *integer = *p; break;
+    default:
+      *integer = *p;
+      break;
   }
   *real = (double)*integer;
 }
@@ -123,7 +162,9 @@ static bool text_value(const CmDicomElement *element, int at, const char **text,
   return true;
 }
 
-static bool is_number_text(uint16_t vr) { return vr == CM_VR('D', 'S') || vr == CM_VR('I', 'S'); }
+static bool is_number_text(uint16_t vr) {
+  return vr == CM_VR('D', 'S') || vr == CM_VR('I', 'S');
+}
 
 static bool real_at(const CmDicomElement *element, int at, double *value) {
   const char *text;
@@ -201,7 +242,9 @@ int cm_dicom_multiplicity(const CmDicomElement *element) {
 
 /* ---- text ---- */
 
-static bool is_padding(char c) { return c == ' ' || c == 0; }
+static bool is_padding(char c) {
+  return c == ' ' || c == 0;
+}
 
 /* Appends one value or several, each without its padding. */
 static void add_trimmed(CmTextBuffer *out, const char *text, size_t size, const CmDicomVrInfo *info) {
@@ -220,7 +263,9 @@ static void add_trimmed(CmTextBuffer *out, const char *text, size_t size, const 
 void cm__dicom_add_text(const CmDicomElement *element, CmTextBuffer *out) {
   const CmDicomVrInfo *info = cm__dicom_vr_info(element->vr);
   if (!element->value) return;
-  CmDicomDelimiters delimiters = !info->many ? CM__TEXT_ONE_VALUE : element->vr == CM_VR('P', 'N') ? CM__TEXT_NAMES : CM__TEXT_VALUES;
+  CmDicomDelimiters delimiters = !info->many                      ? CM__TEXT_ONE_VALUE
+                                 : element->vr == CM_VR('P', 'N') ? CM__TEXT_NAMES
+                                                                  : CM__TEXT_VALUES;
   CmTextBuffer raw;
   cm__text_start(&raw, out->ctx, out->err);
   cm__dicom_to_utf8(element->value, element->length, info->has_charset ? element->set.charset : NULL,
@@ -246,11 +291,20 @@ static void add_number(const CmDicomElement *element, CmDicomNumber number, uint
   char text[32];
   cm__dicom_number(element, number, at, &integer, &real);
   switch (number) {
-    case CM__F32: cm__text_add(out, cm__dicom_float_text((float)real, text)); return;
-    case CM__F64: cm__text_add(out, cm_real_text(real, text)); return;
-    case CM__U64: cm__text_addf(out, "%llu", (unsigned long long)integer); return;
-    case CM__TAG_NUMBER: cm__text_addf(out, "(%04X,%04X)", (unsigned)(integer >> 16), (unsigned)(integer & 0xFFFF)); return;
-    default: cm__text_addf(out, "%lld", (long long)integer);
+    case CM__F32:
+      cm__text_add(out, cm__dicom_float_text((float)real, text));
+      return;
+    case CM__F64:
+      cm__text_add(out, cm_real_text(real, text));
+      return;
+    case CM__U64:
+      cm__text_addf(out, "%llu", (unsigned long long)integer);
+      return;
+    case CM__TAG_NUMBER:
+      cm__text_addf(out, "(%04X,%04X)", (unsigned)(integer >> 16), (unsigned)(integer & 0xFFFF));
+      return;
+    default:
+      cm__text_addf(out, "%lld", (long long)integer);
   }
 }
 
@@ -295,7 +349,8 @@ static const char *copy_cut(const char *text, size_t length, char *to, size_t si
   return length ? to : NULL;
 }
 
-/* Characters that need no character set: ASCII without escapes, where a backslash is nothing but that. false: take the long way. */
+/* Characters that need no character set: ASCII without escapes, where a backslash is nothing but that. false: take the
+ * long way. */
 static bool is_plain(const CmDicomElement *element) {
   for (uint64_t i = 0; i < element->length; i++) {
     uint8_t c = element->value[i];
@@ -329,7 +384,8 @@ const char *cm_dicom_text(CmDicomSet set, uint32_t tag, char *to, size_t size) {
   if (!cm_dicom_find(set, tag, &element) || !element.value) return NULL;
   if (element.vr == CM_VR('S', 'Q') || element.vr == CM_VR('U', 'N') || element.vr >> 8 == 'O') return NULL;
   const CmDicomVrInfo *info = cm__dicom_vr_info(element.vr);
-  if (info->is_text && is_plain(&element)) return copy_values((const char *)element.value, (size_t)element.length, info, to, size);
+  if (info->is_text && is_plain(&element))
+    return copy_values((const char *)element.value, (size_t)element.length, info, to, size);
   char *text = cm_dicom_element_text(&element, NULL);
   const char *result = text ? copy_cut(text, strlen(text), to, size) : NULL;
   cm_free(text);

@@ -6,7 +6,17 @@
 #include "io/dicom/dicom_file.h"
 
 typedef enum CmDicomNumber {
-  CM__NO_NUMBER, CM__U8, CM__U16, CM__S16, CM__U32, CM__S32, CM__U64, CM__S64, CM__F32, CM__F64, CM__TAG_NUMBER
+  CM__NO_NUMBER,
+  CM__U8,
+  CM__U16,
+  CM__S16,
+  CM__U32,
+  CM__S32,
+  CM__U64,
+  CM__S64,
+  CM__F32,
+  CM__F64,
+  CM__TAG_NUMBER
 } CmDicomNumber;
 
 typedef struct CmDicomVrInfo {

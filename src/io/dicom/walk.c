@@ -46,8 +46,9 @@ static bool walk_set(const CmDicomSet *set, const uint8_t *p, const uint8_t *end
                      CmError **err);
 
 /* Walks items from p. delimited: to the sequence delimiter, else to `end`. */
-static bool walk_items(const CmDicomSet *parent, uint32_t tag, bool implicit_items, const uint8_t *p, const uint8_t *end,
-                       bool delimited, const uint8_t **content_end, const uint8_t **next, CmError **err) {
+static bool walk_items(const CmDicomSet *parent, uint32_t tag, bool implicit_items, const uint8_t *p,
+                       const uint8_t *end, bool delimited, const uint8_t **content_end, const uint8_t **next,
+                       CmError **err) {
   char name[80];
   CmDicomSet set = item_set(parent, implicit_items);
   if (set.depth > CM_DICOM_MAX_DEPTH) {
@@ -91,7 +92,8 @@ static bool walk_items(const CmDicomSet *parent, uint32_t tag, bool implicit_ite
       continue;
     }
     if (length > (uint64_t)(end - p)) {
-      cm_error_set(err, CM_ERR_FORMAT, "%s item %lld at byte %llu has %u bytes, but only %llu are left; get the whole file",
+      cm_error_set(err, CM_ERR_FORMAT,
+                   "%s item %lld at byte %llu has %u bytes, but only %llu are left; get the whole file",
                    label(tag, name), number, offset_of(parent, p), length, (unsigned long long)(end - p));
       return false;
     }
@@ -107,7 +109,8 @@ static bool walk_items(const CmDicomSet *parent, uint32_t tag, bool implicit_ite
   return true;
 }
 
-/* Walks the elements of an item. delimited: to its delimiter (or that of the sequence, where a writer forgot the item's). */
+/* Walks the elements of an item. delimited: to its delimiter (or that of the sequence, where a writer forgot the
+ * item's). */
 static bool walk_set(const CmDicomSet *set, const uint8_t *p, const uint8_t *end, bool delimited, const uint8_t **next,
                      CmError **err) {
   while (p < end) {
@@ -143,19 +146,22 @@ static bool walk_fragments(const CmDicomSet *set, uint32_t tag, const uint8_t *p
       return true;
     }
     if (mark != CM__TAG_ITEM || length == CM__UNDEFINED) {
-      cm_error_set(err, CM_ERR_FORMAT, "%s: a fragment was expected at byte %llu, found tag %08X; the pixel data is damaged",
+      cm_error_set(err, CM_ERR_FORMAT,
+                   "%s: a fragment was expected at byte %llu, found tag %08X; the pixel data is damaged",
                    label(tag, name), offset_of(set, p), mark);
       return false;
     }
     p += 8;
     if (length > (uint64_t)(end - p)) {
-      cm_error_set(err, CM_ERR_FORMAT, "%s: fragment %lld at byte %llu has %u bytes, but only %llu are left; get the whole file",
+      cm_error_set(err, CM_ERR_FORMAT,
+                   "%s: fragment %lld at byte %llu has %u bytes, but only %llu are left; get the whole file",
                    label(tag, name), number, offset_of(set, p), length, (unsigned long long)(end - p));
       return false;
     }
     p += length;
   }
-  cm_error_set(err, CM_ERR_FORMAT, "%s: the delimiter that ends the fragments is missing at byte %llu; get the whole file",
+  cm_error_set(err, CM_ERR_FORMAT,
+               "%s: the delimiter that ends the fragments is missing at byte %llu; get the whole file",
                label(tag, name), offset_of(set, p));
   return false;
 }
@@ -182,7 +188,8 @@ static bool is_public_sequence(const CmDicomSet *set, const CmDicomStep *step) {
   return mark == CM__TAG_ITEM && cm__dicom_dictionary_vr(step->head.tag) == CM_VR('S', 'Q');
 }
 
-bool cm__dicom_step(const CmDicomSet *set, const uint8_t *p, const uint8_t *end, bool check, CmDicomStep *step, CmError **err) {
+bool cm__dicom_step(const CmDicomSet *set, const uint8_t *p, const uint8_t *end, bool check, CmDicomStep *step,
+                    CmError **err) {
   char name[80];
   uint64_t left = (uint64_t)(end - p);
   if (!cm__load_head(p, left, set->big_endian, set->explicit_vr, &step->head)) {
@@ -203,7 +210,8 @@ bool cm__dicom_step(const CmDicomSet *set, const uint8_t *p, const uint8_t *end,
   }
   if (step->head.length == CM__UNDEFINED) return step_undefined(set, end, step, err);
   if (step->head.length > left) {
-    cm_error_set(err, CM_ERR_FORMAT, "cut off at byte %llu: %s at byte %llu has %u bytes, but only %llu are left; get the whole file",
+    cm_error_set(err, CM_ERR_FORMAT,
+                 "cut off at byte %llu: %s at byte %llu has %u bytes, but only %llu are left; get the whole file",
                  offset_of(set, end), label(step->head.tag, name), offset_of(set, p), step->head.length,
                  (unsigned long long)left);
     return false;
@@ -212,8 +220,8 @@ bool cm__dicom_step(const CmDicomSet *set, const uint8_t *p, const uint8_t *end,
   step->next = step->value + step->length;
   if (!check || !is_public_sequence(set, step)) return true;
   const uint8_t *content_end, *next;
-  return walk_items(set, step->head.tag, step->head.vr == CM_VR('U', 'N'), step->value, step->next, false, &content_end, &next,
-                    err);
+  return walk_items(set, step->head.tag, step->head.vr == CM_VR('U', 'N'), step->value, step->next, false, &content_end,
+                    &next, err);
 }
 
 bool cm__dicom_sequence_is_whole(const CmDicomElement *sequence, CmError **err) {

@@ -11,19 +11,20 @@ typedef enum CmDicomClass { CM__CLASS_CT, CM__CLASS_MR, CM__CLASS_PT, CM__CLASS_
 
 /* How voxel values become stored values: value = slope * stored + intercept, exactly. */
 typedef struct CmDicomStorage {
-  int bits;       /* 8 or 16 */
+  int bits; /* 8 or 16 */
   bool is_signed;
-  bool direct;    /* voxels are the stored values already, bytes included */
+  bool direct; /* voxels are the stored values already, bytes included */
   double slope, intercept;
   double low, high; /* of the voxel values */
 } CmDicomStorage;
 
-/* false, CM_ERR_UNSUPPORTED: no 16-bit storage is exact. allow_8: a class that may have 8 bits; allow_rescale: one with a modality LUT;
- * allow_offset: an intercept other than 0. */
-bool cm__dicom_choose_storage(const CmImage *image, bool allow_8, bool allow_rescale, bool allow_offset, CmDicomStorage *storage,
-                              CmError **err);
+/* false, CM_ERR_UNSUPPORTED: no 16-bit storage is exact. allow_8: a class that may have 8 bits; allow_rescale: one with
+ * a modality LUT; allow_offset: an intercept other than 0. */
+bool cm__dicom_choose_storage(const CmImage *image, bool allow_8, bool allow_rescale, bool allow_offset,
+                              CmDicomStorage *storage, CmError **err);
 /* Stored values of `count` voxel values from `first` on, little endian, appended. */
-bool cm__dicom_store(const CmImage *image, const CmDicomStorage *storage, int64_t first, int64_t count, CmTextBuffer *out);
+bool cm__dicom_store(const CmImage *image, const CmDicomStorage *storage, int64_t first, int64_t count,
+                     CmTextBuffer *out);
 
 /* Everything that all slices share. */
 typedef struct CmDicomSeries {
@@ -35,10 +36,10 @@ typedef struct CmDicomSeries {
   const char *class_uid;
   CmDicomStorage storage;
   CmDicomBuilder common;
-  double (*positions)[3];      /* of the sources; NULL without */
-  char (*source_uids)[2][65];  /* class and instance UID of each source */
+  double (*positions)[3];          /* of the sources; NULL without */
+  char (*source_uids)[2][65];      /* class and instance UID of each source */
   char seed[2 * CM_HASH_SIZE + 1]; /* of seed, image and attributes */
-  bool has_plane;              /* geometry belongs into the data set */
+  bool has_plane;                  /* geometry belongs into the data set */
 } CmDicomSeries;
 
 /* Fills `common` from the sources, the metadata and the defaults of the class; then applies the attributes. */

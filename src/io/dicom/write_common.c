@@ -1,5 +1,6 @@
-/* What all slices of a written series share: patient, study, equipment, and the modules of the class (PS3.3 A.3 CT, A.4 MR, A.21 PET, A.8
- * secondary capture), from the sources, the image's metadata, the defaults and the caller's attributes. */
+/* What all slices of a written series share: patient, study, equipment, and the modules of the class (PS3.3 A.3 CT, A.4
+ * MR, A.21 PET, A.8 secondary capture), from the sources, the image's metadata, the defaults and the caller's
+ * attributes. */
 #include <stdio.h>
 #include <string.h>
 
@@ -23,16 +24,43 @@ static bool is_context(uint32_t tag) {
 static bool is_acquisition(uint32_t tag) {
   uint32_t group = tag >> 16;
   switch (tag) {
-    case CM_TAG(0x08, 0x01): case CM_TAG(0x08, 0x05): case CM_TAG(0x08, 0x08): case CM_TAG(0x08, 0x12):
-    case CM_TAG(0x08, 0x13): case CM_TAG(0x08, 0x14): case CM_TAG(0x08, 0x16): case CM_TAG(0x08, 0x18):
-    case CM_TAG(0x08, 0x1140): case CM_TAG(0x08, 0x1250): case CM_TAG(0x08, 0x2111): case CM_TAG(0x08, 0x2112):
-    case CM_TAG(0x08, 0x9215): case CM_TAG(0x20, 0x0E): case CM_TAG(0x20, 0x11): case CM_TAG(0x20, 0x13):
-    case CM_TAG(0x20, 0x30): case CM_TAG(0x20, 0x32): case CM_TAG(0x20, 0x35): case CM_TAG(0x20, 0x37):
-    case CM_TAG(0x20, 0x1002): case CM_TAG(0x20, 0x1041): case CM_TAG(0x20, 0x4000): case CM_TAG(0x18, 0x50):
-    case CM_TAG(0x18, 0x88): case CM_TAG(0x54, 0x81): case CM_TAG(0x54, 0x1001): case CM_TAG(0x54, 0x1330): return false;
-    case CM_TAG(0x28, 0x301): case CM_TAG(0x28, 0x2110): case CM_TAG(0x28, 0x2112): case CM_TAG(0x28, 0x2114): return true;
-    default: return group == 0x08 || group == 0x10 || group == 0x18 || group == 0x20 || group == 0x32 || group == 0x40 ||
-                    group == 0x54;
+    case CM_TAG(0x08, 0x01):
+    case CM_TAG(0x08, 0x05):
+    case CM_TAG(0x08, 0x08):
+    case CM_TAG(0x08, 0x12):
+    case CM_TAG(0x08, 0x13):
+    case CM_TAG(0x08, 0x14):
+    case CM_TAG(0x08, 0x16):
+    case CM_TAG(0x08, 0x18):
+    case CM_TAG(0x08, 0x1140):
+    case CM_TAG(0x08, 0x1250):
+    case CM_TAG(0x08, 0x2111):
+    case CM_TAG(0x08, 0x2112):
+    case CM_TAG(0x08, 0x9215):
+    case CM_TAG(0x20, 0x0E):
+    case CM_TAG(0x20, 0x11):
+    case CM_TAG(0x20, 0x13):
+    case CM_TAG(0x20, 0x30):
+    case CM_TAG(0x20, 0x32):
+    case CM_TAG(0x20, 0x35):
+    case CM_TAG(0x20, 0x37):
+    case CM_TAG(0x20, 0x1002):
+    case CM_TAG(0x20, 0x1041):
+    case CM_TAG(0x20, 0x4000):
+    case CM_TAG(0x18, 0x50):
+    case CM_TAG(0x18, 0x88):
+    case CM_TAG(0x54, 0x81):
+    case CM_TAG(0x54, 0x1001):
+    case CM_TAG(0x54, 0x1330):
+      return false;
+    case CM_TAG(0x28, 0x301):
+    case CM_TAG(0x28, 0x2110):
+    case CM_TAG(0x28, 0x2112):
+    case CM_TAG(0x28, 0x2114):
+      return true;
+    default:
+      return group == 0x08 || group == 0x10 || group == 0x18 || group == 0x20 || group == 0x32 || group == 0x40 ||
+             group == 0x54;
   }
 }
 
@@ -42,11 +70,11 @@ static const struct {
   const char *uid;
   CmDicomClass kind;
 } classes[] = {
-    {"1.2.840.10008.5.1.4.1.1.2", CM__CLASS_CT},     {"1.2.840.10008.5.1.4.1.1.4", CM__CLASS_MR},
-    {"1.2.840.10008.5.1.4.1.1.128", CM__CLASS_PT},   {CM__SC_UID, CM__CLASS_SC},
-    {"1.2.840.10008.5.1.4.1.1.2.1", CM__CLASS_CT},   {"1.2.840.10008.5.1.4.1.1.2.2", CM__CLASS_CT},
-    {"1.2.840.10008.5.1.4.1.1.4.1", CM__CLASS_MR},   {"1.2.840.10008.5.1.4.1.1.4.4", CM__CLASS_MR},
-    {"1.2.840.10008.5.1.4.1.1.130", CM__CLASS_PT},   {"1.2.840.10008.5.1.4.1.1.128.1", CM__CLASS_PT},
+    {"1.2.840.10008.5.1.4.1.1.2", CM__CLASS_CT},   {"1.2.840.10008.5.1.4.1.1.4", CM__CLASS_MR},
+    {"1.2.840.10008.5.1.4.1.1.128", CM__CLASS_PT}, {CM__SC_UID, CM__CLASS_SC},
+    {"1.2.840.10008.5.1.4.1.1.2.1", CM__CLASS_CT}, {"1.2.840.10008.5.1.4.1.1.2.2", CM__CLASS_CT},
+    {"1.2.840.10008.5.1.4.1.1.4.1", CM__CLASS_MR}, {"1.2.840.10008.5.1.4.1.1.4.4", CM__CLASS_MR},
+    {"1.2.840.10008.5.1.4.1.1.130", CM__CLASS_PT}, {"1.2.840.10008.5.1.4.1.1.128.1", CM__CLASS_PT},
 };
 
 static CmDicomClass class_of(const char *uid) {
@@ -67,7 +95,8 @@ static bool choose_class(CmDicomSeries *series, CmError **err) {
   if (options->sop_class_uid) {
     series->kind = class_of(options->sop_class_uid);
     if (strcmp(classes[series->kind].uid, options->sop_class_uid) != 0) {
-      cm_error_set(err, CM_ERR_UNSUPPORTED, "sop_class_uid: images of class %s are not written; use CT, MR, PET or Secondary Capture",
+      cm_error_set(err, CM_ERR_UNSUPPORTED,
+                   "sop_class_uid: images of class %s are not written; use CT, MR, PET or Secondary Capture",
                    options->sop_class_uid);
       return false;
     }
@@ -94,7 +123,8 @@ static bool read_source(CmDicomSeries *series, int at, CmError **err) {
   bool good = cm_dicom_text(root, CM_TAG(8, 0x16), series->source_uids[at][0], 65) &&
               cm_dicom_text(root, CM_TAG(8, 0x18), series->source_uids[at][1], 65);
   if (!good)
-    cm_error_set(err, CM_ERR_DATA, "%s: SOPClassUID or SOPInstanceUID is missing, so it cannot be referred to; leave this source out",
+    cm_error_set(err, CM_ERR_DATA,
+                 "%s: SOPClassUID or SOPInstanceUID is missing, so it cannot be referred to; leave this source out",
                  series->options->source_files[at]);
   if (good && cm_dicom_reals(root, CM_TAG(0x20, 0x32), series->positions[at], 3) != 3)
     series->positions[at][0] = series->positions[at][1] = series->positions[at][2] = 1e30; /* belongs to no slice */
@@ -115,10 +145,12 @@ static bool read_sources(CmDicomSeries *series, CmError **err) {
 
 bool cm__dicom_is_same_class(const CmDicomSeries *series) {
   if (series->kind == CM__CLASS_SC || !series->options->source_count) return false;
-  return !strcmp(series->source_uids[0][0], series->class_uid); /* an enhanced one has its acquisition in functional groups */
+  return !strcmp(series->source_uids[0][0],
+                 series->class_uid); /* an enhanced one has its acquisition in functional groups */
 }
 
-/* What many PET scanners write against PS3.3 C.8.9.1 and C.8.9.5: a position beside the orientation codes, time slices of a static series. */
+/* What many PET scanners write against PS3.3 C.8.9.1 and C.8.9.5: a position beside the orientation codes, time slices
+ * of a static series. */
 static void mend_pet(CmDicomBuilder *builder) {
   size_t length;
   if (cm__build_find(builder, CM_TAG(0x54, 0x410), &length)) cm__build_remove(builder, CM_TAG(0x18, 0x5100));
@@ -143,7 +175,8 @@ bool cm__dicom_copy_source(const CmDicomSeries *series, int at, CmDicomBuilder *
     if (rest) rest++;
   }
   char derived[300];
-  const char *level = series->kind == CM__CLASS_PT ? "PRIMARY" : "SECONDARY"; /* PET knows no other (PS3.3 C.8.9.4.1.2) */
+  const char *level =
+      series->kind == CM__CLASS_PT ? "PRIMARY" : "SECONDARY"; /* PET knows no other (PS3.3 C.8.9.4.1.2) */
   snprintf(derived, sizeof derived, "DERIVED\\%s%s%s", level, rest ? "\\" : "", rest ? rest : "");
   cm__build_bytes(builder, CM_TAG(8, 8), CM_VR('C', 'S'), derived, strlen(derived));
   cm_dicom_close(&source);
@@ -171,7 +204,8 @@ static void add_defaults(CmDicomSeries *series) {
     uint32_t tag;
     const char *text[4]; /* by class; NULL: not in it. "" is an empty value of type 2 */
   } defaults[] = {
-      {CM_TAG(0x08, 0x08), {"DERIVED\\SECONDARY\\AXIAL", "DERIVED\\SECONDARY\\OTHER", "DERIVED\\PRIMARY", "DERIVED\\SECONDARY"}},
+      {CM_TAG(0x08, 0x08),
+       {"DERIVED\\SECONDARY\\AXIAL", "DERIVED\\SECONDARY\\OTHER", "DERIVED\\PRIMARY", "DERIVED\\SECONDARY"}},
       {CM_TAG(0x08, 0x20), {"", "", "", ""}},
       {CM_TAG(0x08, 0x22), {NULL, NULL, "", NULL}},
       {CM_TAG(0x08, 0x30), {"", "", "", ""}},
@@ -231,9 +265,10 @@ static void add_defaults(CmDicomSeries *series) {
 
 /* Laterality is due, though maybe unknown, unless the body part is known to be no paired one (PS3.3 C.7.3.1). */
 static void add_laterality(CmDicomSeries *series) {
-  static const char *const paired[] = {"ANKLE", "ARM", "BREAST", "CALF", "CLAVICLE", "EAR", "ELBOW", "EXTREMITY", "EYE", "FEMUR",
-                                       "FINGER", "FOOT", "FOREARM", "HAND", "HIP", "HUMERUS", "KNEE", "LEG", "LUNG", "SHOULDER",
-                                       "THIGH", "THUMB", "TOE", "WRIST"};
+  static const char *const paired[] = {"ANKLE",   "ARM",       "BREAST", "CALF",    "CLAVICLE", "EAR",
+                                       "ELBOW",   "EXTREMITY", "EYE",    "FEMUR",   "FINGER",   "FOOT",
+                                       "FOREARM", "HAND",      "HIP",    "HUMERUS", "KNEE",     "LEG",
+                                       "LUNG",    "SHOULDER",  "THIGH",  "THUMB",   "TOE",      "WRIST"};
   size_t length = 0;
   const char *part = cm__build_find(&series->common, CM_TAG(0x18, 0x15), &length);
   while (length && (part[length - 1] == ' ' || !part[length - 1])) length--;
@@ -264,7 +299,10 @@ static void add_units(CmDicomSeries *series) {
   if (series->kind == CM__CLASS_CT) cm__build_text(common, CM_TAG(0x28, 0x1054), !strcmp(unit, "HU") ? "HU" : "US");
   if (series->kind == CM__CLASS_SC && !identity) cm__build_text(common, CM_TAG(0x28, 0x1054), "US");
   if (series->kind == CM__CLASS_PT) {
-    const char *code = !strcmp(unit, "Bq/ml") ? "BQML" : !strcmp(unit, "g/ml") ? "GML" : !strcmp(unit, "%") ? "PCNT" : "NONE";
+    const char *code = !strcmp(unit, "Bq/ml")  ? "BQML"
+                       : !strcmp(unit, "g/ml") ? "GML"
+                       : !strcmp(unit, "%")    ? "PCNT"
+                                               : "NONE";
     cm__build_text(common, CM_TAG(0x54, 0x1001), code);
     uint16_t slices = (uint16_t)cm_image_dims(series->image)[2];
     cm__build_us(common, CM_TAG(0x54, 0x81), slices);
@@ -294,7 +332,8 @@ static bool check_series_time(CmDicomSeries *series, CmError **err) {
     if (study) snprintf(text, sizeof text, "%.*s", (int)(length < 63 ? length : 63), study);
     while (*text && text[strlen(text) - 1] == ' ') text[strlen(text) - 1] = 0;
     if (!*text) {
-      cm_error_set(err, CM_ERR_PARAMETER, "a PET series needs %s; give it as an attribute", cm_dicom_keyword(pairs[i][0]));
+      cm_error_set(err, CM_ERR_PARAMETER, "a PET series needs %s; give it as an attribute",
+                   cm_dicom_keyword(pairs[i][0]));
       return false;
     }
     cm__build_text(&series->common, pairs[i][0], text);
@@ -319,9 +358,12 @@ bool cm__dicom_common(CmDicomSeries *series, CmError **err) {
   bool is_sc = series->kind == CM__CLASS_SC;
   bool offset = series->kind != CM__CLASS_PT;
   int components = cm_image_components(image);
-  if (components != 1 && (components != 3 || !is_sc || (cm_image_type(image) != CM_U8 && cm_image_type(image) != CM_U16))) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "DICOM images are written with 1 component, or 3 of u8 or u16 as a secondary capture; this one has %d of %s",
-                 components, cm_type_name(cm_image_type(image)));
+  if (components != 1 &&
+      (components != 3 || !is_sc || (cm_image_type(image) != CM_U8 && cm_image_type(image) != CM_U16))) {
+    cm_error_set(
+        err, CM_ERR_UNSUPPORTED,
+        "DICOM images are written with 1 component, or 3 of u8 or u16 as a secondary capture; this one has %d of %s",
+        components, cm_type_name(cm_image_type(image)));
     return false;
   }
   if (!cm__dicom_choose_storage(image, is_sc, true, offset, &series->storage, err)) return false;

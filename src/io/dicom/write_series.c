@@ -32,7 +32,8 @@ void cm_dicom_uid(const char *seed, char uid[65]) {
   uid[5 + count] = 0;
 }
 
-/* Study and frame of reference come from the seed alone, so that several images with one seed share them; the rest from all that is written. */
+/* Study and frame of reference come from the seed alone, so that several images with one seed share them; the rest from
+ * all that is written. */
 void cm__dicom_series_uid(const CmDicomSeries *series, const char *part, char uid[65]) {
   CmHasher hasher;
   CmHash hash;
@@ -101,7 +102,8 @@ static void add_references(CmDicomBuilder *set, const CmDicomSeries *series, int
 static int source_at(const CmDicomSeries *series, const double position[3]) {
   for (int i = 0; i < series->options->source_count; i++) {
     double distance = 0;
-    for (int k = 0; k < 3; k++) distance += (series->positions[i][k] - position[k]) * (series->positions[i][k] - position[k]);
+    for (int k = 0; k < 3; k++)
+      distance += (series->positions[i][k] - position[k]) * (series->positions[i][k] - position[k]);
     if (distance <= 1e-4) return i;
   }
   return -1;
@@ -235,8 +237,10 @@ static bool write_chunk(void *arg, CmRange range, CmError **err) {
 static bool check_size(const CmImage *image, CmError **err) {
   const int64_t *dims = cm_image_dims(image);
   if (dims[0] <= 65535 && dims[1] <= 65535 && dims[2] <= 65535 && dims[0] * dims[1] <= (int64_t)500 << 20) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "%lld x %lld x %lld voxels: DICOM slices have at most 65535 rows and columns, and 65535 slices; write NIfTI",
-               (long long)dims[0], (long long)dims[1], (long long)dims[2]);
+  cm_error_set(
+      err, CM_ERR_UNSUPPORTED,
+      "%lld x %lld x %lld voxels: DICOM slices have at most 65535 rows and columns, and 65535 slices; write NIfTI",
+      (long long)dims[0], (long long)dims[1], (long long)dims[2]);
   return false;
 }
 

@@ -3,16 +3,16 @@
 
 #include "io/dicom/write.h"
 
-#define RANGE_OF(ctype)                                            \
-  do {                                                             \
-    const ctype *values = cm_image_data(image);                    \
-    ctype least = values[0], most = values[0];                     \
-    for (int64_t i = 1; i < count; i++) {                          \
-      least = values[i] < least ? values[i] : least;               \
-      most = values[i] > most ? values[i] : most;                  \
-    }                                                              \
-    *low = (double)least;                                          \
-    *high = (double)most;                                          \
+#define RANGE_OF(ctype)                              \
+  do {                                               \
+    const ctype *values = cm_image_data(image);      \
+    ctype least = values[0], most = values[0];       \
+    for (int64_t i = 1; i < count; i++) {            \
+      least = values[i] < least ? values[i] : least; \
+      most = values[i] > most ? values[i] : most;    \
+    }                                                \
+    *low = (double)least;                            \
+    *high = (double)most;                            \
   } while (0)
 
 /* Lowest and highest value, and whether all are integers; false where one is not finite. */
@@ -22,10 +22,17 @@ static bool all_within(const CmImage *image, double *low, double *high, bool *wh
   *high = -INFINITY;
   *whole = true;
   switch (cm_image_type(image)) {
-    case CM_U8: RANGE_OF(uint8_t); return true;
-    case CM_I16: RANGE_OF(int16_t); return true;
-    case CM_U16: RANGE_OF(uint16_t); return true;
-    default: break;
+    case CM_U8:
+      RANGE_OF(uint8_t);
+      return true;
+    case CM_I16:
+      RANGE_OF(int16_t);
+      return true;
+    case CM_U16:
+      RANGE_OF(uint16_t);
+      return true;
+    default:
+      break;
   }
   for (int64_t i = 0; i < count; i++) {
     double value = cm_image_value(image, i);
@@ -82,8 +89,8 @@ static bool find_slope(const CmImage *image, bool allow_offset, CmDicomStorage *
   return false;
 }
 
-bool cm__dicom_choose_storage(const CmImage *image, bool allow_8, bool allow_rescale, bool allow_offset, CmDicomStorage *storage,
-                              CmError **err) {
+bool cm__dicom_choose_storage(const CmImage *image, bool allow_8, bool allow_rescale, bool allow_offset,
+                              CmDicomStorage *storage, CmError **err) {
   CmType type = cm_image_type(image);
   *storage = (CmDicomStorage){.slope = 1, .bits = 16};
   bool whole;
@@ -98,15 +105,18 @@ bool cm__dicom_choose_storage(const CmImage *image, bool allow_8, bool allow_res
   }
   storage->direct = type == CM_U16 || type == CM_I16;
   storage->is_signed = type == CM_I16 || (storage->low < 0 && whole);
-  if (storage->direct || (whole && storage->low >= -32768 && storage->high <= (storage->is_signed ? 32767 : 65535))) return true;
+  if (storage->direct || (whole && storage->low >= -32768 && storage->high <= (storage->is_signed ? 32767 : 65535)))
+    return true;
   if (allow_rescale && find_slope(image, allow_offset, storage)) return true;
   cm_error_set(err, CM_ERR_UNSUPPORTED,
-               "%s values from %g to %g cannot be held exactly by 16 bits with a slope and an intercept; write NIfTI, or convert to i16",
+               "%s values from %g to %g cannot be held exactly by 16 bits with a slope and an intercept; write NIfTI, "
+               "or convert to i16",
                cm_type_name(type), storage->low, storage->high);
   return false;
 }
 
-bool cm__dicom_store(const CmImage *image, const CmDicomStorage *storage, int64_t first, int64_t count, CmTextBuffer *out) {
+bool cm__dicom_store(const CmImage *image, const CmDicomStorage *storage, int64_t first, int64_t count,
+                     CmTextBuffer *out) {
   size_t size = cm_type_size(cm_image_type(image));
   if (storage->direct) {
     cm__text_add_n(out, (const char *)cm_image_data(image) + (size_t)first * size, (size_t)count * size);
@@ -115,7 +125,8 @@ bool cm__dicom_store(const CmImage *image, const CmDicomStorage *storage, int64_
   for (int64_t i = first; i < first + count && !out->failed;) {
     int16_t piece[512]; /* the bits are the same for unsigned values */
     int n = 0;
-    for (; n < 512 && i < first + count; n++, i++) piece[n] = (int16_t)(uint16_t)stored_value(storage, cm_image_value(image, i));
+    for (; n < 512 && i < first + count; n++, i++)
+      piece[n] = (int16_t)(uint16_t)stored_value(storage, cm_image_value(image, i));
     cm__text_add_n(out, (const char *)piece, (size_t)n * 2);
   }
   return !out->failed;
