@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libdeflate.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
