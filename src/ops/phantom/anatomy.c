@@ -166,13 +166,24 @@ static double body_of(const Anatomy *a, const double q[3]) {
   return d;
 }
 
+/* Is q surely in the air about the body? Its outline lies within its half axes, the breasts aside. */
+static bool beside_body(const Anatomy *a, const double q[3]) {
+  double slope;
+  const double far = 12;
+  if (fabs(q[0]) > profile_at(&a->body_a, q[2], &slope) + far) return true;
+  const double b = profile_at(&a->body_b, q[2], &slope), c = profile_at(&a->body_c, q[2], &slope);
+  return q[1] > c + b + far || q[1] < fmin(c - b, a->female ? -126 - a->fat * 0.6 : 0) - far;
+}
+
 void cm__anatomy_site(const Anatomy *a, const double q[3], Site *s) {
-  s->body = body_of(a, q);
+  s->body = s->cage = s->mediastinum = s->diaphragm = s->lung = 1e3;
+  if (beside_body(a, q)) return;
   s->cage = tube_distance(&a->cage_a, &a->cage_b, &a->cage_c, q);
   s->cage = fmax(s->cage, q[2] - a->apex + 1);
-  s->mediastinum = s->diaphragm = s->lung = 1e3;
+  /* the wall is thicker than this everywhere: within the cage only the sign of the body's distance matters */
+  s->body = s->cage < -6 ? -1e3 : body_of(a, q);
   if (s->cage > 6) return;
-  s->mediastinum = mediastinum(a, q);
+  s->mediastinum = fabs(q[0]) > 105 ? 60 : mediastinum(a, q);
   s->diaphragm = diaphragm(a, q);
   s->lung = lung_of(s);
 }
