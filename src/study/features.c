@@ -218,7 +218,7 @@ static bool add_statistics(Features *f, int64_t row, const char *prefix, const C
 }
 
 /* The row with the largest (smallest) value of a column; of equals the first; no row where there is none. */
-static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, CmError **err) {
+static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, bool second, CmError **err) {
   char with[300];
   int column = a->column_count ? cm_table_find_column(part, a->columns[0]) : -1;
   int64_t best = -1;
@@ -227,7 +227,7 @@ static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTa
     double value = cell_real(part, r, column), most = best < 0 ? NAN : cell_real(part, best, column);
     if (!isnan(value) && (best < 0 || (a->how == CM__AGG_LARGEST ? value > most : value < most))) best = r;
   }
-  snprintf(with, sizeof with, "%s%s", prefix, a->how == CM__AGG_SMALLEST ? "smallest_" : "");
+  snprintf(with, sizeof with, "%s%s", prefix, second ? (a->how == CM__AGG_SMALLEST ? "smallest_" : "largest_") : "");
   return copy_row(f, row, with, part, best, err);
 }
 
@@ -263,11 +263,12 @@ static bool add_features(Features *f, int64_t row, const CmSpecSource *source, c
                  cm_table_columns(part) > 1 ? cm_table_column_name(part, 1) : "COLUMN");
     return false;
   }
+  int extremes = 0;
   for (int i = 0; i < source->aggregate_count; i++) {
     const CmSpecAggregate *a = &source->aggregates[i];
     bool good;
     if (a->how == CM__AGG_COUNT) good = set_feature(f, row, prefix, "count", "", (double)cm_table_rows(part), err);
-    else if (a->how == CM__AGG_LARGEST || a->how == CM__AGG_SMALLEST) good = add_extreme(f, row, prefix, part, a, err);
+    else if (a->how == CM__AGG_LARGEST || a->how == CM__AGG_SMALLEST) good = add_extreme(f, row, prefix, part, a, extremes++ > 0, err);
     else if (a->how == CM__AGG_BY) good = add_by(f, row, prefix, part, a, err);
     else good = add_statistics(f, row, prefix, part, a, err);
     if (!good) return false;
