@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-void cm__bytes_start(CmBytes *bytes, CmContext *ctx, CmError **err) { *bytes = (CmBytes){.ctx = ctx, .err = err}; }
+void cm__bytes_start(CmBytes *bytes, CmContext *ctx, CmError **err) {
+  *bytes = (CmBytes){.ctx = ctx, .err = err};
+}
 
 void cm__bytes_free(CmBytes *bytes) {
   cm_free(bytes->data);
@@ -43,9 +45,13 @@ void cm__bytes_put_u8(CmBytes *bytes, unsigned value) {
   cm__bytes_put(bytes, &byte, 1);
 }
 
-void cm__bytes_put_i64(CmBytes *bytes, int64_t value) { cm__bytes_put(bytes, &value, sizeof value); }
+void cm__bytes_put_i64(CmBytes *bytes, int64_t value) {
+  cm__bytes_put(bytes, &value, sizeof value);
+}
 
-void cm__bytes_put_f64(CmBytes *bytes, double value) { cm__bytes_put(bytes, &value, sizeof value); }
+void cm__bytes_put_f64(CmBytes *bytes, double value) {
+  cm__bytes_put(bytes, &value, sizeof value);
+}
 
 void cm__bytes_put_text(CmBytes *bytes, const char *text) {
   int64_t length = text ? (int64_t)strlen(text) : -1;

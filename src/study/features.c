@@ -9,7 +9,8 @@
 
 #include "study/tables.h"
 
-static const char *const how_names[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
+static const char *const how_names[] = {"count",  "largest", "smallest", "sum", "mean",
+                                        "median", "min",     "max",      "std", "by"};
 
 /* A row to be: the units of one subject, visit or image, for each source. */
 typedef struct Group {
@@ -30,16 +31,20 @@ typedef struct Features {
   int subject, visit, series; /* columns; -1: none */
 } Features;
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------- */
+/* ---- rows -----------------------------------------------------------------------------------------------------------
+ */
 
-static bool is_done(const CmNode *node) { return node->state == CM__NODE_KEPT || node->state == CM__NODE_RUN; }
+static bool is_done(const CmNode *node) {
+  return node->state == CM__NODE_KEPT || node->state == CM__NODE_RUN;
+}
 
 /* The visit that the row of a subject takes; NULL: all. */
 static const char *chosen_visit(const Features *f, int subject) {
   const CmPlanSubject *of = &f->plan->subjects[subject];
   const CmItem *items = f->plan->inputs.items;
   if (f->spec->learn.visit == CM__VISITS_ALL) return NULL;
-  return f->spec->learn.visit == CM__VISITS_FIRST ? items[of->first_item].visit : items[of->first_item + of->items - 1].visit;
+  return f->spec->learn.visit == CM__VISITS_FIRST ? items[of->first_item].visit
+                                                  : items[of->first_item + of->items - 1].visit;
 }
 
 static bool add_group(Features *f, const Group *group, CmError **err) {
@@ -69,8 +74,10 @@ static bool find_groups(Features *f, CmError **err) {
       const CmNode *node = &f->plan->nodes[n];
       if (!is_source_node(f, node)) continue;
       Group group = {.subject = s, .item = node->item};
-      if (f->spec->learn.row == CM__ROW_SUBJECT) group.visit = chosen_visit(f, s);
-      else group.visit = node->later ? node->later : node->visit;
+      if (f->spec->learn.row == CM__ROW_SUBJECT)
+        group.visit = chosen_visit(f, s);
+      else
+        group.visit = node->later ? node->later : node->visit;
       if (f->spec->learn.row == CM__ROW_IMAGE) group.series = node->series;
       if (!add_group(f, &group, err)) return false;
     }
@@ -78,12 +85,14 @@ static bool find_groups(Features *f, CmError **err) {
   return true;
 }
 
-/* Whether a unit belongs to a row. A step between visits belongs to both of them where a subject is the row, else to the later one. */
+/* Whether a unit belongs to a row. A step between visits belongs to both of them where a subject is the row, else to
+ * the later one. */
 static bool in_group(const Features *f, const Group *group, const CmNode *node) {
   if (group->series && !node->later && strcmp(group->series, node->series) != 0) return false;
   if (!group->visit) return true;
   if (!node->later) return strcmp(group->visit, node->visit) == 0;
-  if (f->spec->learn.row == CM__ROW_SUBJECT && f->spec->learn.visit == CM__VISITS_FIRST) return strcmp(group->visit, node->visit) == 0;
+  if (f->spec->learn.row == CM__ROW_SUBJECT && f->spec->learn.visit == CM__VISITS_FIRST)
+    return strcmp(group->visit, node->visit) == 0;
   return strcmp(group->visit, node->later) == 0;
 }
 
@@ -96,7 +105,8 @@ static CmTable *gather(Features *f, const CmSpecSource *source, const Group *gro
     if (node->step != source->ref.step || !is_done(node) || !in_group(f, group, node)) continue;
     CmValue value;
     if (!cm__work_value(f->work, n, source->ref.port, &value, err)) goto error;
-    if (!table) table = value.table;
+    if (!table)
+      table = value.table;
     else {
       CmTable *more = value.table;
       /* the first may be shared with nobody: it was just read from the store */
@@ -111,7 +121,8 @@ error:
   return NULL;
 }
 
-/* ---- many rows to one ----------------------------------------------------------------------------------------------- */
+/* ---- many rows to one -----------------------------------------------------------------------------------------------
+ */
 
 static int compare_reals(const void *a, const void *b) {
   double x = *(const double *)a, y = *(const double *)b;
@@ -130,14 +141,19 @@ static double reduce(CmAggregateHow how, double *values, int64_t count) {
   }
   double mean = sum / (double)count;
   switch (how) {
-  case CM__AGG_SUM: return sum;
-  case CM__AGG_MEAN: return mean;
-  case CM__AGG_MIN: return low;
-  case CM__AGG_MAX: return high;
-  case CM__AGG_STD:
-    for (int64_t i = 0; i < count; i++) squares += (values[i] - mean) * (values[i] - mean);
-    return sqrt(squares / (double)(count - 1));
-  default: break;
+    case CM__AGG_SUM:
+      return sum;
+    case CM__AGG_MEAN:
+      return mean;
+    case CM__AGG_MIN:
+      return low;
+    case CM__AGG_MAX:
+      return high;
+    case CM__AGG_STD:
+      for (int64_t i = 0; i < count; i++) squares += (values[i] - mean) * (values[i] - mean);
+      return sqrt(squares / (double)(count - 1));
+    default:
+      break;
   }
   qsort(values, (size_t)count, sizeof *values, compare_reals);
   return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
@@ -154,12 +170,13 @@ static bool refuse_column(const CmTable *part, const char *name, const char *wha
   const char *near = NULL, *names[200];
   for (int i = 0; i < count && i < 200; i++) names[i] = cm_table_column_name(part, i);
   near = cm_nearest_name(name, names, count < 200 ? count : 200);
-  cm_error_set(err, CM_ERR_DATA, "learn: aggregate: %s: the table has no column of numbers «%s»%s%s%s", what, name, near ? "; did you mean «" : "",
-               near ? near : "", near ? "»?" : "");
+  cm_error_set(err, CM_ERR_DATA, "learn: aggregate: %s: the table has no column of numbers «%s»%s%s%s", what, name,
+               near ? "; did you mean «" : "", near ? near : "", near ? "»?" : "");
   return false;
 }
 
-static bool set_feature(Features *f, int64_t row, const char *prefix, const char *name, const char *unit, double value, CmError **err) {
+static bool set_feature(Features *f, int64_t row, const char *prefix, const char *name, const char *unit, double value,
+                        CmError **err) {
   char full[600];
   if (snprintf(full, sizeof full, "%s%s", prefix, name) >= (int)sizeof full) {
     cm_error_set(err, CM_ERR_DATA, "learn: the name of the feature «%.100s» is too long", full);
@@ -167,7 +184,8 @@ static bool set_feature(Features *f, int64_t row, const char *prefix, const char
   }
   int column = cm__table_column(f->table, full, CM_COLUMN_REAL, unit, err);
   if (column < 0) return false;
-  if (column == f->subject || column == f->visit || column == f->series || cm_table_column_type(f->table, column) != CM_COLUMN_REAL) {
+  if (column == f->subject || column == f->visit || column == f->series ||
+      cm_table_column_type(f->table, column) != CM_COLUMN_REAL) {
     cm_error_set(err, CM_ERR_DATA, "learn: the feature «%s» is called like a column of the labels; rename one", full);
     return false;
   }
@@ -175,20 +193,26 @@ static bool set_feature(Features *f, int64_t row, const char *prefix, const char
   return true;
 }
 
-static bool is_number(const CmTable *part, int column) { return cm_table_column_type(part, column) != CM_COLUMN_TEXT; }
+static bool is_number(const CmTable *part, int column) {
+  return cm_table_column_type(part, column) != CM_COLUMN_TEXT;
+}
 
 /* Numbers that name a region rather than measure it. */
-static bool is_feature(const CmTable *part, int column) { return is_number(part, column) && strcmp(cm_table_column_name(part, column), "label") != 0; }
+static bool is_feature(const CmTable *part, int column) {
+  return is_number(part, column) && strcmp(cm_table_column_name(part, column), "label") != 0;
+}
 
 static bool copy_row(Features *f, int64_t row, const char *prefix, const CmTable *part, int64_t from, CmError **err) {
   for (int c = 0; c < cm_table_columns(part); c++)
     if (is_feature(part, c) &&
-        !set_feature(f, row, prefix, cm_table_column_name(part, c), cm_table_column_unit(part, c), from < 0 ? NAN : cell_real(part, from, c), err))
+        !set_feature(f, row, prefix, cm_table_column_name(part, c), cm_table_column_unit(part, c),
+                     from < 0 ? NAN : cell_real(part, from, c), err))
       return false;
   return true;
 }
 
-static bool add_statistic(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, int column, CmError **err) {
+static bool add_statistic(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a,
+                          int column, CmError **err) {
   double *values = cm_alloc_array(f->ctx, (size_t)cm_table_rows(part) + 1, sizeof *values, err);
   char name[400];
   int64_t count = 0;
@@ -203,7 +227,8 @@ static bool add_statistic(Features *f, int64_t row, const char *prefix, const Cm
   return good;
 }
 
-static bool add_statistics(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, CmError **err) {
+static bool add_statistics(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a,
+                           CmError **err) {
   if (!a->columns) {
     for (int c = 0; c < cm_table_columns(part); c++)
       if (is_feature(part, c) && !add_statistic(f, row, prefix, part, a, c, err)) return false;
@@ -218,11 +243,13 @@ static bool add_statistics(Features *f, int64_t row, const char *prefix, const C
 }
 
 /* The row with the largest (smallest) value of a column; of equals the first; no row where there is none. */
-static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, bool second, CmError **err) {
+static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a,
+                        bool second, CmError **err) {
   char with[300];
   int column = a->column_count ? cm_table_find_column(part, a->columns[0]) : -1;
   int64_t best = -1;
-  if (column < 0 || !is_number(part, column)) return refuse_column(part, a->column_count ? a->columns[0] : "", how_names[a->how], err);
+  if (column < 0 || !is_number(part, column))
+    return refuse_column(part, a->column_count ? a->columns[0] : "", how_names[a->how], err);
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
     double value = cell_real(part, r, column), most = best < 0 ? NAN : cell_real(part, best, column);
     if (!isnan(value) && (best < 0 || (a->how == CM__AGG_LARGEST ? value > most : value < most))) best = r;
@@ -232,7 +259,8 @@ static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTa
 }
 
 /* Each region's columns side by side, named by the region. */
-static bool add_by(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a, CmError **err) {
+static bool add_by(Features *f, int64_t row, const char *prefix, const CmTable *part, const CmSpecAggregate *a,
+                   CmError **err) {
   int column = a->column_count ? cm_table_find_column(part, a->columns[0]) : -1;
   if (column < 0) return refuse_column(part, a->column_count ? a->columns[0] : "", "by", err);
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
@@ -240,7 +268,8 @@ static bool add_by(Features *f, int64_t row, const char *prefix, const CmTable *
     cm_table_cell(part, r, column, cell, sizeof cell);
     for (int64_t before = 0; before < r; before++)
       if (strcmp(cm_table_cell(part, before, column, other, sizeof other), cell) == 0) {
-        cm_error_set(err, CM_ERR_DATA, "learn: aggregate: by: «%s» stands in two rows of subject «%s»; they must differ", cell,
+        cm_error_set(err, CM_ERR_DATA,
+                     "learn: aggregate: by: «%s» stands in two rows of subject «%s»; they must differ", cell,
                      cm_table_text(f->table, row, f->subject));
         return false;
       }
@@ -254,12 +283,16 @@ static bool add_by(Features *f, int64_t row, const char *prefix, const CmTable *
   return true;
 }
 
-static bool add_features(Features *f, int64_t row, const CmSpecSource *source, const char *prefix, const CmTable *part, const Group *group, CmError **err) {
+static bool add_features(Features *f, int64_t row, const CmSpecSource *source, const char *prefix, const CmTable *part,
+                         const Group *group, CmError **err) {
   if (!source->aggregate_count) {
     if (cm_table_rows(part) <= 1) return copy_row(f, row, prefix, part, cm_table_rows(part) - 1, err);
-    cm_error_set(err, CM_ERR_DATA, "learn: «%s» has %lld rows for subject «%s»%s%s; say how they become one, e.g. aggregate: {largest: %s, count: true, mean: all}",
-                 f->spec->steps[source->ref.step].name, (long long)cm_table_rows(part), f->plan->subjects[group->subject].name,
-                 group->visit && *group->visit ? ", visit " : "", group->visit ? group->visit : "",
+    cm_error_set(err, CM_ERR_DATA,
+                 "learn: «%s» has %lld rows for subject «%s»%s%s; say how they become one, e.g. aggregate: {largest: "
+                 "%s, count: true, mean: all}",
+                 f->spec->steps[source->ref.step].name, (long long)cm_table_rows(part),
+                 f->plan->subjects[group->subject].name, group->visit && *group->visit ? ", visit " : "",
+                 group->visit ? group->visit : "",
                  cm_table_columns(part) > 1 ? cm_table_column_name(part, 1) : "COLUMN");
     return false;
   }
@@ -267,10 +300,14 @@ static bool add_features(Features *f, int64_t row, const CmSpecSource *source, c
   for (int i = 0; i < source->aggregate_count; i++) {
     const CmSpecAggregate *a = &source->aggregates[i];
     bool good;
-    if (a->how == CM__AGG_COUNT) good = set_feature(f, row, prefix, "count", "", (double)cm_table_rows(part), err);
-    else if (a->how == CM__AGG_LARGEST || a->how == CM__AGG_SMALLEST) good = add_extreme(f, row, prefix, part, a, extremes++ > 0, err);
-    else if (a->how == CM__AGG_BY) good = add_by(f, row, prefix, part, a, err);
-    else good = add_statistics(f, row, prefix, part, a, err);
+    if (a->how == CM__AGG_COUNT)
+      good = set_feature(f, row, prefix, "count", "", (double)cm_table_rows(part), err);
+    else if (a->how == CM__AGG_LARGEST || a->how == CM__AGG_SMALLEST)
+      good = add_extreme(f, row, prefix, part, a, extremes++ > 0, err);
+    else if (a->how == CM__AGG_BY)
+      good = add_by(f, row, prefix, part, a, err);
+    else
+      good = add_statistics(f, row, prefix, part, a, err);
     if (!good) return false;
   }
   return true;
@@ -280,11 +317,13 @@ static bool fill_row(Features *f, int64_t row, CmError **err) {
   const Group *group = &f->groups[row];
   if (!cm_table_set_text(f->table, row, f->subject, f->plan->subjects[group->subject].name, err)) return false;
   if (f->visit >= 0 && *group->visit && !cm_table_set_text(f->table, row, f->visit, group->visit, err)) return false;
-  if (f->series >= 0 && *group->series && !cm_table_set_text(f->table, row, f->series, group->series, err)) return false;
+  if (f->series >= 0 && *group->series && !cm_table_set_text(f->table, row, f->series, group->series, err))
+    return false;
   for (int i = 0; i < f->spec->learn.source_count; i++) {
     const CmSpecSource *source = &f->spec->learn.sources[i];
     char prefix[100] = "";
-    if (f->spec->learn.source_count > 1) snprintf(prefix, sizeof prefix, "%.64s.", f->spec->steps[source->ref.step].name);
+    if (f->spec->learn.source_count > 1)
+      snprintf(prefix, sizeof prefix, "%.64s.", f->spec->steps[source->ref.step].name);
     CmError *why = NULL;
     CmTable *part = gather(f, source, group, &why);
     bool good = !why && (!part || add_features(f, row, source, prefix, part, group, &why));
@@ -297,7 +336,8 @@ static bool fill_row(Features *f, int64_t row, CmError **err) {
   return true;
 }
 
-/* ---- labels --------------------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------------------------------
+ */
 
 typedef struct LabelRow {
   UT_hash_handle hh;
@@ -330,7 +370,8 @@ static void free_labels(Labels *labels) {
 
 static bool same_cell(const CmTable *table, int64_t a, int64_t b, int column) {
   char x[CM__KEY_SIZE], y[CM__KEY_SIZE];
-  return column < 0 || strcmp(cm_table_cell(table, a, column, x, sizeof x), cm_table_cell(table, b, column, y, sizeof y)) == 0;
+  return column < 0 ||
+         strcmp(cm_table_cell(table, a, column, x, sizeof x), cm_table_cell(table, b, column, y, sizeof y)) == 0;
 }
 
 static bool index_labels(Features *f, Labels *labels, CmError **err) {
@@ -343,10 +384,13 @@ static bool index_labels(Features *f, Labels *labels, CmError **err) {
     add_key(key, sizeof key, subject, time);
     LabelRow *known;
     HASH_FIND(hh, labels->rows, key, strlen(key), known);
-    if (known && same_cell(table, r, known->row, labels->target) && same_cell(table, r, known->row, labels->hold_out)) continue;
+    if (known && same_cell(table, r, known->row, labels->target) && same_cell(table, r, known->row, labels->hold_out))
+      continue;
     if (known) {
-      cm_error_set(err, CM_ERR_DATA, "labels: %s: subject «%s»%s%s has two different rows (lines %lld and %lld); keep one, or say time: COLUMN", spec->file,
-                   subject, *time ? " at " : "", time, (long long)known->row + 2, (long long)r + 2);
+      cm_error_set(
+          err, CM_ERR_DATA,
+          "labels: %s: subject «%s»%s%s has two different rows (lines %lld and %lld); keep one, or say time: COLUMN",
+          spec->file, subject, *time ? " at " : "", time, (long long)known->row + 2, (long long)r + 2);
       return false;
     }
     LabelRow *row = cm_calloc(f->ctx, 1, sizeof *row + strlen(key) + 1, err);
@@ -366,21 +410,24 @@ static bool index_labels(Features *f, Labels *labels, CmError **err) {
 static bool join_file(Features *f, CmError **err) {
   const CmSpecLabels *spec = &f->spec->labels;
   const CmTable *from = spec->table;
-  Labels labels = {.subject = cm_table_find_column(from, spec->subject), .target = cm_table_find_column(from, spec->target)};
+  Labels labels = {.subject = cm_table_find_column(from, spec->subject),
+                   .target = cm_table_find_column(from, spec->target)};
   labels.time = spec->time ? cm_table_find_column(from, spec->time) : -1;
   labels.hold_out = f->spec->learn.hold_out ? cm_table_find_column(from, f->spec->learn.hold_out) : -1;
   int target = cm_table_add_column(f->table, spec->target, cm_table_column_type(from, labels.target), "", err);
   int hold_out = -1;
   bool good = target >= 0 && index_labels(f, &labels, err);
   if (good && labels.hold_out >= 0) {
-    hold_out = cm_table_add_column(f->table, f->spec->learn.hold_out, cm_table_column_type(from, labels.hold_out), "", err);
+    hold_out =
+        cm_table_add_column(f->table, f->spec->learn.hold_out, cm_table_column_type(from, labels.hold_out), "", err);
     good = hold_out >= 0;
   }
   int64_t found = 0;
   for (int g = 0; g < f->group_count && good; g++) {
     char key[2 * CM__KEY_SIZE + 2];
     LabelRow *row;
-    add_key(key, sizeof key, f->plan->subjects[f->groups[g].subject].name, labels.time >= 0 && f->groups[g].visit ? f->groups[g].visit : "");
+    add_key(key, sizeof key, f->plan->subjects[f->groups[g].subject].name,
+            labels.time >= 0 && f->groups[g].visit ? f->groups[g].visit : "");
     HASH_FIND(hh, labels.rows, key, strlen(key), row);
     if (!row) continue;
     found++;
@@ -390,8 +437,10 @@ static bool join_file(Features *f, CmError **err) {
   if (good && !found && f->group_count) {
     char first[CM__KEY_SIZE] = "";
     if (cm_table_rows(from)) cm_table_cell(from, 0, labels.subject, first, sizeof first);
-    cm_error_set(err, CM_ERR_DATA, "labels: %s names none of the subjects that were found; there «%s» is e.g. «%s», here a subject is e.g. «%s»%s%s", spec->file,
-                 spec->subject, first, f->plan->subjects[0].name, labels.time >= 0 ? " with visit " : "",
+    cm_error_set(err, CM_ERR_DATA,
+                 "labels: %s names none of the subjects that were found; there «%s» is e.g. «%s», here a subject is "
+                 "e.g. «%s»%s%s",
+                 spec->file, spec->subject, first, f->plan->subjects[0].name, labels.time >= 0 ? " with visit " : "",
                  labels.time >= 0 && f->groups[0].visit ? f->groups[0].visit : "");
     good = false;
   }
@@ -410,29 +459,35 @@ static bool join_items(Features *f, CmError **err) {
     whole &= strspn(label, "-0123456789") == strlen(label);
   }
   if (!any && f->group_count) {
-    cm_error_set(err, CM_ERR_DATA, "labels: the files of «%s» carry no labels; say which array they are in with labels: NAME at the input",
-                 f->spec->inputs[spec->input].name);
+    cm_error_set(
+        err, CM_ERR_DATA,
+        "labels: the files of «%s» carry no labels; say which array they are in with labels: NAME at the input",
+        f->spec->inputs[spec->input].name);
     return false;
   }
   int target = cm_table_add_column(f->table, spec->target, whole ? CM_COLUMN_INT : CM_COLUMN_TEXT, "", err);
   int set = target < 0 ? -1 : cm_table_add_column(f->table, "set", CM_COLUMN_TEXT, "", err);
   for (int g = 0; g < f->group_count && set >= 0; g++) {
     const CmItem *item = &f->plan->inputs.items[f->groups[g].item];
-    if (item->label && whole) cm_table_set_int(f->table, g, target, strtoll(item->label, NULL, 10));
-    else if (item->label && !cm_table_set_text(f->table, g, target, item->label, err)) return false;
+    if (item->label && whole)
+      cm_table_set_int(f->table, g, target, strtoll(item->label, NULL, 10));
+    else if (item->label && !cm_table_set_text(f->table, g, target, item->label, err))
+      return false;
     if (item->set && !cm_table_set_text(f->table, g, set, item->set, err)) return false;
   }
   return set >= 0;
 }
 
 CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
-  Features f = {.work = work, .plan = work->plan, .spec = work->plan->spec, .ctx = work->plan->ctx, .visit = -1, .series = -1};
+  Features f = {
+      .work = work, .plan = work->plan, .spec = work->plan->spec, .ctx = work->plan->ctx, .visit = -1, .series = -1};
   cm__arena_start(&f.arena, f.ctx);
   bool good = find_groups(&f, err) && (f.table = cm_table_create(f.ctx, err)) != NULL;
   good = good && (f.subject = cm_table_add_column(f.table, "subject", CM_COLUMN_TEXT, "", err)) >= 0;
   bool visits = f.spec->learn.row != CM__ROW_SUBJECT || f.spec->learn.visit != CM__VISITS_ALL;
   if (good && visits) good = (f.visit = cm_table_add_column(f.table, "visit", CM_COLUMN_TEXT, "", err)) >= 0;
-  if (good && f.spec->learn.row == CM__ROW_IMAGE) good = (f.series = cm_table_add_column(f.table, "series", CM_COLUMN_TEXT, "", err)) >= 0;
+  if (good && f.spec->learn.row == CM__ROW_IMAGE)
+    good = (f.series = cm_table_add_column(f.table, "series", CM_COLUMN_TEXT, "", err)) >= 0;
   for (int g = 0; g < f.group_count && good; g++) good = cm_table_add_row(f.table, err) >= 0;
   good = good && (f.spec->labels.input >= 0 ? join_items(&f, err) : join_file(&f, err));
   for (int g = 0; g < f.group_count && good; g++) good = fill_row(&f, g, err);

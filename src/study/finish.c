@@ -16,16 +16,20 @@ CmTable *cm__quarantine_table(const CmWork *work, CmError **err) {
   const CmPlan *plan = work->plan;
   CmTable *table = cm_table_create(plan->ctx, err);
   bool good = table != NULL;
-  for (int c = 0; c < CM_COUNT(columns) && good; c++) good = cm_table_add_column(table, columns[c], CM_COLUMN_TEXT, "", err) >= 0;
-  for (int i = 0; i < plan->inputs.quarantined_count && good; i++) good = add_quarantined(table, &plan->inputs.quarantined[i], err);
+  for (int c = 0; c < CM_COUNT(columns) && good; c++)
+    good = cm_table_add_column(table, columns[c], CM_COLUMN_TEXT, "", err) >= 0;
+  for (int i = 0; i < plan->inputs.quarantined_count && good; i++)
+    good = add_quarantined(table, &plan->inputs.quarantined[i], err);
   for (int i = 0; i < plan->quarantined_count && good; i++) good = add_quarantined(table, &plan->quarantined[i], err);
   for (int s = 0; s < plan->subject_count && work->quarantined_count && good; s++)
-    for (int i = 0; i < work->quarantined_count[s] && good; i++) good = add_quarantined(table, &work->quarantined[s][i], err);
+    for (int i = 0; i < work->quarantined_count[s] && good; i++)
+      good = add_quarantined(table, &work->quarantined[s][i], err);
   if (!good) cm_table_unref(&table);
   return table;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------------------
+ */
 
 static bool list_images(CmFinish *f, CmError **err) {
   const CmPlan *plan = f->work->plan;
@@ -36,8 +40,11 @@ static bool list_images(CmFinish *f, CmError **err) {
       for (int o = 0; node->step >= 0 && o < f->spec->steps[node->step].op->output_count; o++) {
         char path[4096];
         CmHash hash;
-        if (!f->spec->steps[node->step].save[o] || f->spec->steps[node->step].op->outputs[o].kind == CM_KIND_TABLE) continue;
-        if (!cm__node_image_path(plan, subject, node, o, path, sizeof path) || !cm__work_image_hash(f->work, node, o, path, &hash)) continue;
+        if (!f->spec->steps[node->step].save[o] || f->spec->steps[node->step].op->outputs[o].kind == CM_KIND_TABLE)
+          continue;
+        if (!cm__node_image_path(plan, subject, node, o, path, sizeof path) ||
+            !cm__work_image_hash(f->work, node, o, path, &hash))
+          continue;
         CmOutput *output = cm__outputs_add(f->outputs, path, &hash, err);
         if (!output) return false;
         output->step = f->spec->steps[node->step].name;
@@ -137,7 +144,8 @@ static bool write_report(CmFinish *f, CmError **err) {
   CmHash hash;
   if (f->spec->report.off) return true;
   snprintf(path, sizeof path, "%s/report.html", f->outputs->out);
-  return cm__report_write(&f->result, path, err) && cm_hash_file(f->ctx, path, &hash, err) && cm__outputs_add(f->outputs, "report.html", &hash, err);
+  return cm__report_write(&f->result, path, err) && cm_hash_file(f->ctx, path, &hash, err) &&
+         cm__outputs_add(f->outputs, "report.html", &hash, err);
 }
 
 bool cm__finish_do(CmFinish *f, CmWork *work, CmOutputs *outputs, CmError **err) {
@@ -146,7 +154,8 @@ bool cm__finish_do(CmFinish *f, CmWork *work, CmOutputs *outputs, CmError **err)
   if (!cm__result_fill(f, err) || !list_images(f, err) || !write_tables(f, err)) return false;
   if (!(f->quarantine = cm__quarantine_table(work, err))) return false;
   f->result.quarantine = f->quarantine;
-  if (!write_text(f, "quarantine.csv", cm_table_to_csv(f->ctx, f->quarantine, err), err) || !learn(f, err)) return false;
+  if (!write_text(f, "quarantine.csv", cm_table_to_csv(f->ctx, f->quarantine, err), err) || !learn(f, err))
+    return false;
   f->result.learn_refusal = f->refusal ? cm_error_text(f->refusal) : NULL;
   if (!(f->provenance = cm__provenance_table(f, err))) return false;
   f->result.provenance = f->provenance;

@@ -14,12 +14,13 @@ typedef struct CmFinish {
   CmOutputs *outputs;
   CmStudyResult result;
   CmTable *quarantine, *provenance, *features; /* owned */
-  CmTable **tables;        /* owned, in the order of result.tables */
+  CmTable **tables;                            /* owned, in the order of result.tables */
   CmLearning learning;
-  CmError *refusal;        /* why the learning was refused */
+  CmError *refusal; /* why the learning was refused */
 } CmFinish;
 
-/* Writes everything. A refused learning is not a failure: it stays in `refusal`. Free with cm__finish_free() in either case. */
+/* Writes everything. A refused learning is not a failure: it stays in `refusal`. Free with cm__finish_free() in either
+ * case. */
 bool cm__finish_do(CmFinish *finish, CmWork *work, CmOutputs *outputs, CmError **err);
 void cm__finish_free(CmFinish *finish);
 

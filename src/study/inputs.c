@@ -22,12 +22,12 @@ struct CmInputScan {
 typedef struct Found { /* paths of one input, sorted out */
   const char **files;  /* image files by name */
   int file_count;
-  const char **dicom;  /* files and folders where DICOM may be */
+  const char **dicom; /* files and folders where DICOM may be */
   int dicom_count;
 } Found;
 
-static const char *const extensions[] = {".nii",  ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png",
-                                         ".jpg",  ".jpeg",   ".tif",  ".tiff", ".npy", ".npz"};
+static const char *const extensions[] = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png",
+                                         ".jpg", ".jpeg",   ".tif",  ".tiff", ".npy", ".npz"};
 
 static bool ends_with(const char *text, const char *end) {
   size_t length = strlen(text), more = strlen(end);
@@ -46,7 +46,8 @@ static const char *shown_path(CmInputs *inputs, const char *path) {
   return length && strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : path;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------------------------------
+ */
 
 static bool add_text(CmInputs *inputs, const char ***list, int *count, const char *text, CmError **err) {
   const char **grown = cm__arena_grow(&inputs->arena, *list, *count, sizeof *grown, err);
@@ -65,9 +66,12 @@ static bool walk(CmInputs *inputs, Found *found, const char *folder, int depth, 
     char path[4096];
     struct stat info;
     bool usable = good && entries[i]->d_name[0] != '.' &&
-                  snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < (int)sizeof path && stat(path, &info) == 0;
-    if (usable && S_ISDIR(info.st_mode)) good = walk(inputs, found, path, depth + 1, err);
-    else if (usable && S_ISREG(info.st_mode) && is_image_file(path)) good = add_text(inputs, &found->files, &found->file_count, path, err);
+                  snprintf(path, sizeof path, "%s/%s", folder, entries[i]->d_name) < (int)sizeof path &&
+                  stat(path, &info) == 0;
+    if (usable && S_ISDIR(info.st_mode))
+      good = walk(inputs, found, path, depth + 1, err);
+    else if (usable && S_ISREG(info.st_mode) && is_image_file(path))
+      good = add_text(inputs, &found->files, &found->file_count, path, err);
     free(entries[i]);
   }
   free(entries);
@@ -86,7 +90,9 @@ static bool add_path(CmInputs *inputs, Found *found, const char *path, CmError *
   return add_text(inputs, &found->dicom, &found->dicom_count, plain, err);
 }
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_texts(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 static void sort_unique(const char **texts, int *count) {
   if (*count < 2) return;
@@ -103,7 +109,8 @@ static bool expand(CmInputs *inputs, const CmSpecInput *input, Found *found, CmE
     const char *path = cm__spec_path(inputs->spec, input->paths[i]);
     struct stat info;
     glob_t list = {0};
-    if (stat(path, &info) == 0 || !strpbrk(path, "*?[")) good = add_path(inputs, found, path, err);
+    if (stat(path, &info) == 0 || !strpbrk(path, "*?["))
+      good = add_path(inputs, found, path, err);
     else if (glob(path, 0, NULL, &list) == 0)
       for (size_t k = 0; k < list.gl_pathc && good; k++) good = add_path(inputs, found, list.gl_pathv[k], err);
     globfree(&list);
@@ -113,14 +120,16 @@ static bool expand(CmInputs *inputs, const CmSpecInput *input, Found *found, CmE
   return good;
 }
 
-/* ---- items ---------------------------------------------------------------------------------------------------------- */
+/* ---- items ----------------------------------------------------------------------------------------------------------
+ */
 
 static CmItem *add_item(CmInputs *inputs, int input, CmItemKind kind, CmError **err) {
   CmItem *items = cm__arena_grow(&inputs->arena, inputs->items, inputs->count, sizeof *items, err);
   if (!items) return NULL;
   inputs->items = items;
   CmItem *item = &items[inputs->count++];
-  *item = (CmItem){.kind = kind, .input = input, .subject = "", .visit = "", .series = "", .modality = "", .path = "", .shown = ""};
+  *item = (CmItem){
+      .kind = kind, .input = input, .subject = "", .visit = "", .series = "", .modality = "", .path = "", .shown = ""};
   return item;
 }
 
@@ -163,7 +172,8 @@ static bool add_file(CmInputs *inputs, int at, const char *path, CmError **err) 
   return item->subject && name_by_path(inputs, item, input, err);
 }
 
-/* ---- DICOM ---------------------------------------------------------------------------------------------------------- */
+/* ---- DICOM ----------------------------------------------------------------------------------------------------------
+ */
 
 static const struct CmInputScan *scan_for(CmInputs *inputs, const Found *found, int *at, CmError **err) {
   for (*at = 0; *at < inputs->scan_count; (*at)++) {
@@ -173,26 +183,32 @@ static const struct CmInputScan *scan_for(CmInputs *inputs, const Found *found, 
     if (same) return scan;
   }
   struct CmInputScan *scan = &inputs->scans[inputs->scan_count];
-  *scan = (struct CmInputScan){cm_dicom_scan(inputs->ctx, found->dicom, found->dicom_count, err), found->dicom, found->dicom_count};
+  *scan = (struct CmInputScan){cm_dicom_scan(inputs->ctx, found->dicom, found->dicom_count, err), found->dicom,
+                               found->dicom_count};
   if (!scan->scan) return NULL;
   inputs->scan_count++;
   for (int i = 0; i < cm_dicom_scan_rejects(scan->scan); i++) {
     const CmDicomReject *reject = cm_dicom_scan_reject(scan->scan, i);
-    CmQuarantined *rows = cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
+    CmQuarantined *rows =
+        cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
     if (!rows) return NULL;
     inputs->quarantined = rows;
-    rows[inputs->quarantined_count++] =
-      (CmQuarantined){shown_path(inputs, reject->path), "", "", "read", reject->code ? reject->code : "format", reject->reason};
+    rows[inputs->quarantined_count++] = (CmQuarantined){
+        shown_path(inputs, reject->path), "", "", "read", reject->code ? reject->code : "format", reject->reason};
   }
   return scan;
 }
 
 static const char *subject_of(const CmDicomVolume *volume, int key) {
   switch ((CmSubjectKey)key) {
-  case CM__SUBJECT_PATIENT_NAME: return volume->patient_name;
-  case CM__SUBJECT_STUDY_UID: return volume->study_uid;
-  case CM__SUBJECT_SERIES_UID: return volume->series_uid;
-  case CM__SUBJECT_PATIENT_ID: break;
+    case CM__SUBJECT_PATIENT_NAME:
+      return volume->patient_name;
+    case CM__SUBJECT_STUDY_UID:
+      return volume->study_uid;
+    case CM__SUBJECT_SERIES_UID:
+      return volume->series_uid;
+    case CM__SUBJECT_PATIENT_ID:
+      break;
   }
   return volume->patient_id;
 }
@@ -208,11 +224,14 @@ static const char *visit_of(CmInputs *inputs, const CmDicomVolume *volume, int k
 static bool add_volume(CmInputs *inputs, int at, const CmDicomScan *scan, int source, int volume_at, CmError **err) {
   const CmSpecInput *input = &inputs->spec->inputs[at];
   const CmDicomVolume *volume = cm_dicom_scan_volume(scan, volume_at);
-  const char *modality = volume->modality ? volume->modality : "", *series = volume->series_description ? volume->series_description : "";
+  const char *modality = volume->modality ? volume->modality : "",
+             *series = volume->series_description ? volume->series_description : "";
   if (*input->modality && strcasecmp(input->modality, modality) != 0) return true;
   if (*input->series && !cm__glob_match(input->series, series)) return true;
   if (input->min_slices > 0 && volume->dims[2] < input->min_slices) return true;
-  if (input->select && strcmp(input->select, volume->key) != 0 && strcmp(input->select, volume->series_uid ? volume->series_uid : "") != 0) return true;
+  if (input->select && strcmp(input->select, volume->key) != 0 &&
+      strcmp(input->select, volume->series_uid ? volume->series_uid : "") != 0)
+    return true;
   CmItem *item = add_item(inputs, at, CM__ITEM_VOLUME, err);
   if (!item) return false;
   const char *subject = subject_of(volume, input->subject_key);
@@ -248,7 +267,8 @@ static bool add_dicom(CmInputs *inputs, int at, const Found *found, CmError **er
   return true;
 }
 
-/* ---- labelled image sets -------------------------------------------------------------------------------------------- */
+/* ---- labelled image sets --------------------------------------------------------------------------------------------
+ */
 
 /* "train_images" -> "train", "images" -> "", else the name. */
 static size_t set_length(const char *name) {
@@ -269,9 +289,11 @@ static int find_array(const CmArrayInfo *infos, int count, const char *name) {
 static CmArray *hold_array(CmInputs *inputs, const char *path, const char *name, CmError **err) {
   CmArray **arrays = cm__arena_grow(&inputs->arena, inputs->arrays, inputs->array_count, sizeof *arrays, err);
   if (arrays) inputs->arrays = arrays;
-  const char **paths = arrays ? cm__arena_grow(&inputs->arena, inputs->array_paths, inputs->array_count, sizeof *paths, err) : NULL;
+  const char **paths =
+      arrays ? cm__arena_grow(&inputs->arena, inputs->array_paths, inputs->array_count, sizeof *paths, err) : NULL;
   if (paths) inputs->array_paths = paths;
-  const char **names = paths ? cm__arena_grow(&inputs->arena, inputs->array_names, inputs->array_count, sizeof *names, err) : NULL;
+  const char **names =
+      paths ? cm__arena_grow(&inputs->arena, inputs->array_names, inputs->array_count, sizeof *names, err) : NULL;
   if (!names) return NULL;
   inputs->array_names = names;
   names[inputs->array_count] = cm__arena_strdup(&inputs->arena, name, err);
@@ -281,15 +303,16 @@ static CmArray *hold_array(CmInputs *inputs, const char *path, const char *name,
   return array;
 }
 
-static bool add_set(CmInputs *inputs, int at, const char *path, const CmArrayInfo *images, const char *labels_name, CmError **err) {
+static bool add_set(CmInputs *inputs, int at, const char *path, const CmArrayInfo *images, const char *labels_name,
+                    CmError **err) {
   CmArray *array = hold_array(inputs, path, images->name, err), *labels = NULL;
   if (!array) return false;
   if (labels_name && !(labels = cm_array_read(inputs->ctx, path, labels_name, err))) return false;
   int64_t count = images->shape[0];
   bool good = true;
   if (labels && cm_array_count(labels) != count) {
-    cm_error_set(err, CM_ERR_DATA, "%s: «%s» has %lld images, but «%s» has %lld labels", path, images->name, (long long)count, labels_name,
-                 (long long)cm_array_count(labels));
+    cm_error_set(err, CM_ERR_DATA, "%s: «%s» has %lld images, but «%s» has %lld labels", path, images->name,
+                 (long long)count, labels_name, (long long)cm_array_count(labels));
     good = false;
   }
   size_t length = set_length(images->name);
@@ -321,7 +344,8 @@ static bool add_array_file(CmInputs *inputs, int at, const char *path, CmError *
   bool good = true;
   for (int i = 0; i < count && good; i++) {
     const CmArrayInfo *info = &infos[i];
-    bool named = input->select ? strcmp(info->name, input->select) == 0 : info->rank >= 3 && (set_length(info->name) != strlen(info->name) || count == 1);
+    bool named = input->select ? strcmp(info->name, input->select) == 0
+                               : info->rank >= 3 && (set_length(info->name) != strlen(info->name) || count == 1);
     if (!named || info->rank < 3 || info->shape[0] < 1 || info->shape[0] > ARRAY_ITEMS_MOST) continue;
     char labels[CM_ARRAY_NAME + 16];
     size_t length = set_length(info->name);
@@ -343,18 +367,21 @@ static bool add_array_file(CmInputs *inputs, int at, const char *path, CmError *
   return good;
 }
 
-/* ---- all of them ---------------------------------------------------------------------------------------------------- */
+/* ---- all of them ----------------------------------------------------------------------------------------------------
+ */
 
 static bool quarantine_file(CmInputs *inputs, const char *path, CmError **why, CmError **err) {
   if (cm_error_code(*why) == CM_ERR_MEMORY || cm_error_code(*why) == CM_ERR_CANCELLED) {
     cm_error_move(err, why);
     return false;
   }
-  CmQuarantined *rows = cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
+  CmQuarantined *rows =
+      cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
   char *reason = rows ? cm__arena_strdup(&inputs->arena, cm_error_text(*why), err) : NULL;
   if (reason) {
     inputs->quarantined = rows;
-    rows[inputs->quarantined_count++] = (CmQuarantined){shown_path(inputs, path), "", "", "read", cm_error_code_name(cm_error_code(*why)), reason};
+    rows[inputs->quarantined_count++] =
+        (CmQuarantined){shown_path(inputs, path), "", "", "read", cm_error_code_name(cm_error_code(*why)), reason};
   }
   cm_error_free(why);
   return reason != NULL;
@@ -374,9 +401,10 @@ static bool find_input(CmInputs *inputs, int at, CmError **err) {
   }
   if (inputs->count > before || input->optional) return true;
   const char *first = inputs->quarantined_count ? inputs->quarantined[inputs->quarantined_count - 1].reason : NULL;
-  cm_error_set(err, CM_ERR_DATA, "input «%s»: there is no usable image%s%s in %s%s%s%s", input->name, *input->modality ? " of modality " : "",
-               input->modality, input->path_count ? input->paths[0] : "", input->path_count > 1 ? " and the others" : "",
-               first ? "; the last one refused: " : "", first ? first : "; check path, modality, series and min_slices");
+  cm_error_set(err, CM_ERR_DATA, "input «%s»: there is no usable image%s%s in %s%s%s%s", input->name,
+               *input->modality ? " of modality " : "", input->modality, input->path_count ? input->paths[0] : "",
+               input->path_count > 1 ? " and the others" : "", first ? "; the last one refused: " : "",
+               first ? first : "; check path, modality, series and min_slices");
   return false;
 }
 
@@ -395,13 +423,15 @@ static bool tell_apart(CmInputs *inputs, CmError **err) {
   for (int i = 0; i < inputs->count;) {
     int end = i + 1;
     CmItem *first = &inputs->items[i];
-    while (end < inputs->count && inputs->items[end].input == first->input && strcmp(inputs->items[end].subject, first->subject) == 0 &&
+    while (end < inputs->count && inputs->items[end].input == first->input &&
+           strcmp(inputs->items[end].subject, first->subject) == 0 &&
            strcmp(inputs->items[end].visit, first->visit) == 0 && strcmp(inputs->items[end].series, first->series) == 0)
       end++;
     for (int k = i; end - i > 1 && k < end; k++) {
       CmItem *item = &inputs->items[k];
       item->series = item->kind == CM__ITEM_FILE ? stem(inputs, item->path, err)
-                                                 : cm__arena_printf(&inputs->arena, err, "%s%s%d", item->series, *item->series ? "/" : "", k - i + 1);
+                                                 : cm__arena_printf(&inputs->arena, err, "%s%s%d", item->series,
+                                                                    *item->series ? "/" : "", k - i + 1);
       if (!item->series) return false;
       for (int other = i; other < k; other++)
         if (strcmp(inputs->items[other].series, item->series) == 0) item->series = item->shown;
@@ -415,7 +445,8 @@ bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, CmError **e
   *inputs = (CmInputs){.ctx = ctx, .spec = spec};
   cm__arena_start(&inputs->arena, ctx);
   inputs->scans = cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->scans, err);
-  inputs->files = inputs->scans ? cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->files, err) : NULL;
+  inputs->files =
+      inputs->scans ? cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->files, err) : NULL;
   if (!inputs->files) return false;
   for (int i = 0; i < spec->input_count; i++)
     if (!find_input(inputs, i, err)) return false;
@@ -429,7 +460,8 @@ void cm__inputs_free(CmInputs *inputs) {
   cm__arena_free(&inputs->arena);
 }
 
-/* ---- reading -------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------------
+ */
 
 /* The file that a header of its own (.mhd, .nhdr) points to; "" where it is none or lies within. */
 static void data_file(CmContext *ctx, const char *path, char *to, size_t size) {
@@ -447,8 +479,10 @@ static void data_file(CmContext *ctx, const char *path, char *to, size_t size) {
     at += strspn(at, " \t=");
     at[strcspn(at, "\r\n")] = 0;
     const char *slash = strrchr(path, '/');
-    if (at[0] == '/' || !slash) snprintf(to, size, "%s", at);
-    else snprintf(to, size, "%.*s/%s", (int)(slash - path), path, at);
+    if (at[0] == '/' || !slash)
+      snprintf(to, size, "%s", at);
+    else
+      snprintf(to, size, "%.*s/%s", (int)(slash - path), path, at);
     struct stat info;
     if (stat(to, &info) || !S_ISREG(info.st_mode)) to[0] = 0;
   }
@@ -511,12 +545,16 @@ CmImage *cm__item_read(const CmInputs *inputs, const CmItem *item, CmError **err
   options.suv = input->suv;
   CmImage *image = NULL;
   switch (item->kind) {
-  case CM__ITEM_VOLUME: image = cm_dicom_read_volume(inputs->ctx, inputs->scans[item->source].scan, (int)item->at, &options, err); break;
-  case CM__ITEM_ARRAY: image = cm_array_image(inputs->ctx, inputs->arrays[item->source], item->at, err); break;
-  case CM__ITEM_FILE:
-    options.select = input->select;
-    image = cm_image_read(inputs->ctx, item->path, &options, err);
-    break;
+    case CM__ITEM_VOLUME:
+      image = cm_dicom_read_volume(inputs->ctx, inputs->scans[item->source].scan, (int)item->at, &options, err);
+      break;
+    case CM__ITEM_ARRAY:
+      image = cm_array_image(inputs->ctx, inputs->arrays[item->source], item->at, err);
+      break;
+    case CM__ITEM_FILE:
+      options.select = input->select;
+      image = cm_image_read(inputs->ctx, item->path, &options, err);
+      break;
   }
   if (image && input->kind == CM_KIND_LABELS) image = as_labels(inputs->ctx, image, err);
   return image;

@@ -14,15 +14,15 @@ typedef struct CmItem {
   CmItemKind kind;
   int input;
   const char *subject, *visit, *series;
-  const char *path;      /* to open: the file, or the first of a volume */
-  const char *shown;     /* as people are told, relative to the study file */
-  int source;            /* scan or array */
-  int64_t at;            /* volume of the scan, image of the array */
-  int64_t voxels;        /* as far as known; 0 */
+  const char *path;        /* to open: the file, or the first of a volume */
+  const char *shown;       /* as people are told, relative to the study file */
+  int source;              /* scan or array */
+  int64_t at;              /* volume of the scan, image of the array */
+  int64_t voxels;          /* as far as known; 0 */
   const char *label, *set; /* .npz: the label, and the part of the set ("train") that it belongs to; NULL */
-  const char *modality;  /* DICOM; "" */
-  const char *defect;    /* why it cannot be used; NULL */
-  const char *code;      /* of the defect */
+  const char *modality;    /* DICOM; "" */
+  const char *defect;      /* why it cannot be used; NULL */
+  const char *code;        /* of the defect */
 } CmItem;
 
 /* A row of the quarantine. */
@@ -34,7 +34,7 @@ typedef struct CmInputs {
   CmArena arena;
   CmContext *ctx;
   CmSpec *spec;
-  CmItem *items;         /* by subject, visit, input, series */
+  CmItem *items; /* by subject, visit, input, series */
   int count;
   struct CmInputScan *scans;
   int scan_count;
@@ -43,10 +43,11 @@ typedef struct CmInputs {
   int array_count;
   CmQuarantined *quarantined; /* files that are no part of any item */
   int quarantined_count;
-  int64_t *files;        /* of each input */
+  int64_t *files; /* of each input */
 } CmInputs;
 
-/* Finds everything. Errors: cancelled, memory, an input that has nothing in it. Free with cm__inputs_free() in either case. */
+/* Finds everything. Errors: cancelled, memory, an input that has nothing in it. Free with cm__inputs_free() in either
+ * case. */
 bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, CmError **err);
 void cm__inputs_free(CmInputs *inputs);
 

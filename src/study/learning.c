@@ -55,7 +55,9 @@ static void drop(CmLearning *learning) {
   learning->model_count = 0;
 }
 
-void cm__learning_free(CmLearning *learning) { drop(learning); }
+void cm__learning_free(CmLearning *learning) {
+  drop(learning);
+}
 
 /* false without an error: it is not there whole, and must be done. */
 static bool load(CmLearning *learning, CmContext *ctx, CmStore *store, int models, CmError **err) {
@@ -74,8 +76,9 @@ static bool load(CmLearning *learning, CmContext *ctx, CmStore *store, int model
       if (good) learning->tables[i] = value.table;
     } else if (good) {
       int m = i - CM_LEARN_TABLE_COUNT;
-      good = (learning->model_json[m] = cm_strndup(ctx, (const char *)bytes, size, err)) != NULL &&
-             (learning->models[m] = cm_model_from_json(ctx, learning->model_json[m], size, "a kept model", err)) != NULL;
+      good =
+          (learning->model_json[m] = cm_strndup(ctx, (const char *)bytes, size, err)) != NULL &&
+          (learning->models[m] = cm_model_from_json(ctx, learning->model_json[m], size, "a kept model", err)) != NULL;
     }
     cm_free(bytes);
   }
@@ -131,17 +134,18 @@ bool cm__learning_do(CmLearning *learning, CmWork *work, const CmTable *features
   cm_error_free(&why); /* what is kept cannot be read: it is done again */
   bool dated = cm_table_find_column(features, "visit") >= 0;
   const CmLearnColumns columns = {
-    .target = spec->labels.target,
-    .positive = learn->positive,
-    .subject = "subject",
-    .time = dated && learn->validate->temporal ? "visit" : NULL,
-    .hold_out = learn->hold_out,
-    .features = learn->features,
-    .feature_count = learn->feature_count,
-    .ignore = learn->ignore,
-    .ignore_count = learn->ignore_count,
+      .target = spec->labels.target,
+      .positive = learn->positive,
+      .subject = "subject",
+      .time = dated && learn->validate->temporal ? "visit" : NULL,
+      .hold_out = learn->hold_out,
+      .features = learn->features,
+      .feature_count = learn->feature_count,
+      .ignore = learn->ignore,
+      .ignore_count = learn->ignore_count,
   };
-  CmLearnResult *result = cm_learn_validate(ctx, learn->learners, learn->learner_count, features, &columns, learn->validate, err);
+  CmLearnResult *result =
+      cm_learn_validate(ctx, learn->learners, learn->learner_count, features, &columns, learn->validate, err);
   if (!result) {
     cm_error_context(err, "learn");
     return false;

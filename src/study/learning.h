@@ -12,7 +12,7 @@ typedef struct CmLearning {
   char **model_json;                     /* owned: what is saved */
   int model_count;
   CmHash key;
-  bool kept;                             /* found rather than done */
+  bool kept; /* found rather than done */
 } CmLearning;
 
 /* Validates the study's models on `features`. Free with cm__learning_free() in either case. */

@@ -14,14 +14,16 @@
 #define MARK_TEXT "the folder of a Cormack study; its outputs may be replaced by the next run\n"
 #define LIST ".cormack/outputs"
 
-/* ---- whose folder it is --------------------------------------------------------------------------------------------- */
+/* ---- whose folder it is ---------------------------------------------------------------------------------------------
+ */
 
 /* Nothing in it, or nothing but .cormack: a run that was killed at once. */
 static bool is_empty(const char *out) {
   DIR *dir = opendir(out);
   bool empty = dir != NULL;
   for (struct dirent *entry; dir && (entry = readdir(dir));)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && strcmp(entry->d_name, ".cormack") != 0) empty = false;
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && strcmp(entry->d_name, ".cormack") != 0)
+      empty = false;
   if (dir) closedir(dir);
   return empty;
 }
@@ -38,9 +40,13 @@ static void remove_parts(const char *folder, int depth) {
   for (struct dirent *entry; dir && (entry = readdir(dir));) {
     char path[4096];
     struct stat info;
-    if (entry->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path || lstat(path, &info)) continue;
-    if (S_ISDIR(info.st_mode)) remove_parts(path, depth + 1);
-    else if (strstr(entry->d_name, ".part-")) unlink(path);
+    if (entry->d_name[0] == '.' || snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path ||
+        lstat(path, &info))
+      continue;
+    if (S_ISDIR(info.st_mode))
+      remove_parts(path, depth + 1);
+    else if (strstr(entry->d_name, ".part-"))
+      unlink(path);
   }
   if (dir) closedir(dir);
 }
@@ -65,30 +71,37 @@ bool cm__outputs_claim(CmContext *ctx, const char *out, CmError **err) {
   return cm_file_write(ctx, path, MARK_TEXT, strlen(MARK_TEXT), err);
 }
 
-void cm__outputs_clean(const char *out) { remove_parts(out, 0); }
+void cm__outputs_clean(const char *out) {
+  remove_parts(out, 0);
+}
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------------
+ */
 
 void cm__outputs_start(CmOutputs *outputs, CmContext *ctx, CmStore *store, const char *out) {
   *outputs = (CmOutputs){.ctx = ctx, .store = store, .out = out};
   cm__arena_start(&outputs->arena, ctx);
 }
 
-void cm__outputs_free(CmOutputs *outputs) { cm__arena_free(&outputs->arena); }
+void cm__outputs_free(CmOutputs *outputs) {
+  cm__arena_free(&outputs->arena);
+}
 
 CmOutput *cm__outputs_add(CmOutputs *outputs, const char *path, const CmHash *hash, CmError **err) {
   CmOutput *list = cm__arena_grow(&outputs->arena, outputs->list, outputs->count, sizeof *list, err);
   char *copy = list ? cm__arena_strdup(&outputs->arena, path, err) : NULL;
   if (!copy) return NULL;
   outputs->list = list;
-  list[outputs->count] = (CmOutput){.path = copy, .hash = *hash, .step = "", .operation = "", .params = "", .made_from = ""};
+  list[outputs->count] =
+      (CmOutput){.path = copy, .hash = *hash, .step = "", .operation = "", .params = "", .made_from = ""};
   return &list[outputs->count++];
 }
 
 static bool has_bytes(CmOutputs *outputs, const char *path, const CmHash *hash) {
   CmHash now;
   CmError *why = NULL;
-  bool same = access(path, R_OK) == 0 && cm__store_file_hash(outputs->store, path, &now, &why) && cm_hash_equal(&now, hash);
+  bool same =
+      access(path, R_OK) == 0 && cm__store_file_hash(outputs->store, path, &now, &why) && cm_hash_equal(&now, hash);
   cm_error_free(&why);
   return same;
 }
@@ -129,9 +142,12 @@ CmOutput *cm__outputs_write_table(CmOutputs *outputs, const char *name, const Cm
   return output;
 }
 
-/* ---- what belongs --------------------------------------------------------------------------------------------------- */
+/* ---- what belongs ---------------------------------------------------------------------------------------------------
+ */
 
-static int compare_texts(const void *a, const void *b) { return strcmp(*(const char *const *)a, *(const char *const *)b); }
+static int compare_texts(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
 /* The list of the run before, one path a line, as an array of texts; *text holds them. Absent: none. */
 static bool read_list(CmOutputs *outputs, char **text, const char ***paths, int *count, CmError **err) {
@@ -213,7 +229,8 @@ bool cm__outputs_settle(CmOutputs *outputs, CmError **err) {
     for (int i = 0; i < outputs->count; i++) now[i] = outputs->list[i].path;
     qsort(now, (size_t)outputs->count, sizeof *now, compare_texts);
     for (int i = 0; i < count; i++)
-      if (!bsearch(&before[i], now, (size_t)outputs->count, sizeof *now, compare_texts)) remove_output(outputs, before[i]);
+      if (!bsearch(&before[i], now, (size_t)outputs->count, sizeof *now, compare_texts))
+        remove_output(outputs, before[i]);
     good = write_list(outputs, now, outputs->count, err);
   }
   cm_free(now);

@@ -5,7 +5,7 @@
 #include "study/work.h"
 
 typedef struct CmOutput {
-  const char *path;        /* below OUT */
+  const char *path; /* below OUT */
   CmHash hash;
   const char *step, *operation, *params, *made_from; /* for the provenance; "" where it does not apply */
 } CmOutput;
@@ -31,7 +31,8 @@ void cm__outputs_free(CmOutputs *outputs);
 CmOutput *cm__outputs_add(CmOutputs *outputs, const char *path, const CmHash *hash, CmError **err);
 /* Writes and lists a file; one that has these bytes already is left alone. */
 CmOutput *cm__outputs_write(CmOutputs *outputs, const char *path, const void *bytes, size_t size, CmError **err);
-CmOutput *cm__outputs_write_table(CmOutputs *outputs, const char *name, const CmTable *table, CmError **err); /* tables/NAME.csv and .json */
+CmOutput *cm__outputs_write_table(CmOutputs *outputs, const char *name, const CmTable *table,
+                                  CmError **err); /* tables/NAME.csv and .json */
 
 /* Remembers that these files may be written by this run, so that a later one knows them for ours. */
 bool cm__outputs_expect(CmOutputs *outputs, const char *const *paths, int count, CmError **err);

@@ -9,9 +9,13 @@ typedef struct Builder {
   CmError **err;
 } Builder;
 
-static CmNode *node_at(const Builder *b, int at) { return &b->plan->nodes[at]; }
+static CmNode *node_at(const Builder *b, int at) {
+  return &b->plan->nodes[at];
+}
 
-static const CmItem *item_at(const Builder *b, int at) { return &b->plan->inputs.items[at]; }
+static const CmItem *item_at(const Builder *b, int at) {
+  return &b->plan->inputs.items[at];
+}
 
 static int add_node(Builder *b, int step, int item, const char *visit, const char *later) {
   CmPlan *plan = b->plan;
@@ -19,7 +23,8 @@ static int add_node(Builder *b, int step, int item, const char *visit, const cha
   if (!nodes) return -1;
   plan->nodes = nodes;
   CmNode *node = &nodes[plan->node_count];
-  *node = (CmNode){.step = step, .item = item, .visit = visit, .later = later, .series = later ? "" : item_at(b, item)->series};
+  *node = (CmNode){
+      .step = step, .item = item, .visit = visit, .later = later, .series = later ? "" : item_at(b, item)->series};
   if (step >= 0) {
     int count = plan->spec->steps[step].op->input_count;
     node->in = cm__arena_alloc(&plan->arena, (size_t)count, sizeof *node->in, b->err);
@@ -31,16 +36,20 @@ static int add_node(Builder *b, int step, int item, const char *visit, const cha
   return plan->node_count++;
 }
 
-static bool quarantine(Builder *b, int item, const char *visit, const char *step, CmErrorCode code, const char *reason) {
+static bool quarantine(Builder *b, int item, const char *visit, const char *step, CmErrorCode code,
+                       const char *reason) {
   CmPlan *plan = b->plan;
   CmQuarantined *rows = cm__arena_grow(&plan->arena, plan->quarantined, plan->quarantined_count, sizeof *rows, b->err);
   if (!rows || !reason) return false;
   plan->quarantined = rows;
-  rows[plan->quarantined_count++] = (CmQuarantined){item_at(b, item)->shown, b->subject->name, visit, step, cm_error_code_name(code), reason};
+  rows[plan->quarantined_count++] =
+      (CmQuarantined){item_at(b, item)->shown, b->subject->name, visit, step, cm_error_code_name(code), reason};
   return true;
 }
 
-static bool is_single(uint64_t roots) { return (roots & (roots - 1)) == 0; }
+static bool is_single(uint64_t roots) {
+  return (roots & (roots - 1)) == 0;
+}
 
 /* The only item of an input at a visit: its index; -1: none, -2: several. */
 static int only_item(const Builder *b, int input, const char *visit) {
@@ -83,9 +92,12 @@ static bool connect(Builder *b, int at, int item, const char *visit, const char 
     const CmSpecRef *ref = &step->in[i];
     if (ref->input < 0 && ref->step < 0) continue;
     int from;
-    if (!later) from = resolve(b, ref, item, visit);
-    else if (ref->when == CM__WHEN_SAME) from = find_node(b, ref->step, -1, visit, later);
-    else from = resolve(b, ref, -1, ref->when == CM__WHEN_BEFORE ? visit : later);
+    if (!later)
+      from = resolve(b, ref, item, visit);
+    else if (ref->when == CM__WHEN_SAME)
+      from = find_node(b, ref->step, -1, visit, later);
+    else
+      from = resolve(b, ref, -1, ref->when == CM__WHEN_BEFORE ? visit : later);
     if (from < 0) return false;
     node_at(b, at)->in[i] = (CmNodeIn){from, ref->step >= 0 ? ref->port : 0};
   }
@@ -98,7 +110,8 @@ static void drop_last(Builder *b) {
   b->subject->nodes--;
 }
 
-/* ---- one visit ------------------------------------------------------------------------------------------------------ */
+/* ---- one visit ------------------------------------------------------------------------------------------------------
+ */
 
 static bool add_single(Builder *b, int step, int root) {
   for (int i = b->subject->first_item; i < b->subject->first_item + b->subject->items; i++) {
@@ -113,8 +126,13 @@ static bool add_single(Builder *b, int step, int root) {
 static const char *missing_reason(Builder *b, int input, bool several) {
   const char *name = b->plan->spec->inputs[input].name;
   if (several)
-    return cm__arena_printf(&b->plan->arena, b->err, "there are several images of «%s» for this visit; say which with series, select or modality at the input", name);
-  return cm__arena_printf(&b->plan->arena, b->err, "there is no image of «%s» for this visit; say optional: true at the input if it may be absent", name);
+    return cm__arena_printf(
+        &b->plan->arena, b->err,
+        "there are several images of «%s» for this visit; say which with series, select or modality at the input",
+        name);
+  return cm__arena_printf(
+      &b->plan->arena, b->err,
+      "there is no image of «%s» for this visit; say optional: true at the input if it may be absent", name);
 }
 
 /* A step on several inputs: one image of each at a visit. */
@@ -125,7 +143,9 @@ static bool add_joint(Builder *b, int step, const char *visit, int item) {
     if (!(roots >> r & 1)) continue;
     int only = only_item(b, r, visit);
     if (only == -1 && spec->inputs[r].optional) return true;
-    if (only < 0) return quarantine(b, item, visit, spec->steps[step].name, only == -1 ? CM_ERR_MISSING : CM_ERR_DATA, missing_reason(b, r, only == -2));
+    if (only < 0)
+      return quarantine(b, item, visit, spec->steps[step].name, only == -1 ? CM_ERR_MISSING : CM_ERR_DATA,
+                        missing_reason(b, r, only == -2));
   }
   int first = 0;
   while (!(roots >> first & 1)) first++;
@@ -159,7 +179,8 @@ static int behind_visit(const Builder *b, int item) {
   return next;
 }
 
-/* ---- two visits ----------------------------------------------------------------------------------------------------- */
+/* ---- two visits -----------------------------------------------------------------------------------------------------
+ */
 
 static bool add_pair(Builder *b, int step, int before, int after) {
   const char *visit = item_at(b, before)->visit, *later = item_at(b, after)->visit;
@@ -170,7 +191,8 @@ static bool add_pair(Builder *b, int step, int before, int after) {
   for (int v = 0; v < 2; v++)
     for (int r = 0; r < b->plan->spec->input_count; r++)
       if ((b->plan->spec->steps[step].roots >> r & 1) && only_item(b, r, v ? later : visit) == -2)
-        return quarantine(b, v ? after : before, v ? later : visit, b->plan->spec->steps[step].name, CM_ERR_DATA, missing_reason(b, r, true));
+        return quarantine(b, v ? after : before, v ? later : visit, b->plan->spec->steps[step].name, CM_ERR_DATA,
+                          missing_reason(b, r, true));
   return true;
 }
 
@@ -183,7 +205,8 @@ static bool add_step(Builder *b, int step) {
     return add_single(b, step, root);
   }
   int before = -1;
-  for (int i = next_visit(b, roots, b->subject->first_item, between); i >= 0; i = next_visit(b, roots, behind_visit(b, i), between)) {
+  for (int i = next_visit(b, roots, b->subject->first_item, between); i >= 0;
+       i = next_visit(b, roots, behind_visit(b, i), between)) {
     if (!between && !add_joint(b, step, item_at(b, i)->visit, i)) return false;
     if (between && before >= 0 && !add_pair(b, step, before, i)) return false;
     before = i;
@@ -211,7 +234,8 @@ bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, CmError **err) {
   if (!cm__inputs_find(&plan->inputs, ctx, spec, err)) return false;
   for (int i = 0; i < plan->inputs.count;) {
     int end = i + 1;
-    while (end < plan->inputs.count && strcmp(plan->inputs.items[end].subject, plan->inputs.items[i].subject) == 0) end++;
+    while (end < plan->inputs.count && strcmp(plan->inputs.items[end].subject, plan->inputs.items[i].subject) == 0)
+      end++;
     if (!add_subject(plan, i, end - i, err)) return false;
     i = end;
   }
@@ -231,15 +255,18 @@ const char *cm__node_series(const CmPlan *plan, const CmNode *node) {
 void cm__path_word(const char *text, char *to, size_t size) {
   size_t used = 0;
   for (const char *c = text; *c && used + 4 < size; c++) {
-    bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' || *c == '-' ||
-                 (*c == '.' && c != text);
-    if (plain) to[used++] = *c;
-    else used += (size_t)snprintf(to + used, size - used, "%%%02X", (unsigned)(unsigned char)*c);
+    bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '_' ||
+                 *c == '-' || (*c == '.' && c != text);
+    if (plain)
+      to[used++] = *c;
+    else
+      used += (size_t)snprintf(to + used, size - used, "%%%02X", (unsigned)(unsigned char)*c);
   }
   to[used] = 0;
 }
 
-bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const CmNode *node, int port, char *to, size_t size) {
+bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const CmNode *node, int port, char *to,
+                         size_t size) {
   char name[700], visit[700], later[700], series[700];
   const CmSpecStep *step = &plan->spec->steps[node->step];
   bool alone = true;
@@ -254,7 +281,7 @@ bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const
   int images = 0;
   for (int o = 0; o < step->op->output_count; o++) images += step->op->outputs[o].kind != CM_KIND_TABLE;
   const char *output = images > 1 ? step->op->outputs[port].name : "";
-  int length = snprintf(to, size, "images/%s%s%s%s%s%s%s/%s%s%s.nii.gz", name, *visit ? "/" : "", visit, *later ? ".." : "", later,
-                        *series ? "/" : "", series, step->name, *output ? "." : "", output);
+  int length = snprintf(to, size, "images/%s%s%s%s%s%s%s/%s%s%s.nii.gz", name, *visit ? "/" : "", visit,
+                        *later ? ".." : "", later, *series ? "/" : "", series, step->name, *output ? "." : "", output);
   return length > 0 && (size_t)length < size;
 }

@@ -15,11 +15,11 @@ typedef struct CmNodeIn {
 /* Reads an image (step -1), or does a step for one image, one visit or two visits. */
 typedef struct CmNode {
   int step;
-  int item;                /* that is read, or that gives the node its path and series */
+  int item;                           /* that is read, or that gives the node its path and series */
   const char *visit, *later, *series; /* later: the second visit; NULL: one visit */
-  CmNodeIn *in;            /* one an input port; NULL where it reads */
-  CmHash key;              /* once it was looked up */
-  uint8_t state;           /* CmNodeState */
+  CmNodeIn *in;                       /* one an input port; NULL where it reads */
+  CmHash key;                         /* once it was looked up */
+  uint8_t state;                      /* CmNodeState */
 } CmNode;
 
 typedef struct CmPlanSubject {
@@ -46,7 +46,8 @@ bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, CmError **err);
 void cm__plan_free(CmPlan *plan);
 const char *cm__node_series(const CmPlan *plan, const CmNode *node);
 /* Path of an output that goes to OUT/images, relative to OUT. */
-bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const CmNode *node, int port, char *to, size_t size);
+bool cm__node_image_path(const CmPlan *plan, const CmPlanSubject *subject, const CmNode *node, int port, char *to,
+                         size_t size);
 /* Letters, digits, '.', '_' and '-' stay; all else becomes %XX, so that different names stay different. */
 void cm__path_word(const char *text, char *to, size_t size);
 

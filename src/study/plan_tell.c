@@ -43,8 +43,9 @@ static char *tell_text(const CmPlan *plan, const CmWork *work, CmError **err) {
   CmTextBuffer to;
   int64_t a, b, c;
   cm__text_start(&to, plan->ctx, err);
-  cm__text_addf(&to, "study %s: %d subject%s, %d image%s, %d unit%s of work\n", spec->name, plan->subject_count, plan->subject_count == 1 ? "" : "s",
-                plan->inputs.count, plan->inputs.count == 1 ? "" : "s", plan->step_nodes, plan->step_nodes == 1 ? "" : "s");
+  cm__text_addf(&to, "study %s: %d subject%s, %d image%s, %d unit%s of work\n", spec->name, plan->subject_count,
+                plan->subject_count == 1 ? "" : "s", plan->inputs.count, plan->inputs.count == 1 ? "" : "s",
+                plan->step_nodes, plan->step_nodes == 1 ? "" : "s");
   for (int i = 0; i < spec->input_count; i++) {
     count_items(plan, i, &a, &b, &c);
     cm__text_addf(&to, "  input %-16s %lld images of %lld subjects", spec->inputs[i].name, (long long)a, (long long)b);
@@ -60,13 +61,16 @@ static char *tell_text(const CmPlan *plan, const CmWork *work, CmError **err) {
     cm__text_addf(&to, " %s\n", spec->steps[s].params_json);
   }
   for (int m = 0; m < spec->learn.learner_count; m++)
-    cm__text_addf(&to, "  model %-16s %s %s\n", spec->learn.learners[m].name, spec->learn.learners[m].kind->about.name, spec->learn.learner_json[m]);
+    cm__text_addf(&to, "  model %-16s %s %s\n", spec->learn.learners[m].name, spec->learn.learners[m].kind->about.name,
+                  spec->learn.learner_json[m]);
   for (int i = 0; i < plan->inputs.quarantined_count; i++)
     cm__text_addf(&to, "  quarantine: %s: %s\n", plan->inputs.quarantined[i].path, plan->inputs.quarantined[i].reason);
   for (int i = 0; i < plan->inputs.count; i++)
-    if (plan->inputs.items[i].defect) cm__text_addf(&to, "  quarantine: %s: %s\n", plan->inputs.items[i].shown, plan->inputs.items[i].defect);
+    if (plan->inputs.items[i].defect)
+      cm__text_addf(&to, "  quarantine: %s: %s\n", plan->inputs.items[i].shown, plan->inputs.items[i].defect);
   for (int i = 0; i < plan->quarantined_count; i++)
-    cm__text_addf(&to, "  quarantine: %s: step %s: %s\n", plan->quarantined[i].path, plan->quarantined[i].step, plan->quarantined[i].reason);
+    cm__text_addf(&to, "  quarantine: %s: step %s: %s\n", plan->quarantined[i].path, plan->quarantined[i].step,
+                  plan->quarantined[i].reason);
   return cm__text_finish(&to);
 }
 
@@ -77,12 +81,14 @@ static char *tell_json(const CmPlan *plan, const CmWork *work, CmError **err) {
   cm__text_start(&to, plan->ctx, err);
   cm__text_add(&to, "{\"study\": ");
   cm__text_add_json(&to, spec->name);
-  cm__text_addf(&to, ", \"subjects\": %d, \"images\": %d, \"units\": %d, \"inputs\": [", plan->subject_count, plan->inputs.count, plan->step_nodes);
+  cm__text_addf(&to, ", \"subjects\": %d, \"images\": %d, \"units\": %d, \"inputs\": [", plan->subject_count,
+                plan->inputs.count, plan->step_nodes);
   for (int i = 0; i < spec->input_count; i++) {
     count_items(plan, i, &a, &b, &c);
     cm__text_add(&to, i ? ", {\"name\": " : "{\"name\": ");
     cm__text_add_json(&to, spec->inputs[i].name);
-    cm__text_addf(&to, ", \"images\": %lld, \"subjects\": %lld, \"unusable\": %lld}", (long long)a, (long long)b, (long long)c);
+    cm__text_addf(&to, ", \"images\": %lld, \"subjects\": %lld, \"unusable\": %lld}", (long long)a, (long long)b,
+                  (long long)c);
   }
   cm__text_add(&to, "], \"steps\": [");
   for (int s = 0; s < spec->step_count; s++) {
@@ -91,8 +97,8 @@ static char *tell_json(const CmPlan *plan, const CmWork *work, CmError **err) {
     cm__text_add_json(&to, spec->steps[s].name);
     cm__text_addf(&to, ", \"operation\": \"%s\", \"of\": [\"", spec->steps[s].op->name);
     tell_fed(&to, plan, &spec->steps[s], "\", \"");
-    cm__text_addf(&to, "\"], \"between\": %s, \"parameters\": %s, \"units\": %lld", spec->steps[s].between ? "true" : "false",
-                  spec->steps[s].params_json, (long long)a);
+    cm__text_addf(&to, "\"], \"between\": %s, \"parameters\": %s, \"units\": %lld",
+                  spec->steps[s].between ? "true" : "false", spec->steps[s].params_json, (long long)a);
     if (work->store) cm__text_addf(&to, ", \"kept\": %lld", (long long)b);
     cm__text_add(&to, "}");
   }
@@ -100,7 +106,8 @@ static char *tell_json(const CmPlan *plan, const CmWork *work, CmError **err) {
   for (int m = 0; m < spec->learn.learner_count; m++) {
     cm__text_add(&to, m ? ", {\"name\": " : "{\"name\": ");
     cm__text_add_json(&to, spec->learn.learners[m].name);
-    cm__text_addf(&to, ", \"model\": \"%s\", \"parameters\": %s}", spec->learn.learners[m].kind->about.name, spec->learn.learner_json[m]);
+    cm__text_addf(&to, ", \"model\": \"%s\", \"parameters\": %s}", spec->learn.learners[m].kind->about.name,
+                  spec->learn.learner_json[m]);
   }
   cm__text_add(&to, "]}\n");
   return cm__text_finish(&to);

@@ -21,7 +21,7 @@ void cm__problem_add(CmProblems *problems, const CmYaml *at, const char *format,
   for (char *c = text; *c; c++)
     if ((unsigned char)*c < ' ') *c = ' ';
   CmProblemEntry *entries =
-    cm__arena_grow(problems->arena, problems->entries, problems->count, sizeof *entries, &problems->failure);
+      cm__arena_grow(problems->arena, problems->entries, problems->count, sizeof *entries, &problems->failure);
   char *copy = entries ? cm__arena_strdup(problems->arena, text, &problems->failure) : NULL;
   if (!copy) return;
   problems->entries = entries;
@@ -73,7 +73,8 @@ const char *cm__yaml_kind_name(const CmYaml *node) {
   return node->kind == CM__YAML_MAP ? "a group of keys" : "a single value";
 }
 
-void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *const *known, int count, const char *what) {
+void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *const *known, int count,
+                         const char *what) {
   if (!map || map->kind != CM__YAML_MAP) return;
   for (int i = 0; i < map->count; i++) {
     const char *key = map->keys[i]->text;
@@ -130,15 +131,19 @@ bool cm__yaml_as_real(const CmYaml *node, double *to) {
 void cm__yaml_text(CmProblems *problems, const CmYaml *map, const char *key, const char **to) {
   const CmYaml *node = cm__yaml_get(map, key);
   if (!node) return;
-  if (node->kind == CM__YAML_SCALAR && !cm__yaml_is_null(node)) *to = node->text;
-  else cm__problem_add(problems, node, "«%s» must be a text, not %s", key, cm__yaml_kind_name(node));
+  if (node->kind == CM__YAML_SCALAR && !cm__yaml_is_null(node))
+    *to = node->text;
+  else
+    cm__problem_add(problems, node, "«%s» must be a text, not %s", key, cm__yaml_kind_name(node));
 }
 
 void cm__yaml_bool(CmProblems *problems, const CmYaml *map, const char *key, bool *to) {
   const CmYaml *node = cm__yaml_get(map, key);
   if (!node || cm__yaml_as_bool(node, to)) return;
-  if (node->kind == CM__YAML_SCALAR) cm__problem_add(problems, node, "«%s» must be true or false, not «%s»", key, node->text);
-  else cm__problem_add(problems, node, "«%s» must be true or false, not %s", key, cm__yaml_kind_name(node));
+  if (node->kind == CM__YAML_SCALAR)
+    cm__problem_add(problems, node, "«%s» must be true or false, not «%s»", key, node->text);
+  else
+    cm__problem_add(problems, node, "«%s» must be true or false, not %s", key, cm__yaml_kind_name(node));
 }
 
 void cm__yaml_int(CmProblems *problems, const CmYaml *map, const char *key, int64_t min, int64_t max, int64_t *to) {
@@ -146,11 +151,15 @@ void cm__yaml_int(CmProblems *problems, const CmYaml *map, const char *key, int6
   if (!node) return;
   int64_t value;
   if (!cm__yaml_as_int(node, &value))
-    cm__problem_add(problems, node, "«%s» must be a whole number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "«" : "",
-                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "»" : "");
+    cm__problem_add(problems, node, "«%s» must be a whole number, not %s%s%s", key,
+                    node->kind == CM__YAML_SCALAR ? "«" : "",
+                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node),
+                    node->kind == CM__YAML_SCALAR ? "»" : "");
   else if (value < min || value > max)
-    cm__problem_add(problems, node, "«%s» is %lld; it goes from %lld to %lld", key, (long long)value, (long long)min, (long long)max);
-  else *to = value;
+    cm__problem_add(problems, node, "«%s» is %lld; it goes from %lld to %lld", key, (long long)value, (long long)min,
+                    (long long)max);
+  else
+    *to = value;
 }
 
 void cm__yaml_real(CmProblems *problems, const CmYaml *map, const char *key, double min, double max, double *to) {
@@ -159,13 +168,16 @@ void cm__yaml_real(CmProblems *problems, const CmYaml *map, const char *key, dou
   double value;
   if (!cm__yaml_as_real(node, &value))
     cm__problem_add(problems, node, "«%s» must be a number, not %s%s%s", key, node->kind == CM__YAML_SCALAR ? "«" : "",
-                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node), node->kind == CM__YAML_SCALAR ? "»" : "");
+                    node->kind == CM__YAML_SCALAR ? node->text : cm__yaml_kind_name(node),
+                    node->kind == CM__YAML_SCALAR ? "»" : "");
   else if (value < min || value > max)
     cm__problem_add(problems, node, "«%s» is %g; it goes from %g to %g", key, value, min, max);
-  else *to = value;
+  else
+    *to = value;
 }
 
-void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, const char *const *choices, int count, int *to) {
+void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, const char *const *choices, int count,
+                     int *to) {
   const char *text = NULL;
   cm__yaml_text(problems, map, key, &text);
   if (!text) return;
@@ -179,11 +191,18 @@ void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, c
   size_t used = 0;
   list[0] = 0;
   for (int k = 0; k < count && used < sizeof list; k++) {
-    int more = snprintf(list + used, sizeof list - used, "%s%s", k == 0 ? "" : k == count - 1 ? " or " : ", ", choices[k]);
+    int more = snprintf(list + used, sizeof list - used, "%s%s",
+                        k == 0           ? ""
+                        : k == count - 1 ? " or "
+                                         : ", ",
+                        choices[k]);
     if (more > 0) used += (size_t)more;
   }
-  if (near) cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s; did you mean «%s»?", key, text, list, near);
-  else cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s", key, text, list);
+  if (near)
+    cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s; did you mean «%s»?", key, text,
+                    list, near);
+  else
+    cm__problem_add(problems, cm__yaml_get(map, key), "«%s» is «%s», but must be %s", key, text, list);
 }
 
 const char **cm__yaml_texts(CmProblems *problems, const CmYaml *node, const char *what, int *count) {
@@ -199,7 +218,8 @@ const char **cm__yaml_texts(CmProblems *problems, const CmYaml *node, const char
       const CmYaml *item = node->items[i];
       if (item->kind != CM__YAML_SCALAR || cm__yaml_is_null(item))
         cm__problem_add(problems, item, "%s must be a text, not %s", what, cm__yaml_kind_name(item));
-      else texts[(*count)++] = item->text;
+      else
+        texts[(*count)++] = item->text;
     }
   } else {
     cm__problem_add(problems, node, "%s must be a text or a list of texts, not %s", what,

@@ -1,8 +1,9 @@
-/* What made each output: for people as a table, for machines as JSON. Nothing in it depends on the machine or the hour. */
+/* What made each output: for people as a table, for machines as JSON. Nothing in it depends on the machine or the hour.
+ */
 #include <jansson.h>
 #include <libdeflate.h>
-#include <linear.h>
 #include <libsvm/svm.h>
+#include <linear.h>
 #include <stdio.h>
 #include <string.h>
 #include <yaml.h>
@@ -32,7 +33,8 @@ CmTable *cm__provenance_table(CmFinish *f, CmError **err) {
   static const char *const columns[] = {"output", "hash", "step", "operation", "parameters", "made_from"};
   CmTable *table = cm_table_create(f->ctx, err);
   bool good = table != NULL;
-  for (int c = 0; c < CM_COUNT(columns) && good; c++) good = cm_table_add_column(table, columns[c], CM_COLUMN_TEXT, "", err) >= 0;
+  for (int c = 0; c < CM_COUNT(columns) && good; c++)
+    good = cm_table_add_column(table, columns[c], CM_COLUMN_TEXT, "", err) >= 0;
   for (int i = 0; i < f->outputs->count && good; i++) {
     CmOutput *output = &f->outputs->list[i];
     char hex[2 * CM_HASH_SIZE + 1];
@@ -45,14 +47,16 @@ CmTable *cm__provenance_table(CmFinish *f, CmError **err) {
     cm_hash_hex(&output->hash, hex);
     const char *const cells[] = {output->path, hex, output->step, output->operation, output->params, output->made_from};
     int64_t row = cm_table_add_row(table, err);
-    for (int c = 0; row >= 0 && c < CM_COUNT(cells) && good; c++) good = !*cells[c] || cm_table_set_text(table, row, c, cells[c], err);
+    for (int c = 0; row >= 0 && c < CM_COUNT(cells) && good; c++)
+      good = !*cells[c] || cm_table_set_text(table, row, c, cells[c], err);
     good = good && row >= 0;
   }
   if (!good) cm_table_unref(&table);
   return table;
 }
 
-/* ---- JSON ----------------------------------------------------------------------------------------------------------- */
+/* ---- JSON -----------------------------------------------------------------------------------------------------------
+ */
 
 /* The path below what the study file names, so that it is the same wherever the data lie. */
 static const char *path_within(const CmSpec *spec, const CmItem *item) {
@@ -61,7 +65,8 @@ static const char *path_within(const CmSpec *spec, const CmItem *item) {
     const char *base = strrchr(item->shown, '/');
     size_t length = strlen(input->paths[i]);
     while (length && input->paths[i][length - 1] == '/') length--;
-    if (strncmp(item->shown, input->paths[i], length) == 0 && item->shown[length] == '/') return item->shown + length + 1;
+    if (strncmp(item->shown, input->paths[i], length) == 0 && item->shown[length] == '/')
+      return item->shown + length + 1;
     if (strcmp(item->shown, input->paths[i]) == 0 && base) return base + 1;
   }
   const char *slash = strrchr(item->shown, '/');
@@ -125,8 +130,11 @@ static void add_hashes(CmTextBuffer *to, const CmFinish *f, const CmNode *node, 
   cm__text_add(to, outputs ? ", \"outputs\": {" : ", \"inputs\": {");
   for (int i = 0; i < count; i++) {
     const CmHash *hash;
-    if (outputs) hash = cm__work_hash(f->work, node, i);
-    else hash = node->in[i].node < 0 ? NULL : cm__work_hash(f->work, &f->work->plan->nodes[node->in[i].node], node->in[i].port);
+    if (outputs)
+      hash = cm__work_hash(f->work, node, i);
+    else
+      hash = node->in[i].node < 0 ? NULL
+                                  : cm__work_hash(f->work, &f->work->plan->nodes[node->in[i].node], node->in[i].port);
     if (!hash) continue;
     if (!first) cm__text_add(to, ", ");
     first = false;
@@ -175,7 +183,8 @@ static void add_steps(CmTextBuffer *to, const CmFinish *f, bool units) {
       cm__text_add(to, ", ");
       add_field(to, "cite", step->op->cite);
     }
-    cm__text_addf(to, ", \"units\": %lld, \"done\": %lld, \"failed\": %lld", (long long)step->units, (long long)step->done, (long long)step->failed);
+    cm__text_addf(to, ", \"units\": %lld, \"done\": %lld, \"failed\": %lld", (long long)step->units,
+                  (long long)step->done, (long long)step->failed);
     if (units) {
       cm__text_add(to, ", \"work\": [");
       add_units(to, f, s);
@@ -264,13 +273,14 @@ char *cm__results_json(CmFinish *f, CmError **err) {
   CmTextBuffer to;
   cm__text_start(&to, f->ctx, err);
   add_head(&to, f);
-  cm__text_addf(&to, "  \"subjects\": %lld,\n  \"visits\": %lld,\n  \"inputs\": [", (long long)f->result.subjects, (long long)f->result.visits);
+  cm__text_addf(&to, "  \"subjects\": %lld,\n  \"visits\": %lld,\n  \"inputs\": [", (long long)f->result.subjects,
+                (long long)f->result.visits);
   for (int i = 0; i < f->result.input_count; i++) {
     const CmResultInput *input = &f->result.inputs[i];
     cm__text_add(&to, i ? ",\n    {" : "\n    {");
     add_field(&to, "name", input->name);
-    cm__text_addf(&to, ", \"files\": %lld, \"images\": %lld, \"subjects\": %lld}", (long long)input->files, (long long)input->images,
-                  (long long)input->subjects);
+    cm__text_addf(&to, ", \"files\": %lld, \"images\": %lld, \"subjects\": %lld}", (long long)input->files,
+                  (long long)input->images, (long long)input->subjects);
   }
   cm__text_add(&to, "\n  ],\n");
   add_steps(&to, f, false);

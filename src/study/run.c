@@ -25,7 +25,8 @@ static double now_s(void) {
   return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-/* ---- what the outputs will be called ---------------------------------------------------------------------------------- */
+/* ---- what the outputs will be called
+ * ---------------------------------------------------------------------------------- */
 
 typedef struct Names {
   CmArena *arena;
@@ -56,8 +57,12 @@ static bool name_images(const CmPlan *plan, Names *names, CmError **err) {
       const CmNode *node = &plan->nodes[n];
       for (int o = 0; node->step >= 0 && o < plan->spec->steps[node->step].op->output_count; o++) {
         char path[4096];
-        if (!plan->spec->steps[node->step].save[o] || plan->spec->steps[node->step].op->outputs[o].kind == CM_KIND_TABLE) continue;
-        if (cm__node_image_path(plan, &plan->subjects[s], node, o, path, sizeof path) && !add_name(names, err, "*", path)) return false;
+        if (!plan->spec->steps[node->step].save[o] ||
+            plan->spec->steps[node->step].op->outputs[o].kind == CM_KIND_TABLE)
+          continue;
+        if (cm__node_image_path(plan, &plan->subjects[s], node, o, path, sizeof path) &&
+            !add_name(names, err, "*", path))
+          return false;
       }
     }
   return true;
@@ -89,9 +94,11 @@ static bool expect_outputs(Run *run, CmError **err) {
   return good && cm__outputs_expect(&run->outputs, names.list, names.count, err);
 }
 
-/* ---- nothing to be done ------------------------------------------------------------------------------------------------ */
+/* ---- nothing to be done
+ * ------------------------------------------------------------------------------------------------ */
 
-/* Everything that the files of OUT follow from: where it is as in the last whole run, and the files are there, nothing is done again. */
+/* Everything that the files of OUT follow from: where it is as in the last whole run, and the files are there, nothing
+ * is done again. */
 static bool whole_key(Run *run, CmHash *key, CmError **err) {
   CmHasher hasher;
   cm_hash_start(&hasher);
@@ -137,7 +144,8 @@ static bool files_are_there(Run *run, const CmHash *key) {
     if (!end || end - line < 2 * CM_HASH_SIZE + 2) break;
     *end = line[2 * CM_HASH_SIZE] = 0;
     snprintf(path, sizeof path, "%s/%s", run->out, line + 2 * CM_HASH_SIZE + 1);
-    same = cm_hash_from_hex(line, &hash) && cm__store_file_hash(run->store, path, &now, &why) && cm_hash_equal(&hash, &now);
+    same = cm_hash_from_hex(line, &hash) && cm__store_file_hash(run->store, path, &now, &why) &&
+           cm_hash_equal(&hash, &now);
     cm_error_free(&why);
   }
   cm_free(text);
@@ -167,7 +175,8 @@ static void keep_learning(Run *run, const CmHash *key) {
   if (entry && cm__store_parts(entry) > 1) cm__store_find(run->store, cm__store_hash(entry, 1));
 }
 
-/* ---- running ---------------------------------------------------------------------------------------------------------- */
+/* ---- running
+ * ---------------------------------------------------------------------------------------------------------- */
 
 static bool start(Run *run, const CmStudyOptions *options, CmError **err) {
   if (!cm__outputs_claim(run->ctx, run->out, err)) return false;
@@ -189,7 +198,8 @@ static bool work_and_finish(Run *run, CmError **err) {
     return cm__store_finish(run->store, err);
   }
   run->finishing = true;
-  if (!cm__finish_do(&run->finish, &run->work, &run->outputs, err) || !cm__outputs_settle(&run->outputs, err)) return false;
+  if (!cm__finish_do(&run->finish, &run->work, &run->outputs, err) || !cm__outputs_settle(&run->outputs, err))
+    return false;
   if (run->finish.refusal) {
     cm_error_move(err, &run->finish.refusal);
     return false;
@@ -205,7 +215,8 @@ static void count(const Run *run, CmStudyOutcome *outcome) {
   if (!run->worked) return;
   outcome->steps_run = atomic_load(&run->work.run);
   outcome->steps_kept = atomic_load(&run->work.kept);
-  for (int s = 0; s < run->plan.subject_count && run->work.quarantined_count; s++) outcome->quarantined += run->work.quarantined_count[s];
+  for (int s = 0; s < run->plan.subject_count && run->work.quarantined_count; s++)
+    outcome->quarantined += run->work.quarantined_count[s];
   for (int n = 0; n < run->plan.node_count; n++)
     outcome->steps_failed += run->plan.nodes[n].step >= 0 && run->plan.nodes[n].state >= CM__NODE_FAILED;
 }
@@ -219,13 +230,15 @@ static void write_log(const Run *run, const CmStudyOutcome *outcome, const CmErr
   snprintf(path, sizeof path, "%s/.cormack/log", run->out);
   FILE *log = fopen(path, "a");
   if (!log) return;
-  fprintf(log, "%s cormack %s threads %d seconds %.1f steps run %lld kept %lld failed %lld quarantined %lld%s%s\n", when, CM_VERSION,
-          cm_context_threads(run->ctx), outcome->seconds, (long long)outcome->steps_run, (long long)outcome->steps_kept,
-          (long long)outcome->steps_failed, (long long)outcome->quarantined, err ? " stopped: " : "", cm_error_text(err));
+  fprintf(log, "%s cormack %s threads %d seconds %.1f steps run %lld kept %lld failed %lld quarantined %lld%s%s\n",
+          when, CM_VERSION, cm_context_threads(run->ctx), outcome->seconds, (long long)outcome->steps_run,
+          (long long)outcome->steps_kept, (long long)outcome->steps_failed, (long long)outcome->quarantined,
+          err ? " stopped: " : "", cm_error_text(err));
   fclose(log);
 }
 
-bool cm_study_run(CmContext *ctx, const CmStudy *study, const CmStudyOptions *options, CmStudyOutcome *outcome, CmError **err) {
+bool cm_study_run(CmContext *ctx, const CmStudy *study, const CmStudyOptions *options, CmStudyOutcome *outcome,
+                  CmError **err) {
   CmStudyOutcome counted = {0};
   CmError *why = NULL;
   double started = now_s();
@@ -253,7 +266,8 @@ bool cm_study_run(CmContext *ctx, const CmStudy *study, const CmStudyOptions *op
   return good;
 }
 
-/* ---- the plan, told --------------------------------------------------------------------------------------------------- */
+/* ---- the plan, told
+ * --------------------------------------------------------------------------------------------------- */
 
 char *cm_study_plan(CmContext *ctx, const CmStudy *study, const CmStudyOptions *options, bool json, CmError **err) {
   CmPlan plan;

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"study",  "inputs",  "labels", "steps", "learn",
+static const char *const top_keys[] = {"study",   "inputs", "labels",  "steps", "learn",
                                        "explain", "report", "outputs", "cache", "seed"};
 
 const char *cm__spec_path(CmSpec *spec, const char *path) {
@@ -32,8 +32,11 @@ static void report_unknown_name(CmSpec *spec, const CmYaml *at, const char *name
   for (int i = 0; i < spec->input_count; i++) names[i] = spec->inputs[i].name;
   for (int i = 0; i < spec->step_count; i++) names[spec->input_count + i] = spec->steps[i].name;
   const char *near = cm_nearest_name(name, names, count);
-  if (near) cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; did you mean «%s»?", where, name, near);
-  else cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; add it, or use the name of one", where, name);
+  if (near)
+    cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; did you mean «%s»?", where, name, near);
+  else
+    cm__problem_add(&spec->problems, at, "%s: there is no input or step «%s»; add it, or use the name of one", where,
+                    name);
 }
 
 bool cm__spec_kind_fits(CmKind given, CmKind wanted) {
@@ -42,21 +45,28 @@ bool cm__spec_kind_fits(CmKind given, CmKind wanted) {
 
 static const char *kind_words(CmKind kind) {
   switch (kind) {
-  case CM_KIND_IMAGE: return "an image";
-  case CM_KIND_LABELS: return "a label map";
-  case CM_KIND_TABLE: return "a table";
-  case CM_KIND_SIGNAL: return "a signal";
-  default: return "nothing";
+    case CM_KIND_IMAGE:
+      return "an image";
+    case CM_KIND_LABELS:
+      return "a label map";
+    case CM_KIND_TABLE:
+      return "a table";
+    case CM_KIND_SIGNAL:
+      return "a signal";
+    default:
+      return "nothing";
   }
 }
 
-static void report_kind(CmSpec *spec, const CmYaml *at, const char *text, CmKind given, CmKind wanted, const char *where, bool is_input) {
+static void report_kind(CmSpec *spec, const CmYaml *at, const char *text, CmKind given, CmKind wanted,
+                        const char *where, bool is_input) {
   const char *mend = "use another step's output";
   if (wanted == CM_KIND_LABELS && given == CM_KIND_IMAGE)
     mend = is_input ? "if its files are masks, say kind: labels at the input; else make one, e.g. with threshold"
                     : "make one from it, e.g. with threshold";
   if (wanted == CM_KIND_TABLE) mend = "use a step that makes one, e.g. regions";
-  cm__problem_add(&spec->problems, at, "%s takes %s, but «%s» is %s; %s", where, kind_words(wanted), text, kind_words(given), mend);
+  cm__problem_add(&spec->problems, at, "%s takes %s, but «%s» is %s; %s", where, kind_words(wanted), text,
+                  kind_words(given), mend);
 }
 
 /* The output meant by "step" or "step.port"; -1 where there is none. */
@@ -80,8 +90,12 @@ static void report_output(CmSpec *spec, const CmYaml *at, const CmSpecStep *step
     if (more > 0 && used + (size_t)more < sizeof list) used += (size_t)more;
   }
   const char *near = cm_nearest_name(port, names, step->op->output_count);
-  if (near) cm__problem_add(&spec->problems, at, "%s: step «%s» has no output «%s»; did you mean «%s.%s»?", where, step->name, port, step->name, near);
-  else cm__problem_add(&spec->problems, at, "%s: step «%s» (%s) has no output «%s»; it has %s", where, step->name, step->op->name, port, list);
+  if (near)
+    cm__problem_add(&spec->problems, at, "%s: step «%s» has no output «%s»; did you mean «%s.%s»?", where, step->name,
+                    port, step->name, near);
+  else
+    cm__problem_add(&spec->problems, at, "%s: step «%s» (%s) has no output «%s»; it has %s", where, step->name,
+                    step->op->name, port, list);
 }
 
 bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind, const char *where, CmSpecRef *ref) {
@@ -89,8 +103,10 @@ bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind,
   size_t length = strlen(text);
   const char *when = strchr(text, '@');
   if (when) {
-    if (strcmp(when, "@before") == 0) found.when = CM__WHEN_BEFORE;
-    else if (strcmp(when, "@after") == 0) found.when = CM__WHEN_AFTER;
+    if (strcmp(when, "@before") == 0)
+      found.when = CM__WHEN_BEFORE;
+    else if (strcmp(when, "@after") == 0)
+      found.when = CM__WHEN_AFTER;
     else {
       cm__problem_add(&spec->problems, at, "%s: «%s» must be @before or @after", where, when);
       return false;
@@ -110,8 +126,10 @@ bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind,
   }
   if (found.input >= 0) {
     CmKind given = spec->inputs[found.input].kind;
-    if (port) cm__problem_add(&spec->problems, at, "%s: «%s» is an input and has no outputs; write «%s»", where, name, name);
-    else if (!cm__spec_kind_fits(given, kind)) report_kind(spec, at, text, given, kind, where, true);
+    if (port)
+      cm__problem_add(&spec->problems, at, "%s: «%s» is an input and has no outputs; write «%s»", where, name, name);
+    else if (!cm__spec_kind_fits(given, kind))
+      report_kind(spec, at, text, given, kind, where, true);
     else {
       *ref = found;
       return true;
@@ -145,7 +163,7 @@ const char *cm__spec_ref_text(CmSpec *spec, const CmSpecRef *ref) {
   const CmSpecStep *step = &spec->steps[ref->step];
   if (step->op->output_count == 1) return step->name;
   const char *text =
-    cm__arena_printf(&spec->arena, &spec->problems.failure, "%s.%s", step->name, step->op->outputs[ref->port].name);
+      cm__arena_printf(&spec->arena, &spec->problems.failure, "%s.%s", step->name, step->op->outputs[ref->port].name);
   return text ? text : step->name;
 }
 
@@ -165,8 +183,8 @@ static const char *param_text(CmSpec *spec, const CmYaml *node) {
   return text;
 }
 
-static void report_unknown_param(CmSpec *spec, const CmOp *about, const CmYaml *key, const char *const *more, int more_count,
-                                 const char *what) {
+static void report_unknown_param(CmSpec *spec, const CmOp *about, const CmYaml *key, const char *const *more,
+                                 int more_count, const char *what) {
   int count = about->param_count + more_count;
   const char **names = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *names, &spec->problems.failure);
   if (!names) return;
@@ -180,11 +198,12 @@ static void report_unknown_param(CmSpec *spec, const CmOp *about, const CmYaml *
   const char *list = about->param_count ? "" : "no parameters";
   for (int i = 0; i < about->param_count && list; i++)
     list = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", list, i ? ", " : "", names[i]);
-  if (list) cm__problem_add(&spec->problems, key, "%s: unknown parameter «%s»; %s has %s", what, key->text, about->name, list);
+  if (list)
+    cm__problem_add(&spec->problems, key, "%s: unknown parameter «%s»; %s has %s", what, key->text, about->name, list);
 }
 
-void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip, int skip_count,
-                     const char *what) {
+void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip,
+                     int skip_count, const char *what) {
   if (!map || map->kind != CM__YAML_MAP || !params) return;
   for (int i = 0; i < map->count; i++) {
     const char *key = map->keys[i]->text;
@@ -219,9 +238,14 @@ static void parse_outputs(CmSpec *spec) {
     if (item->kind != CM__YAML_SCALAR || cm__yaml_is_null(item) || at >= count) continue;
     CmSpecRef ref;
     if (!cm__spec_ref(spec, item, names[at++], CM_KIND_NONE, "outputs", &ref)) continue;
-    if (ref.input >= 0) cm__problem_add(&spec->problems, item, "outputs: «%s» is an input; list steps, e.g. one that cleans it", item->text);
-    else if (ref.when != CM__WHEN_SAME) cm__problem_add(&spec->problems, item, "outputs: «%s» cannot name one of two visits; leave the @ away", item->text);
-    else spec->steps[ref.step].save[ref.port] = true;
+    if (ref.input >= 0)
+      cm__problem_add(&spec->problems, item, "outputs: «%s» is an input; list steps, e.g. one that cleans it",
+                      item->text);
+    else if (ref.when != CM__WHEN_SAME)
+      cm__problem_add(&spec->problems, item, "outputs: «%s» cannot name one of two visits; leave the @ away",
+                      item->text);
+    else
+      spec->steps[ref.step].save[ref.port] = true;
   }
 }
 
@@ -246,11 +270,13 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
   spec->text = cm__arena_strndup(&spec->arena, text, size, &problems->failure);
   if (spec->text) spec->root = cm__yaml_parse(&spec->arena, text, size, problems);
   if (spec->root && spec->root->kind != CM__YAML_MAP) {
-    cm__problem_add(problems, spec->root, "a study file begins with «study: NAME», not with %s", cm__yaml_kind_name(spec->root));
+    cm__problem_add(problems, spec->root, "a study file begins with «study: NAME», not with %s",
+                    cm__yaml_kind_name(spec->root));
   } else if (spec->root) {
     cm__yaml_known_keys(problems, spec->root, top_keys, CM_COUNT(top_keys), "a study");
     cm__yaml_text(problems, spec->root, "study", &spec->name);
-    if (!cm__yaml_get(spec->root, "study")) cm__problem_add(problems, spec->root, "the study has no name; begin with «study: NAME»");
+    if (!cm__yaml_get(spec->root, "study"))
+      cm__problem_add(problems, spec->root, "the study has no name; begin with «study: NAME»");
     cm__yaml_choice(problems, spec->root, "cache", caches, CM_COUNT(caches), &cache);
     cm__spec_inputs(spec);
     cm__spec_steps(spec);
@@ -261,8 +287,10 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
   }
   spec->keep_all = cache == 0;
   cm__problems_sort(problems);
-  if (problems->failure) cm_error_move(err, &problems->failure);
-  else return true;
+  if (problems->failure)
+    cm_error_move(err, &problems->failure);
+  else
+    return true;
   return false;
 }
 

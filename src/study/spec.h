@@ -9,24 +9,29 @@
 
 #define CM__MAX_INPUTS 64 /* roots are a bit mask */
 
-typedef enum CmSubjectKey { CM__SUBJECT_PATIENT_ID, CM__SUBJECT_PATIENT_NAME, CM__SUBJECT_STUDY_UID, CM__SUBJECT_SERIES_UID } CmSubjectKey;
+typedef enum CmSubjectKey {
+  CM__SUBJECT_PATIENT_ID,
+  CM__SUBJECT_PATIENT_NAME,
+  CM__SUBJECT_STUDY_UID,
+  CM__SUBJECT_SERIES_UID
+} CmSubjectKey;
 typedef enum CmVisitKey { CM__VISIT_DATE, CM__VISIT_STUDY_UID, CM__VISIT_NONE } CmVisitKey;
 
 typedef struct CmSpecInput {
   const char *name;
   const CmYaml *at;
-  CmKind kind;              /* image or labels */
-  const char **paths;       /* variables filled in */
-  const char *written;      /* the paths as the file writes them */
+  CmKind kind;         /* image or labels */
+  const char **paths;  /* variables filled in */
+  const char *written; /* the paths as the file writes them */
   int path_count;
-  const char *modality;     /* "": any */
-  const char *series;       /* glob on SeriesDescription; "": any */
-  const char *keys;         /* pattern with {subject} and {visit}; "": none */
+  const char *modality; /* "": any */
+  const char *series;   /* glob on SeriesDescription; "": any */
+  const char *keys;     /* pattern with {subject} and {visit}; "": none */
   int subject_key, visit_key;
   int64_t min_slices;
-  const char *select;       /* NULL: the only array or image */
-  const char *labels;       /* npz: the array of labels; NULL: found by name */
-  int fill;                 /* CmFill */
+  const char *select; /* NULL: the only array or image */
+  const char *labels; /* npz: the array of labels; NULL: found by name */
+  int fill;           /* CmFill */
   bool suv, optional;
 } CmSpecInput;
 
@@ -34,41 +39,50 @@ typedef enum CmRefWhen { CM__WHEN_SAME, CM__WHEN_BEFORE, CM__WHEN_AFTER } CmRefW
 
 /* What a port is fed with: an input, or an output of a step. */
 typedef struct CmSpecRef {
-  int input, step;          /* one of them >= 0, or both -1: not given */
-  int port;                 /* output of the step */
-  CmRefWhen when;           /* in steps between visits: which of the two */
+  int input, step; /* one of them >= 0, or both -1: not given */
+  int port;        /* output of the step */
+  CmRefWhen when;  /* in steps between visits: which of the two */
   const CmYaml *at;
 } CmSpecRef;
 
 typedef struct CmSpecStep {
   const char *name;
   const CmYaml *at;
-  const CmOp *op;           /* NULL where unknown */
-  void *params;             /* of op; the study's */
+  const CmOp *op; /* NULL where unknown */
+  void *params;   /* of op; the study's */
   const char *params_json;
   CmSpecRef in[CM_MAX_PORTS];
-  bool save[CM_MAX_PORTS];  /* outputs that go to OUT/images */
+  bool save[CM_MAX_PORTS];   /* outputs that go to OUT/images */
   bool wanted[CM_MAX_PORTS]; /* outputs that somebody uses */
-  bool between;             /* works on two visits */
-  const char *days;         /* parameter that takes the days between them; NULL: none */
-  uint64_t roots;           /* inputs that it depends on */
+  bool between;              /* works on two visits */
+  const char *days;          /* parameter that takes the days between them; NULL: none */
+  uint64_t roots;            /* inputs that it depends on */
 } CmSpecStep;
 
 typedef struct CmSpecLabels {
-  const CmYaml *at;         /* NULL: the study has none */
-  const char *file;         /* as written; NULL: from an input */
-  int input;                /* -1: from a file */
+  const CmYaml *at; /* NULL: the study has none */
+  const char *file; /* as written; NULL: from an input */
+  int input;        /* -1: from a file */
   const char *subject, *target, *time;
-  CmTable *table;           /* of the file, read at the check; owned */
+  CmTable *table; /* of the file, read at the check; owned */
 } CmSpecLabels;
 
 typedef enum CmAggregateHow {
-  CM__AGG_COUNT, CM__AGG_LARGEST, CM__AGG_SMALLEST, CM__AGG_SUM, CM__AGG_MEAN, CM__AGG_MEDIAN, CM__AGG_MIN, CM__AGG_MAX, CM__AGG_STD, CM__AGG_BY
+  CM__AGG_COUNT,
+  CM__AGG_LARGEST,
+  CM__AGG_SMALLEST,
+  CM__AGG_SUM,
+  CM__AGG_MEAN,
+  CM__AGG_MEDIAN,
+  CM__AGG_MIN,
+  CM__AGG_MAX,
+  CM__AGG_STD,
+  CM__AGG_BY
 } CmAggregateHow;
 
 typedef struct CmSpecAggregate {
   CmAggregateHow how;
-  const char **columns;     /* NULL: all numeric ones */
+  const char **columns; /* NULL: all numeric ones */
   int column_count;
   const CmYaml *at;
 } CmSpecAggregate;
@@ -83,15 +97,15 @@ typedef enum CmLearnRow { CM__ROW_SUBJECT, CM__ROW_VISIT, CM__ROW_IMAGE } CmLear
 typedef enum CmLearnVisit { CM__VISITS_FIRST, CM__VISITS_LAST, CM__VISITS_ALL } CmLearnVisit;
 
 typedef struct CmSpecLearn {
-  const CmYaml *at;         /* NULL: none */
+  const CmYaml *at; /* NULL: none */
   CmSpecSource *sources;
   int source_count;
   int row, visit;
-  const char *positive;     /* NULL: the learner's rule */
-  const char *hold_out;     /* column of the labels; NULL: none */
+  const char *positive; /* NULL: the learner's rule */
+  const char *hold_out; /* column of the labels; NULL: none */
   const char **features, **ignore;
   int feature_count, ignore_count;
-  CmLearner *learners;      /* params are the study's */
+  CmLearner *learners; /* params are the study's */
   const char **learner_json;
   int learner_count;
   CmPrepareParams *prepare;
@@ -103,34 +117,34 @@ typedef struct CmSpecPicture {
   CmSpecRef *overlays;
   int overlay_count;
   bool has_window;
-  double centre, width;     /* in the image's unit */
+  double centre, width; /* in the image's unit */
 } CmSpecPicture;
 
 typedef struct CmSpecReport {
   bool off;
   const char *title, *text;
-  CmSpecPicture *pictures;  /* as asked for, or found: every input with the label maps made from it */
+  CmSpecPicture *pictures; /* as asked for, or found: every input with the label maps made from it */
   int picture_count;
-  int64_t subjects;         /* most subjects with pictures */
+  int64_t subjects; /* most subjects with pictures */
 } CmSpecReport;
 
 typedef struct CmSpec {
   CmContext *ctx;
   CmArena arena;
   CmProblems problems;
-  const char *file;         /* name of the study file, for messages */
-  const char *folder;       /* of the study file */
-  const char *text;         /* of the study file */
+  const char *file;   /* name of the study file, for messages */
+  const char *folder; /* of the study file */
+  const char *text;   /* of the study file */
   const char *name;
   CmYaml *root;
   CmSpecInput *inputs;
   int input_count;
   CmSpecLabels labels;
-  CmSpecStep *steps;        /* in an order in which each stands behind what it uses */
+  CmSpecStep *steps; /* in an order in which each stands behind what it uses */
   int step_count;
   CmSpecLearn learn;
   CmSpecReport report;
-  bool keep_all;            /* cache: all */
+  bool keep_all; /* cache: all */
 } CmSpec;
 
 /* Fills the structures; what is wrong goes into spec->problems. false only for want of memory. */
@@ -145,16 +159,17 @@ void cm__spec_learn(CmSpec *spec);
 void cm__spec_report(CmSpec *spec);
 void cm__spec_outputs(CmSpec *spec);
 
-/* Resolves "name", "name.port", "name@before"; of a step without a port, the first output that can serve as `kind` (NONE: any).
- * false, with the problem reported, where it names nothing that does. */
+/* Resolves "name", "name.port", "name@before"; of a step without a port, the first output that can serve as `kind`
+ * (NONE: any). false, with the problem reported, where it names nothing that does. */
 bool cm__spec_ref(CmSpec *spec, const CmYaml *at, const char *text, CmKind kind, const char *where, CmSpecRef *ref);
 bool cm__spec_kind_fits(CmKind given, CmKind wanted); /* a label map serves as an image */
 CmKind cm__spec_ref_kind(const CmSpec *spec, const CmSpecRef *ref);
 /* "step", or "step.port" where the operation has several outputs; "input". */
 const char *cm__spec_ref_text(CmSpec *spec, const CmSpecRef *ref);
-/* Sets the parameters of a description from a map, leaving out the keys in `skip`; problems are reported at their lines. */
-void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip, int skip_count,
-                     const char *what);
+/* Sets the parameters of a description from a map, leaving out the keys in `skip`; problems are reported at their
+ * lines. */
+void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip,
+                     int skip_count, const char *what);
 /* Absolute or relative to the study file's folder. */
 const char *cm__spec_path(CmSpec *spec, const char *path);
 

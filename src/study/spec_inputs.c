@@ -6,7 +6,7 @@
 #include "study/pattern.h"
 #include "study/spec.h"
 
-static const char *const input_keys[] = {"path",  "modality",   "series", "keys", "subject", "visit",  "kind",
+static const char *const input_keys[] = {"path", "modality",   "series", "keys", "subject",  "visit", "kind",
                                          "fill", "min_slices", "select", "suv",  "optional", "labels"};
 static const char *const kinds[] = {"image", "labels"};
 static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
@@ -18,9 +18,10 @@ static void check_name(CmSpec *spec, const CmYaml *at, const char *name, const c
   size_t length = strlen(name);
   bool good = length > 0 && length <= 64 && name[0] != '-' && name[0] != '_';
   for (size_t i = 0; i < length && good; i++)
-    good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') || (name[i] >= '0' && name[i] <= '9') ||
-           name[i] == '_' || name[i] == '-';
-  if (!good) cm__problem_add(&spec->problems, at, "«%s» cannot name %s; use letters, digits, _ and -, at most 64", name, what);
+    good = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+           (name[i] >= '0' && name[i] <= '9') || name[i] == '_' || name[i] == '-';
+  if (!good)
+    cm__problem_add(&spec->problems, at, "«%s» cannot name %s; use letters, digits, _ and -, at most 64", name, what);
 }
 
 static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
@@ -37,8 +38,12 @@ static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
     }
     globfree(&found);
     if (input->optional) continue;
-    if (is_glob) cm__problem_add(&spec->problems, node, "input «%s»: no file matches «%s»", input->name, path);
-    else cm__problem_add(&spec->problems, node, "input «%s»: there is no file or folder «%s»; paths are relative to the study file", input->name, path);
+    if (is_glob)
+      cm__problem_add(&spec->problems, node, "input «%s»: no file matches «%s»", input->name, path);
+    else
+      cm__problem_add(&spec->problems, node,
+                      "input «%s»: there is no file or folder «%s»; paths are relative to the study file", input->name,
+                      path);
   }
 }
 
@@ -53,7 +58,13 @@ static const char *written_paths(CmSpec *spec, const CmYaml *node) {
 static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   CmProblems *problems = &spec->problems;
   int kind = 0;
-  *input = (CmSpecInput){.name = input->name, .at = input->at, .kind = CM_KIND_IMAGE, .written = "", .modality = "", .series = "", .keys = ""};
+  *input = (CmSpecInput){.name = input->name,
+                         .at = input->at,
+                         .kind = CM_KIND_IMAGE,
+                         .written = "",
+                         .modality = "",
+                         .series = "",
+                         .keys = ""};
   if (node->kind != CM__YAML_MAP) { /* ct: studies/ */
     input->paths = cm__yaml_texts(problems, node, "a path", &input->path_count);
     input->written = written_paths(spec, node);
@@ -78,7 +89,8 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input «%s»: keys: %s", input->name, wrong);
   const CmYaml *path = cm__yaml_get(node, "path");
   if (!path) {
-    cm__problem_add(problems, input->at, "input «%s» has no path; add path: a folder, a file or a pattern", input->name);
+    cm__problem_add(problems, input->at, "input «%s» has no path; add path: a folder, a file or a pattern",
+                    input->name);
     return;
   }
   input->paths = cm__yaml_texts(problems, path, "a path", &input->path_count);
@@ -94,7 +106,8 @@ void cm__spec_inputs(CmSpec *spec) {
     return;
   }
   if (node->count > CM__MAX_INPUTS) {
-    cm__problem_add(&spec->problems, node, "%d inputs are more than a study may have (%d); use patterns in path", node->count, CM__MAX_INPUTS);
+    cm__problem_add(&spec->problems, node, "%d inputs are more than a study may have (%d); use patterns in path",
+                    node->count, CM__MAX_INPUTS);
     return;
   }
   spec->inputs = cm__arena_alloc(&spec->arena, (size_t)node->count, sizeof *spec->inputs, &spec->problems.failure);
@@ -108,12 +121,15 @@ void cm__spec_inputs(CmSpec *spec) {
   spec->input_count = node->count;
 }
 
-/* ---- labels --------------------------------------------------------------------------------------------------------- */
+/* ---- labels ---------------------------------------------------------------------------------------------------------
+ */
 
 static void check_column(CmSpec *spec, const CmYaml *node, const char *key, const char *column, bool required) {
   const CmTable *table = spec->labels.table;
   if (!column) {
-    if (required) cm__problem_add(&spec->problems, spec->labels.at, "labels: say which column is the %s, e.g. %s: COLUMN", key, key);
+    if (required)
+      cm__problem_add(&spec->problems, spec->labels.at, "labels: say which column is the %s, e.g. %s: COLUMN", key,
+                      key);
     return;
   }
   if (!table || cm_table_find_column(table, column) >= 0) return;
@@ -127,8 +143,11 @@ static void check_column(CmSpec *spec, const CmYaml *node, const char *key, cons
   }
   const char *near = cm_nearest_name(column, names, count);
   const CmYaml *at = cm__yaml_get(node, key);
-  if (near) cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; did you mean «%s»?", spec->labels.file, column, near);
-  else if (list) cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; it has %s", spec->labels.file, column, list);
+  if (near)
+    cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; did you mean «%s»?", spec->labels.file,
+                    column, near);
+  else if (list)
+    cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; it has %s", spec->labels.file, column, list);
 }
 
 static void parse_label_file(CmSpec *spec, const CmYaml *node) {
@@ -138,8 +157,10 @@ static void parse_label_file(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "time", &labels->time);
   labels->table = cm_table_read_csv(spec->ctx, cm__spec_path(spec, labels->file), &wrong);
   if (!labels->table) {
-    if (cm_error_code(wrong) == CM_ERR_MEMORY) cm_error_move(&spec->problems.failure, &wrong);
-    else cm__problem_add(&spec->problems, cm__yaml_get(node, "file"), "labels: %s", cm_error_text(wrong));
+    if (cm_error_code(wrong) == CM_ERR_MEMORY)
+      cm_error_move(&spec->problems.failure, &wrong);
+    else
+      cm__problem_add(&spec->problems, cm__yaml_get(node, "file"), "labels: %s", cm_error_text(wrong));
     cm_error_free(&wrong);
   }
   check_column(spec, node, "subject", labels->subject, true);
@@ -154,22 +175,30 @@ void cm__spec_labels(CmSpec *spec) {
   CmSpecLabels *labels = &spec->labels;
   labels->at = cm__yaml_key(spec->root, "labels");
   if (node->kind != CM__YAML_MAP) {
-    cm__problem_add(&spec->problems, node, "labels must be e.g. {file: diagnoses.csv, subject: patient_id, target: malignant}");
+    cm__problem_add(&spec->problems, node,
+                    "labels must be e.g. {file: diagnoses.csv, subject: patient_id, target: malignant}");
     return;
   }
   cm__yaml_known_keys(&spec->problems, node, keys, CM_COUNT(keys), "labels");
   cm__yaml_text(&spec->problems, node, "file", &labels->file);
   cm__yaml_text(&spec->problems, node, "target", &labels->target);
   const CmYaml *of = cm__yaml_get(node, "of");
-  if (labels->file && of) cm__problem_add(&spec->problems, of, "labels come from a file or of an input, not both; drop one");
-  else if (labels->file) parse_label_file(spec, node);
+  if (labels->file && of)
+    cm__problem_add(&spec->problems, of, "labels come from a file or of an input, not both; drop one");
+  else if (labels->file)
+    parse_label_file(spec, node);
   else if (of) {
     const char *name = NULL;
     CmSpecRef ref;
     cm__yaml_text(&spec->problems, node, "of", &name);
     if (!name || !cm__spec_ref(spec, of, name, CM_KIND_NONE, "labels", &ref)) return;
-    if (ref.input < 0) cm__problem_add(&spec->problems, of, "labels: «%s» is a step; name an input whose files carry labels (.npz)", name);
-    else labels->input = ref.input;
+    if (ref.input < 0)
+      cm__problem_add(&spec->problems, of, "labels: «%s» is a step; name an input whose files carry labels (.npz)",
+                      name);
+    else
+      labels->input = ref.input;
     if (!labels->target) labels->target = "label";
-  } else cm__problem_add(&spec->problems, labels->at, "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz)");
+  } else
+    cm__problem_add(&spec->problems, labels->at,
+                    "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz)");
 }

@@ -1,26 +1,29 @@
-/* «learn:» and «explain:» of a study file. The parameters of models, preparation and validation are those that the learning room
- * describes; nothing of them is repeated here. */
+/* «learn:» and «explain:» of a study file. The parameters of models, preparation and validation are those that the
+ * learning room describes; nothing of them is repeated here. */
 #include <stdio.h>
 #include <string.h>
 
 #include "study/spec.h"
 
-static const char *const learn_keys[] = {"table",  "target", "positive", "row",     "visit",    "aggregate", "features",
-                                         "ignore", "models", "prepare",  "validate", "seed"};
+static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",    "aggregate",
+                                         "features", "ignore", "models",   "prepare", "validate", "seed"};
 static const char *const rows[] = {"subject", "visit", "image"};
 static const char *const visits[] = {"first", "last", "all"};
 static const char *const hows[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
 
-/* ---- tables and how many rows become one ---------------------------------------------------------------------------- */
+/* ---- tables and how many rows become one ----------------------------------------------------------------------------
+ */
 
 static void parse_aggregate(CmSpec *spec, CmSpecSource *source, const CmYaml *node) {
   if (!node) return;
   if (node->kind != CM__YAML_MAP) {
-    cm__problem_add(&spec->problems, node, "aggregate must be e.g. {largest: volume, count: true, mean: all}, not %s", cm__yaml_kind_name(node));
+    cm__problem_add(&spec->problems, node, "aggregate must be e.g. {largest: volume, count: true, mean: all}, not %s",
+                    cm__yaml_kind_name(node));
     return;
   }
   cm__yaml_known_keys(&spec->problems, node, hows, CM_COUNT(hows), "aggregate");
-  source->aggregates = cm__arena_alloc(&spec->arena, (size_t)node->count, sizeof *source->aggregates, &spec->problems.failure);
+  source->aggregates =
+      cm__arena_alloc(&spec->arena, (size_t)node->count, sizeof *source->aggregates, &spec->problems.failure);
   if (!source->aggregates) return;
   for (int i = 0; i < node->count; i++) {
     int how = 0;
@@ -37,7 +40,8 @@ static void parse_aggregate(CmSpec *spec, CmSpecSource *source, const CmYaml *no
     to->columns = cm__yaml_texts(&spec->problems, node->items[i], "a column", &to->column_count);
     bool one = how == CM__AGG_LARGEST || how == CM__AGG_SMALLEST || how == CM__AGG_BY;
     if (one && to->column_count > 1)
-      cm__problem_add(&spec->problems, node->items[i], "aggregate: «%s» takes one column, and %d are given", hows[how], to->column_count);
+      cm__problem_add(&spec->problems, node->items[i], "aggregate: «%s» takes one column, and %d are given", hows[how],
+                      to->column_count);
     if (!one && to->column_count == 1 && strcmp(to->columns[0], "all") == 0) to->columns = NULL;
   }
 }
@@ -58,8 +62,10 @@ static void parse_source(CmSpec *spec, CmSpecSource *source, const CmYaml *node,
     cm__problem_add(&spec->problems, node, "learn: table must name a step, not %s", cm__yaml_kind_name(node));
   }
   source->ref = (CmSpecRef){.input = -1, .step = -1};
-  if (name && cm__spec_ref(spec, at, name, CM_KIND_TABLE, "learn: table", &source->ref) && source->ref.when != CM__WHEN_SAME)
-    cm__problem_add(&spec->problems, at, "learn: «%s» cannot name one of two visits; leave the @ away and use visit: first or last", name);
+  if (name && cm__spec_ref(spec, at, name, CM_KIND_TABLE, "learn: table", &source->ref) &&
+      source->ref.when != CM__WHEN_SAME)
+    cm__problem_add(&spec->problems, at,
+                    "learn: «%s» cannot name one of two visits; leave the @ away and use visit: first or last", name);
   parse_aggregate(spec, source, aggregate);
 }
 
@@ -75,10 +81,12 @@ static void parse_sources(CmSpec *spec, const CmYaml *node) {
   if (count == 0) cm__problem_add(&spec->problems, table, "learn: table is an empty list");
   learn->sources = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *learn->sources, &spec->problems.failure);
   if (!learn->sources) return;
-  for (int i = 0; i < count; i++) parse_source(spec, &learn->sources[learn->source_count++], several ? table->items[i] : table, aggregate);
+  for (int i = 0; i < count; i++)
+    parse_source(spec, &learn->sources[learn->source_count++], several ? table->items[i] : table, aggregate);
 }
 
-/* ---- models --------------------------------------------------------------------------------------------------------- */
+/* ---- models ---------------------------------------------------------------------------------------------------------
+ */
 
 static void report_model(CmSpec *spec, const CmYaml *at, const char *name) {
   int count = cm_model_kind_count();
@@ -90,8 +98,10 @@ static void report_model(CmSpec *spec, const CmYaml *at, const char *name) {
     list = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", list, i ? ", " : "", names[i]);
   }
   const char *near = cm_nearest_name(name, names, count);
-  if (near) cm__problem_add(&spec->problems, at, "unknown model «%s»; did you mean «%s»?", name, near);
-  else if (list) cm__problem_add(&spec->problems, at, "unknown model «%s»; there are %s", name, list);
+  if (near)
+    cm__problem_add(&spec->problems, at, "unknown model «%s»; did you mean «%s»?", name, near);
+  else if (list)
+    cm__problem_add(&spec->problems, at, "unknown model «%s»; there are %s", name, list);
 }
 
 static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const char *name, const CmYaml *params) {
@@ -104,7 +114,9 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   }
   for (int i = 0; i < learn->learner_count; i++)
     if (strcmp(learn->learners[i].name, name) == 0) {
-      cm__problem_add(&spec->problems, at, "two models are called «%s»; give one another name, e.g. {model: %s, name: %s_2}", name, kind, kind);
+      cm__problem_add(&spec->problems, at,
+                      "two models are called «%s»; give one another name, e.g. {model: %s, name: %s_2}", name, kind,
+                      kind);
       return;
     }
   char what[100];
@@ -113,12 +125,14 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   if (!values) return;
   cm__spec_params(spec, &found->about, values, params, skip, CM_COUNT(skip), what);
   CmError *wrong = NULL;
-  if (found->about.check && !found->about.check(values, &wrong)) cm__problem_add(&spec->problems, at, "%s: %s", what, cm_error_text(wrong));
+  if (found->about.check && !found->about.check(values, &wrong))
+    cm__problem_add(&spec->problems, at, "%s: %s", what, cm_error_text(wrong));
   cm_error_free(&wrong);
   char *json = cm_params_to_json(spec->ctx, &found->about, values, &spec->problems.failure);
   if (json) learn->learner_json[learn->learner_count] = cm__arena_strdup(&spec->arena, json, &spec->problems.failure);
   cm_free(json);
-  learn->learners[learn->learner_count++] = (CmLearner){.kind = found, .params = values, .name = name, .prepare = learn->prepare};
+  learn->learners[learn->learner_count++] =
+      (CmLearner){.kind = found, .params = values, .name = name, .prepare = learn->prepare};
 }
 
 /* svm | svm: {c: 2} | {model: svm, name: svm_rbf, c: 2} */
@@ -128,41 +142,51 @@ static void parse_model(CmSpec *spec, const CmYaml *node) {
     return;
   }
   if (node->kind != CM__YAML_MAP || node->count == 0) {
-    cm__problem_add(&spec->problems, node, "a model must be a name, or e.g. {model: svm, c: 2}, not %s", cm__yaml_kind_name(node));
+    cm__problem_add(&spec->problems, node, "a model must be a name, or e.g. {model: svm, c: 2}, not %s",
+                    cm__yaml_kind_name(node));
     return;
   }
   const char *kind = NULL, *name = NULL;
-  if (!cm__yaml_get(node, "model") && node->count == 1 && (node->items[0]->kind == CM__YAML_MAP || cm__yaml_is_null(node->items[0]))) {
+  if (!cm__yaml_get(node, "model") && node->count == 1 &&
+      (node->items[0]->kind == CM__YAML_MAP || cm__yaml_is_null(node->items[0]))) {
     add_learner(spec, node->keys[0], node->keys[0]->text, node->keys[0]->text, node->items[0]);
     return;
   }
   cm__yaml_text(&spec->problems, node, "model", &kind);
   cm__yaml_text(&spec->problems, node, "name", &name);
-  if (kind) add_learner(spec, cm__yaml_get(node, "model"), kind, name ? name : kind, node);
-  else if (!cm__yaml_get(node, "model")) cm__problem_add(&spec->problems, node, "a model with parameters is written {model: svm, c: 2}; «model» is missing");
+  if (kind)
+    add_learner(spec, cm__yaml_get(node, "model"), kind, name ? name : kind, node);
+  else if (!cm__yaml_get(node, "model"))
+    cm__problem_add(&spec->problems, node, "a model with parameters is written {model: svm, c: 2}; «model» is missing");
 }
 
 static void parse_models(CmSpec *spec, const CmYaml *node) {
   CmSpecLearn *learn = &spec->learn;
   const CmYaml *models = cm__yaml_get(node, "models");
   if (!models || (models->kind == CM__YAML_LIST && models->count == 0)) {
-    cm__problem_add(&spec->problems, models ? models : learn->at, "learn needs models, e.g. models: [logistic, random_forest]");
+    cm__problem_add(&spec->problems, models ? models : learn->at,
+                    "learn needs models, e.g. models: [logistic, random_forest]");
     return;
   }
   bool map = models->kind == CM__YAML_MAP, list = models->kind == CM__YAML_LIST;
   int count = map || list ? models->count : 1;
   learn->learners = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *learn->learners, &spec->problems.failure);
-  learn->learner_json = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *learn->learner_json, &spec->problems.failure);
+  learn->learner_json =
+      cm__arena_alloc(&spec->arena, (size_t)count, sizeof *learn->learner_json, &spec->problems.failure);
   if (!learn->learners || !learn->learner_json) return;
   for (int i = 0; i < count; i++) {
-    if (!map) parse_model(spec, list ? models->items[i] : models);
+    if (!map)
+      parse_model(spec, list ? models->items[i] : models);
     else if (models->items[i]->kind == CM__YAML_MAP || cm__yaml_is_null(models->items[i]))
       add_learner(spec, models->keys[i], models->keys[i]->text, models->keys[i]->text, models->items[i]);
-    else cm__problem_add(&spec->problems, models->items[i], "model «%s» must be a group of parameters, e.g. %s: {}", models->keys[i]->text, models->keys[i]->text);
+    else
+      cm__problem_add(&spec->problems, models->items[i], "model «%s» must be a group of parameters, e.g. %s: {}",
+                      models->keys[i]->text, models->keys[i]->text);
   }
 }
 
-/* ---- validation ----------------------------------------------------------------------------------------------------- */
+/* ---- validation -----------------------------------------------------------------------------------------------------
+ */
 
 static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
   const CmYaml *hold_out = cm__yaml_get(node, "hold_out");
@@ -178,14 +202,17 @@ static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "hold_out", &spec->learn.hold_out);
   const CmTable *labels = spec->labels.table;
   if (spec->learn.hold_out && labels && cm_table_find_column(labels, spec->learn.hold_out) < 0)
-    cm__problem_add(&spec->problems, hold_out, "validate: hold_out must be a share such as 0.2, or a column of «%s» that marks the test rows; it has no «%s»",
-                    spec->labels.file, spec->learn.hold_out);
+    cm__problem_add(
+        &spec->problems, hold_out,
+        "validate: hold_out must be a share such as 0.2, or a column of «%s» that marks the test rows; it has no «%s»",
+        spec->labels.file, spec->learn.hold_out);
 }
 
 /* Rules between parameters. */
 static void check_rules(CmSpec *spec, const CmOp *about, const void *params, const CmYaml *at) {
   CmError *wrong = NULL;
-  if (about->check && !about->check(params, &wrong)) cm__problem_add(&spec->problems, at ? at : spec->learn.at, "%s: %s", about->name, cm_error_text(wrong));
+  if (about->check && !about->check(params, &wrong))
+    cm__problem_add(&spec->problems, at ? at : spec->learn.at, "%s: %s", about->name, cm_error_text(wrong));
   cm_error_free(&wrong);
 }
 
@@ -197,7 +224,8 @@ static void parse_validate(CmSpec *spec, const CmYaml *node) {
   int group = 0;
   int64_t seed = -1;
   if (validate && validate->kind != CM__YAML_MAP) {
-    cm__problem_add(&spec->problems, validate, "validate must be e.g. {folds: 5, repeats: 4, group: subject, hold_out: 0.2}, not %s",
+    cm__problem_add(&spec->problems, validate,
+                    "validate must be e.g. {folds: 5, repeats: 4, group: subject, hold_out: 0.2}, not %s",
                     cm__yaml_kind_name(validate));
   } else if (validate) {
     cm__spec_params(spec, cm_validate_about(), learn->validate, validate, skip, CM_COUNT(skip), "validate");
@@ -205,14 +233,17 @@ static void parse_validate(CmSpec *spec, const CmYaml *node) {
     parse_hold_out(spec, validate);
     cm__yaml_int(&spec->problems, validate, "seed", 0, INT32_MAX, &seed);
     const CmYaml *explain = cm__yaml_key(validate, "explain");
-    if (explain) cm__problem_add(&spec->problems, explain, "explanations are asked for at the top: explain: {shap: all}");
+    if (explain)
+      cm__problem_add(&spec->problems, explain, "explanations are asked for at the top: explain: {shap: all}");
   }
   check_rules(spec, cm_validate_about(), learn->validate, validate);
   const CmYaml *folds = cm__yaml_get(validate, "folds");
   if (learn->validate->folds == 1)
-    cm__problem_add(&spec->problems, folds ? folds : learn->at, "validate: one fold leaves nothing to train on; use folds: 2 or more, or folds: 0 and a hold_out");
+    cm__problem_add(&spec->problems, folds ? folds : learn->at,
+                    "validate: one fold leaves nothing to train on; use folds: 2 or more, or folds: 0 and a hold_out");
   if (learn->validate->folds == 0 && learn->validate->hold_out <= 0 && !learn->hold_out)
-    cm__problem_add(&spec->problems, folds ? folds : learn->at, "validate: without folds there must be a hold_out, e.g. hold_out: 0.2");
+    cm__problem_add(&spec->problems, folds ? folds : learn->at,
+                    "validate: without folds there must be a hold_out, e.g. hold_out: 0.2");
   cm__yaml_int(&spec->problems, spec->root, "seed", 0, INT32_MAX, &seed);
   cm__yaml_int(&spec->problems, node, "seed", 0, INT32_MAX, &seed);
   if (seed >= 0) learn->validate->seed = seed;
@@ -240,10 +271,12 @@ static void parse_roles(CmSpec *spec, const CmYaml *node) {
   cm__yaml_text(&spec->problems, node, "target", &target);
   cm__yaml_text(&spec->problems, node, "positive", &learn->positive);
   if (target && spec->labels.table && cm_table_find_column(spec->labels.table, target) < 0)
-    cm__problem_add(&spec->problems, cm__yaml_get(node, "target"), "learn: «%s» has no column «%s»", spec->labels.file, target);
+    cm__problem_add(&spec->problems, cm__yaml_get(node, "target"), "learn: «%s» has no column «%s»", spec->labels.file,
+                    target);
   if (target) spec->labels.target = target;
   if (cm__yaml_get(node, "features"))
-    learn->features = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "features"), "a feature", &learn->feature_count);
+    learn->features =
+        cm__yaml_texts(&spec->problems, cm__yaml_get(node, "features"), "a feature", &learn->feature_count);
   if (cm__yaml_get(node, "ignore"))
     learn->ignore = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "ignore"), "a column", &learn->ignore_count);
 }
@@ -253,12 +286,14 @@ void cm__spec_learn(CmSpec *spec) {
   CmSpecLearn *learn = &spec->learn;
   if (!node) {
     const CmYaml *explain = cm__yaml_key(spec->root, "explain");
-    if (explain) cm__problem_add(&spec->problems, explain, "there is nothing to explain without learn; add it, or drop explain");
+    if (explain)
+      cm__problem_add(&spec->problems, explain, "there is nothing to explain without learn; add it, or drop explain");
     return;
   }
   learn->at = cm__yaml_key(spec->root, "learn");
   if (node->kind != CM__YAML_MAP) {
-    cm__problem_add(&spec->problems, node, "learn must be e.g. {table: features, models: [logistic]}, not %s", cm__yaml_kind_name(node));
+    cm__problem_add(&spec->problems, node, "learn must be e.g. {table: features, models: [logistic]}, not %s",
+                    cm__yaml_kind_name(node));
     return;
   }
   CmError **failure = &spec->problems.failure;
@@ -267,17 +302,21 @@ void cm__spec_learn(CmSpec *spec) {
   if (!learn->validate) return;
   cm__yaml_known_keys(&spec->problems, node, learn_keys, CM_COUNT(learn_keys), "learn");
   if (!spec->labels.at)
-    cm__problem_add(&spec->problems, learn->at, "there is nothing to learn from without labels; add e.g. «labels: {file: diagnoses.csv, subject: patient_id, target: malignant}»");
+    cm__problem_add(&spec->problems, learn->at,
+                    "there is nothing to learn from without labels; add e.g. «labels: {file: diagnoses.csv, subject: "
+                    "patient_id, target: malignant}»");
   parse_sources(spec, node);
   parse_roles(spec, node);
   const CmYaml *prepare = cm__yaml_get(node, "prepare");
-  if (prepare && prepare->kind != CM__YAML_MAP) cm__problem_add(&spec->problems, prepare, "prepare must be e.g. {k_best: 10}, not %s", cm__yaml_kind_name(prepare));
+  if (prepare && prepare->kind != CM__YAML_MAP)
+    cm__problem_add(&spec->problems, prepare, "prepare must be e.g. {k_best: 10}, not %s", cm__yaml_kind_name(prepare));
   cm__spec_params(spec, cm_prepare_about(), learn->prepare, prepare, NULL, 0, "prepare");
   learn->row = spec->labels.time ? CM__ROW_VISIT : CM__ROW_SUBJECT;
   cm__yaml_choice(&spec->problems, node, "row", rows, CM_COUNT(rows), &learn->row);
   cm__yaml_choice(&spec->problems, node, "visit", visits, CM_COUNT(visits), &learn->visit);
   if (spec->labels.time && learn->row == CM__ROW_SUBJECT)
-    cm__problem_add(&spec->problems, cm__yaml_get(node, "row"), "the labels have a time, so they belong to visits; use row: visit, or drop time from labels");
+    cm__problem_add(&spec->problems, cm__yaml_get(node, "row"),
+                    "the labels have a time, so they belong to visits; use row: visit, or drop time from labels");
   parse_validate(spec, node);
   parse_explain(spec);
   parse_models(spec, node);

@@ -19,16 +19,19 @@ static int find_port(const CmOp *op, const char *name) {
   return -1;
 }
 
-/* ---- names and operations, so that references can be resolved ------------------------------------------------------- */
+/* ---- names and operations, so that references can be resolved -------------------------------------------------------
+ */
 
 static void check_unique(CmSpec *spec, int at) {
   const CmSpecStep *step = &spec->steps[at];
   for (int i = 0; i < spec->input_count; i++)
     if (strcmp(spec->inputs[i].name, step->name) == 0)
-      cm__problem_add(&spec->problems, step->at, "the name «%s» belongs to an input (line %d); give the step another", step->name, spec->inputs[i].at->line);
+      cm__problem_add(&spec->problems, step->at, "the name «%s» belongs to an input (line %d); give the step another",
+                      step->name, spec->inputs[i].at->line);
   for (int i = 0; i < at; i++)
     if (strcmp(spec->steps[i].name, step->name) == 0)
-      cm__problem_add(&spec->problems, step->at, "the name «%s» belongs to the step in line %d; add another, e.g. name: %s2", step->name,
+      cm__problem_add(&spec->problems, step->at,
+                      "the name «%s» belongs to the step in line %d; add another, e.g. name: %s2", step->name,
                       spec->steps[i].at->line, step->name);
 }
 
@@ -46,8 +49,10 @@ static void find_op(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     const char **names = cm__arena_alloc(&spec->arena, (size_t)count, sizeof *names, &spec->problems.failure);
     for (int i = 0; names && i < count; i++) names[i] = cm_op_at(i)->name;
     if (names) near = cm_nearest_name(name, names, count);
-    if (near) cm__problem_add(&spec->problems, at, "unknown operation «%s»; did you mean «%s»?", name, near);
-    else cm__problem_add(&spec->problems, at, "unknown operation «%s»; cormack ops lists them", name);
+    if (near)
+      cm__problem_add(&spec->problems, at, "unknown operation «%s»; did you mean «%s»?", name, near);
+    else
+      cm__problem_add(&spec->problems, at, "unknown operation «%s»; cormack ops lists them", name);
   }
   cm_error_free(&wrong);
 }
@@ -64,7 +69,8 @@ static void start_step(CmSpec *spec, int at, const CmYaml *node) {
   *step = (CmSpecStep){.at = node, .name = ""};
   for (int i = 0; i < CM_MAX_PORTS; i++) step->in[i] = (CmSpecRef){.input = -1, .step = -1};
   if (node->kind != CM__YAML_MAP) {
-    cm__problem_add(&spec->problems, node, "a step must be e.g. {name: clean, op: median, of: ct, radius: 1}, not %s", cm__yaml_kind_name(node));
+    cm__problem_add(&spec->problems, node, "a step must be e.g. {name: clean, op: median, of: ct, radius: 1}, not %s",
+                    cm__yaml_kind_name(node));
     return;
   }
   find_op(spec, step, node);
@@ -77,11 +83,13 @@ static void start_step(CmSpec *spec, int at, const CmYaml *node) {
   size_t length = strlen(step->name);
   if (strspn(step->name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != length || length > 64 ||
       step->name[0] == '-' || step->name[0] == '_')
-    cm__problem_add(&spec->problems, step->at, "«%s» cannot name a step; use letters, digits, _ and -, at most 64", step->name);
+    cm__problem_add(&spec->problems, step->at, "«%s» cannot name a step; use letters, digits, _ and -, at most 64",
+                    step->name);
   check_unique(spec, at);
 }
 
-/* ---- ports ---------------------------------------------------------------------------------------------------------- */
+/* ---- ports ----------------------------------------------------------------------------------------------------------
+ */
 
 static void connect(CmSpec *spec, CmSpecStep *step, int port, const CmYaml *at) {
   char where[200];
@@ -93,8 +101,11 @@ static void connect(CmSpec *spec, CmSpecStep *step, int port, const CmYaml *at) 
   }
   CmSpecRef ref;
   if (!cm__spec_ref(spec, at, at->text, to->kind, where, &ref)) return;
-  if (step->in[port].at) cm__problem_add(&spec->problems, at, "%s is given twice (first in line %d); keep one", where, step->in[port].at->line);
-  else step->in[port] = ref;
+  if (step->in[port].at)
+    cm__problem_add(&spec->problems, at, "%s is given twice (first in line %d); keep one", where,
+                    step->in[port].at->line);
+  else
+    step->in[port] = ref;
 }
 
 /* The second input that an operation needs; -1: it needs one only. */
@@ -111,18 +122,20 @@ static void connect_of(CmSpec *spec, CmSpecStep *step, const CmYaml *of) {
     cm__problem_add(&spec->problems, of, "step «%s»: %s takes no inputs; drop «of»", step->name, step->op->name);
   } else if (of->kind == CM__YAML_LIST) {
     if (of->count > step->op->input_count)
-      cm__problem_add(&spec->problems, of, "step «%s»: %s takes at most %d inputs, and %d are given", step->name, step->op->name,
-                      step->op->input_count, of->count);
+      cm__problem_add(&spec->problems, of, "step «%s»: %s takes at most %d inputs, and %d are given", step->name,
+                      step->op->name, step->op->input_count, of->count);
     for (int i = 0; i < of->count && i < step->op->input_count; i++) connect(spec, step, i, of->items[i]);
   } else {
     connect(spec, step, 0, of);
     bool pair = step->between && step->in[0].at && step->in[0].when == CM__WHEN_SAME;
     int second = second_port(step->op);
     if (pair && second < 0) {
-      cm__problem_add(&spec->problems, of, "step «%s»: %s takes one input, so it cannot work between visits", step->name, step->op->name);
+      cm__problem_add(&spec->problems, of, "step «%s»: %s takes one input, so it cannot work between visits",
+                      step->name, step->op->name);
     } else if (pair) {
       CmSpecRef *first = &step->in[0];
-      if (first->step >= 0 && spec->steps[first->step].between) return; /* exists once per pair already; found out below */
+      if (first->step >= 0 && spec->steps[first->step].between)
+        return; /* exists once per pair already; found out below */
       connect(spec, step, second, of);
       if (step->in[second].at) step->in[second].when = CM__WHEN_AFTER;
       first->when = CM__WHEN_BEFORE;
@@ -136,9 +149,11 @@ static void check_required(CmSpec *spec, const CmSpecStep *step, const CmYaml *n
     if (port->optional || step->in[i].at) continue;
     const CmYaml *given = i == 0 ? cm__yaml_get(node, "of") : cm__yaml_get(node, port->name);
     const CmYaml *of = cm__yaml_get(node, "of");
-    if (given || (of && of->kind == CM__YAML_LIST && i < of->count) || (step->between && i == second_port(step->op))) continue; /* given, and wrong: reported */
-    cm__problem_add(&spec->problems, step->at, "step «%s»: %s needs %s%s%s (%s); add %s: NAME", step->name, step->op->name,
-                    cm_kind_name(port->kind), " ", port->name, port->help ? port->help : "", i == 0 ? "of" : port->name);
+    if (given || (of && of->kind == CM__YAML_LIST && i < of->count) || (step->between && i == second_port(step->op)))
+      continue; /* given, and wrong: reported */
+    cm__problem_add(&spec->problems, step->at, "step «%s»: %s needs %s%s%s (%s); add %s: NAME", step->name,
+                    step->op->name, cm_kind_name(port->kind), " ", port->name, port->help ? port->help : "",
+                    i == 0 ? "of" : port->name);
   }
 }
 
@@ -161,9 +176,12 @@ static void parse_save(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
     }
     const char *near = found < 0 ? cm_nearest_name(names[k], outputs, step->op->output_count) : NULL;
     if (!near && step->op->output_count == 1) near = outputs[0];
-    if (found >= 0) step->save[found] = step->wanted[found] = true;
-    else cm__problem_add(&spec->problems, save, "step «%s»: save must be true or an output of %s, not «%s»%s%s%s", step->name, step->op->name,
-                         names[k], near ? "; did you mean «" : "", near ? near : "", near ? "»?" : "");
+    if (found >= 0)
+      step->save[found] = step->wanted[found] = true;
+    else
+      cm__problem_add(&spec->problems, save, "step «%s»: save must be true or an output of %s, not «%s»%s%s%s",
+                      step->name, step->op->name, names[k], near ? "; did you mean «" : "", near ? near : "",
+                      near ? "»?" : "");
   }
 }
 
@@ -172,7 +190,8 @@ static void find_days(CmSpecStep *step, const CmYaml *node) {
   for (int i = 0; i < node->count; i++) {
     const CmParam *param = cm_op_find_param(step->op, node->keys[i]->text);
     bool number = param && (param->type == CM_REAL || param->type == CM_INT);
-    if (number && node->items[i]->kind == CM__YAML_SCALAR && strcmp(node->items[i]->text, "from_visits") == 0) step->days = param->name;
+    if (number && node->items[i]->kind == CM__YAML_SCALAR && strcmp(node->items[i]->text, "from_visits") == 0)
+      step->days = param->name;
   }
 }
 
@@ -182,8 +201,10 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   int count = 0;
   const CmYaml *group = cm__yaml_get(node, "params");
   for (int i = 0; i < CM_COUNT(step_keys); i++)
-    /* an operation may have a parameter called like a key of steps; only «params: {…}» reaches those, but for «params: value» */
-    if (strcmp(step_keys[i], "params") != 0 || !group || group->kind == CM__YAML_MAP || !cm_op_find_param(step->op, "params"))
+    /* an operation may have a parameter called like a key of steps; only «params: {…}» reaches those, but for «params:
+     * value» */
+    if (strcmp(step_keys[i], "params") != 0 || !group || group->kind == CM__YAML_MAP ||
+        !cm_op_find_param(step->op, "params"))
       skip[count++] = step_keys[i];
   for (int i = 0; i < step->op->input_count; i++) skip[count++] = step->op->inputs[i].name;
   find_days(step, node);
@@ -194,9 +215,11 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   cm__spec_params(spec, step->op, step->params, node, skip, count, what);
   cm__spec_params(spec, step->op, step->params, group, NULL, 0, what);
   if (group && group->kind != CM__YAML_MAP && !cm_op_find_param(step->op, "params"))
-    cm__problem_add(&spec->problems, group, "%s: params must be a group of keys, not %s", what, cm__yaml_kind_name(group));
+    cm__problem_add(&spec->problems, group, "%s: params must be a group of keys, not %s", what,
+                    cm__yaml_kind_name(group));
   CmError *wrong = NULL;
-  if (step->op->check && !step->op->check(step->params, &wrong)) cm__problem_add(&spec->problems, step->at, "%s: %s", what, cm_error_text(wrong));
+  if (step->op->check && !step->op->check(step->params, &wrong))
+    cm__problem_add(&spec->problems, step->at, "%s: %s", what, cm_error_text(wrong));
   cm_error_free(&wrong);
   char *json = cm_params_to_json(spec->ctx, step->op, step->params, &spec->problems.failure);
   if (json) step->params_json = cm__arena_strdup(&spec->arena, json, &spec->problems.failure);
@@ -207,11 +230,16 @@ static void parse_step(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   if (node->kind != CM__YAML_MAP || !step->op) return;
   connect_of(spec, step, cm__yaml_get(node, "of"));
   const CmYaml *in = cm__yaml_get(node, "in");
-  if (in && in->kind != CM__YAML_MAP) cm__problem_add(&spec->problems, in, "step «%s»: in must be a group of PORT: NAME, not %s", step->name, cm__yaml_kind_name(in));
+  if (in && in->kind != CM__YAML_MAP)
+    cm__problem_add(&spec->problems, in, "step «%s»: in must be a group of PORT: NAME, not %s", step->name,
+                    cm__yaml_kind_name(in));
   for (int i = 0; in && in->kind == CM__YAML_MAP && i < in->count; i++) {
     int port = find_port(step->op, in->keys[i]->text);
-    if (port >= 0) connect(spec, step, port, in->items[i]);
-    else cm__problem_add(&spec->problems, in->keys[i], "step «%s»: %s has no input «%s»", step->name, step->op->name, in->keys[i]->text);
+    if (port >= 0)
+      connect(spec, step, port, in->items[i]);
+    else
+      cm__problem_add(&spec->problems, in->keys[i], "step «%s»: %s has no input «%s»", step->name, step->op->name,
+                      in->keys[i]->text);
   }
   for (int i = 0; i < node->count; i++) {
     int port = is_step_key(node->keys[i]->text) ? -1 : find_port(step->op, node->keys[i]->text);
@@ -222,7 +250,8 @@ static void parse_step(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
   parse_params(spec, step, node);
 }
 
-/* ---- order and visits ----------------------------------------------------------------------------------------------- */
+/* ---- order and visits -----------------------------------------------------------------------------------------------
+ */
 
 typedef struct Order {
   CmSpec *spec;
@@ -237,7 +266,8 @@ static void visit(Order *o, int at) {
     int next = step->in[i].step;
     if (next < 0) continue;
     if (o->state[next] == 1) {
-      cm__problem_add(&o->spec->problems, step->in[i].at, "step «%s» waits for «%s», which waits for «%s»: a circle; break it", step->name,
+      cm__problem_add(&o->spec->problems, step->in[i].at,
+                      "step «%s» waits for «%s», which waits for «%s»: a circle; break it", step->name,
                       o->spec->steps[next].name, step->name);
       step->in[i].step = -1;
     } else if (o->state[next] == 0) {
@@ -282,24 +312,29 @@ static void find_roots(CmSpec *spec, CmSpecStep *step) {
     if (ref->when != CM__WHEN_SAME) step->between = true;
   }
   if (!step->roots && step->op && step->op->input_count == 0)
-    cm__problem_add(&spec->problems, step->at, "step «%s»: %s takes no input, so there is nothing to do it for; run it by itself and use its files as an input",
+    cm__problem_add(&spec->problems, step->at,
+                    "step «%s»: %s takes no input, so there is nothing to do it for; run it by itself and use its "
+                    "files as an input",
                     step->name, step->op->name);
   for (int i = 0; i < CM_MAX_PORTS; i++) {
     const CmSpecRef *ref = &step->in[i];
     bool of_pair = ref->step >= 0 && spec->steps[ref->step].between;
     if (ref->input < 0 && ref->step < 0) continue;
     if (of_pair && ref->when != CM__WHEN_SAME)
-      cm__problem_add(&spec->problems, ref->at, "step «%s»: «%s» is made between visits and exists once for both; leave the @ away", step->name,
+      cm__problem_add(&spec->problems, ref->at,
+                      "step «%s»: «%s» is made between visits and exists once for both; leave the @ away", step->name,
                       spec->steps[ref->step].name);
     if (!of_pair && step->between && ref->when == CM__WHEN_SAME)
-      cm__problem_add(&spec->problems, ref->at, "step «%s» works between two visits; say which «%s» is meant: %s@before or %s@after", step->name,
+      cm__problem_add(&spec->problems, ref->at,
+                      "step «%s» works between two visits; say which «%s» is meant: %s@before or %s@after", step->name,
                       ref->at->text, ref->at->text, ref->at->text);
   }
 }
 
 static void check_between(CmSpec *spec, const CmSpecStep *step) {
   if (step->days && !step->between)
-    cm__problem_add(&spec->problems, step->at, "step «%s»: from_visits is for steps between visits; give «%s» a number", step->name, step->days);
+    cm__problem_add(&spec->problems, step->at, "step «%s»: from_visits is for steps between visits; give «%s» a number",
+                    step->name, step->days);
   if (!step->between || !step->op) return;
   bool before = false, after = false, pair = false;
   for (int i = 0; i < CM_MAX_PORTS; i++) {
@@ -308,14 +343,16 @@ static void check_between(CmSpec *spec, const CmSpecStep *step) {
     pair |= step->in[i].step >= 0 && spec->steps[step->in[i].step].between;
   }
   if (!pair && step->in[0].at && !(before && after))
-    cm__problem_add(&spec->problems, step->at, "step «%s» works between visits but uses only one of them; give it both, with @before and @after",
+    cm__problem_add(&spec->problems, step->at,
+                    "step «%s» works between visits but uses only one of them; give it both, with @before and @after",
                     step->name);
 }
 
 void cm__spec_steps(CmSpec *spec) {
   const CmYaml *node = cm__yaml_get(spec->root, "steps");
   if (!node || node->kind != CM__YAML_LIST || node->count == 0) {
-    cm__problem_add(&spec->problems, node ? node : spec->root, "the study has no steps; add a list, e.g. «steps: [{name: clean, op: median, of: ct}]»");
+    cm__problem_add(&spec->problems, node ? node : spec->root,
+                    "the study has no steps; add a list, e.g. «steps: [{name: clean, op: median, of: ct}]»");
     return;
   }
   if (node->count > 1000) {

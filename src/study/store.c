@@ -67,10 +67,12 @@ struct CmStore {
   time_t synced;
 };
 
-/* ---- small things --------------------------------------------------------------------------------------------------- */
+/* ---- small things ---------------------------------------------------------------------------------------------------
+ */
 
 static bool refuse_write(CmError **err, const char *path) {
-  const char *mend = errno == ENOSPC || errno == EDQUOT ? "free some space and run again with --resume" : "what was done is kept";
+  const char *mend =
+      errno == ENOSPC || errno == EDQUOT ? "free some space and run again with --resume" : "what was done is kept";
   cm_error_set(err, CM_ERR_IO, "%s: cannot be written: %s; %s", path, strerror(errno), mend);
   return false;
 }
@@ -116,7 +118,8 @@ static void clear_folder(const char *folder, const char *having) {
   if (dir) closedir(dir);
 }
 
-/* ---- records in memory ---------------------------------------------------------------------------------------------- */
+/* ---- records in memory ----------------------------------------------------------------------------------------------
+ */
 
 static bool add_entry(CmStore *store, CmStoreEntry *entry, CmError **err) {
   CmStoreEntry *old;
@@ -222,7 +225,7 @@ static bool load_journal(CmStore *store, CmError **err) {
   size_t room = 0;
   bool good = true;
   Head head;
-  for (store->end = 0; good && read_at(store->journal, &head, sizeof head, store->end); ) {
+  for (store->end = 0; good && read_at(store->journal, &head, sizeof head, store->end);) {
     if (head.magic != MAGIC || head.size > RECORD_MOST) break;
     struct stat info;
     if (fstat(store->journal, &info) || info.st_size - store->end < (int64_t)(sizeof head + head.size)) break;
@@ -243,7 +246,8 @@ static bool load_journal(CmStore *store, CmError **err) {
   return good;
 }
 
-/* ---- opening and closing -------------------------------------------------------------------------------------------- */
+/* ---- opening and closing --------------------------------------------------------------------------------------------
+ */
 
 static bool take_lock(CmStore *store, const char *out, CmError **err) {
   char path[4200];
@@ -265,7 +269,8 @@ static bool start_work(CmStore *store, const char *out, bool fresh, CmError **er
   store->journal = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0666);
   if (store->journal < 0) return refuse_write(err, path);
   if (!load_journal(store, err)) return false;
-  if (ftruncate(store->journal, (off_t)store->end) || lseek(store->journal, (off_t)store->end, SEEK_SET) < 0) return refuse_write(err, path);
+  if (ftruncate(store->journal, (off_t)store->end) || lseek(store->journal, (off_t)store->end, SEEK_SET) < 0)
+    return refuse_write(err, path);
   return true;
 }
 
@@ -319,7 +324,8 @@ void cm__store_close(CmStore **at) {
   *at = NULL;
 }
 
-/* ---- finding and reading -------------------------------------------------------------------------------------------- */
+/* ---- finding and reading --------------------------------------------------------------------------------------------
+ */
 
 static bool parts_exist(const CmStore *store, const CmStoreEntry *entry) {
   for (int i = 0; i < entry->count; i++) {
@@ -342,11 +348,17 @@ const CmStoreEntry *cm__store_find(CmStore *store, const CmHash *key) {
   return entry;
 }
 
-int cm__store_parts(const CmStoreEntry *entry) { return entry->count; }
+int cm__store_parts(const CmStoreEntry *entry) {
+  return entry->count;
+}
 
-const CmHash *cm__store_hash(const CmStoreEntry *entry, int part) { return &entry->parts[part].hash; }
+const CmHash *cm__store_hash(const CmStoreEntry *entry, int part) {
+  return &entry->parts[part].hash;
+}
 
-bool cm__store_has(const CmStoreEntry *entry, int part) { return part < entry->count && entry->parts[part].state != PART_HASH; }
+bool cm__store_has(const CmStoreEntry *entry, int part) {
+  return part < entry->count && entry->parts[part].state != PART_HASH;
+}
 
 uint8_t *cm__store_read(CmStore *store, const CmStoreEntry *entry, int part, size_t *size, CmError **err) {
   if (!cm__store_has(entry, part)) return NULL;
@@ -373,7 +385,8 @@ uint8_t *cm__store_read(CmStore *store, const CmStoreEntry *entry, int part, siz
   return NULL;
 }
 
-/* ---- writing -------------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------------------------------
+ */
 
 /* Appends a record and, when it lasts, takes it into memory. Called with the mutex held. */
 static bool append(CmStore *store, const CmBytes *body, CmError **err) {
@@ -403,7 +416,8 @@ static bool append(CmStore *store, const CmBytes *body, CmError **err) {
   return take_record(store, body->data, body->size, at, err);
 }
 
-static bool write_parts(CmStore *store, const CmHash *key, const CmStorePart *parts, int count, CmBytes *body, CmError **err) {
+static bool write_parts(CmStore *store, const CmHash *key, const CmStorePart *parts, int count, CmBytes *body,
+                        CmError **err) {
   cm__bytes_put_u8(body, RECORD_ENTRY);
   cm__bytes_put(body, key->bytes, CM_HASH_SIZE);
   cm__bytes_put_i64(body, count);
@@ -445,9 +459,12 @@ bool cm__store_put(CmStore *store, const CmHash *key, const CmStorePart *parts, 
   return good;
 }
 
-/* ---- files ---------------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------------------
+ */
 
-static int64_t nanoseconds(struct timespec t) { return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec; }
+static int64_t nanoseconds(struct timespec t) {
+  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
 
 bool cm__store_file_hash(CmStore *store, const char *path, CmHash *hash, CmError **err) {
   struct stat info;
@@ -469,7 +486,8 @@ bool cm__store_file_hash(CmStore *store, const char *path, CmHash *hash, CmError
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
   if (!cm_hash_file(store->ctx, path, hash, err)) return false;
-  /* a file that changed within the last seconds may change again within the same tick of its clock: it is read anew next time */
+  /* a file that changed within the last seconds may change again within the same tick of its clock: it is read anew
+   * next time */
   if (store->look || nanoseconds(now) - mtime < (int64_t)2000000000) return true;
   CmBytes body;
   cm__bytes_start(&body, store->ctx, err);
@@ -490,7 +508,8 @@ bool cm__store_file_hash(CmStore *store, const char *path, CmHash *hash, CmError
   return good;
 }
 
-/* ---- pruning -------------------------------------------------------------------------------------------------------- */
+/* ---- pruning --------------------------------------------------------------------------------------------------------
+ */
 
 static void drop_files(CmStore *store) {
   char folder[4200];

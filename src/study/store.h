@@ -1,10 +1,9 @@
 /* What a run keeps of its work, in OUT/.cormack: outcomes under the hash of what made them, and the hashes of files.
  *
- *   journal        records, only ever appended: checksum, key, and for each output its hash and its bytes where they are few
- *   store/KEY-N    output N of the record KEY, where it is large
- *   lock           held by the run at work
- * A record is appended when its large outputs are on the disk. A tail that a kill has cut off fails its checksum and is
- * dropped. All functions may be called from several threads, but for open, finish and close. */
+ *   journal        records, only ever appended: checksum, key, and for each output its hash and its bytes where they
+ * are few store/KEY-N    output N of the record KEY, where it is large lock           held by the run at work A record
+ * is appended when its large outputs are on the disk. A tail that a kill has cut off fails its checksum and is dropped.
+ * All functions may be called from several threads, but for open, finish and close. */
 #ifndef STUDY_STORE_H
 #define STUDY_STORE_H
 
@@ -14,7 +13,7 @@ typedef struct CmStore CmStore;
 typedef struct CmStoreEntry CmStoreEntry;
 
 typedef enum CmStoreMode {
-  CM__STORE_LOOK,  /* changes nothing; NULL without an error where there is none */
+  CM__STORE_LOOK, /* changes nothing; NULL without an error where there is none */
   CM__STORE_WORK,
   CM__STORE_FRESH, /* work, and forget what is there */
 } CmStoreMode;
@@ -36,7 +35,8 @@ const CmStoreEntry *cm__store_find(CmStore *store, const CmHash *key);
 int cm__store_parts(const CmStoreEntry *entry);
 const CmHash *cm__store_hash(const CmStoreEntry *entry, int part);
 bool cm__store_has(const CmStoreEntry *entry, int part); /* its bytes, not only its hash */
-/* The bytes of a part, checked against their hash; NULL without an error where they are lost, so that they must be made again. */
+/* The bytes of a part, checked against their hash; NULL without an error where they are lost, so that they must be made
+ * again. */
 CM_NODISCARD uint8_t *cm__store_read(CmStore *store, const CmStoreEntry *entry, int part, size_t *size, CmError **err);
 bool cm__store_put(CmStore *store, const CmHash *key, const CmStorePart *parts, int count, CmError **err);
 

@@ -6,7 +6,8 @@
 
 #include "study/study_priv.h"
 
-CmStudy *cm_study_parse(CmContext *ctx, const char *text, size_t size, const char *name, const char *folder, CmError **err) {
+CmStudy *cm_study_parse(CmContext *ctx, const char *text, size_t size, const char *name, const char *folder,
+                        CmError **err) {
   CmStudy *study = cm_calloc(ctx, 1, sizeof *study, err);
   if (!study) return NULL;
   CmSpec *spec = &study->spec;
@@ -37,7 +38,8 @@ CmStudy *cm_study_open(CmContext *ctx, const char *path, CmError **err) {
   if (!text) return NULL;
   const char *slash = strrchr(path, '/');
   /* "/study.yaml" lies in "/", "study.yaml" where we are */
-  char *folder = slash ? cm_strndup(ctx, path, slash == path ? 1 : (size_t)(slash - path), err) : cm_strdup(ctx, "", err);
+  char *folder =
+      slash ? cm_strndup(ctx, path, slash == path ? 1 : (size_t)(slash - path), err) : cm_strdup(ctx, "", err);
   CmStudy *study = folder ? cm_study_parse(ctx, (const char *)text, size, path, folder, err) : NULL;
   cm_free(folder);
   cm_free(text);
@@ -51,9 +53,13 @@ void cm_study_free(CmStudy **study) {
   *study = NULL;
 }
 
-const char *cm_study_name(const CmStudy *study) { return study->spec.name; }
+const char *cm_study_name(const CmStudy *study) {
+  return study->spec.name;
+}
 
-int cm_study_problem_count(const CmStudy *study) { return study->spec.problems.count; }
+int cm_study_problem_count(const CmStudy *study) {
+  return study->spec.problems.count;
+}
 
 const CmStudyProblem *cm_study_problem_at(const CmStudy *study, int at) {
   return at >= 0 && at < study->spec.problems.count ? &study->problems[at] : NULL;
@@ -78,4 +84,6 @@ bool cm_study_check(const CmStudy *study, CmError **err) {
   return false;
 }
 
-void cm_study_default_options(CmStudyOptions *options) { memset(options, 0, sizeof *options); }
+void cm_study_default_options(CmStudyOptions *options) {
+  memset(options, 0, sizeof *options);
+}

@@ -11,17 +11,22 @@ int cm__table_column(CmTable *table, const char *name, CmColumnType type, const 
   return at >= 0 ? at : cm_table_add_column(table, name, type, unit, err);
 }
 
-bool cm__table_copy_cell(CmTable *to, int64_t row, int column, const CmTable *from, int64_t from_row, int from_column, CmError **err) {
+bool cm__table_copy_cell(CmTable *to, int64_t row, int column, const CmTable *from, int64_t from_row, int from_column,
+                         CmError **err) {
   if (cm_table_is_missing(from, from_row, from_column)) return true;
   CmColumnType type = cm_table_column_type(to, column);
   char text[64];
   if (type == CM_COLUMN_TEXT) {
     const char *value = cm_table_text(from, from_row, from_column);
-    return cm_table_set_text(to, row, column, value ? value : cm_table_cell(from, from_row, from_column, text, sizeof text), err);
+    return cm_table_set_text(to, row, column,
+                             value ? value : cm_table_cell(from, from_row, from_column, text, sizeof text), err);
   }
-  if (type == CM_COLUMN_INT) cm_table_set_int(to, row, column, cm_table_int(from, from_row, from_column));
-  else if (cm_table_column_type(from, from_column) == CM_COLUMN_INT) cm_table_set_real(to, row, column, (double)cm_table_int(from, from_row, from_column));
-  else cm_table_set_real(to, row, column, cm_table_real(from, from_row, from_column));
+  if (type == CM_COLUMN_INT)
+    cm_table_set_int(to, row, column, cm_table_int(from, from_row, from_column));
+  else if (cm_table_column_type(from, from_column) == CM_COLUMN_INT)
+    cm_table_set_real(to, row, column, (double)cm_table_int(from, from_row, from_column));
+  else
+    cm_table_set_real(to, row, column, cm_table_real(from, from_row, from_column));
   return true;
 }
 
@@ -29,8 +34,10 @@ void cm__table_name(const CmSpec *spec, int step, int port, char *to, size_t siz
   const CmOp *op = spec->steps[step].op;
   int tables = 0;
   for (int i = 0; i < op->output_count; i++) tables += op->outputs[i].kind == CM_KIND_TABLE;
-  if (tables > 1) snprintf(to, size, "%s.%s", spec->steps[step].name, op->outputs[port].name);
-  else snprintf(to, size, "%s", spec->steps[step].name);
+  if (tables > 1)
+    snprintf(to, size, "%s.%s", spec->steps[step].name, op->outputs[port].name);
+  else
+    snprintf(to, size, "%s", spec->steps[step].name);
 }
 
 /* The type that holds the values of both. */
@@ -67,7 +74,8 @@ static bool gather_columns(Columns *columns, const CmTable *part, CmError **err)
       continue;
     }
     CmColumnType *types = cm__arena_grow(&columns->arena, columns->types, count, sizeof *types, err);
-    if (!types || cm_table_add_column(columns->names, name, CM_COLUMN_TEXT, cm_table_column_unit(part, c), err) < 0) return false;
+    if (!types || cm_table_add_column(columns->names, name, CM_COLUMN_TEXT, cm_table_column_unit(part, c), err) < 0)
+      return false;
     columns->types = types;
     types[count] = cm_table_column_type(part, c);
   }
@@ -109,13 +117,15 @@ static bool for_each_part(CmWork *work, int step, int port, PartFn fn, void *arg
   return true;
 }
 
-static bool gather_part(void *arg, const CmPlanSubject *subject, const CmNode *node, const CmTable *part, CmError **err) {
+static bool gather_part(void *arg, const CmPlanSubject *subject, const CmNode *node, const CmTable *part,
+                        CmError **err) {
   (void)subject;
   (void)node;
   return gather_columns(arg, part, err);
 }
 
-static bool append_part(void *arg, const CmPlanSubject *subject, const CmNode *node, const CmTable *part, CmError **err) {
+static bool append_part(void *arg, const CmPlanSubject *subject, const CmNode *node, const CmTable *part,
+                        CmError **err) {
   const char *const keys[3] = {subject->name, node->visit, node->later ? node->later : node->series};
   return add_part(arg, part, keys, err);
 }
@@ -127,9 +137,11 @@ CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err) {
   cm__arena_start(&columns.arena, ctx);
   CmTable *table = columns.names ? cm_table_create(ctx, err) : NULL;
   bool good = table && for_each_part(work, step, port, gather_part, &columns, err);
-  for (int k = 0; k < 3 && good; k++) good = cm_table_add_column(table, between ? pair_names[k] : key_names[k], CM_COLUMN_TEXT, "", err) >= 0;
+  for (int k = 0; k < 3 && good; k++)
+    good = cm_table_add_column(table, between ? pair_names[k] : key_names[k], CM_COLUMN_TEXT, "", err) >= 0;
   for (int c = 0; good && c < cm_table_columns(columns.names); c++)
-    good = cm_table_add_column(table, cm_table_column_name(columns.names, c), columns.types[c], cm_table_column_unit(columns.names, c), err) >= 0;
+    good = cm_table_add_column(table, cm_table_column_name(columns.names, c), columns.types[c],
+                               cm_table_column_unit(columns.names, c), err) >= 0;
   good = good && for_each_part(work, step, port, append_part, table, err);
   cm_table_unref(&columns.names);
   cm__arena_free(&columns.arena);

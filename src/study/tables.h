@@ -9,9 +9,11 @@ typedef struct CmRowKey {
   const char *subject, *visit, *later, *series; /* later: NULL unless between visits */
 } CmRowKey;
 
-/* All units of one table output: key columns, then the operation's, in the order of subjects, visits and series. NULL + err. */
+/* All units of one table output: key columns, then the operation's, in the order of subjects, visits and series. NULL +
+ * err. */
 CM_NODISCARD CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err);
-/* Name of the file of a step's table, without folder and extension: the step's, with the output's where it has several tables. */
+/* Name of the file of a step's table, without folder and extension: the step's, with the output's where it has several
+ * tables. */
 void cm__table_name(const CmSpec *spec, int step, int port, char *to, size_t size);
 
 /* What the learning sees: «subject», «visit», «series» where a row has them, the labels' columns, the features. */
@@ -20,6 +22,7 @@ CM_NODISCARD CmTable *cm__tables_for_learning(CmWork *work, CmError **err);
 /* Adds a column unless it is there; an integer column that meets reals is the caller's to avoid. -1 + err. */
 int cm__table_column(CmTable *table, const char *name, CmColumnType type, const char *unit, CmError **err);
 /* Copies a cell between columns of fitting types. */
-bool cm__table_copy_cell(CmTable *to, int64_t row, int column, const CmTable *from, int64_t from_row, int from_column, CmError **err);
+bool cm__table_copy_cell(CmTable *to, int64_t row, int column, const CmTable *from, int64_t from_row, int from_column,
+                         CmError **err);
 
 #endif

@@ -6,7 +6,8 @@
 
 #define BLOCK ((size_t)8 << 20) /* voxels are compressed in blocks of so many bytes */
 
-/* ---- voxels --------------------------------------------------------------------------------------------------------- */
+/* ---- voxels ---------------------------------------------------------------------------------------------------------
+ */
 
 static bool put_block(CmBytes *bytes, struct libdeflate_compressor *with, const uint8_t *from, size_t size) {
   /* what does not become an eighth smaller is stored as it is: reading it back costs nothing then */
@@ -17,8 +18,10 @@ static bool put_block(CmBytes *bytes, struct libdeflate_compressor *with, const 
   size_t made = libdeflate_deflate_compress(with, from, size, bytes->data + bytes->size, most);
   int64_t stored = (int64_t)made;
   memcpy(bytes->data + at + 8, &stored, sizeof stored);
-  if (made) bytes->size += made;
-  else cm__bytes_put(bytes, from, size);
+  if (made)
+    bytes->size += made;
+  else
+    cm__bytes_put(bytes, from, size);
   return !bytes->failed;
 }
 
@@ -43,8 +46,10 @@ static bool take_voxels(CmView *view, uint8_t *to, size_t size) {
     good = !view->failed && plain > 0 && (uint64_t)plain <= size && stored >= 0;
     const void *from = good ? cm__view_take(view, (size_t)(stored ? stored : plain)) : NULL;
     size_t got = (size_t)plain;
-    if (from && stored) good = libdeflate_deflate_decompress(with, from, (size_t)stored, to, (size_t)plain, &got) == LIBDEFLATE_SUCCESS;
-    else if (from) memcpy(to, from, (size_t)plain);
+    if (from && stored)
+      good = libdeflate_deflate_decompress(with, from, (size_t)stored, to, (size_t)plain, &got) == LIBDEFLATE_SUCCESS;
+    else if (from)
+      memcpy(to, from, (size_t)plain);
     good = good && from && got == (size_t)plain;
     if (good) {
       to += plain;
@@ -55,7 +60,8 @@ static bool take_voxels(CmView *view, uint8_t *to, size_t size) {
   return good;
 }
 
-/* ---- images --------------------------------------------------------------------------------------------------------- */
+/* ---- images ---------------------------------------------------------------------------------------------------------
+ */
 
 static void put_image(CmBytes *bytes, const CmImage *image) {
   cm__bytes_put_u8(bytes, cm_image_type(image));
@@ -113,11 +119,13 @@ static CmImage *take_image(CmContext *ctx, CmView *view, CmError **err) {
   int64_t components = cm__view_i64(view);
   if (view->failed || type >= CM_TYPE_COUNT || components < 1 || components > CM_MAX_COMPONENTS) return NULL;
   CmImage *image = cm_image_create(ctx, (CmType)type, (int)rank, dims, (int)components, err);
-  if (image && (!take_words(view, image, err) || !take_voxels(view, cm_image_data_mut(image), cm_image_bytes(image)))) cm_image_unref(&image);
+  if (image && (!take_words(view, image, err) || !take_voxels(view, cm_image_data_mut(image), cm_image_bytes(image))))
+    cm_image_unref(&image);
   return image;
 }
 
-/* ---- tables --------------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------------------------------
+ */
 
 static void put_table(CmBytes *bytes, const CmTable *table) {
   int columns = cm_table_columns(table);
@@ -133,9 +141,12 @@ static void put_table(CmBytes *bytes, const CmTable *table) {
       bool missing = cm_table_is_missing(table, r, c);
       cm__bytes_put_u8(bytes, missing);
       if (missing) continue;
-      if (type == CM_COLUMN_REAL) cm__bytes_put_f64(bytes, cm_table_real(table, r, c));
-      else if (type == CM_COLUMN_INT) cm__bytes_put_i64(bytes, cm_table_int(table, r, c));
-      else cm__bytes_put_text(bytes, cm_table_text(table, r, c));
+      if (type == CM_COLUMN_REAL)
+        cm__bytes_put_f64(bytes, cm_table_real(table, r, c));
+      else if (type == CM_COLUMN_INT)
+        cm__bytes_put_i64(bytes, cm_table_int(table, r, c));
+      else
+        cm__bytes_put_text(bytes, cm_table_text(table, r, c));
     }
   }
 }
@@ -144,9 +155,12 @@ static bool take_cells(CmView *view, CmTable *table, int column, int64_t rows, C
   CmColumnType type = cm_table_column_type(table, column);
   for (int64_t r = 0; r < rows && !view->failed; r++) {
     if (cm__view_u8(view)) continue;
-    if (type == CM_COLUMN_REAL) cm_table_set_real(table, r, column, cm__view_f64(view));
-    else if (type == CM_COLUMN_INT) cm_table_set_int(table, r, column, cm__view_i64(view));
-    else if (!cm_table_set_text(table, r, column, cm__view_text(view), err)) return false;
+    if (type == CM_COLUMN_REAL)
+      cm_table_set_real(table, r, column, cm__view_f64(view));
+    else if (type == CM_COLUMN_INT)
+      cm_table_set_int(table, r, column, cm__view_i64(view));
+    else if (!cm_table_set_text(table, r, column, cm__view_text(view), err))
+      return false;
   }
   return !view->failed;
 }
@@ -161,14 +175,16 @@ static CmTable *take_table(CmContext *ctx, CmView *view, CmError **err) {
     const char *name = cm__view_text(view);
     unsigned type = cm__view_u8(view);
     const char *unit = cm__view_text(view);
-    int at = name && unit && type <= CM_COLUMN_TEXT ? cm_table_add_column(table, name, (CmColumnType)type, unit, err) : -1;
+    int at =
+        name && unit && type <= CM_COLUMN_TEXT ? cm_table_add_column(table, name, (CmColumnType)type, unit, err) : -1;
     good = at >= 0 && take_cells(view, table, at, rows, err);
   }
   if (!good) cm_table_unref(&table);
   return table;
 }
 
-/* ---- signals -------------------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------------------------------
+ */
 
 static void put_signal(CmBytes *bytes, const CmSignal *signal) {
   int64_t samples = cm_signal_samples(signal);
@@ -193,7 +209,8 @@ static void put_signal(CmBytes *bytes, const CmSignal *signal) {
 static CmSignal *take_signal(CmContext *ctx, CmView *view, CmError **err) {
   int64_t channels = cm__view_i64(view), samples = cm__view_i64(view);
   double rate_hz = cm__view_f64(view);
-  if (view->failed || channels < 1 || channels > 1024 || samples < 1 || samples > (view->end - view->at) / 8) return NULL;
+  if (view->failed || channels < 1 || channels > 1024 || samples < 1 || samples > (view->end - view->at) / 8)
+    return NULL;
   CmSignal *signal = cm_signal_create(ctx, (int)channels, samples, rate_hz, err);
   bool good = signal != NULL;
   for (int c = 0; good && c < (int)channels; c++) {
@@ -215,16 +232,24 @@ static CmSignal *take_signal(CmContext *ctx, CmView *view, CmError **err) {
   return signal;
 }
 
-/* ---- any ------------------------------------------------------------------------------------------------------------ */
+/* ---- any ------------------------------------------------------------------------------------------------------------
+ */
 
 bool cm__value_put(CmBytes *bytes, const CmValue *value) {
   cm__bytes_put_u8(bytes, value->kind);
   switch (value->kind) {
-  case CM_KIND_IMAGE:
-  case CM_KIND_LABELS: put_image(bytes, value->image); break;
-  case CM_KIND_TABLE: put_table(bytes, value->table); break;
-  case CM_KIND_SIGNAL: put_signal(bytes, value->signal); break;
-  case CM_KIND_NONE: break;
+    case CM_KIND_IMAGE:
+    case CM_KIND_LABELS:
+      put_image(bytes, value->image);
+      break;
+    case CM_KIND_TABLE:
+      put_table(bytes, value->table);
+      break;
+    case CM_KIND_SIGNAL:
+      put_signal(bytes, value->signal);
+      break;
+    case CM_KIND_NONE:
+      break;
   }
   return !bytes->failed;
 }
@@ -234,15 +259,25 @@ bool cm__value_take(CmContext *ctx, CmView *view, CmValue *value, CmError **err)
   CmError *why = NULL;
   bool good = false;
   switch (taken.kind) {
-  case CM_KIND_IMAGE:
-  case CM_KIND_LABELS: good = (taken.image = take_image(ctx, view, &why)) != NULL; break;
-  case CM_KIND_TABLE: good = (taken.table = take_table(ctx, view, &why)) != NULL; break;
-  case CM_KIND_SIGNAL: good = (taken.signal = take_signal(ctx, view, &why)) != NULL; break;
-  default: break;
+    case CM_KIND_IMAGE:
+    case CM_KIND_LABELS:
+      good = (taken.image = take_image(ctx, view, &why)) != NULL;
+      break;
+    case CM_KIND_TABLE:
+      good = (taken.table = take_table(ctx, view, &why)) != NULL;
+      break;
+    case CM_KIND_SIGNAL:
+      good = (taken.signal = take_signal(ctx, view, &why)) != NULL;
+      break;
+    default:
+      break;
   }
-  if (good) *value = taken;
-  else if (why) cm_error_move(err, &why);
-  else cm_error_set(err, CM_ERR_FORMAT, "a kept value cannot be read");
+  if (good)
+    *value = taken;
+  else if (why)
+    cm_error_move(err, &why);
+  else
+    cm_error_set(err, CM_ERR_FORMAT, "a kept value cannot be read");
   return good;
 }
 
@@ -277,18 +312,21 @@ void cm__value_hash(const CmValue *value, CmHash *hash) {
   cm_hash_start(&hasher);
   cm_hash_add_text(&hasher, cm_kind_name(value->kind));
   switch (value->kind) {
-  case CM_KIND_IMAGE:
-  case CM_KIND_LABELS:
-    cm_image_hash(value->image, &part);
-    cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
-    hash_words(&hasher, value->image);
-    break;
-  case CM_KIND_TABLE:
-    cm_table_hash(value->table, &part);
-    cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
-    break;
-  case CM_KIND_SIGNAL: hash_signal(&hasher, value->signal); break;
-  case CM_KIND_NONE: break;
+    case CM_KIND_IMAGE:
+    case CM_KIND_LABELS:
+      cm_image_hash(value->image, &part);
+      cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
+      hash_words(&hasher, value->image);
+      break;
+    case CM_KIND_TABLE:
+      cm_table_hash(value->table, &part);
+      cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
+      break;
+    case CM_KIND_SIGNAL:
+      hash_signal(&hasher, value->signal);
+      break;
+    case CM_KIND_NONE:
+      break;
   }
   cm_hash_finish(&hasher, hash);
 }

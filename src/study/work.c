@@ -14,28 +14,33 @@
 typedef struct Slot {
   CmValue value[CM_MAX_PORTS];
   CmHash hash[CM_MAX_PORTS];
-  bool has[CM_MAX_PORTS];  /* the output exists; its hash is known */
-  int users;               /* nodes that still need a value */
+  bool has[CM_MAX_PORTS]; /* the output exists; its hash is known */
+  int users;              /* nodes that still need a value */
 } Slot;
 
 typedef struct Job {
   CmWork *work;
   CmPlan *plan;
   int subject;
-  Slot *slots;             /* of the subject's nodes */
-  bool alone;              /* no other subject is worked on: a lack of memory is final */
-  bool again;              /* a lack of memory: to be done alone */
+  Slot *slots; /* of the subject's nodes */
+  bool alone;  /* no other subject is worked on: a lack of memory is final */
+  bool again;  /* a lack of memory: to be done alone */
 } Job;
 
-static int output_count(const CmPlan *plan, const CmNode *node) { return node->step < 0 ? 1 : plan->spec->steps[node->step].op->output_count; }
+static int output_count(const CmPlan *plan, const CmNode *node) {
+  return node->step < 0 ? 1 : plan->spec->steps[node->step].op->output_count;
+}
 
-static Slot *slot_of(const Job *job, int node) { return &job->slots[node - job->plan->subjects[job->subject].first_node]; }
+static Slot *slot_of(const Job *job, int node) {
+  return &job->slots[node - job->plan->subjects[job->subject].first_node];
+}
 
 static void drop_values(Slot *slot) {
   for (int i = 0; i < CM_MAX_PORTS; i++) cm_value_unref(&slot->value[i]);
 }
 
-/* ---- quarantine ----------------------------------------------------------------------------------------------------- */
+/* ---- quarantine -----------------------------------------------------------------------------------------------------
+ */
 
 /* Sets the node's failure aside. false: not a matter of this node, the whole run stops. */
 static bool set_aside(Job *job, CmNode *node, CmError **why, CmError **err) {
@@ -70,24 +75,29 @@ static bool set_aside(Job *job, CmNode *node, CmError **why, CmError **err) {
 }
 
 static void clear_quarantine(CmWork *work, int subject) {
-  for (int i = 0; i < work->quarantined_count[subject]; i++) cm_free((void *)(uintptr_t)work->quarantined[subject][i].reason);
+  for (int i = 0; i < work->quarantined_count[subject]; i++)
+    cm_free((void *)(uintptr_t)work->quarantined[subject][i].reason);
   cm_free(work->quarantined[subject]);
   work->quarantined[subject] = NULL;
   work->quarantined_count[subject] = 0;
 }
 
-/* ---- parameters ----------------------------------------------------------------------------------------------------- */
+/* ---- parameters -----------------------------------------------------------------------------------------------------
+ */
 
-/* Days since some day, of a date as 2021-03-05 (Fliegel and Van Flandern, Commun ACM 11 (1968) 657); false: not a date. */
+/* Days since some day, of a date as 2021-03-05 (Fliegel and Van Flandern, Commun ACM 11 (1968) 657); false: not a date.
+ */
 static bool day_number(const char *date, int64_t *day) {
   int y, m, d, end = 0;
-  if (sscanf(date, "%4d-%2d-%2d%n", &y, &m, &d, &end) != 3 || date[end] || m < 1 || m > 12 || d < 1 || d > 31) return false;
+  if (sscanf(date, "%4d-%2d-%2d%n", &y, &m, &d, &end) != 3 || date[end] || m < 1 || m > 12 || d < 1 || d > 31)
+    return false;
   int64_t a = (m - 14) / 12;
   *day = d - 32075 + (int64_t)1461 * (y + 4800 + a) / 4 + 367 * (m - 2 - a * 12) / 12 - 3 * ((y + 4900 + a) / 100) / 4;
   return true;
 }
 
-/* The step's parameters for this node: the step's own, or a copy that the caller frees, with the days between the visits. */
+/* The step's parameters for this node: the step's own, or a copy that the caller frees, with the days between the
+ * visits. */
 static bool unit_params(const Job *job, const CmNode *node, void **copy, CmError **err) {
   const CmSpecStep *step = &job->plan->spec->steps[node->step];
   int64_t before, after;
@@ -102,11 +112,13 @@ static bool unit_params(const Job *job, const CmNode *node, void **copy, CmError
   return cm_params_set(step->op, *copy, step->days, days, err);
 }
 
-/* ---- keys ----------------------------------------------------------------------------------------------------------- */
+/* ---- keys -----------------------------------------------------------------------------------------------------------
+ */
 
 static bool make_key(const Job *job, CmNode *node, CmError **err) {
   const CmPlan *plan = job->plan;
-  if (node->step < 0) return cm__item_hash(&plan->inputs, &plan->inputs.items[node->item], job->work->store, &node->key, err);
+  if (node->step < 0)
+    return cm__item_hash(&plan->inputs, &plan->inputs.items[node->item], job->work->store, &node->key, err);
   const CmSpecStep *step = &plan->spec->steps[node->step];
   CmHasher hasher;
   cm_hash_start(&hasher);
@@ -118,7 +130,8 @@ static bool make_key(const Job *job, CmNode *node, CmError **err) {
     cm_hash_add_text(&hasher, node->visit);
     cm_hash_add_text(&hasher, node->later);
   }
-  for (int i = 0; i < step->op->output_count; i++) cm_hash_add_text(&hasher, step->wanted[i] ? step->op->outputs[i].name : NULL);
+  for (int i = 0; i < step->op->output_count; i++)
+    cm_hash_add_text(&hasher, step->wanted[i] ? step->op->outputs[i].name : NULL);
   for (int i = 0; i < step->op->input_count; i++) {
     const CmNodeIn *in = &node->in[i];
     cm_hash_add_text(&hasher, in->node < 0 ? NULL : step->op->inputs[i].name);
@@ -144,9 +157,11 @@ static bool look_up(const Job *job, const CmNode *node, Slot *slot) {
   return true;
 }
 
-/* ---- values --------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------------
+ */
 
-/* Whether the bytes of an output are kept: tables, label maps and signals always, images unless the study says cache: outputs. */
+/* Whether the bytes of an output are kept: tables, label maps and signals always, images unless the study says cache:
+ * outputs. */
 static bool is_kept(const CmPlan *plan, const CmNode *node, const CmValue *value) {
   return node->step >= 0 && value->kind != CM_KIND_NONE && (plan->spec->keep_all || value->kind != CM_KIND_IMAGE);
 }
@@ -190,7 +205,8 @@ static bool read_item(Job *job, CmNode *node, Slot *slot, CmError **err) {
   const CmItem *item = &job->plan->inputs.items[node->item];
   CmImage *image = cm__item_read(&job->plan->inputs, item, err);
   if (!image) return false;
-  slot->value[0] = job->plan->spec->inputs[item->input].kind == CM_KIND_LABELS ? cm_value_labels(image) : cm_value_image(image);
+  slot->value[0] =
+      job->plan->spec->inputs[item->input].kind == CM_KIND_LABELS ? cm_value_labels(image) : cm_value_image(image);
   return true;
 }
 
@@ -207,7 +223,8 @@ static bool compute(Job *job, CmNode *node, Slot *slot, CmError **err) {
 static bool load(Job *job, const CmNode *node, int port, CmValue *value, CmError **err) {
   const CmStoreEntry *entry = cm__store_find(job->work->store, &node->key);
   size_t size;
-  uint8_t *bytes = entry && port < cm__store_parts(entry) ? cm__store_read(job->work->store, entry, port, &size, err) : NULL;
+  uint8_t *bytes =
+      entry && port < cm__store_parts(entry) ? cm__store_read(job->work->store, entry, port, &size, err) : NULL;
   if (!bytes) return false;
   CmView view = {.at = bytes, .end = bytes + size};
   bool good = cm__value_take(job->plan->ctx, &view, value, err);
@@ -232,7 +249,8 @@ static bool get_value(Job *job, int at, int port, CmValue *value, CmError **err)
   return true;
 }
 
-/* ---- images that are asked for -------------------------------------------------------------------------------------- */
+/* ---- images that are asked for --------------------------------------------------------------------------------------
+ */
 
 static void export_key(const CmHash *value, const char *path, CmHash *key) {
   CmHasher hasher;
@@ -247,8 +265,8 @@ static bool is_written(CmWork *work, const CmHash *key, const char *path) {
   const CmStoreEntry *entry = cm__store_find(work->store, key);
   CmHash hash;
   CmError *why = NULL;
-  bool same = entry && cm__store_parts(entry) == 1 && access(path, R_OK) == 0 && cm__store_file_hash(work->store, path, &hash, &why) &&
-              cm_hash_equal(&hash, cm__store_hash(entry, 0));
+  bool same = entry && cm__store_parts(entry) == 1 && access(path, R_OK) == 0 &&
+              cm__store_file_hash(work->store, path, &hash, &why) && cm_hash_equal(&hash, cm__store_hash(entry, 0));
   cm_error_free(&why);
   return same;
 }
@@ -278,17 +296,21 @@ static bool write_image(Job *job, int at, int port, bool *stop, CmError **err) {
     return false;
   }
   CmStorePart part = {.bytes = NULL};
-  *stop = !cm_hash_file(job->plan->ctx, whole, &part.hash, err) || !cm__store_put(job->work->store, &key, &part, 1, err);
+  *stop =
+      !cm_hash_file(job->plan->ctx, whole, &part.hash, err) || !cm__store_put(job->work->store, &key, &part, 1, err);
   return !*stop;
 }
 
-/* ---- nodes ---------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------------------------------
+ */
 
 static bool inputs_ready(const Job *job, const CmNode *node) {
   int count = node->step < 0 ? 0 : job->plan->spec->steps[node->step].op->input_count;
   for (int i = 0; i < count; i++) {
     const CmNodeIn *in = &node->in[i];
-    if (in->node >= 0 && (job->plan->nodes[in->node].state >= CM__NODE_FAILED || !slot_of(job, in->node)->has[in->port])) return false;
+    if (in->node >= 0 &&
+        (job->plan->nodes[in->node].state >= CM__NODE_FAILED || !slot_of(job, in->node)->has[in->port]))
+      return false;
   }
   return true;
 }
@@ -311,7 +333,8 @@ static bool do_node(Job *job, int at, bool *stop, CmError **err) {
   for (int i = 0; node->step >= 0 && i < output_count(job->plan, node); i++) {
     CmKind kind = job->plan->spec->steps[node->step].op->outputs[i].kind;
     bool image = kind == CM_KIND_IMAGE || kind == CM_KIND_LABELS;
-    if (image && slot->has[i] && job->plan->spec->steps[node->step].save[i] && !write_image(job, at, i, stop, err)) return false;
+    if (image && slot->has[i] && job->plan->spec->steps[node->step].save[i] && !write_image(job, at, i, stop, err))
+      return false;
   }
   return true;
 }
@@ -354,7 +377,8 @@ static bool step_node(Job *job, int at, CmError **err) {
   return good;
 }
 
-/* ---- subjects ------------------------------------------------------------------------------------------------------- */
+/* ---- subjects -------------------------------------------------------------------------------------------------------
+ */
 
 static bool start_job(Job *job, CmWork *work, int subject, CmError **err) {
   const CmPlanSubject *of = &work->plan->subjects[subject];
@@ -411,8 +435,8 @@ static bool do_range(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-/* What one subject may need at a time: its largest image as real numbers, once for each image that its steps make of it, and twice
- * for what an operation needs beside. */
+/* What one subject may need at a time: its largest image as real numbers, once for each image that its steps make of
+ * it, and twice for what an operation needs beside. */
 static bool fits_together(const CmPlan *plan) {
   int64_t largest = 0, images = 2;
   for (int i = 0; i < plan->inputs.count; i++)
@@ -429,16 +453,19 @@ bool cm__work_do(CmWork *work, CmPlan *plan, CmStore *store, const char *out, Cm
   *work = (CmWork){.plan = plan, .store = store, .out = out};
   size_t count = (size_t)plan->subject_count;
   work->quarantined = cm_calloc(plan->ctx, count, sizeof *work->quarantined, err);
-  work->quarantined_count = work->quarantined ? cm_calloc(plan->ctx, count, sizeof *work->quarantined_count, err) : NULL;
+  work->quarantined_count =
+      work->quarantined ? cm_calloc(plan->ctx, count, sizeof *work->quarantined_count, err) : NULL;
   if (!work->quarantined_count) return false;
   cm_progress(plan->ctx, plan->spec->name, 0, plan->step_nodes + 1);
   /* several subjects at once keep all threads busy; few or large ones one by one, with the operations in parallel */
-  bool together = plan->subject_count >= 2 * cm_context_threads(plan->ctx) && cm_context_threads(plan->ctx) > 1 && fits_together(plan);
+  bool together = plan->subject_count >= 2 * cm_context_threads(plan->ctx) && cm_context_threads(plan->ctx) > 1 &&
+                  fits_together(plan);
   if (together && !cm_parallel_for(plan->ctx, NULL, plan->subject_count, 1, do_range, work, err)) return false;
   for (int s = 0; s < plan->subject_count; s++) {
     bool waits = !together;
     const CmPlanSubject *of = &plan->subjects[s];
-    if (together && atomic_load(&work->short_of_memory)) waits = of->nodes > 0 && plan->nodes[of->first_node].state == CM__NODE_NEW;
+    if (together && atomic_load(&work->short_of_memory))
+      waits = of->nodes > 0 && plan->nodes[of->first_node].state == CM__NODE_NEW;
     if (waits && !do_subject(work, s, true, err)) return false;
   }
   return true;
@@ -452,14 +479,17 @@ void cm__work_free(CmWork *work) {
   work->quarantined_count = NULL;
 }
 
-/* ---- afterwards ----------------------------------------------------------------------------------------------------- */
+/* ---- afterwards -----------------------------------------------------------------------------------------------------
+ */
 
 static int subject_of(const CmPlan *plan, int node) {
   int low = 0, high = plan->subject_count - 1;
   while (low < high) {
     int middle = (low + high + 1) / 2;
-    if (plan->subjects[middle].first_node <= node) low = middle;
-    else high = middle - 1;
+    if (plan->subjects[middle].first_node <= node)
+      low = middle;
+    else
+      high = middle - 1;
   }
   return low;
 }
@@ -511,8 +541,10 @@ static void look_at_subject(CmWork *work, int subject) {
     for (int n = of->first_node; n < of->first_node + of->nodes; n++) {
       CmNode *node = &work->plan->nodes[n];
       bool defect = node->step < 0 && work->plan->inputs.items[node->item].defect;
-      if (defect || !inputs_ready(&job, node) || !make_key(&job, node, &why) || !look_up(&job, node, slot_of(&job, n))) node->state = CM__NODE_WAITS;
-      else node->state = CM__NODE_KEPT;
+      if (defect || !inputs_ready(&job, node) || !make_key(&job, node, &why) || !look_up(&job, node, slot_of(&job, n)))
+        node->state = CM__NODE_WAITS;
+      else
+        node->state = CM__NODE_KEPT;
       if (node->step >= 0 && node->state == CM__NODE_KEPT) atomic_fetch_add(&work->kept, 1);
     }
     end_job(&job);

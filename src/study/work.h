@@ -14,7 +14,8 @@ typedef struct CmWork {
   atomic_bool short_of_memory;  /* subjects wait to be done alone */
 } CmWork;
 
-/* Does all subjects. false where the whole run must stop: cancelled, or the outputs cannot be written. Free with cm__work_free(). */
+/* Does all subjects. false where the whole run must stop: cancelled, or the outputs cannot be written. Free with
+ * cm__work_free(). */
 bool cm__work_do(CmWork *work, CmPlan *plan, CmStore *store, const char *out, CmError **err);
 void cm__work_free(CmWork *work);
 

@@ -19,8 +19,8 @@ static CmYaml mark_node(const yaml_mark_t *mark) {
 /* Length of the name in "${NAME}" or "${NAME:-default}", 0 where it is none. */
 static size_t variable_name_length(const char *name) {
   size_t length = 0;
-  while ((name[length] >= 'A' && name[length] <= 'Z') || (name[length] >= 'a' && name[length] <= 'z') || name[length] == '_' ||
-         (length && name[length] >= '0' && name[length] <= '9'))
+  while ((name[length] >= 'A' && name[length] <= 'Z') || (name[length] >= 'a' && name[length] <= 'z') ||
+         name[length] == '_' || (length && name[length] >= '0' && name[length] <= '9'))
     length++;
   return length;
 }
@@ -41,17 +41,20 @@ static const char *expand_variables(Builder *b, const char *text, const CmYaml *
     size_t length = variable_name_length(name);
     bool fallback = length && name[length] == ':' && name[length + 1] == '-';
     if (!close || !length || (name[length] != '}' && !fallback)) {
-      cm__problem_add(b->problems, at, "«%.40s» is not a variable; write ${NAME} or ${NAME:-default}, or $${ for a plain ${", open);
+      cm__problem_add(b->problems, at,
+                      "«%.40s» is not a variable; write ${NAME} or ${NAME:-default}, or $${ for a plain ${", open);
       return text;
     }
     char *key = cm__arena_strndup(b->arena, name, length, &b->problems->failure);
     const char *value = key ? getenv(key) : NULL;
     if (value && !*value && fallback) value = NULL;
     if (!value && fallback)
-      value = cm__arena_strndup(b->arena, name + length + 2, (size_t)(close - name) - length - 2, &b->problems->failure);
+      value =
+          cm__arena_strndup(b->arena, name + length + 2, (size_t)(close - name) - length - 2, &b->problems->failure);
     if (!value) {
       if (key)
-        cm__problem_add(b->problems, at, "the environment variable %s is not set; set it, or write ${%s:-default}", key, key);
+        cm__problem_add(b->problems, at, "the environment variable %s is not set; set it, or write ${%s:-default}", key,
+                        key);
       value = "";
     }
     result = cm__arena_printf(b->arena, &b->problems->failure, "%s%.*s%s", result, (int)(open - text), text, value);
@@ -106,7 +109,8 @@ static bool build_map(Builder *b, const yaml_node_t *from, CmYaml *node, int dep
     }
     const CmYaml *first = cm__yaml_key(node, key->text);
     if (first) {
-      cm__problem_add(b->problems, key, "the key «%s» stands here a second time (first in line %d); keep one", key->text, first->line);
+      cm__problem_add(b->problems, key, "the key «%s» stands here a second time (first in line %d); keep one",
+                      key->text, first->line);
       continue;
     }
     node->keys[node->count] = key;
@@ -121,7 +125,8 @@ static CmYaml *build(Builder *b, int id, int depth) {
   CmYaml start = mark_node(&from->start_mark);
   /* an alias may lead to a node that holds it, or fan out; both end here */
   if (depth > CM__YAML_MAX_DEPTH || ++b->nodes > CM__YAML_MAX_NODES) {
-    cm__problem_add(b->problems, &start, depth > CM__YAML_MAX_DEPTH ? "nested more than %d deep" : "more than %d values",
+    cm__problem_add(b->problems, &start,
+                    depth > CM__YAML_MAX_DEPTH ? "nested more than %d deep" : "more than %d values",
                     depth > CM__YAML_MAX_DEPTH ? CM__YAML_MAX_DEPTH : CM__YAML_MAX_NODES);
     return NULL;
   }
@@ -130,10 +135,20 @@ static CmYaml *build(Builder *b, int id, int depth) {
   *node = start;
   bool ok = true;
   switch (from->type) {
-  case YAML_SCALAR_NODE: node->kind = CM__YAML_SCALAR; ok = build_scalar(b, from, node); break;
-  case YAML_SEQUENCE_NODE: node->kind = CM__YAML_LIST; ok = build_list(b, from, node, depth); break;
-  case YAML_MAPPING_NODE: node->kind = CM__YAML_MAP; ok = build_map(b, from, node, depth); break;
-  default: ok = false;
+    case YAML_SCALAR_NODE:
+      node->kind = CM__YAML_SCALAR;
+      ok = build_scalar(b, from, node);
+      break;
+    case YAML_SEQUENCE_NODE:
+      node->kind = CM__YAML_LIST;
+      ok = build_list(b, from, node, depth);
+      break;
+    case YAML_MAPPING_NODE:
+      node->kind = CM__YAML_MAP;
+      ok = build_map(b, from, node, depth);
+      break;
+    default:
+      ok = false;
   }
   return ok ? node : NULL;
 }
@@ -159,8 +174,10 @@ static void report_syntax(CmProblems *problems, const yaml_parser_t *parser, con
   } else {
     const char *problem = parser->problem ? parser->problem : "not valid YAML";
     const char *mend = "";
-    if (strstr(problem, "cannot start any token") || strstr(problem, "tab character")) mend = "; indent with spaces, not tabs, and put odd characters in quotes";
-    else if (line_has(text, size, parser->problem_mark.line, "${")) mend = "; inside { } and [ ] write a variable in quotes: \"${NAME}\"";
+    if (strstr(problem, "cannot start any token") || strstr(problem, "tab character"))
+      mend = "; indent with spaces, not tabs, and put odd characters in quotes";
+    else if (line_has(text, size, parser->problem_mark.line, "${"))
+      mend = "; inside { } and [ ] write a variable in quotes: \"${NAME}\"";
     cm__problem_add(problems, &at, "not valid YAML: %s%s%s%s", problem, parser->context ? " " : "",
                     parser->context ? parser->context : "", mend);
   }
@@ -183,8 +200,10 @@ CmYaml *cm__yaml_parse(CmArena *arena, const char *text, size_t size, CmProblems
     report_syntax(problems, &parser, text, size);
   } else {
     Builder b = {.arena = arena, .problems = problems, .document = &document};
-    if (yaml_document_get_root_node(&document)) root = build(&b, 1, 0);
-    else cm__problem_add(problems, NULL, "the file is empty; docs/study-files.md shows how to begin");
+    if (yaml_document_get_root_node(&document))
+      root = build(&b, 1, 0);
+    else
+      cm__problem_add(problems, NULL, "the file is empty; docs/study-files.md shows how to begin");
     yaml_document_delete(&document);
     if (root) {
       if (!yaml_parser_load(&parser, &document)) {

@@ -9,17 +9,17 @@ typedef enum CmYamlKind { CM__YAML_SCALAR, CM__YAML_LIST, CM__YAML_MAP } CmYamlK
 typedef struct CmYaml CmYaml;
 struct CmYaml {
   CmYamlKind kind;
-  int line, column;   /* 1-based */
-  const char *text;   /* scalar: its UTF-8 text with ${VARIABLES} filled in; else "" */
-  const char *raw;    /* scalar: the text as it is written, variables and all */
-  bool quoted;        /* scalar: written in quotes or as a block, so never a number, truth value or null */
-  int count;          /* of items or pairs */
-  CmYaml **keys;      /* map */
-  CmYaml **items;     /* list: its items; map: the values */
+  int line, column; /* 1-based */
+  const char *text; /* scalar: its UTF-8 text with ${VARIABLES} filled in; else "" */
+  const char *raw;  /* scalar: the text as it is written, variables and all */
+  bool quoted;      /* scalar: written in quotes or as a block, so never a number, truth value or null */
+  int count;        /* of items or pairs */
+  CmYaml **keys;    /* map */
+  CmYaml **items;   /* list: its items; map: the values */
 };
 
 typedef struct CmProblemEntry {
-  int line, column;   /* 0: the file as a whole */
+  int line, column; /* 0: the file as a whole */
   const char *text;
 } CmProblemEntry;
 
@@ -41,14 +41,15 @@ CM_NODISCARD CmYaml *cm__yaml_parse(CmArena *arena, const char *text, size_t siz
 /* Value of a key; NULL if absent or not a map. */
 const CmYaml *cm__yaml_get(const CmYaml *map, const char *key);
 const CmYaml *cm__yaml_key(const CmYaml *map, const char *key); /* the key's own node, for its line */
-bool cm__yaml_is_null(const CmYaml *node); /* absent, empty, ~ or null */
+bool cm__yaml_is_null(const CmYaml *node);                      /* absent, empty, ~ or null */
 
 void cm__problem_add(CmProblems *problems, const CmYaml *at, const char *format, ...) CM_PRINTF(3, 4);
 /* Sorts by place and drops repetitions. */
 void cm__problems_sort(CmProblems *problems);
 /* Every key of the map must be one of `known`; the others become problems with the nearest known name. `what` is
  * what the map describes: "an input". */
-void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *const *known, int count, const char *what);
+void cm__yaml_known_keys(CmProblems *problems, const CmYaml *map, const char *const *known, int count,
+                         const char *what);
 
 /* Typed values of a key, each leaving *to untouched where the key is absent and reporting where the type is wrong. */
 void cm__yaml_text(CmProblems *problems, const CmYaml *map, const char *key, const char **to);
@@ -56,7 +57,8 @@ void cm__yaml_bool(CmProblems *problems, const CmYaml *map, const char *key, boo
 void cm__yaml_int(CmProblems *problems, const CmYaml *map, const char *key, int64_t min, int64_t max, int64_t *to);
 void cm__yaml_real(CmProblems *problems, const CmYaml *map, const char *key, double min, double max, double *to);
 /* One of the choices, by index. */
-void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, const char *const *choices, int count, int *to);
+void cm__yaml_choice(CmProblems *problems, const CmYaml *map, const char *key, const char *const *choices, int count,
+                     int *to);
 bool cm__yaml_as_bool(const CmYaml *node, bool *to);
 bool cm__yaml_as_int(const CmYaml *node, int64_t *to);
 bool cm__yaml_as_real(const CmYaml *node, double *to);

@@ -63,7 +63,8 @@ static void expect(const char *text, int line, const char *words) {
   }
   if (!found) {
     for (int i = 0; i < cm_study_problem_count(study); i++)
-      print_message("%d:%d: %s\n", cm_study_problem_at(study, i)->line, cm_study_problem_at(study, i)->column, cm_study_problem_at(study, i)->text);
+      print_message("%d:%d: %s\n", cm_study_problem_at(study, i)->line, cm_study_problem_at(study, i)->column,
+                    cm_study_problem_at(study, i)->text);
     fail_msg("no problem with «%s» in line %d", words, line);
   }
   cm_study_free(&study);
@@ -76,9 +77,13 @@ static void expect(const char *text, int line, const char *words) {
 static void good_file_has_no_problem(void **state) {
   (void)state;
   CmError *err = NULL;
-  CmStudy *study = parse(HEAD "steps:\n  - {name: a, op: gaussian, of: ct, sigma: [1, 1, 2]}\n  - {name: b, op: otsu, of: a, save: labels}\n"
-                              "learn: {table: b, models: [logistic, {svm: {}}, {model: knn, name: near}], validate: {folds: 5, group: subject}}\n"
-                              "explain: {shap: all}\nreport: {title: T, pictures: [{image: ct, overlay: b, window: [40, 400]}]}\noutputs: [a, b.labels]\n");
+  CmStudy *study = parse(
+      HEAD
+      "steps:\n  - {name: a, op: gaussian, of: ct, sigma: [1, 1, 2]}\n  - {name: b, op: otsu, of: a, save: labels}\n"
+      "learn: {table: b, models: [logistic, {svm: {}}, {model: knn, name: near}], validate: {folds: 5, group: "
+      "subject}}\n"
+      "explain: {shap: all}\nreport: {title: T, pictures: [{image: ct, overlay: b, window: [40, 400]}]}\noutputs: [a, "
+      "b.labels]\n");
   for (int i = 0; i < cm_study_problem_count(study); i++) print_message("%s\n", cm_study_problem_at(study, i)->text);
   assert_int_equal(cm_study_problem_count(study), 0);
   assert_true(cm_study_check(study, &err));
@@ -134,8 +139,10 @@ static void inputs(void **state) {
 static void labels(void **state) {
   (void)state;
   expect("study: s\ninputs: {ct: studies}\nlabels: {file: no.csv, subject: a, target: b}\n" STEPS, 3, "no.csv");
-  expect("study: s\ninputs: {ct: studies}\nlabels: {file: labels.csv, subject: patientid, target: malignant}\n" STEPS, 3, "did you mean «patient_id»?");
-  expect("study: s\ninputs: {ct: studies}\nlabels: {file: labels.csv, subject: patient_id}\n" STEPS, 3, "target: COLUMN");
+  expect("study: s\ninputs: {ct: studies}\nlabels: {file: labels.csv, subject: patientid, target: malignant}\n" STEPS,
+         3, "did you mean «patient_id»?");
+  expect("study: s\ninputs: {ct: studies}\nlabels: {file: labels.csv, subject: patient_id}\n" STEPS, 3,
+         "target: COLUMN");
   expect("study: s\ninputs: {ct: studies}\nlabels: {of: a}\n" STEPS, 3, "is a step");
   expect("study: s\ninputs: {ct: studies}\nlabels: {subject: a}\n" STEPS, 3, "where they are");
 }
@@ -157,14 +164,16 @@ static void steps(void **state) {
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: b}\n  - {name: b, op: gaussian, of: a}\n", 6, "a circle");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: a}\n", 5, "a circle");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct, save: images}\n", 5, "did you mean «result»?");
-  expect(HEAD "steps:\n  - {name: a, op: otsu, of: ct}\n  - {name: b, op: gaussian, of: a.label}\n", 6, "did you mean «a.labels»?");
+  expect(HEAD "steps:\n  - {name: a, op: otsu, of: ct}\n  - {name: b, op: gaussian, of: a.label}\n", 6,
+         "did you mean «a.labels»?");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct.image}\n", 5, "is an input and has no outputs");
 }
 
 static void kinds(void **state) {
   (void)state;
   expect(HEAD "steps:\n  - {name: a, op: fill_holes, of: ct}\n", 5, "takes a label map");
-  expect(HEAD "steps:\n  - {name: a, op: otsu, of: ct}\n  - {name: b, op: gaussian, of: a.thresholds}\n", 6, "is a table");
+  expect(HEAD "steps:\n  - {name: a, op: otsu, of: ct}\n  - {name: b, op: gaussian, of: a.thresholds}\n", 6,
+         "is a table");
   expect(HEAD "steps:\n  - {name: a, op: gaussian, of: ct}\nlearn: {table: a, models: logistic}\n", 6, "takes a table");
 }
 
@@ -184,28 +193,28 @@ static void learning(void **state) {
   static const struct {
     const char *learn, *words;
   } cases[] = {
-    {"learn: {models: logistic}", "needs table"},
-    {"learn: {table: b}", "needs models"},
-    {"learn: {table: b, models: [logistc]}", "did you mean «logistic»?"},
-    {"learn: {table: b, models: [{model: svm, colour: 2}]}", "unknown parameter «colour»"},
-    {"learn: {table: b, models: [svm, svm]}", "two models are called «svm»"},
-    {"learn: {table: b, models: svm, validate: {folds: 1}}", "one fold"},
-    {"learn: {table: b, models: svm, validate: {folds: 0}}", "without folds"},
-    {"learn: {table: b, models: svm, validate: {folds: few}}", "folds"},
-    {"learn: {table: b, models: svm, validate: {group: row}}", "must be subject"},
-    {"learn: {table: b, models: svm, validate: {hold_out: split}}", "has no «split»"},
-    {"learn: {table: b, models: svm, validate: {hold_out: 1.5}}", "hold_out"},
-    {"learn: {table: b, models: svm, prepare: {k_bst: 3}}", "did you mean «k_best»?"},
-    {"learn: {table: b, models: svm, aggregate: {larges: x}}", "did you mean «largest»?"},
-    {"learn: {table: b, models: svm, row: patient}", "must be subject, visit or image"},
-    {"learn: {table: b, models: svm, target: benign}", "no column «benign»"},
-    {"learn: {table: b, models: svm}\nexplain: {lime: 3}", "unknown key «lime»"},
-    {"explain: {shap: all}", "nothing to explain"},
-    {"report: {titel: x}", "did you mean «title»?"},
-    {"report: {pictures: [{image: ct, overlay: ct}]}", "takes a label map"},
-    {"report: {pictures: [{image: ct, window: 3}]}", "[centre, width]"},
-    {"outputs: [c]", "there is no input or step «c»"},
-    {"outputs: [ct]", "is an input"},
+      {"learn: {models: logistic}", "needs table"},
+      {"learn: {table: b}", "needs models"},
+      {"learn: {table: b, models: [logistc]}", "did you mean «logistic»?"},
+      {"learn: {table: b, models: [{model: svm, colour: 2}]}", "unknown parameter «colour»"},
+      {"learn: {table: b, models: [svm, svm]}", "two models are called «svm»"},
+      {"learn: {table: b, models: svm, validate: {folds: 1}}", "one fold"},
+      {"learn: {table: b, models: svm, validate: {folds: 0}}", "without folds"},
+      {"learn: {table: b, models: svm, validate: {folds: few}}", "folds"},
+      {"learn: {table: b, models: svm, validate: {group: row}}", "must be subject"},
+      {"learn: {table: b, models: svm, validate: {hold_out: split}}", "has no «split»"},
+      {"learn: {table: b, models: svm, validate: {hold_out: 1.5}}", "hold_out"},
+      {"learn: {table: b, models: svm, prepare: {k_bst: 3}}", "did you mean «k_best»?"},
+      {"learn: {table: b, models: svm, aggregate: {larges: x}}", "did you mean «largest»?"},
+      {"learn: {table: b, models: svm, row: patient}", "must be subject, visit or image"},
+      {"learn: {table: b, models: svm, target: benign}", "no column «benign»"},
+      {"learn: {table: b, models: svm}\nexplain: {lime: 3}", "unknown key «lime»"},
+      {"explain: {shap: all}", "nothing to explain"},
+      {"report: {titel: x}", "did you mean «title»?"},
+      {"report: {pictures: [{image: ct, overlay: ct}]}", "takes a label map"},
+      {"report: {pictures: [{image: ct, window: 3}]}", "[centre, width]"},
+      {"outputs: [c]", "there is no input or step «c»"},
+      {"outputs: [ct]", "is an input"},
   };
   for (int i = 0; i < CM_COUNT(cases); i++) {
     snprintf(text, sizeof text, "%s%s\n", head, cases[i].learn);
@@ -216,9 +225,12 @@ static void learning(void **state) {
 static void all_at_once(void **state) {
   (void)state;
   CmError *err = NULL;
-  CmStudy *study = parse("study: s\ninputs: {ct: nowhere}\nsteps:\n  - {op: gausian, of: ct}\n  - {op: otsu, of: cta, bins: none}\nreport: {titel: x}\n");
+  CmStudy *study = parse(
+      "study: s\ninputs: {ct: nowhere}\nsteps:\n  - {op: gausian, of: ct}\n  - {op: otsu, of: cta, bins: "
+      "none}\nreport: {titel: x}\n");
   assert_true(cm_study_problem_count(study) >= 5);
-  for (int i = 1; i < cm_study_problem_count(study); i++) assert_true(cm_study_problem_at(study, i)->line >= cm_study_problem_at(study, i - 1)->line);
+  for (int i = 1; i < cm_study_problem_count(study); i++)
+    assert_true(cm_study_problem_at(study, i)->line >= cm_study_problem_at(study, i - 1)->line);
   assert_false(cm_study_check(study, &err));
   assert_int_equal(cm_error_code(err), CM_ERR_USAGE);
   const char *text = cm_error_text(err);
@@ -232,8 +244,9 @@ static void all_at_once(void **state) {
 /* Each allocation fails in turn: an error or a study, and nothing leaks. */
 static void allocations_fail(void **state) {
   (void)state;
-  const char *text = HEAD "steps:\n  - {name: a, op: gaussian, of: ct, sigma: [1, 1, 2]}\n  - {name: b, op: otsu, of: a}\n"
-                          "learn: {table: b, models: [logistic], validate: {folds: 5}}\nreport: {titel: x}\n";
+  const char *text = HEAD
+      "steps:\n  - {name: a, op: gaussian, of: ct, sigma: [1, 1, 2]}\n  - {name: b, op: otsu, of: a}\n"
+      "learn: {table: b, models: [logistic], validate: {folds: 5}}\nreport: {titel: x}\n";
   uint64_t used = cm_context_memory_used(ctx);
   for (uint64_t nth = 1;; nth++) {
     CmError *err = NULL;
@@ -252,17 +265,17 @@ static void allocations_fail(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(good_file_has_no_problem),
-    cmocka_unit_test(whole_file),
-    cmocka_unit_test(variables),
-    cmocka_unit_test(inputs),
-    cmocka_unit_test(labels),
-    cmocka_unit_test(steps),
-    cmocka_unit_test(kinds),
-    cmocka_unit_test(visits),
-    cmocka_unit_test(learning),
-    cmocka_unit_test(all_at_once),
-    cmocka_unit_test(allocations_fail),
+      cmocka_unit_test(good_file_has_no_problem),
+      cmocka_unit_test(whole_file),
+      cmocka_unit_test(variables),
+      cmocka_unit_test(inputs),
+      cmocka_unit_test(labels),
+      cmocka_unit_test(steps),
+      cmocka_unit_test(kinds),
+      cmocka_unit_test(visits),
+      cmocka_unit_test(learning),
+      cmocka_unit_test(all_at_once),
+      cmocka_unit_test(allocations_fail),
   };
   return cmocka_run_group_tests(tests, set_up, tear_down);
 }
