@@ -1,5 +1,5 @@
-/* Small windows go through selection networks, many voxels side by side. For large ones a tile is sorted once; a window is then a set of
- * ranks, kept as bits, that slides along x while a pointer follows its median. */
+/* Median and rank. Small windows go through selection networks, many voxels side by side. For large ones a tile is sorted once; a window is then a set of
+ * ranks, kept as bits, that slides along x while a pointer follows the value of the rank. */
 #include <float.h>
 #include <string.h>
 
@@ -15,13 +15,18 @@ typedef struct MedianParams {
   int32_t border;
   double border_value;
   int32_t type;
+  double percentile; /* of rank */
 } MedianParams;
 
-static const CmParam params[] = {
-  CM_PARAM_REALS(MedianParams, radius, "1", 0, 100, 1, 3, "", "half width of the box, one for all axes or one each for x,y,z; it is 2 radius + 1 voxels wide"),
-  CM_UNITS_PARAM(MedianParams, "voxel"),
-  CM_BORDER_PARAMS(MedianParams),
-  CM_TYPE_PARAM(MedianParams),
+#define BOX_PARAMS                                                                                                                     \
+  CM_PARAM_REALS(MedianParams, radius, "1", 0, 100, 1, 3, "",                                                                          \
+                 "half width of the box, one for all axes or one each for x,y,z; it is 2 radius + 1 voxels wide"),                     \
+    CM_UNITS_PARAM(MedianParams, "voxel"), CM_BORDER_PARAMS(MedianParams), CM_TYPE_PARAM(MedianParams)
+
+static const CmParam median_params[] = {BOX_PARAMS};
+static const CmParam rank_params[] = {
+  CM_PARAM_REAL(MedianParams, percentile, 50, 0, 100, "%", "which of the n sorted values of the box: number floor(n * percentile / 100) from 0, at most n - 1"),
+  BOX_PARAMS,
 };
 
 typedef struct Median {
@@ -33,6 +38,7 @@ typedef struct Median {
   CmBorder border;
   double border_value;
   int64_t radius[3];
+  int64_t rank; /* of the value sought among those of the box, from 0 */
   bool network;
   int64_t tile[3], tiles[3]; /* size of a tile, number of tiles */
 } Median;
@@ -50,7 +56,7 @@ typedef struct Ranks {
   RankItem *items, *spare; /* sorted: items[rank] */
   uint32_t *rank;          /* of each value of the tile */
   uint64_t *bits;          /* the window */
-  uint32_t *median;        /* rank of the median, for each x */
+  uint32_t *median;        /* place of the value sought, for each x */
 } Ranks;
 
 /* Values of a tile with its halo. */
@@ -90,7 +96,7 @@ static void rank_items(const Ranks *ranks, int64_t n, int bytes)
 CM_SIMD static void slide_window(const Median *job, const Tile *tile, const Ranks *ranks, int64_t y, int64_t z, int64_t k)
 {
   const int64_t *r = job->radius, c = job->grid.components, wide = (tile->size[0] + 2 * r[0]) * c, rows = tile->size[1] + 2 * r[1];
-  const int64_t middle = (2 * r[0] + 1) * (2 * r[1] + 1) * (2 * r[2] + 1) / 2;
+  const int64_t wanted = job->rank;
   uint64_t *bits = ranks->bits;
   int64_t word = 0, below = 0; /* values in the words before `word` */
   memset(bits, 0, (size_t)(tile_values(job, tile->size) / 64 + 2) * sizeof(uint64_t));
@@ -109,12 +115,12 @@ CM_SIMD static void slide_window(const Median *job, const Tile *tile, const Rank
       }
     if (x < 0)
       continue;
-    while (below > middle)
+    while (below > wanted)
       below -= __builtin_popcountll(bits[--word]);
-    for (int64_t here; below + (here = __builtin_popcountll(bits[word])) <= middle; word++)
+    for (int64_t here; below + (here = __builtin_popcountll(bits[word])) <= wanted; word++)
       below += here;
     uint64_t left = bits[word];
-    for (int64_t skip = middle - below; skip > 0; skip--)
+    for (int64_t skip = wanted - below; skip > 0; skip--)
       left &= left - 1;
     ranks->median[x] = (uint32_t)(word * 64 + __builtin_ctzll(left));
   }
@@ -242,7 +248,7 @@ static void plan_tiles(Median *job)
   }
 }
 
-static bool run(const CmCall *call, CmError **err)
+static bool run_box(const CmCall *call, const char *what, double percentile, CmError **err)
 {
   const MedianParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -259,14 +265,16 @@ static bool run(const CmCall *call, CmError **err)
     }
     window *= 2 * job.radius[axis] + 1;
   }
-  job.network = window <= MOST_NETWORK;
+  job.rank = (int64_t)((double)window * percentile / 100.0);
+  job.rank = job.rank < window ? job.rank : window - 1;
+  job.network = window <= MOST_NETWORK && job.rank == window / 2;
   plan_tiles(&job);
   if (tile_values(&job, job.tile) > (int64_t)UINT32_MAX) {
     cm_error_set(err, CM_ERR_PARAMETER, "the window is too large for %d components; give a smaller radius", cm_image_components(image));
     return false;
   }
   job.out = cm_image_create_like(call->ctx, image, cm__out_type(p->type, cm_image_type(image)), cm_image_components(image), err);
-  if (!job.out || !cm_parallel_for(call->ctx, "median", job.tiles[0] * job.tiles[1] * job.tiles[2] * job.grid.nt, 1, work, &job, err)) {
+  if (!job.out || !cm_parallel_for(call->ctx, what, job.tiles[0] * job.tiles[1] * job.tiles[2] * job.grid.nt, 1, work, &job, err)) {
     cm_image_unref(&job.out);
     return false;
   }
@@ -274,14 +282,35 @@ static bool run(const CmCall *call, CmError **err)
   return true;
 }
 
+static bool run_median(const CmCall *call, CmError **err)
+{
+  return run_box(call, "median", 50.0, err);
+}
+
+static bool run_rank(const CmCall *call, CmError **err)
+{
+  return run_box(call, "rank", ((const MedianParams *)call->params)->percentile, err);
+}
+
 CM_OP(median) = {
   .name = "median", .family = "filter", .since = "0.1", .summary = "Replace each voxel by the median of the box around it.",
   .details = "The box is (2 rx + 1) x (2 ry + 1) x (2 rz + 1) voxels, an odd number, so the median is one of its values and the voxel type "
              "is kept without loss; a radius in mm is rounded down to whole voxels. " CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS
              "NaN counts as larger than every number, -0 as smaller than 0.",
-  CM_OP_PARAMS(MedianParams, params), CM_FILTER_PORTS,
+  CM_OP_PARAMS(MedianParams, median_params), CM_FILTER_PORTS,
   .cite = "Huang TS, Yang GJ, Tang GY. A fast two-dimensional median filtering algorithm. IEEE Trans ASSP 27(1), 1979; Paeth AW. Median finding on "
           "a 3 x 3 grid. Graphics Gems, 1990 (forgetful selection)",
   .examples = "cormack median ct.nii.gz out.nii.gz --radius 1\ncormack median ct.nii.gz out.nii.gz --radius 2,2,0",
-  .run = run,
+  .run = run_median,
+};
+
+CM_OP(rank) = {
+  .name = "rank", .family = "filter", .since = "0.1", .summary = "Replace each voxel by a percentile of the box around it.",
+  .details = "Of the n = (2 rx + 1) x (2 ry + 1) x (2 rz + 1) values of the box, sorted, number floor(n * percentile / 100) from 0, at most "
+             "n - 1: always one of the values, so the voxel type is kept without loss. A radius in mm is rounded down to whole voxels. "
+             CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS "NaN counts as larger than every number, -0 as smaller than 0.",
+  CM_OP_PARAMS(MedianParams, rank_params), CM_FILTER_PORTS,
+  .cite = "Heygster G. Rank filters in digital image processing. Comput Graph Image Process 19(2), 1982",
+  .examples = "cormack rank ct.nii.gz out.nii.gz --percentile 10 --radius 2\ncormack rank xray.png out.png --percentile 90 --radius 7",
+  .run = run_rank,
 };

@@ -171,12 +171,45 @@ void cm__separable_free(CmSeparable *job)
   }
 }
 
-bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, bool derivative, CmTaps *taps, CmError **err)
+/* Turns the weights of a Gaussian into those of its derivative: times the polynomial of that order that is orthogonal to all lower ones
+ * under these weights (p[n+1] = k p[n] - |p[n]|^2 / |p[n-1]|^2 p[n-1]), scaled so that k^order gives order!. */
+static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err)
 {
+  const int64_t radius = taps->radius;
+  double *last = cm_alloc_array(ctx, (size_t)(2 * radius + 2), sizeof(double), err);
+  double norm = 0.0, last_norm = 0.0, factorial = 1.0;
+  if (!last)
+    return false;
+  double *next = last + radius + 1;
+  for (int64_t k = 0; k <= radius; k++) {
+    last[k] = 0.0;
+    next[k] = 1.0;
+  }
+  for (int n = 0; n <= order; n++) {
+    norm = 0.0;
+    for (int64_t k = radius; k >= 0; k--)
+      norm += (k ? 2.0 : 1.0) * taps->half[k] * next[k] * next[k];
+    for (int64_t k = 0; k <= radius && n < order; k++) {
+      const double p = (double)k * next[k] - (n ? norm / last_norm : 0.0) * last[k];
+      last[k] = next[k];
+      next[k] = p;
+    }
+    last_norm = norm;
+    factorial *= n ? (double)n : 1.0;
+  }
+  for (int64_t k = 0; k <= radius; k++)
+    taps->half[k] *= next[k] * factorial / norm;
+  cm_free(last);
+  return true;
+}
+
+bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err)
+{
+  const int64_t least = (order + 1) / 2; /* the narrowest kernel that knows this derivative; its weights are the finite difference */
   int64_t radius = sigma > 0.0 ? (int64_t)floor(truncate * sigma + 0.5) : 0;
-  *taps = (CmTaps){.radius = radius, .parity = derivative ? -1 : 1};
-  if (sigma > 0.0 && radius == 0 && derivative)
-    taps->radius = radius = 1;
+  const bool flat = radius < least || radius == 0;
+  radius = radius < least ? least : radius;
+  *taps = (CmTaps){.radius = radius, .parity = order & 1 ? -1 : 1};
   if (radius > 10000) {
     cm_error_set(err, CM_ERR_PARAMETER, "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; at most 10000 voxels",
                  sigma, truncate);
@@ -187,13 +220,12 @@ bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, bool deriv
     return false;
   double sum = 0.0;
   for (int64_t k = radius; k >= 0; k--) {
-    double weight = radius == 0 ? 1.0 : exp(-0.5 * (double)(k * k) / (sigma * sigma));
-    taps->half[k] = derivative ? weight * (double)k : weight;
-    sum += derivative ? 2.0 * weight * (double)(k * k) : k ? 2.0 * weight : weight;
+    taps->half[k] = flat ? 1.0 : exp(-0.5 * (double)(k * k) / (sigma * sigma));
+    sum += k ? 2.0 * taps->half[k] : taps->half[k];
   }
   for (int64_t k = 0; k <= radius; k++)
     taps->half[k] /= sum;
-  return true;
+  return order == 0 || differentiate(ctx, order, taps, err);
 }
 
 bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
@@ -202,7 +234,7 @@ bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sig
   double voxels[3];
   cm__axis_sizes(sigma, units, image, voxels);
   for (int axis = 0; axis < 3; axis++)
-    if (!cm__gaussian_taps(ctx, voxels[axis], truncate, false, &job->taps[axis], err)) {
+    if (!cm__gaussian_taps(ctx, voxels[axis], truncate, 0, &job->taps[axis], err)) {
       cm__separable_free(job);
       return false;
     }
@@ -215,7 +247,7 @@ CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3
   bool ok = true;
   job.out = cm_image_create_like(ctx, image, type, cm_image_components(image), err);
   for (int axis = 0; axis < 3 && ok; axis++)
-    ok = cm__gaussian_taps(ctx, cm_image_dims(image)[axis] == 1 ? 0.0 : sigma[axis], 4.0, false, &job.taps[axis], err);
+    ok = cm__gaussian_taps(ctx, cm_image_dims(image)[axis] == 1 ? 0.0 : sigma[axis], 4.0, 0, &job.taps[axis], err);
   ok = ok && job.out && cm__separable(ctx, &job, err);
   cm__separable_free(&job);
   if (!ok)

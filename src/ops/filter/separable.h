@@ -34,9 +34,10 @@ bool cm__separable_wide(const CmSeparable *job);
  * result of type `type`) is filled in here. Frees the taps, on failure as well. */
 bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err);
 
-/* Sampled Gaussian, truncated at `truncate` standard deviations (rounded to nearest), normalized to sum 1. With derivative
- * true: its first derivative (per voxel), scaled so that a ramp of slope 1 gives 1. sigma 0: left alone. Free half with cm_free(). */
-bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, bool derivative, CmTaps *taps, CmError **err);
+/* Sampled Gaussian, truncated at `truncate` standard deviations (rounded to nearest), normalized to sum 1. order 1..4: its
+ * derivative (per voxel), exact for polynomials up to that order; central differences where the cut Gaussian is too narrow, and for
+ * sigma 0. Order 0 and sigma 0: left alone. Free half with cm_free(). */
+bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err);
 
 /* All three taps from the parameters of an operation (1 to 3 sigmas, CM_UNITS_CHOICES); frees them on failure. */
 bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
