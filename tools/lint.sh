@@ -15,7 +15,7 @@ check() { # title, command: whatever it prints is a finding
 }
 
 formatting() {
-  git ls-files '*.c' '*.h' | xargs clang-format --dry-run 2>&1 | grep -E ': warning: code should be clang-formatted' |
+  git ls-files '*.c' '*.h' | grep -v _table.c | xargs clang-format --dry-run 2>&1 | grep -E ': warning: code should be clang-formatted' |
     cut -d: -f1 | sort | uniq -c
 }
 shells() { git ls-files '*.sh' .ci/run | xargs shellcheck; }

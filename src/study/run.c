@@ -39,10 +39,9 @@ static bool add_name(Names *names, CmError **err, const char *format, const char
   if (!list) return false;
   names->list = list;
   /* the formats are those below */
-  char *name = cm__arena_alloc(names->arena, strlen(format) + strlen(word) + 1, 1, err);
-  if (!name) return false;
   const char *hole = strchr(format, '*');
-  sprintf(name, "%.*s%s%s", (int)(hole - format), format, word, hole + 1);
+  char *name = cm__arena_printf(names->arena, err, "%.*s%s%s", (int)(hole - format), format, word, hole + 1);
+  if (!name) return false;
   list[names->count++] = name;
   return true;
 }
@@ -160,7 +159,7 @@ static bool remember_files(Run *run, const CmHash *key, CmError **err) {
   for (int i = 0; i < run->outputs.count; i++) {
     cm_hash_hex(&run->outputs.list[i].hash, at);
     at += 2 * CM_HASH_SIZE;
-    at += sprintf(at, " %s\n", run->outputs.list[i].path);
+    at += snprintf(at, size - (size_t)(at - text) + 1, " %s\n", run->outputs.list[i].path);
   }
   CmStorePart parts[2] = {{.bytes = (const uint8_t *)text, .size = size}, {.hash = run->finish.learning.key}};
   cm_hash_bytes(text, size, &parts[0].hash);
@@ -230,8 +229,9 @@ static void write_log(const Run *run, const CmStudyOutcome *outcome, const CmErr
   snprintf(path, sizeof path, "%s/.cormack/log", run->out);
   FILE *log = fopen(path, "a");
   if (!log) return;
-  fprintf(log, "%s cormack %s threads %d seconds %.1f steps run %lld kept %lld failed %lld quarantined %lld%s%s\n",
-          when, CM_VERSION, cm_context_threads(run->ctx), outcome->seconds, (long long)outcome->steps_run,
+  fprintf(log, /* lint: into the run's own file */
+          "%s cormack %s threads %d seconds %.1f steps run %lld kept %lld failed %lld quarantined %lld%s%s\n", when,
+          CM_VERSION, cm_context_threads(run->ctx), outcome->seconds, (long long)outcome->steps_run,
           (long long)outcome->steps_kept, (long long)outcome->steps_failed, (long long)outcome->quarantined,
           err ? " stopped: " : "", cm_error_text(err));
   fclose(log);

@@ -18,14 +18,18 @@ extern const CmParam cm__edge_params[6];
 /* Differences along one axis, side:middle:side along the others. */
 bool cm__edge_call(const CmCall *call, const char *what, double side, double middle, CmError **err);
 
-#define CM_EDGE_FIELDS(op_name, summary_, smoothing)                                                                                 \
-  .name = #op_name, .family = "filter", .since = "0.1", .summary = summary_,                                                         \
-  .details = "The slope along an axis is v[i+1] - v[i-1], smoothed with " smoothing " along each of the other axes that are longer " \
-             "than one voxel. weights=unit: scaled so that a ramp gives its slope; weights=raw: whole numbers as they stand. The "   \
-             "magnitude is the root of the sum over the axes of the squared slopes. Each slope is divided by the spacing unless "    \
-             "per=voxel. " CM_TERMS_DETAILS,                                                                                         \
-  .params = cm__edge_params, .param_count = CM_COUNT(cm__edge_params), .params_size = sizeof(CmEdgeParams), CM_FILTER_PORTS,         \
-  .tolerance = 1e-6,                                                                                                                 \
-  .examples = "cormack " #op_name " ct.nii.gz edges.nii.gz\ncormack " #op_name " xray.png dx.nii.gz --output x --weights raw --per voxel"
+#define CM_EDGE_FIELDS(op_name, summary_, smoothing)                                                               \
+  .name = #op_name, .family = "filter", .since = "0.1", .summary = summary_,                                       \
+  .details = "The slope along an axis is v[i+1] - v[i-1], smoothed with " smoothing                                \
+             " along each of the other axes that are longer "                                                      \
+             "than one voxel. weights=unit: scaled so that a ramp gives its slope; weights=raw: whole numbers as " \
+             "they stand. The "                                                                                    \
+             "magnitude is the root of the sum over the axes of the squared slopes. Each slope is divided by the " \
+             "spacing unless "                                                                                     \
+             "per=voxel. " CM_TERMS_DETAILS,                                                                       \
+  .params = cm__edge_params, .param_count = CM_COUNT(cm__edge_params), .params_size = sizeof(CmEdgeParams),        \
+  CM_FILTER_PORTS, .tolerance = 1e-6,                                                                              \
+  .examples = "cormack " #op_name " ct.nii.gz edges.nii.gz\ncormack " #op_name                                     \
+              " xray.png dx.nii.gz --output x --weights raw --per voxel"
 
 #endif

@@ -11,25 +11,28 @@ typedef struct GradientParams {
 } GradientParams;
 
 static const CmParam params[] = {
-  CM_PARAM_REALS(GradientParams, sigma, "0", 0, 1000, 1, 3, "", "standard deviation of the smoothing, one for all axes or one each for x,y,z; 0: central differences"),
-  CM_UNITS_PARAM(GradientParams, "mm"),
-  CM_PER_PARAM(GradientParams),
-  CM_PARAM_REAL(GradientParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
-  CM_BORDER_PARAMS(GradientParams),
-  CM_TERMS_TYPE_PARAM(GradientParams),
+    CM_PARAM_REALS(
+        GradientParams, sigma, "0", 0, 1000, 1, 3, "",
+        "standard deviation of the smoothing, one for all axes or one each for x,y,z; 0: central differences"),
+    CM_UNITS_PARAM(GradientParams, "mm"),
+    CM_PER_PARAM(GradientParams),
+    CM_PARAM_REAL(GradientParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
+    CM_BORDER_PARAMS(GradientParams),
+    CM_TERMS_TYPE_PARAM(GradientParams),
 };
 
-static bool run(const CmCall *call, CmError **err)
-{
+static bool run(const CmCall *call, CmError **err) {
   const GradientParams *p = call->params;
   const CmImage *image = call->in[0].image;
-  CmTerms terms = {.what = "gradient_magnitude", .magnitude = true, .border = p->border, .border_value = p->border_value,
+  CmTerms terms = {.what = "gradient_magnitude",
+                   .magnitude = true,
+                   .border = p->border,
+                   .border_value = p->border_value,
                    .type = p->type == 1 ? CM_F64 : CM_F32};
   double sigma[3];
   cm__axis_sizes(&p->sigma, p->units, image, sigma);
   for (int axis = 0; axis < 3; axis++) {
-    if (cm_image_dims(image)[axis] == 1)
-      continue;
+    if (cm_image_dims(image)[axis] == 1) continue;
     CmTerm *term = &terms.item[terms.count++];
     term->scale = cm__per_factor(p->per, image, axis, 1);
     for (int k = 0; k < 3; k++)
@@ -42,12 +45,19 @@ static bool run(const CmCall *call, CmError **err)
 }
 
 CM_OP(gradient_magnitude) = {
-  .name = "gradient_magnitude", .family = "filter", .since = "0.1", .summary = "The steepest slope at each voxel.",
-  .details = "sqrt of the sum over the axes of the squared slopes. sigma 0: (v[i+1] - v[i-1]) / 2 along each axis; else the first "
-             "derivative of the sampled Gaussian along that axis, scaled so that a ramp keeps its slope, and the Gaussian "
-             "along the others. Each slope is divided by the spacing unless per=voxel. " CM_TERMS_DETAILS,
-  CM_OP_PARAMS(GradientParams, params), CM_FILTER_PORTS, .tolerance = 1e-6,
-  .cite = "Canny J. A computational approach to edge detection. IEEE TPAMI 8(6), 1986",
-  .examples = "cormack gradient_magnitude ct.nii.gz edges.nii.gz --sigma 1",
-  .run = run,
+    .name = "gradient_magnitude",
+    .family = "filter",
+    .since = "0.1",
+    .summary = "The steepest slope at each voxel.",
+    .details =
+        "sqrt of the sum over the axes of the squared slopes. sigma 0: (v[i+1] - v[i-1]) / 2 along each axis; else the "
+        "first "
+        "derivative of the sampled Gaussian along that axis, scaled so that a ramp keeps its slope, and the Gaussian "
+        "along the others. Each slope is divided by the spacing unless per=voxel. " CM_TERMS_DETAILS,
+    CM_OP_PARAMS(GradientParams, params),
+    CM_FILTER_PORTS,
+    .tolerance = 1e-6,
+    .cite = "Canny J. A computational approach to edge detection. IEEE TPAMI 8(6), 1986",
+    .examples = "cormack gradient_magnitude ct.nii.gz edges.nii.gz --sigma 1",
+    .run = run,
 };

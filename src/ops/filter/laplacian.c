@@ -1,13 +1,11 @@
 #include "ops/filter/terms.h"
 
 /* The second derivative along each axis, smoothed along all; with `across` multiplied by that axis' variance. */
-static bool second_derivatives(const CmCall *call, CmTerms *terms, const double sigma[3], double truncate, int32_t per, bool across,
-                               CmError **err)
-{
+static bool second_derivatives(const CmCall *call, CmTerms *terms, const double sigma[3], double truncate, int32_t per,
+                               bool across, CmError **err) {
   const CmImage *image = call->in[0].image;
   for (int axis = 0; axis < 3; axis++) {
-    if (cm_image_dims(image)[axis] == 1)
-      continue;
+    if (cm_image_dims(image)[axis] == 1) continue;
     CmTerm *term = &terms->item[terms->count++];
     term->scale = across ? sigma[axis] * sigma[axis] : cm__per_factor(per, image, axis, 2);
     for (int k = 0; k < 3; k++)
@@ -27,25 +25,35 @@ typedef struct LaplacianParams {
 } LaplacianParams;
 
 static const CmParam laplacian_params[] = {
-  CM_PER_PARAM(LaplacianParams),
-  CM_BORDER_PARAMS(LaplacianParams),
-  CM_TERMS_TYPE_PARAM(LaplacianParams),
+    CM_PER_PARAM(LaplacianParams),
+    CM_BORDER_PARAMS(LaplacianParams),
+    CM_TERMS_TYPE_PARAM(LaplacianParams),
 };
 
-static bool run_laplacian(const CmCall *call, CmError **err)
-{
+static bool run_laplacian(const CmCall *call, CmError **err) {
   const LaplacianParams *p = call->params;
-  CmTerms terms = {.what = "laplacian", .border = p->border, .border_value = p->border_value, .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = {.what = "laplacian",
+                   .border = p->border,
+                   .border_value = p->border_value,
+                   .type = p->type == 1 ? CM_F64 : CM_F32};
   return second_derivatives(call, &terms, (const double[3]){0.0, 0.0, 0.0}, 4.0, p->per, false, err);
 }
 
 CM_OP(laplacian) = {
-  .name = "laplacian", .family = "filter", .since = "0.1", .summary = "The sum of the second differences along the axes.",
-  .details = "The sum over the axes of v[i-1] - 2 v[i] + v[i+1], each divided by the spacing squared unless per=voxel. " CM_TERMS_DETAILS,
-  CM_OP_PARAMS(LaplacianParams, laplacian_params), CM_FILTER_PORTS, .tolerance = 1e-6,
-  .cite = "Gonzalez RC, Woods RE. Digital Image Processing, 4th ed., section 3.6",
-  .examples = "cormack laplacian ct.nii.gz out.nii.gz\ncormack laplacian xray.png out.nii.gz --per voxel --border mirror",
-  .run = run_laplacian,
+    .name = "laplacian",
+    .family = "filter",
+    .since = "0.1",
+    .summary = "The sum of the second differences along the axes.",
+    .details =
+        "The sum over the axes of v[i-1] - 2 v[i] + v[i+1], each divided by the spacing squared unless "
+        "per=voxel. " CM_TERMS_DETAILS,
+    CM_OP_PARAMS(LaplacianParams, laplacian_params),
+    CM_FILTER_PORTS,
+    .tolerance = 1e-6,
+    .cite = "Gonzalez RC, Woods RE. Digital Image Processing, 4th ed., section 3.6",
+    .examples =
+        "cormack laplacian ct.nii.gz out.nii.gz\ncormack laplacian xray.png out.nii.gz --per voxel --border mirror",
+    .run = run_laplacian,
 };
 
 typedef struct LogParams {
@@ -60,19 +68,23 @@ typedef struct LogParams {
 } LogParams;
 
 static const CmParam log_params[] = {
-  CM_PARAM_REALS(LogParams, sigma, "1", 0, 1000, 1, 3, "", "standard deviation, one for all axes or one each for x,y,z; 0: second differences, not smoothed"),
-  CM_UNITS_PARAM(LogParams, "mm"),
-  CM_PER_PARAM(LogParams),
-  CM_PARAM_BOOL(LogParams, normalize, "false", "each second derivative is multiplied by the variance of the Gaussian along its axis, so that scales can be compared; `per` then plays no part"),
-  CM_PARAM_REAL(LogParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
-  CM_BORDER_PARAMS(LogParams),
-  CM_TERMS_TYPE_PARAM(LogParams),
+    CM_PARAM_REALS(LogParams, sigma, "1", 0, 1000, 1, 3, "",
+                   "standard deviation, one for all axes or one each for x,y,z; 0: second differences, not smoothed"),
+    CM_UNITS_PARAM(LogParams, "mm"),
+    CM_PER_PARAM(LogParams),
+    CM_PARAM_BOOL(LogParams, normalize, "false",
+                  "each second derivative is multiplied by the variance of the Gaussian along its axis, so that scales "
+                  "can be compared; `per` then plays no part"),
+    CM_PARAM_REAL(LogParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
+    CM_BORDER_PARAMS(LogParams),
+    CM_TERMS_TYPE_PARAM(LogParams),
 };
 
-static bool run_log(const CmCall *call, CmError **err)
-{
+static bool run_log(const CmCall *call, CmError **err) {
   const LogParams *p = call->params;
-  CmTerms terms = {.what = "laplacian_of_gaussian", .border = p->border, .border_value = p->border_value,
+  CmTerms terms = {.what = "laplacian_of_gaussian",
+                   .border = p->border,
+                   .border_value = p->border_value,
                    .type = p->type == 1 ? CM_F64 : CM_F32};
   double sigma[3];
   cm__axis_sizes(&p->sigma, p->units, call->in[0].image, sigma);
@@ -80,13 +92,23 @@ static bool run_log(const CmCall *call, CmError **err)
 }
 
 CM_OP(laplacian_of_gaussian) = {
-  .name = "laplacian_of_gaussian", .family = "filter", .since = "0.1", .summary = "The Laplacian of the image smoothed with a Gaussian.",
-  .details = "The sum over the axes of the second derivative of the Gaussian along that axis and the Gaussian along the others. The "
-             "kernel is that of `gaussian_derivative`: it sums to 0, and is exact for parabolas. Divided by the spacing squared "
-             "unless per=voxel; normalize=true multiplies by sigma squared instead. " CM_TERMS_DETAILS,
-  CM_OP_PARAMS(LogParams, log_params), CM_FILTER_PORTS, .tolerance = 1e-6,
-  .cite = "Marr D, Hildreth E. Theory of edge detection. Proc R Soc Lond B 207, 1980; Lindeberg T. Feature detection with automatic scale "
-          "selection. IJCV 30(2), 1998 (normalization)",
-  .examples = "cormack laplacian_of_gaussian ct.nii.gz blobs.nii.gz --sigma 3 --normalize true",
-  .run = run_log,
+    .name = "laplacian_of_gaussian",
+    .family = "filter",
+    .since = "0.1",
+    .summary = "The Laplacian of the image smoothed with a Gaussian.",
+    .details =
+        "The sum over the axes of the second derivative of the Gaussian along that axis and the Gaussian along the "
+        "others. The "
+        "kernel is that of `gaussian_derivative`: it sums to 0, and is exact for parabolas. Divided by the spacing "
+        "squared "
+        "unless per=voxel; normalize=true multiplies by sigma squared instead. " CM_TERMS_DETAILS,
+    CM_OP_PARAMS(LogParams, log_params),
+    CM_FILTER_PORTS,
+    .tolerance = 1e-6,
+    .cite =
+        "Marr D, Hildreth E. Theory of edge detection. Proc R Soc Lond B 207, 1980; Lindeberg T. Feature detection "
+        "with automatic scale "
+        "selection. IJCV 30(2), 1998 (normalization)",
+    .examples = "cormack laplacian_of_gaussian ct.nii.gz blobs.nii.gz --sigma 3 --normalize true",
+    .run = run_log,
 };

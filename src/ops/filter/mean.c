@@ -9,38 +9,35 @@ typedef struct MeanParams {
 } MeanParams;
 
 static const CmParam params[] = {
-  CM_PARAM_REALS(MeanParams, radius, "1", 0, 10000, 1, 3, "", "half width of the box, one for all axes or one each for x,y,z; it is 2 radius + 1 voxels wide"),
-  CM_UNITS_PARAM(MeanParams, "voxel"),
-  CM_BORDER_PARAMS(MeanParams),
-  CM_TYPE_PARAM(MeanParams),
+    CM_PARAM_REALS(MeanParams, radius, "1", 0, 10000, 1, 3, "",
+                   "half width of the box, one for all axes or one each for x,y,z; it is 2 radius + 1 voxels wide"),
+    CM_UNITS_PARAM(MeanParams, "voxel"),
+    CM_BORDER_PARAMS(MeanParams),
+    CM_TYPE_PARAM(MeanParams),
 };
 
-static void divide(void *arg, void *line, int64_t row, int64_t n, bool wide)
-{
+static void divide(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   const double count = *(const double *)arg;
   (void)row;
   if (wide) {
     double *values = line;
-    for (int64_t i = 0; i < n; i++)
-      values[i] /= count;
+    for (int64_t i = 0; i < n; i++) values[i] /= count;
   } else {
     float *values = line;
     const float by = (float)count;
-    for (int64_t i = 0; i < n; i++)
-      values[i] /= by;
+    for (int64_t i = 0; i < n; i++) values[i] /= by;
   }
 }
 
-static bool run(const CmCall *call, CmError **err)
-{
+static bool run(const CmCall *call, CmError **err) {
   const MeanParams *p = call->params;
   const CmImage *image = call->in[0].image;
   CmType type = cm_image_type(image);
   int64_t radii[3];
   double count = 1.0;
-  if (!cm__axis_radii(&p->radius, p->units, image, radii, err))
-    return false;
-  CmSeparable job = {.what = "mean", .border = (CmBorder)p->border, .border_value = p->border_value, .finish = divide, .arg = &count};
+  if (!cm__axis_radii(&p->radius, p->units, image, radii, err)) return false;
+  CmSeparable job = {
+      .what = "mean", .border = (CmBorder)p->border, .border_value = p->border_value, .finish = divide, .arg = &count};
   for (int axis = 0; axis < 3; axis++) {
     job.taps[axis] = (CmTaps){.radius = radii[axis], .parity = 1};
     job.taps[axis].half = cm_alloc_array(call->ctx, (size_t)radii[axis] + 1, sizeof(double), err);
@@ -48,23 +45,30 @@ static bool run(const CmCall *call, CmError **err)
       cm__separable_free(&job);
       return false;
     }
-    for (int64_t k = 0; k <= radii[axis]; k++)
-      job.taps[axis].half[k] = 1.0;
+    for (int64_t k = 0; k <= radii[axis]; k++) job.taps[axis].half[k] = 1.0;
     count *= (double)(2 * radii[axis] + 1);
   }
   /* sums of small integers are exact in float up to 2^24 */
-  job.exact = cm_type_is_integer(type) ? count * 65536.0 > 16777216.0 && !(cm_type_max(type) < 256.0 && count <= 65536.0)
-                                       : count > 125.0;
+  job.exact = cm_type_is_integer(type)
+                  ? count * 65536.0 > 16777216.0 && !(cm_type_max(type) < 256.0 && count <= 65536.0)
+                  : count > 125.0;
   return cm__separable_call(call, &job, cm__out_type(p->type, type), err);
 }
 
 CM_OP(mean) = {
-  .name = "mean", .family = "filter", .since = "0.1", .summary = "Replace each voxel by the mean of the box around it.",
-  .details = "The box is (2 rx + 1) x (2 ry + 1) x (2 rz + 1) voxels; a radius in mm is rounded down to whole voxels. "
-             "Sums of integers are exact, so an integer result is the true mean rounded to nearest (ties to even). "
-             CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS "NaN: spreads to every voxel whose box holds it.",
-  CM_OP_PARAMS(MeanParams, params), CM_FILTER_PORTS,
-  .cite = "Gonzalez RC, Woods RE. Digital Image Processing, 4th ed., section 3.5",
-  .examples = "cormack mean ct.nii.gz out.nii.gz --radius 1\ncormack mean ct.nii.gz out.nii.gz --radius 2.5 --units mm --type f32",
-  .run = run,
+    .name = "mean",
+    .family = "filter",
+    .since = "0.1",
+    .summary = "Replace each voxel by the mean of the box around it.",
+    .details =
+        "The box is (2 rx + 1) x (2 ry + 1) x (2 rz + 1) voxels; a radius in mm is rounded down to whole voxels. "
+        "Sums of integers are exact, so an integer result is the true mean rounded to nearest (ties to "
+        "even). " CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS "NaN: spreads to every voxel whose box holds it.",
+    CM_OP_PARAMS(MeanParams, params),
+    CM_FILTER_PORTS,
+    .cite = "Gonzalez RC, Woods RE. Digital Image Processing, 4th ed., section 3.5",
+    .examples =
+        "cormack mean ct.nii.gz out.nii.gz --radius 1\ncormack mean ct.nii.gz out.nii.gz --radius 2.5 --units mm "
+        "--type f32",
+    .run = run,
 };

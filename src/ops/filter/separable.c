@@ -54,13 +54,11 @@ typedef struct Plan {
   bool wide;
 } Plan;
 
-bool cm__separable_wide(const CmSeparable *job)
-{
+bool cm__separable_wide(const CmSeparable *job) {
   return job->exact || !cm__type_fits_f32(cm_image_type(job->image)) || cm_image_type(job->out) == CM_F64;
 }
 
-static int64_t tile_values(const Plan *plan, int64_t rows)
-{
+static int64_t tile_values(const Plan *plan, int64_t rows) {
   const CmTaps *taps = plan->job->taps;
   const CmGrid *grid = &plan->grid;
   int64_t line = (grid->nx + 2 * taps[0].radius) * grid->components;
@@ -69,43 +67,52 @@ static int64_t tile_values(const Plan *plan, int64_t rows)
 }
 
 /* Tiles that stay in the second-level cache, and that take at most a sixty-fourth of the image. */
-static void plan_tiles(Plan *plan)
-{
+static void plan_tiles(Plan *plan) {
   const CmGrid *grid = &plan->grid;
   const int64_t value = plan->wide ? 8 : 4, image = grid->rows * grid->row * (int64_t)grid->size;
   int64_t budget = image / 64, least = 2 * plan->job->taps[1].radius;
   budget = budget < 65536 ? 65536 : budget > 786432 ? 786432 : budget;
   least = least < 4 ? 4 : least > 16 ? 16 : least;
   plan->tile_rows = 64;
-  while (plan->tile_rows > least && tile_values(plan, plan->tile_rows) * value > budget)
-    plan->tile_rows--;
-  if (plan->tile_rows > grid->ny)
-    plan->tile_rows = grid->ny;
+  while (plan->tile_rows > least && tile_values(plan, plan->tile_rows) * value > budget) plan->tile_rows--;
+  if (plan->tile_rows > grid->ny) plan->tile_rows = grid->ny;
   plan->tiles = cm_chunk_count(grid->ny, plan->tile_rows);
 }
 
-static bool do_tile(void *arg, CmRange range, CmError **err)
-{
+static bool do_tile(void *arg, CmRange range, CmError **err) {
   const Plan *plan = arg;
   const CmSeparable *job = plan->job;
   const CmGrid *grid = &plan->grid;
   const int64_t tile = range.begin % plan->tiles;
   int64_t most = 0, y0 = tile * plan->tile_rows, y1 = y0 + plan->tile_rows < grid->ny ? y0 + plan->tile_rows : grid->ny;
-  for (int axis = 0; axis < 3; axis++)
-    most = job->taps[axis].radius > most ? job->taps[axis].radius : most;
+  for (int axis = 0; axis < 3; axis++) most = job->taps[axis].radius > most ? job->taps[axis].radius : most;
   const size_t value = plan->wide ? 8 : 4;
   bool ok = false;
   void *scratch = cm_alloc_array(plan->ctx, (size_t)tile_values(plan, y1 - y0), value, err);
   void *pointers = cm_alloc_array(plan->ctx, (size_t)(2 * most + 1), sizeof(void *), err);
   void *half = cm_alloc_array(plan->ctx, (size_t)(3 * most + 3), value, err);
   uint8_t *inside = cm_alloc(plan->ctx, (size_t)grid->nx, err);
-  double *restored = cm_alloc_array(plan->ctx, job->mask && job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
-  if (!scratch || !pointers || !half || !inside || !restored)
-    goto done;
-  TileF32 narrow = {.job = job, .grid = *grid, .t = range.begin / plan->tiles, .y0 = y0, .y1 = y1, .scratch = scratch,
-                    .pointers = pointers, .inside = inside, .restored = restored};
-  TileF64 wide = {.job = job, .grid = *grid, .t = narrow.t, .y0 = y0, .y1 = y1, .scratch = scratch, .pointers = pointers,
-                  .inside = inside, .restored = restored};
+  double *restored =
+      cm_alloc_array(plan->ctx, job->mask && job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
+  if (!scratch || !pointers || !half || !inside || !restored) goto done;
+  TileF32 narrow = {.job = job,
+                    .grid = *grid,
+                    .t = range.begin / plan->tiles,
+                    .y0 = y0,
+                    .y1 = y1,
+                    .scratch = scratch,
+                    .pointers = pointers,
+                    .inside = inside,
+                    .restored = restored};
+  TileF64 wide = {.job = job,
+                  .grid = *grid,
+                  .t = narrow.t,
+                  .y0 = y0,
+                  .y1 = y1,
+                  .scratch = scratch,
+                  .pointers = pointers,
+                  .inside = inside,
+                  .restored = restored};
   for (int axis = 0; axis < 3; axis++) {
     float *f32 = (float *)half + axis * (most + 1);
     double *f64 = (double *)half + axis * (most + 1);
@@ -132,29 +139,24 @@ done:
   return ok;
 }
 
-bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err)
-{
+bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err) {
   Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .wide = cm__separable_wide(job)};
   plan_tiles(&plan);
   return cm_parallel_for(ctx, job->what, plan.tiles * plan.grid.nt, 1, do_tile, &plan, err);
 }
 
-bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err)
-{
+bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err) {
   const CmImage *image = call->in[0].image;
   CmMask mask;
   CmImage *out = NULL;
   bool ok = false;
-  if (!cm__mask_open(&mask, &call->in[1], image, err))
-    goto done;
+  if (!cm__mask_open(&mask, &call->in[1], image, err)) goto done;
   out = cm_image_create_like(call->ctx, image, type, cm_image_components(image), err);
-  if (!out)
-    goto done;
+  if (!out) goto done;
   job->image = image;
   job->mask = &mask;
   job->out = out;
-  if (!cm__separable(call->ctx, job, err))
-    goto done;
+  if (!cm__separable(call->ctx, job, err)) goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
 done:
@@ -163,23 +165,21 @@ done:
   return ok;
 }
 
-void cm__separable_free(CmSeparable *job)
-{
+void cm__separable_free(CmSeparable *job) {
   for (int axis = 0; axis < 3; axis++) {
     cm_free(job->taps[axis].half);
     job->taps[axis].half = NULL;
   }
 }
 
-/* Turns the weights of a Gaussian into those of its derivative: times the polynomial of that order that is orthogonal to all lower ones
- * under these weights (p[n+1] = k p[n] - |p[n]|^2 / |p[n-1]|^2 p[n-1]), scaled so that k^order gives order!. */
-static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err)
-{
+/* Turns the weights of a Gaussian into those of its derivative: times the polynomial of that order that is orthogonal
+ * to all lower ones under these weights (p[n+1] = k p[n] - |p[n]|^2 / |p[n-1]|^2 p[n-1]), scaled so that k^order gives
+ * order!. */
+static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err) {
   const int64_t radius = taps->radius;
   double *last = cm_alloc_array(ctx, (size_t)(2 * radius + 2), sizeof(double), err);
   double norm = 0.0, last_norm = 0.0, factorial = 1.0;
-  if (!last)
-    return false;
+  if (!last) return false;
   double *next = last + radius + 1;
   for (int64_t k = 0; k <= radius; k++) {
     last[k] = 0.0;
@@ -187,8 +187,7 @@ static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err
   }
   for (int n = 0; n <= order; n++) {
     norm = 0.0;
-    for (int64_t k = radius; k >= 0; k--)
-      norm += (k ? 2.0 : 1.0) * taps->half[k] * next[k] * next[k];
+    for (int64_t k = radius; k >= 0; k--) norm += (k ? 2.0 : 1.0) * taps->half[k] * next[k] * next[k];
     for (int64_t k = 0; k <= radius && n < order; k++) {
       const double p = (double)k * next[k] - (n ? norm / last_norm : 0.0) * last[k];
       last[k] = next[k];
@@ -197,40 +196,37 @@ static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err
     last_norm = norm;
     factorial *= n ? (double)n : 1.0;
   }
-  for (int64_t k = 0; k <= radius; k++)
-    taps->half[k] *= next[k] * factorial / norm;
+  for (int64_t k = 0; k <= radius; k++) taps->half[k] *= next[k] * factorial / norm;
   cm_free(last);
   return true;
 }
 
-bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err)
-{
-  const int64_t least = (order + 1) / 2; /* the narrowest kernel that knows this derivative; its weights are the finite difference */
+bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err) {
+  const int64_t least =
+      (order + 1) / 2; /* the narrowest kernel that knows this derivative; its weights are the finite difference */
   int64_t radius = sigma > 0.0 ? (int64_t)floor(truncate * sigma + 0.5) : 0;
   const bool flat = radius < least || radius == 0;
   radius = radius < least ? least : radius;
   *taps = (CmTaps){.radius = radius, .parity = order & 1 ? -1 : 1};
   if (radius > 10000) {
-    cm_error_set(err, CM_ERR_PARAMETER, "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; at most 10000 voxels",
-                 sigma, truncate);
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; at most 10000 voxels", sigma,
+                 truncate);
     return false;
   }
   taps->half = cm_alloc_array(ctx, (size_t)radius + 1, sizeof(double), err);
-  if (!taps->half)
-    return false;
+  if (!taps->half) return false;
   double sum = 0.0;
   for (int64_t k = radius; k >= 0; k--) {
     taps->half[k] = flat ? 1.0 : exp(-0.5 * (double)(k * k) / (sigma * sigma));
     sum += k ? 2.0 * taps->half[k] : taps->half[k];
   }
-  for (int64_t k = 0; k <= radius; k++)
-    taps->half[k] /= sum;
+  for (int64_t k = 0; k <= radius; k++) taps->half[k] /= sum;
   return order == 0 || differentiate(ctx, order, taps, err);
 }
 
 bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
-                            const CmImage *image, CmError **err)
-{
+                            const CmImage *image, CmError **err) {
   double voxels[3];
   cm__axis_sizes(sigma, units, image, voxels);
   for (int axis = 0; axis < 3; axis++)
@@ -241,8 +237,7 @@ bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sig
   return true;
 }
 
-CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type, CmError **err)
-{
+CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type, CmError **err) {
   CmSeparable job = {.what = "gaussian", .image = image};
   bool ok = true;
   job.out = cm_image_create_like(ctx, image, type, cm_image_components(image), err);
@@ -250,7 +245,6 @@ CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3
     ok = cm__gaussian_taps(ctx, cm_image_dims(image)[axis] == 1 ? 0.0 : sigma[axis], 4.0, 0, &job.taps[axis], err);
   ok = ok && job.out && cm__separable(ctx, &job, err);
   cm__separable_free(&job);
-  if (!ok)
-    cm_image_unref(&job.out);
+  if (!ok) cm_image_unref(&job.out);
   return job.out;
 }

@@ -8,20 +8,21 @@
  * alone (tap 0 is not applied). */
 typedef struct CmTaps {
   int64_t radius;
-  int parity;    /* +1 symmetric, -1 antisymmetric (tap 0 must be 0) */
-  double *half;  /* radius + 1 numbers */
+  int parity;   /* +1 symmetric, -1 antisymmetric (tap 0 must be 0) */
+  double *half; /* radius + 1 numbers */
 } CmTaps;
 
 typedef struct CmSeparable {
-  const char *what;        /* for progress */
+  const char *what; /* for progress */
   const CmImage *image;
-  const CmMask *mask;      /* may be NULL: everywhere */
+  const CmMask *mask; /* may be NULL: everywhere */
   CmTaps taps[3];
   CmBorder border;
   double border_value;
-  bool exact;              /* calculate in double whatever the type */
-  CmImage *out;            /* same grid and components, any type */
-  /* Called before a filtered row is stored, may change it; n values of float, or of double where `wide`. May be NULL. */
+  bool exact;   /* calculate in double whatever the type */
+  CmImage *out; /* same grid and components, any type */
+  /* Called before a filtered row is stored, may change it; n values of float, or of double where `wide`. May be NULL.
+   */
   void (*finish)(void *arg, void *line, int64_t row, int64_t n, bool wide);
   void *arg;
 } CmSeparable;
@@ -30,13 +31,13 @@ bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err);
 /* Is the work done in double? */
 bool cm__separable_wide(const CmSeparable *job);
 
-/* The whole call of an operation with the ports of a filter: job has the taps, the border and finish; the rest (image, mask,
- * result of type `type`) is filled in here. Frees the taps, on failure as well. */
+/* The whole call of an operation with the ports of a filter: job has the taps, the border and finish; the rest (image,
+ * mask, result of type `type`) is filled in here. Frees the taps, on failure as well. */
 bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err);
 
-/* Sampled Gaussian, truncated at `truncate` standard deviations (rounded to nearest), normalized to sum 1. order 1..4: its
- * derivative (per voxel), exact for polynomials up to that order; central differences where the cut Gaussian is too narrow, and for
- * sigma 0. Order 0 and sigma 0: left alone. Free half with cm_free(). */
+/* Sampled Gaussian, truncated at `truncate` standard deviations (rounded to nearest), normalized to sum 1. order 1..4:
+ * its derivative (per voxel), exact for polynomials up to that order; central differences where the cut Gaussian is too
+ * narrow, and for sigma 0. Order 0 and sigma 0: left alone. Free half with cm_free(). */
 bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err);
 
 /* All three taps from the parameters of an operation (1 to 3 sigmas, CM_UNITS_CHOICES); frees them on failure. */
@@ -45,6 +46,7 @@ bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sig
 void cm__separable_free(CmSeparable *job); /* the taps */
 
 /* Gaussian smoothing of a whole image: sigma in voxels per axis, result of type `type`; replicated border. */
-CM_NODISCARD CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type, CmError **err);
+CM_NODISCARD CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type,
+                                   CmError **err);
 
 #endif

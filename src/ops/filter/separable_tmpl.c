@@ -1,34 +1,29 @@
-/* The work of one tile, in R (float or double). A tile is a band of rows y0..y1 of one time point: it walks along z with
- * the planes that the z taps need in a ring, each filtered along x and y already. */
+/* The work of one tile, in R (float or double). A tile is a band of rows y0..y1 of one time point: it walks along z
+ * with the planes that the z taps need in a ring, each filtered along x and y already. */
 
 /* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. */
-CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out, int64_t n)
-{
+CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,
+                           int64_t n) {
   const R sign = (R)parity, middle = half[0];
   const R *centre = rows[0];
-  for (int64_t i = 0; i < n; i++)
-    out[i] = middle * centre[i];
+  for (int64_t i = 0; i < n; i++) out[i] = middle * centre[i];
   int64_t k = 1;
   for (; k + 1 <= radius; k += 2) {
     const R *a0 = rows[-k], *b0 = rows[k], *a1 = rows[-k - 1], *b1 = rows[k + 1];
     const R t0 = half[k], t1 = half[k + 1];
     if (parity > 0)
-      for (int64_t i = 0; i < n; i++)
-        out[i] = out[i] + t0 * (a0[i] + b0[i]) + t1 * (a1[i] + b1[i]);
+      for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (a0[i] + b0[i]) + t1 * (a1[i] + b1[i]);
     else
-      for (int64_t i = 0; i < n; i++)
-        out[i] = out[i] + t0 * (b0[i] + sign * a0[i]) + t1 * (b1[i] + sign * a1[i]);
+      for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (b0[i] + sign * a0[i]) + t1 * (b1[i] + sign * a1[i]);
   }
   if (k <= radius) {
     const R *a0 = rows[-k], *b0 = rows[k];
     const R t0 = half[k];
-    for (int64_t i = 0; i < n; i++)
-      out[i] = out[i] + t0 * (b0[i] + sign * a0[i]);
+    for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (b0[i] + sign * a0[i]);
   }
 }
 
-static void X(pad_line)(const Tile *tile, R *line)
-{
+static void X(pad_line)(const Tile *tile, R *line) {
   const CmSeparable *job = tile->job;
   const int64_t c = tile->grid.components, nx = tile->grid.nx, r = job->taps[0].radius;
   R *first = line + r * c;
@@ -42,8 +37,7 @@ static void X(pad_line)(const Tile *tile, R *line)
 }
 
 /* Row (y, z) of the image filtered along x, into `to`; y, z may lie beyond the border. */
-static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to)
-{
+static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to) {
   const CmSeparable *job = tile->job;
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &job->taps[0];
@@ -51,62 +45,55 @@ static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to)
   z = cm__border_index(job->border, z, grid->nz);
   R *first = line + taps->radius * grid->components;
   if (y < 0 || z < 0)
-    for (int64_t i = 0; i < grid->row; i++)
-      first[i] = (R)job->border_value;
+    for (int64_t i = 0; i < grid->row; i++) first[i] = (R)job->border_value;
   else
-    X(load)(cm_image_type(job->image), cm__row(job->image, grid, (tile->t * grid->nz + z) * grid->ny + y), grid->row,
-            taps->radius ? first : to);
+    X(load)
+    (cm_image_type(job->image), cm__row(job->image, grid, (tile->t * grid->nz + z) * grid->ny + y), grid->row,
+     taps->radius ? first : to);
   if (taps->radius == 0) {
-    if (y < 0 || z < 0)
-      memcpy(to, first, (size_t)grid->row * sizeof(R));
+    if (y < 0 || z < 0) memcpy(to, first, (size_t)grid->row * sizeof(R));
     return;
   }
   X(pad_line)(tile, line);
   const R **shifted = tile->pointers + taps->radius;
-  for (int64_t k = -taps->radius; k <= taps->radius; k++)
-    shifted[k] = first + k * grid->components;
+  for (int64_t k = -taps->radius; k <= taps->radius; k++) shifted[k] = first + k * grid->components;
   X(fir)(shifted, tile->half[0], taps->radius, taps->parity, to, grid->row);
 }
 
 /* Plane z of the tile, filtered along x and y, into `to` (rows of the tile). */
-static void X(plane)(const Tile *tile, int64_t z, R *line, R *band, R *to)
-{
+static void X(plane)(const Tile *tile, int64_t z, R *line, R *band, R *to) {
   const CmTaps *taps = &tile->job->taps[1];
   const int64_t rows = tile->y1 - tile->y0, n = tile->grid.row;
   if (taps->radius == 0) {
-    for (int64_t y = 0; y < rows; y++)
-      X(row_x)(tile, tile->y0 + y, z, line, to + y * n);
+    for (int64_t y = 0; y < rows; y++) X(row_x)(tile, tile->y0 + y, z, line, to + y * n);
     return;
   }
   for (int64_t y = -taps->radius; y < rows + taps->radius; y++)
     X(row_x)(tile, tile->y0 + y, z, line, band + (y + taps->radius) * n);
   const R **near = tile->pointers + taps->radius;
   for (int64_t y = 0; y < rows; y++) {
-    for (int64_t k = -taps->radius; k <= taps->radius; k++)
-      near[k] = band + (y + taps->radius + k) * n;
+    for (int64_t k = -taps->radius; k <= taps->radius; k++) near[k] = band + (y + taps->radius + k) * n;
     X(fir)(near, tile->half[1], taps->radius, taps->parity, to + y * n, n);
   }
 }
 
-static void X(store)(const Tile *tile, int64_t row, R *line)
-{
+static void X(store)(const Tile *tile, int64_t row, R *line) {
   const CmSeparable *job = tile->job;
   const CmGrid *grid = &tile->grid;
   CmType type = cm_image_type(job->out);
   CmGrid out_grid = *grid;
   out_grid.size = cm_type_size(type);
-  if (job->finish)
-    job->finish(job->arg, line, row, grid->row, sizeof(R) == sizeof(double));
+  if (job->finish) job->finish(job->arg, line, row, grid->row, sizeof(R) == sizeof(double));
   void *to = cm__row_mut(job->out, &out_grid, row);
   X(unload)(type, line, grid->row, to);
   if (job->mask && job->mask->image) {
     cm__mask_row(job->mask, row, tile->inside);
-    cm__mask_restore(tile->inside, grid, cm_image_type(job->image), cm__row(job->image, grid, row), type, to, tile->restored);
+    cm__mask_restore(tile->inside, grid, cm_image_type(job->image), cm__row(job->image, grid, row), type, to,
+                     tile->restored);
   }
 }
 
-static void X(tile)(const Tile *tile)
-{
+static void X(tile)(const Tile *tile) {
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &tile->job->taps[2];
   const int64_t rows = tile->y1 - tile->y0, n = grid->row, ring = 2 * taps->radius + 1, slot = rows * n;

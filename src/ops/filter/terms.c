@@ -15,18 +15,15 @@ typedef struct Gather {
   bool magnitude, first, last;
 } Gather;
 
-static void gather(void *arg, void *line, int64_t row, int64_t n, bool wide)
-{
+static void gather(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   const Gather *job = arg;
   const void *before = cm__row(job->out, &job->grid, row);
   const bool out_f64 = cm_image_type(job->out) == CM_F64;
   for (int64_t i = 0; i < n; i++) {
     const double term = (wide ? ((double *)line)[i] : (double)((float *)line)[i]) * job->scale;
     double sum = job->magnitude ? term * term : term;
-    if (!job->first)
-      sum += out_f64 ? ((const double *)before)[i] : (double)((const float *)before)[i];
-    if (job->magnitude && job->last)
-      sum = sqrt(sum);
+    if (!job->first) sum += out_f64 ? ((const double *)before)[i] : (double)((const float *)before)[i];
+    if (job->magnitude && job->last) sum = sqrt(sum);
     if (wide)
       ((double *)line)[i] = sum;
     else
@@ -35,8 +32,7 @@ static void gather(void *arg, void *line, int64_t row, int64_t n, bool wide)
 }
 
 /* Voxels outside the mask are 0. */
-static bool blank(void *arg, CmRange range, CmError **err)
-{
+static bool blank(void *arg, CmRange range, CmError **err) {
   const Gather *job = arg;
   const CmGrid *grid = &job->grid;
   const size_t voxel = (size_t)grid->components * grid->size;
@@ -45,36 +41,35 @@ static bool blank(void *arg, CmRange range, CmError **err)
     cm__mask_row(job->mask, row, inside);
     char *to = cm__row_mut(job->out, grid, row);
     for (int64_t x = 0; x < grid->nx; x++)
-      if (!inside[x])
-        memset(to + (size_t)x * voxel, 0, voxel);
+      if (!inside[x]) memset(to + (size_t)x * voxel, 0, voxel);
   }
   cm_free(inside);
   return inside != NULL;
 }
 
-bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err)
-{
+bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
   const CmImage *image = call->in[0].image;
   CmMask mask;
   bool ok = false;
   CmImage *out = NULL;
-  if (!cm__mask_open(&mask, &call->in[1], image, err))
-    goto done;
+  if (!cm__mask_open(&mask, &call->in[1], image, err)) goto done;
   out = cm_image_create_like(call->ctx, image, terms->type, cm_image_components(image), err);
-  if (!out)
-    goto done;
-  if (terms->count == 0)
-    memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
+  if (!out) goto done;
+  if (terms->count == 0) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
   Gather sum = {.ctx = call->ctx, .out = out, .grid = cm__grid(out), .mask = &mask, .magnitude = terms->magnitude};
   for (int k = 0; k < terms->count; k++) {
-    CmSeparable job = {.what = terms->what, .image = image, .border = (CmBorder)terms->border, .border_value = terms->border_value,
-                       .out = out, .finish = gather, .arg = &sum};
+    CmSeparable job = {.what = terms->what,
+                       .image = image,
+                       .border = (CmBorder)terms->border,
+                       .border_value = terms->border_value,
+                       .out = out,
+                       .finish = gather,
+                       .arg = &sum};
     memcpy(job.taps, terms->item[k].taps, sizeof(job.taps));
     sum.scale = terms->item[k].scale;
     sum.first = k == 0;
     sum.last = k == terms->count - 1;
-    if (!cm__separable(call->ctx, &job, err))
-      goto done;
+    if (!cm__separable(call->ctx, &job, err)) goto done;
   }
   if (mask.image && !cm_parallel_for(call->ctx, NULL, sum.grid.rows, cm__row_chunk(&sum.grid), blank, &sum, err))
     goto done;
@@ -86,8 +81,7 @@ done:
   return ok;
 }
 
-void cm__terms_free(CmTerms *terms)
-{
+void cm__terms_free(CmTerms *terms) {
   for (int k = 0; k < CM_COUNT(terms->item); k++)
     for (int axis = 0; axis < 3; axis++) {
       cm_free(terms->item[k].taps[axis].half);
@@ -95,10 +89,8 @@ void cm__terms_free(CmTerms *terms)
     }
 }
 
-double cm__per_factor(int32_t per, const CmImage *image, int axis, int order)
-{
+double cm__per_factor(int32_t per, const CmImage *image, int axis, int order) {
   double factor = 1.0;
-  for (int k = 0; k < order && per == 0; k++)
-    factor /= cm_image_geometry(image)->spacing[axis];
+  for (int k = 0; k < order && per == 0; k++) factor /= cm_image_geometry(image)->spacing[axis];
   return factor;
 }

@@ -19,7 +19,8 @@ typedef struct CmTerms {
   CmType type; /* of the result: CM_F32 or CM_F64 */
 } CmTerms;
 
-/* The whole call of an operation with the ports of a filter; voxels outside the mask are 0. Frees the taps, on failure as well. */
+/* The whole call of an operation with the ports of a filter; voxels outside the mask are 0. Frees the taps, on failure
+ * as well. */
 bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err);
 void cm__terms_free(CmTerms *terms);
 
@@ -28,8 +29,9 @@ void cm__terms_free(CmTerms *terms);
 double cm__per_factor(int32_t per, const CmImage *image, int axis, int order);
 
 #define CM_TERMS_TYPE_PARAM(S) CM_PARAM_ENUM(S, type, "f32|f64", "f32", "voxel type of the result")
-#define CM_TERMS_DETAILS                                                                                              \
-  CM_BORDER_DETAILS "There is no slope along such an axis. Mask: voxels outside are 0; neighbourhoods inside still see them. " \
-                    "NaN: spreads to every voxel whose kernel holds it."
+#define CM_TERMS_DETAILS                                                                                         \
+  CM_BORDER_DETAILS                                                                                              \
+      "There is no slope along such an axis. Mask: voxels outside are 0; neighbourhoods inside still see them. " \
+      "NaN: spreads to every voxel whose kernel holds it."
 
 #endif

@@ -1,6 +1,5 @@
 /* Clips n values, once per voxel type; NaN stays. The limits are values of the type, or infinite. */
-CM_SIMD static void X(clip)(const void *from, int64_t n, int64_t step, double low, double high, void *to)
-{
+CM_SIMD static void X(clip)(const void *from, int64_t n, int64_t step, double low, double high, void *to) {
   const T *in = from;
   T *out = to;
 #if T_FLOAT

@@ -15,21 +15,24 @@ typedef struct NormalizeParams {
 } NormalizeParams;
 
 static const CmParam params[] = {
-  CM_PARAM_ENUM(NormalizeParams, method, "minmax|percentile|range", "minmax",
-                "what becomes out_min and out_max: the smallest and largest value, the percentiles lower and upper, or `range`"),
-  CM_PARAM_REAL(NormalizeParams, lower, 1, 0, 100, "%", "percentile that becomes out_min"),
-  CM_PARAM_REAL(NormalizeParams, upper, 99, 0, 100, "%", "percentile that becomes out_max"),
-  CM_PARAM_REALS(NormalizeParams, range, "", -1e30, 1e30, 0, 2, "", "the two values of method=range, e.g. -1000,400"),
-  CM_PARAM_REAL(NormalizeParams, out_min, 0, -1e30, 1e30, "", "what the lower value becomes"),
-  CM_PARAM_REAL(NormalizeParams, out_max, 1, -1e30, 1e30, "", "what the upper value becomes"),
-  CM_PARAM_BOOL(NormalizeParams, clip, "true", "values beyond are set to out_min or out_max"),
-  CM_PARAM_ENUM(NormalizeParams, outside_mask, "map|keep|zero", "map", "voxels outside the mask: mapped like the others, kept, or 0"),
-  CM_SCOPE_PARAMS(NormalizeParams),
-  CM_PARAM_ENUM(NormalizeParams, type, "f32|f64|u8|u16|i16", "f32", "voxel type of the result; integers are rounded and clamped"),
+    CM_PARAM_ENUM(NormalizeParams, method, "minmax|percentile|range", "minmax",
+                  "what becomes out_min and out_max: the smallest and largest value, the percentiles lower and upper, "
+                  "or `range`"),
+    CM_PARAM_REAL(NormalizeParams, lower, 1, 0, 100, "%", "percentile that becomes out_min"),
+    CM_PARAM_REAL(NormalizeParams, upper, 99, 0, 100, "%", "percentile that becomes out_max"),
+    CM_PARAM_REALS(NormalizeParams, range, "", -1e30, 1e30, 0, 2, "", "the two values of method=range, e.g. -1000,400"),
+    CM_PARAM_REAL(NormalizeParams, out_min, 0, -1e30, 1e30, "", "what the lower value becomes"),
+    CM_PARAM_REAL(NormalizeParams, out_max, 1, -1e30, 1e30, "", "what the upper value becomes"),
+    CM_PARAM_BOOL(NormalizeParams, clip, "true", "values beyond are set to out_min or out_max"),
+    CM_PARAM_ENUM(NormalizeParams, outside_mask, "map|keep|zero", "map",
+                  "voxels outside the mask: mapped like the others, kept, or 0"),
+    CM_SCOPE_PARAMS(NormalizeParams),
+    CM_PARAM_ENUM(NormalizeParams, type, "f32|f64|u8|u16|i16", "f32",
+                  "voxel type of the result; integers are rounded and clamped"),
 };
 
-static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part, double *low, double *high, CmError **err)
-{
+static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part, double *low, double *high,
+                   CmError **err) {
   if (p->method == 2) {
     *low = p->range.value[0];
     *high = p->range.value[1];
@@ -38,15 +41,13 @@ static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part,
   if (p->method == 1) {
     const double q[2] = {p->lower / 100.0, p->upper / 100.0};
     double values[2];
-    if (!cm__part_quantiles(ctx, part, NULL, q, 2, values, err))
-      return false;
+    if (!cm__part_quantiles(ctx, part, NULL, q, 2, values, err)) return false;
     *low = values[0];
     *high = values[1];
     return true;
   }
   CmMoments moments;
-  if (!cm__part_moments(ctx, part, &moments, err))
-    return false;
+  if (!cm__part_moments(ctx, part, &moments, err)) return false;
   if (moments.count == 0) {
     cm_error_set(err, CM_ERR_DATA, "there is no voxel to measure: the mask is empty there, or all is NaN");
     return false;
@@ -56,8 +57,7 @@ static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part,
   return true;
 }
 
-static bool run(const CmCall *call, CmError **err)
-{
+static bool run(const CmCall *call, CmError **err) {
   static const CmType types[] = {CM_F32, CM_F64, CM_U8, CM_U16, CM_I16};
   const NormalizeParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -68,24 +68,25 @@ static bool run(const CmCall *call, CmError **err)
   CmImage *out = NULL;
   CmLinear *maps = NULL;
   bool ok = false;
-  if (!cm__mask_open(&mask, &call->in[1], image, err))
-    return false;
+  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   maps = cm_alloc_array(call->ctx, (size_t)parts, sizeof(CmLinear), err);
-  if (!maps)
-    return false;
+  if (!maps) return false;
   for (int64_t k = 0; k < parts; k++) {
     const CmPart part = cm__part_at(image, &mask, &grid, scope, p->per_component, k);
     double low, high;
-    if (!limits(call->ctx, p, &part, &low, &high, err))
-      goto done;
+    if (!limits(call->ctx, p, &part, &low, &high, err)) goto done;
     const bool flat = !(high > low), turned = p->out_max < p->out_min;
-    maps[k] = (CmLinear){.from = low, .range = flat ? 1.0 : high - low, .span = flat ? 0.0 : p->out_max - p->out_min, .to = p->out_min,
+    maps[k] = (CmLinear){.from = low,
+                         .range = flat ? 1.0 : high - low,
+                         .span = flat ? 0.0 : p->out_max - p->out_min,
+                         .to = p->out_min,
                          .low = p->clip ? (turned ? p->out_max : p->out_min) : -INFINITY,
                          .high = p->clip ? (turned ? p->out_min : p->out_max) : INFINITY};
   }
   out = cm_image_create_like(call->ctx, image, types[p->type], cm_image_components(image), err);
   if (!out || !cm_image_set_unit(out, "1", err) ||
-      !cm__linear(call->ctx, "normalize", image, &mask, (CmOutsideMask)p->outside_mask, scope, p->per_component, maps, out, err))
+      !cm__linear(call->ctx, "normalize", image, &mask, (CmOutsideMask)p->outside_mask, scope, p->per_component, maps,
+                  out, err))
     goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
@@ -95,8 +96,7 @@ done:
   return ok;
 }
 
-static bool check(const void *values, CmError **err)
-{
+static bool check(const void *values, CmError **err) {
   const NormalizeParams *p = values;
   if (p->method == 1 && !(p->lower < p->upper)) {
     cm_error_set(err, CM_ERR_PARAMETER, "lower %g must be below upper %g", p->lower, p->upper);
@@ -110,14 +110,24 @@ static bool check(const void *values, CmError **err)
 }
 
 CM_OP(normalize) = {
-  .name = "normalize", .family = "intensity", .since = "0.1", .summary = "Map a range of values linearly onto another.",
-  .details = "out_min + (v - low) / (high - low) * (out_max - out_min), where low and high are the smallest and largest value, two "
-             "percentiles (exact; linear between order statistics), or given. A part without contrast becomes out_min. Mask: low and "
-             "high are measured inside. NaN: left out of the measures; stays NaN (integer results: 0). The result has unit 1.",
-  CM_OP_PARAMS(NormalizeParams, params), CM_FILTER_PORTS,
-  .cite = "Hyndman RJ, Fan Y. Sample quantiles in statistical packages. Am Stat 50(4), 1996 (definition 7)",
-  .examples = "cormack normalize xray.png out.nii.gz\n"
-              "cormack normalize mr.nii.gz out.nii.gz --method percentile --lower 0.5 --upper 99.5 --mask brain.nii.gz\n"
-              "cormack normalize ct.nii.gz out.png --method range --range -1000,400 --out_max 255 --type u8",
-  .check = check, .run = run,
+    .name = "normalize",
+    .family = "intensity",
+    .since = "0.1",
+    .summary = "Map a range of values linearly onto another.",
+    .details =
+        "out_min + (v - low) / (high - low) * (out_max - out_min), where low and high are the smallest and largest "
+        "value, two "
+        "percentiles (exact; linear between order statistics), or given. A part without contrast becomes out_min. "
+        "Mask: low and "
+        "high are measured inside. NaN: left out of the measures; stays NaN (integer results: 0). The result has unit "
+        "1.",
+    CM_OP_PARAMS(NormalizeParams, params),
+    CM_FILTER_PORTS,
+    .cite = "Hyndman RJ, Fan Y. Sample quantiles in statistical packages. Am Stat 50(4), 1996 (definition 7)",
+    .examples =
+        "cormack normalize xray.png out.nii.gz\n"
+        "cormack normalize mr.nii.gz out.nii.gz --method percentile --lower 0.5 --upper 99.5 --mask brain.nii.gz\n"
+        "cormack normalize ct.nii.gz out.png --method range --range -1000,400 --out_max 255 --type u8",
+    .check = check,
+    .run = run,
 };

@@ -15,8 +15,7 @@ typedef struct Points {
   CmImage *out;
 } Points;
 
-static bool do_rows(void *arg, CmRange range, CmError **err)
-{
+static bool do_rows(void *arg, CmRange range, CmError **err) {
   const Points *job = arg;
   const CmGrid grid = cm__grid(job->image), out_grid = cm__grid(job->out);
   const bool masked = job->mask && job->mask->image && job->outside != CM_OUTSIDE_MAP;
@@ -32,8 +31,7 @@ static bool do_rows(void *arg, CmRange range, CmError **err)
     }
     job->fn(job->arg, row, line, grid.row);
     for (int64_t i = 0; masked && i < grid.row; i++)
-      if (!inside[i / grid.components])
-        line[i] = job->outside == CM_OUTSIDE_KEEP ? before[i] : 0.0;
+      if (!inside[i / grid.components]) line[i] = job->outside == CM_OUTSIDE_KEEP ? before[i] : 0.0;
     cm__line_from_f64(cm_image_type(job->out), line, grid.row, cm__row_mut(job->out, &out_grid, row));
   }
   cm_free(line);
@@ -42,9 +40,8 @@ static bool do_rows(void *arg, CmRange range, CmError **err)
   return ok;
 }
 
-bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside, CmPointFn fn, void *arg,
-                CmImage *out, CmError **err)
-{
+bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
+                CmPointFn fn, void *arg, CmImage *out, CmError **err) {
   Points job = {.ctx = ctx, .image = image, .mask = mask, .outside = outside, .fn = fn, .arg = arg, .out = out};
   const CmGrid grid = cm__grid(image);
   return cm_parallel_for(ctx, what, grid.rows, cm__row_chunk(&grid), do_rows, &job, err);
@@ -57,8 +54,7 @@ typedef struct Maps {
   const CmLinear *maps;
 } Maps;
 
-CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64_t step)
-{
+CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64_t step) {
   const CmLinear m = *map; /* the line may not change it */
   if (step == 1) {
     for (int64_t i = 0; i < n; i++) {
@@ -75,17 +71,15 @@ CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64
   }
 }
 
-static void map_row(void *arg, int64_t row, double *line, int64_t n)
-{
+static void map_row(void *arg, int64_t row, double *line, int64_t n) {
   const Maps *job = arg;
   const int64_t step = job->per_component ? job->grid.components : 1;
   for (int64_t c = 0; c < step; c++)
     map_line(&job->maps[cm__part_of(&job->grid, job->scope, job->per_component, row, c)], line + c, n - c, step);
 }
 
-bool cm__linear(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside, CmScope scope,
-                bool per_component, const CmLinear *maps, CmImage *out, CmError **err)
-{
+bool cm__linear(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
+                CmScope scope, bool per_component, const CmLinear *maps, CmImage *out, CmError **err) {
   Maps job = {.grid = cm__grid(image), .scope = scope, .per_component = per_component, .maps = maps};
   return cm__points(ctx, what, image, mask, outside, map_row, &job, out, err);
 }

@@ -6,20 +6,16 @@
 #include "cormack/parallel.h"
 #include "ops/simd.h"
 
-int64_t cm__part_row(const CmPart *part, int64_t row, double *values, uint8_t *inside)
-{
+int64_t cm__part_row(const CmPart *part, int64_t row, double *values, uint8_t *inside) {
   const CmGrid grid = cm__grid(part->image);
   const int64_t c = grid.components;
   const bool masked = part->mask && part->mask->image;
   int64_t count = 0;
   cm__line_to_f64(cm_image_type(part->image), cm__row(part->image, &grid, row), grid.row, values);
-  if (!masked && part->component < 0 && cm_type_is_integer(cm_image_type(part->image)))
-    return grid.row;
-  if (masked)
-    cm__mask_row(part->mask, row, inside);
+  if (!masked && part->component < 0 && cm_type_is_integer(cm_image_type(part->image))) return grid.row;
+  if (masked) cm__mask_row(part->mask, row, inside);
   for (int64_t x = 0; x < grid.nx; x++) {
-    if (masked && !inside[x])
-      continue;
+    if (masked && !inside[x]) continue;
     const int64_t begin = part->component < 0 ? 0 : part->component, end = part->component < 0 ? c : begin + 1;
     for (int64_t k = begin; k < end; k++) {
       const double v = values[x * c + k];
@@ -40,16 +36,13 @@ typedef struct Measure {
 
 enum { LANES = 16 }; /* sums side by side, always as many, so that their order does not depend on the machine */
 
-static double sum_lanes(const double lane[LANES])
-{
+static double sum_lanes(const double lane[LANES]) {
   double sum = 0.0;
-  for (int k = 0; k < LANES; k++)
-    sum += lane[k];
+  for (int k = 0; k < LANES; k++) sum += lane[k];
   return sum;
 }
 
-CM_SIMD static double sum_values(const double *v, int64_t n, double *low, double *high)
-{
+CM_SIMD static double sum_values(const double *v, int64_t n, double *low, double *high) {
   double sum[LANES] = {0}, least[LANES], most[LANES];
   int64_t i = 0;
   for (int k = 0; k < LANES; k++) {
@@ -74,8 +67,7 @@ CM_SIMD static double sum_values(const double *v, int64_t n, double *low, double
   return sum_lanes(sum);
 }
 
-CM_SIMD static double sum_squares(const double *v, int64_t n, double mean)
-{
+CM_SIMD static double sum_squares(const double *v, int64_t n, double mean) {
   double sum[LANES] = {0};
   int64_t i = 0;
   for (; i + LANES <= n; i += LANES)
@@ -83,13 +75,11 @@ CM_SIMD static double sum_squares(const double *v, int64_t n, double mean)
       const double d = v[i + k] - mean;
       sum[k] += d * d;
     }
-  for (; i < n; i++)
-    sum[0] += (v[i] - mean) * (v[i] - mean);
+  for (; i < n; i++) sum[0] += (v[i] - mean) * (v[i] - mean);
   return sum_lanes(sum);
 }
 
-static bool measure_rows(void *arg, CmRange range, CmError **err)
-{
+static bool measure_rows(void *arg, CmRange range, CmError **err) {
   const Measure *job = arg;
   const CmGrid grid = cm__grid(job->part->image);
   double *values = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
@@ -110,16 +100,15 @@ static bool measure_rows(void *arg, CmRange range, CmError **err)
   return ok;
 }
 
-bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err)
-{
+bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
   const CmGrid grid = cm__grid(part->image);
-  const int64_t rows = part->row_end - part->row_begin, chunk = cm__row_chunk(&grid), chunks = cm_chunk_count(rows, chunk);
+  const int64_t rows = part->row_end - part->row_begin, chunk = cm__row_chunk(&grid),
+                chunks = cm_chunk_count(rows, chunk);
   Measure job = {.ctx = ctx, .part = part, .partial = cm_alloc_array(ctx, (size_t)chunks, sizeof(double[4]), err)};
   double count = 0, sum = 0, squares = 0;
   bool ok = false;
   *moments = (CmMoments){.mean = NAN, .variance = NAN, .min = NAN, .max = NAN};
-  if (!job.partial || !cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err))
-    goto done;
+  if (!job.partial || !cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err)) goto done;
   double low = INFINITY, high = -INFINITY;
   for (int64_t k = 0; k < chunks; k++) {
     count += job.partial[k][0];
@@ -128,20 +117,20 @@ bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, Cm
     high = job.partial[k][3] > high ? job.partial[k][3] : high;
   }
   ok = true;
-  if (count == 0)
-    goto done;
+  if (count == 0) goto done;
   job.step = 1;
   job.mean = sum / count;
   ok = cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
-  for (int64_t k = 0; ok && k < chunks; k++)
-    squares += job.partial[k][1];
-  *moments = (CmMoments){.count = (int64_t)count, .mean = job.mean, .variance = squares / count, .min = low, .max = high};
+  for (int64_t k = 0; ok && k < chunks; k++) squares += job.partial[k][1];
+  *moments =
+      (CmMoments){.count = (int64_t)count, .mean = job.mean, .variance = squares / count, .min = low, .max = high};
 done:
   cm_free(job.partial);
   return ok;
 }
 
-/* ---- order statistics: digits of 16 bits of keys that sort like the values ------------------------------------------- */
+/* ---- order statistics: digits of 16 bits of keys that sort like the values
+ * ------------------------------------------- */
 
 enum { DIGITS = 65536 };
 
@@ -149,20 +138,18 @@ typedef struct Count {
   CmContext *ctx;
   const CmPart *part;
   const double *centre;
-  CmType type;       /* F64 with centre */
-  int shift;         /* of the digit that is counted */
-  bool all;          /* the first digit: no prefix */
-  uint64_t prefix;   /* of the keys that are counted: key >> (shift + 16) */
-  int64_t *counts;   /* per worker DIGITS */
+  CmType type;     /* F64 with centre */
+  int shift;       /* of the digit that is counted */
+  bool all;        /* the first digit: no prefix */
+  uint64_t prefix; /* of the keys that are counted: key >> (shift + 16) */
+  int64_t *counts; /* per worker DIGITS */
 } Count;
 
-static int key_bits(CmType type)
-{
+static int key_bits(CmType type) {
   return type == CM_F64 ? 64 : cm_type_size(type) == 4 ? 32 : 16;
 }
 
-static uint64_t key_of(CmType type, double v)
-{
+static uint64_t key_of(CmType type, double v) {
   if (type == CM_F64) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof(bits));
@@ -177,8 +164,7 @@ static uint64_t key_of(CmType type, double v)
   return (uint64_t)(int64_t)(v - cm_type_min(type));
 }
 
-static double value_of(CmType type, uint64_t key)
-{
+static double value_of(CmType type, uint64_t key) {
   if (type == CM_F64) {
     const uint64_t bits = key ^ (key >> 63 ? UINT64_C(1) << 63 : UINT64_MAX);
     double v;
@@ -194,8 +180,7 @@ static double value_of(CmType type, uint64_t key)
   return (double)key + cm_type_min(type);
 }
 
-static bool count_rows(void *arg, CmRange range, CmError **err)
-{
+static bool count_rows(void *arg, CmRange range, CmError **err) {
   const Count *job = arg;
   const CmGrid grid = cm__grid(job->part->image);
   int64_t *counts = job->counts + (int64_t)range.worker * DIGITS;
@@ -206,8 +191,7 @@ static bool count_rows(void *arg, CmRange range, CmError **err)
     const int64_t n = cm__part_row(job->part, job->part->row_begin + row, values, inside);
     for (int64_t i = 0; i < n; i++) {
       const uint64_t key = key_of(job->type, job->centre ? fabs(values[i] - *job->centre) : values[i]) >> job->shift;
-      if (job->all || key >> 16 == job->prefix)
-        counts[key & (DIGITS - 1)]++;
+      if (job->all || key >> 16 == job->prefix) counts[key & (DIGITS - 1)]++;
     }
   }
   cm_free(values);
@@ -216,46 +200,39 @@ static bool count_rows(void *arg, CmRange range, CmError **err)
 }
 
 /* Counts of the digit at `shift` among the keys with this prefix; in the first DIGITS of job->counts. */
-static bool count_digit(Count *job, int shift, uint64_t prefix, CmError **err)
-{
+static bool count_digit(Count *job, int shift, uint64_t prefix, CmError **err) {
   const CmGrid grid = cm__grid(job->part->image);
   const int workers = cm_context_threads(job->ctx);
   memset(job->counts, 0, (size_t)workers * DIGITS * sizeof(int64_t));
   job->shift = shift;
   job->prefix = prefix;
   job->all = shift + 16 >= key_bits(job->type);
-  if (!cm_parallel_for(job->ctx, NULL, job->part->row_end - job->part->row_begin, cm__row_chunk(&grid), count_rows, job, err))
+  if (!cm_parallel_for(job->ctx, NULL, job->part->row_end - job->part->row_begin, cm__row_chunk(&grid), count_rows, job,
+                       err))
     return false;
   for (int worker = 1; worker < workers; worker++)
-    for (int64_t k = 0; k < DIGITS; k++)
-      job->counts[k] += job->counts[(int64_t)worker * DIGITS + k];
+    for (int64_t k = 0; k < DIGITS; k++) job->counts[k] += job->counts[(int64_t)worker * DIGITS + k];
   return true;
 }
 
 typedef struct Rank {
-  int64_t left;   /* rank among the keys with this prefix */
+  int64_t left; /* rank among the keys with this prefix */
   uint64_t prefix;
-  bool done;      /* at this digit */
+  bool done; /* at this digit */
 } Rank;
 
 /* All ranks (0-based) at once: digit by digit, one count per different prefix. */
-static bool select_ranks(Count *job, Rank *ranks, int n, CmError **err)
-{
+static bool select_ranks(Count *job, Rank *ranks, int n, CmError **err) {
   for (int shift = key_bits(job->type) - 16; shift >= 0; shift -= 16) {
-    for (int i = 0; i < n; i++)
-      ranks[i].done = false;
+    for (int i = 0; i < n; i++) ranks[i].done = false;
     for (int i = 0; i < n; i++) {
-      if (ranks[i].done)
-        continue;
+      if (ranks[i].done) continue;
       const uint64_t prefix = ranks[i].prefix;
-      if (!count_digit(job, shift, prefix, err))
-        return false;
+      if (!count_digit(job, shift, prefix, err)) return false;
       for (int k = i; k < n; k++) {
-        if (ranks[k].done || ranks[k].prefix != prefix)
-          continue;
+        if (ranks[k].done || ranks[k].prefix != prefix) continue;
         uint64_t digit = 0;
-        while (ranks[k].left >= job->counts[digit])
-          ranks[k].left -= job->counts[digit++];
+        while (ranks[k].left >= job->counts[digit]) ranks[k].left -= job->counts[digit++];
         ranks[k].prefix = prefix << 16 | digit;
         ranks[k].done = true;
       }
@@ -264,16 +241,15 @@ static bool select_ranks(Count *job, Rank *ranks, int n, CmError **err)
   return true;
 }
 
-bool cm__part_quantiles(CmContext *ctx, const CmPart *part, const double *centre, const double *q, int n, double *values, CmError **err)
-{
+bool cm__part_quantiles(CmContext *ctx, const CmPart *part, const double *centre, const double *q, int n,
+                        double *values, CmError **err) {
   const CmType type = centre ? CM_F64 : cm_image_type(part->image);
   Count job = {.ctx = ctx, .part = part, .centre = centre, .type = type};
   CmMoments moments;
   Rank *ranks = cm_calloc(ctx, (size_t)(2 * n), sizeof(Rank), err);
   bool ok = false;
   job.counts = cm_alloc_array(ctx, (size_t)cm_context_threads(ctx) * DIGITS, sizeof(int64_t), err);
-  if (!ranks || !job.counts || !cm__part_moments(ctx, part, &moments, err))
-    goto done;
+  if (!ranks || !job.counts || !cm__part_moments(ctx, part, &moments, err)) goto done;
   if (moments.count == 0) {
     cm_error_set(err, CM_ERR_DATA, "there is no voxel to measure: the mask is empty there, or all is NaN");
     goto done;
@@ -283,8 +259,7 @@ bool cm__part_quantiles(CmContext *ctx, const CmPart *part, const double *centre
     ranks[2 * i].left = (int64_t)floor(at);
     ranks[2 * i + 1].left = (int64_t)ceil(at);
   }
-  if (!select_ranks(&job, ranks, 2 * n, err))
-    goto done;
+  if (!select_ranks(&job, ranks, 2 * n, err)) goto done;
   for (int i = 0; i < n; i++) {
     const double at = (double)(moments.count - 1) * q[i], low = value_of(type, ranks[2 * i].prefix);
     const double high = value_of(type, ranks[2 * i + 1].prefix), part_way = at - floor(at);
@@ -297,28 +272,29 @@ done:
   return ok;
 }
 
-/* ---- parts ------------------------------------------------------------------------------------------------------------ */
+/* ---- parts
+ * ------------------------------------------------------------------------------------------------------------ */
 
-static int64_t scope_rows(const CmGrid *grid, CmScope scope)
-{
+static int64_t scope_rows(const CmGrid *grid, CmScope scope) {
   return scope == CM_SCOPE_IMAGE ? grid->rows : scope == CM_SCOPE_TIME ? grid->ny * grid->nz : grid->ny;
 }
 
-int64_t cm__part_count(const CmGrid *grid, CmScope scope, bool per_component)
-{
+int64_t cm__part_count(const CmGrid *grid, CmScope scope, bool per_component) {
   return grid->rows / scope_rows(grid, scope) * (per_component ? grid->components : 1);
 }
 
-CmPart cm__part_at(const CmImage *image, const CmMask *mask, const CmGrid *grid, CmScope scope, bool per_component, int64_t at)
-{
+CmPart cm__part_at(const CmImage *image, const CmMask *mask, const CmGrid *grid, CmScope scope, bool per_component,
+                   int64_t at) {
   const int64_t rows = scope_rows(grid, scope), components = per_component ? grid->components : 1;
   const int64_t begin = at / components * rows;
-  return (CmPart){.image = image, .mask = mask, .row_begin = begin, .row_end = begin + rows,
+  return (CmPart){.image = image,
+                  .mask = mask,
+                  .row_begin = begin,
+                  .row_end = begin + rows,
                   .component = per_component ? at % components : -1};
 }
 
-int64_t cm__part_of(const CmGrid *grid, CmScope scope, bool per_component, int64_t row, int64_t c)
-{
+int64_t cm__part_of(const CmGrid *grid, CmScope scope, bool per_component, int64_t row, int64_t c) {
   const int64_t at = row / scope_rows(grid, scope);
   return per_component ? at * grid->components + c : at;
 }

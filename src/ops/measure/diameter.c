@@ -4,22 +4,23 @@
 
 #include "cormack/context.h"
 
-static bool reserve(CmHull *hull, int64_t more, CmError **err)
-{
+static bool reserve(CmHull *hull, int64_t more, CmError **err) {
   size_t size;
   if (hull->count + more > hull->room) {
     const int64_t room = 2 * hull->room + more + 64;
-    void *grown = cm_size_multiply((size_t)room, sizeof(*hull->point), &size, err) ? cm_realloc(hull->ctx, hull->point, size, err) : NULL;
-    if (!grown)
-      return false;
+    void *grown = cm_size_multiply((size_t)room, sizeof(*hull->point), &size, err)
+                      ? cm_realloc(hull->ctx, hull->point, size, err)
+                      : NULL;
+    if (!grown) return false;
     hull->point = grown;
     hull->room = room;
   }
   if (hull->levels == hull->level_room) {
     const int64_t room = 2 * hull->level_room + 64;
-    void *grown = cm_size_multiply((size_t)room, sizeof(*hull->level), &size, err) ? cm_realloc(hull->ctx, hull->level, size, err) : NULL;
-    if (!grown)
-      return false;
+    void *grown = cm_size_multiply((size_t)room, sizeof(*hull->level), &size, err)
+                      ? cm_realloc(hull->ctx, hull->level, size, err)
+                      : NULL;
+    if (!grown) return false;
     hull->level = grown;
     hull->level_room = room;
   }
@@ -27,14 +28,12 @@ static bool reserve(CmHull *hull, int64_t more, CmError **err)
 }
 
 /* Does the way a, b, c turn to the left? */
-static bool turns_left(const double a[3], const double b[3], const double c[2])
-{
+static bool turns_left(const double a[3], const double b[3], const double c[2]) {
   return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0]) > 0.0;
 }
 
 /* One chain of the hull over the points in the given direction, behind hull->count. */
-static void chain(CmHull *hull, const double (*xy)[2], int64_t first, int64_t last, int64_t step, double z)
-{
+static void chain(CmHull *hull, const double (*xy)[2], int64_t first, int64_t last, int64_t step, double z) {
   const int64_t begin = hull->count;
   for (int64_t k = first; k != last + step; k += step) {
     while (hull->count - begin >= 2 && !turns_left(hull->point[hull->count - 2], hull->point[hull->count - 1], xy[k]))
@@ -46,22 +45,18 @@ static void chain(CmHull *hull, const double (*xy)[2], int64_t first, int64_t la
   }
 }
 
-static double distance(const double a[3], const double b[3])
-{
+static double distance(const double a[3], const double b[3]) {
   const double x = a[0] - b[0], y = a[1] - b[1], z = a[2] - b[2];
   return x * x + y * y + z * z;
 }
 
-bool cm__hull_add_level(CmHull *hull, const double (*xy)[2], int64_t n, double z, CmError **err)
-{
-  if (!reserve(hull, 2 * n + 2, err))
-    return false;
+bool cm__hull_add_level(CmHull *hull, const double (*xy)[2], int64_t n, double z, CmError **err) {
+  if (!reserve(hull, 2 * n + 2, err)) return false;
   struct CmHullLevel *level = &hull->level[hull->levels++];
   *level = (struct CmHullLevel){.begin = hull->count, .centre = {0, 0, z}};
   if (n > 0) {
     chain(hull, xy, 0, n - 1, 1, z);
-    if (n > 1)
-      chain(hull, xy, n - 1, 0, -1, z);
+    if (n > 1) chain(hull, xy, n - 1, 0, -1, z);
   }
   level->end = hull->count;
   for (int64_t k = level->begin; k < level->end; k++)
@@ -72,8 +67,8 @@ bool cm__hull_add_level(CmHull *hull, const double (*xy)[2], int64_t n, double z
   return true;
 }
 
-static double largest_between(const CmHull *hull, const struct CmHullLevel *a, const struct CmHullLevel *b, double best)
-{
+static double largest_between(const CmHull *hull, const struct CmHullLevel *a, const struct CmHullLevel *b,
+                              double best) {
   for (int64_t i = a->begin; i < a->end; i++)
     for (int64_t k = b->begin; k < b->end; k++) {
       const double d = distance(hull->point[i], hull->point[k]);
@@ -82,8 +77,7 @@ static double largest_between(const CmHull *hull, const struct CmHullLevel *a, c
   return best;
 }
 
-double cm__hull_diameter(const CmHull *hull, double *in_level)
-{
+double cm__hull_diameter(const CmHull *hull, double *in_level) {
   double best = 0.0, best_in_level = 0.0;
   for (int64_t a = 0; a < hull->levels; a++)
     best_in_level = largest_between(hull, &hull->level[a], &hull->level[a], best_in_level);
@@ -100,8 +94,7 @@ double cm__hull_diameter(const CmHull *hull, double *in_level)
   return sqrt(best);
 }
 
-void cm__hull_free(CmHull *hull)
-{
+void cm__hull_free(CmHull *hull) {
   cm_free(hull->point);
   cm_free(hull->level);
   hull->point = NULL;

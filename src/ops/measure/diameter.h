@@ -4,16 +4,16 @@
 
 #include "cormack/context.h"
 
-/* Points come level by level (rising z), in a level row by row (rising y), in a row the two ends. Only corners of each level's convex
- * hull are kept. */
+/* Points come level by level (rising z), in a level row by row (rising y), in a row the two ends. Only corners of each
+ * level's convex hull are kept. */
 typedef struct CmHull {
   CmContext *ctx;
-  double (*point)[3];    /* mm */
+  double (*point)[3]; /* mm */
   int64_t count, room;
   struct CmHullLevel {
     int64_t begin, end;
     double centre[3], radius;
-  } *level;
+  } * level;
   int64_t levels, level_room;
 } CmHull;
 

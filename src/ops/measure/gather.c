@@ -5,8 +5,7 @@
 
 #include "cormack/parallel.h"
 
-void cm__sort_reals(double *values, double *spare, int64_t n)
-{
+void cm__sort_reals(double *values, double *spare, int64_t n) {
   uint64_t *from = (uint64_t *)(void *)values, *to = (uint64_t *)(void *)spare;
   for (int64_t i = 0; i < n; i++) {
     uint64_t bits;
@@ -22,10 +21,8 @@ void cm__sort_reals(double *values, double *spare, int64_t n)
       begin[(key >> shift & 255) + 1]++;
     }
     memcpy(&key, &from[0], n ? sizeof(key) : 0);
-    if (n == 0 || begin[(key >> shift & 255) + 1] == n)
-      continue; /* all the same */
-    for (int k = 0; k < 256; k++)
-      begin[k + 1] += begin[k];
+    if (n == 0 || begin[(key >> shift & 255) + 1] == n) continue; /* all the same */
+    for (int k = 0; k < 256; k++) begin[k + 1] += begin[k];
     for (int64_t i = 0; i < n; i++) {
       memcpy(&key, &from[i], sizeof(key));
       memcpy(&to[begin[key >> shift & 255]++], &key, sizeof(key));
@@ -34,8 +31,7 @@ void cm__sort_reals(double *values, double *spare, int64_t n)
     from = to;
     to = swap;
   }
-  if ((void *)from != (void *)values)
-    memcpy(values, from, (size_t)n * sizeof(double));
+  if ((void *)from != (void *)values) memcpy(values, from, (size_t)n * sizeof(double));
   for (int64_t i = 0; i < n; i++) {
     uint64_t bits;
     memcpy(&bits, &values[i], sizeof(bits));
@@ -44,8 +40,7 @@ void cm__sort_reals(double *values, double *spare, int64_t n)
   }
 }
 
-double cm__sorted_quantile(const double *values, int64_t n, double q)
-{
+double cm__sorted_quantile(const double *values, int64_t n, double q) {
   const double at = (double)(n - 1) * q;
   const int64_t low = (int64_t)floor(at), high = (int64_t)ceil(at);
   return values[low] == values[high] ? values[low] : values[low] + (values[high] - values[low]) * (at - (double)low);
@@ -64,20 +59,18 @@ typedef struct Gather {
   int64_t index; /* of the first region */
 } Gather;
 
-static void scatter(Gather *job, int64_t t, int64_t component)
-{
+static void scatter(Gather *job, int64_t t, int64_t component) {
   const CmGrid grid = cm__grid(job->image), label_grid = cm__grid(job->labels);
   const int64_t rows = grid.ny * grid.nz, tl = label_grid.nt == 1 ? 0 : t;
   int64_t item = -1;
   for (int64_t row = 0; row < rows; row++) {
     bool loaded = false;
-    cm__line_to_f64(cm_image_type(job->labels), cm__row(job->labels, &label_grid, tl * rows + row), grid.nx, job->label_line);
+    cm__line_to_f64(cm_image_type(job->labels), cm__row(job->labels, &label_grid, tl * rows + row), grid.nx,
+                    job->label_line);
     for (int64_t x = 0; x < grid.nx; x++) {
-      if (job->label_line[x] == 0.0)
-        continue;
+      if (job->label_line[x] == 0.0) continue;
       item = cm__label_find(job->list, tl, (int64_t)job->label_line[x], item);
-      if (item < 0)
-        continue; /* a label that was not asked for */
+      if (item < 0) continue; /* a label that was not asked for */
       if (!loaded)
         cm__line_to_f64(cm_image_type(job->image), cm__row(job->image, &grid, t * rows + row), grid.row, job->line);
       loaded = true;
@@ -94,36 +87,31 @@ static void scatter(Gather *job, int64_t t, int64_t component)
   }
 }
 
-static bool measure(void *arg, CmRange range, CmError **err)
-{
+static bool measure(void *arg, CmRange range, CmError **err) {
   const Gather *job = arg;
   for (int64_t k = range.begin; k < range.end; k++) {
-    if (!job->fn(job->arg, &job->regions[k], job->index + k, err))
-      return false;
+    if (!job->fn(job->arg, &job->regions[k], job->index + k, err)) return false;
   }
   return true;
 }
 
-static bool each_time(Gather *job, int64_t t, int64_t component, const char *what, CmError **err)
-{
+static bool each_time(Gather *job, int64_t t, int64_t component, const char *what, CmError **err) {
   const int64_t tl = cm_image_dims(job->labels)[3] == 1 ? 0 : t;
   int64_t voxels = 0;
   bool ok = false;
   job->first = 0;
-  while (job->first < job->list->count && job->list->items[job->first].t < tl)
-    job->first++;
+  while (job->first < job->list->count && job->list->items[job->first].t < tl) job->first++;
   job->count = 0;
   while (job->first + job->count < job->list->count && job->list->items[job->first + job->count].t == tl)
     voxels += job->list->items[job->first + job->count++].voxels;
-  if (job->count == 0)
-    return true;
+  if (job->count == 0) return true;
   job->regions = cm_calloc(job->ctx, (size_t)job->count, sizeof(CmRegion), err);
   job->values = cm_alloc_array(job->ctx, (size_t)voxels, sizeof(double), err);
-  if (!job->regions || !job->values)
-    goto done;
+  if (!job->regions || !job->values) goto done;
   voxels = 0;
   for (int64_t k = 0; k < job->count; k++) {
-    job->regions[k] = (CmRegion){.box = job->list->items[job->first + k], .t = t, .component = component, .value = job->values + voxels};
+    job->regions[k] = (CmRegion){
+        .box = job->list->items[job->first + k], .t = t, .component = component, .value = job->values + voxels};
     voxels += job->regions[k].box.voxels;
   }
   scatter(job, t, component);
@@ -136,12 +124,10 @@ done:
 }
 
 /* Leaves only one label in the list. */
-static void keep_only(CmLabelList *list, int64_t label)
-{
+static void keep_only(CmLabelList *list, int64_t label) {
   int64_t kept = 0;
   for (int64_t k = 0; k < list->count; k++)
-    if (list->items[k].value == label)
-      list->items[kept++] = list->items[k];
+    if (list->items[k].value == label) list->items[kept++] = list->items[k];
   list->count = kept;
 }
 
@@ -151,23 +137,20 @@ typedef struct Plain {
   void *arg;
 } Plain;
 
-static bool measure_plain(void *arg, CmRange range, CmError **err)
-{
+static bool measure_plain(void *arg, CmRange range, CmError **err) {
   const Plain *job = arg;
   const CmRegion region = {.box = job->list->items[range.begin], .t = job->list->items[range.begin].t};
   return job->fn(job->arg, &region, range.begin, err);
 }
 
 bool cm__each_region(CmContext *ctx, const char *what, const CmImage *image, const CmImage *labels, int64_t only,
-                     bool (*prepare)(void *arg, int64_t count, CmError **err), CmRegionFn fn, void *arg, CmError **err)
-{
+                     bool (*prepare)(void *arg, int64_t count, CmError **err), CmRegionFn fn, void *arg,
+                     CmError **err) {
   const CmGrid grid = cm__grid(image ? image : labels);
   CmLabelList list;
   bool ok = false;
-  if ((image && !cm__check_times(image, labels, err)) || !cm__label_list(ctx, labels, &list, err))
-    return false;
-  if (only)
-    keep_only(&list, only);
+  if ((image && !cm__check_times(image, labels, err)) || !cm__label_list(ctx, labels, &list, err)) return false;
+  if (only) keep_only(&list, only);
   if (!image) {
     Plain plain = {.list = &list, .fn = fn, .arg = arg};
     ok = prepare(arg, list.count, err) && cm_parallel_for(ctx, what, list.count, 1, measure_plain, &plain, err);
@@ -177,15 +160,12 @@ bool cm__each_region(CmContext *ctx, const char *what, const CmImage *image, con
   Gather job = {.ctx = ctx, .image = image, .labels = labels, .list = &list, .fn = fn, .arg = arg};
   job.line = cm_alloc_array(ctx, (size_t)grid.row, sizeof(double), err);
   job.label_line = cm_alloc_array(ctx, (size_t)grid.nx, sizeof(double), err);
-  if (!job.line || !job.label_line)
-    goto done;
+  if (!job.line || !job.label_line) goto done;
   const int64_t times = cm_image_dims(labels)[3] == 1 ? grid.nt : 1;
-  if (!prepare(arg, list.count * times * grid.components, err))
-    goto done;
+  if (!prepare(arg, list.count * times * grid.components, err)) goto done;
   ok = true;
   for (int64_t t = 0; ok && t < grid.nt; t++)
-    for (int64_t c = 0; ok && c < grid.components; c++)
-      ok = each_time(&job, t, c, what, err);
+    for (int64_t c = 0; ok && c < grid.components; c++) ok = each_time(&job, t, c, what, err);
 done:
   cm_free(job.line);
   cm_free(job.label_line);
@@ -193,12 +173,11 @@ done:
   return ok;
 }
 
-bool cm__check_times(const CmImage *image, const CmImage *labels, CmError **err)
-{
+bool cm__check_times(const CmImage *image, const CmImage *labels, CmError **err) {
   const int64_t n = cm_image_dims(labels)[3], wanted = cm_image_dims(image)[3];
-  if (n == 1 || n == wanted)
-    return true;
-  cm_error_set(err, CM_ERR_GEOMETRY, "the labels have %lld time points and the image %lld; give labels with one, or with as many", (long long)n,
-               (long long)wanted);
+  if (n == 1 || n == wanted) return true;
+  cm_error_set(err, CM_ERR_GEOMETRY,
+               "the labels have %lld time points and the image %lld; give labels with one, or with as many",
+               (long long)n, (long long)wanted);
   return false;
 }

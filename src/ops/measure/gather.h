@@ -5,12 +5,12 @@
 #include "ops/segment/label_list.h"
 
 typedef struct CmRegion {
-  CmLabelBox box;      /* label, voxels, bounding box */
-  int64_t t;           /* of the image */
+  CmLabelBox box; /* label, voxels, bounding box */
+  int64_t t;      /* of the image */
   int64_t component;
-  double sum[3];       /* of the voxel indices; exact up to 2^53 */
+  double sum[3]; /* of the voxel indices; exact up to 2^53 */
   int64_t nan_count;
-  double *value;       /* count values, NaN left out, in the order of the voxels; the callback may change them */
+  double *value; /* count values, NaN left out, in the order of the voxels; the callback may change them */
   int64_t count;
 } CmRegion;
 
@@ -18,8 +18,9 @@ typedef struct CmRegion {
  * index: 0, 1, ... */
 typedef bool (*CmRegionFn)(void *arg, const CmRegion *region, int64_t index, CmError **err);
 
-/* labels: integer, one component, on the grid of image (NULL: regions without values, in parallel over the labels); one time point of labels serves all of the image's. `only`: this label alone,
- * 0: all. CM_ERR_DATA where there is none. prepare is called once with the number of regions before. */
+/* labels: integer, one component, on the grid of image (NULL: regions without values, in parallel over the labels); one
+ * time point of labels serves all of the image's. `only`: this label alone, 0: all. CM_ERR_DATA where there is none.
+ * prepare is called once with the number of regions before. */
 bool cm__each_region(CmContext *ctx, const char *what, const CmImage *image, const CmImage *labels, int64_t only,
                      bool (*prepare)(void *arg, int64_t count, CmError **err), CmRegionFn fn, void *arg, CmError **err);
 
@@ -37,8 +38,8 @@ typedef struct CmFeature {
 /* Fills out[0..features), NaN: missing. */
 typedef bool (*CmFeatureFn)(void *arg, const CmRegion *region, double *out, CmError **err);
 
-/* A table with a row per region: label, name (of the label map), t and component where the image has more than one, then the features.
- * image NULL: only the labels are measured, regions have no values. Becomes output 0 of the call. */
+/* A table with a row per region: label, name (of the label map), t and component where the image has more than one,
+ * then the features. image NULL: only the labels are measured, regions have no values. Becomes output 0 of the call. */
 bool cm__region_table(const CmCall *call, const char *what, const CmImage *image, const CmImage *labels, int64_t only,
                       const CmFeature *features, int count, CmFeatureFn fn, void *arg, CmError **err);
 

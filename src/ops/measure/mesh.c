@@ -1,7 +1,7 @@
-/* The cases of marching cubes are made, not listed. On each face of the cube the surface runs around the corners outside (of a face with two
- * opposite corners outside, around each of them alone: what is inside touches at edges), which gives closed polygons and, as the rule looks at
- * the face alone, a closed surface. A polygon that is not flat is cut into the triangles of largest area in a cube of side 1.
- * Lorensen WE, Cline HE. Marching cubes. SIGGRAPH 1987. */
+/* The cases of marching cubes are made, not listed. On each face of the cube the surface runs around the corners
+ * outside (of a face with two opposite corners outside, around each of them alone: what is inside touches at edges),
+ * which gives closed polygons and, as the rule looks at the face alone, a closed surface. A polygon that is not flat is
+ * cut into the triangles of largest area in a cube of side 1. Lorensen WE, Cline HE. Marching cubes. SIGGRAPH 1987. */
 #include "ops/measure/mesh.h"
 
 #include <math.h>
@@ -11,41 +11,33 @@
 static const int faces[6][4] = {{0, 4, 6, 2}, {1, 3, 7, 5}, {0, 1, 5, 4}, {2, 6, 7, 3}, {0, 2, 3, 1}, {4, 5, 7, 6}};
 
 /* A number 0..11 for the edge between two corners that differ in one bit. */
-static int edge_of(int a, int b)
-{
+static int edge_of(int a, int b) {
   const int bit = a ^ b, low = a & b;
   const int axis = bit >> 1; /* 1, 2, 4 -> 0, 1, 2 */
   const int rest = axis == 0 ? low >> 1 : axis == 1 ? (low & 1) | (low >> 1 & 2) : low & 3;
   return axis * 4 + rest;
 }
 
-static void edge_middle(int edge, const double spacing[3], double at[3])
-{
+static void edge_middle(int edge, const double spacing[3], double at[3]) {
   const int axis = edge / 4, rest = edge % 4;
-  for (int k = 0, bit = 0; k < 3; k++)
-    at[k] = spacing[k] * (k == axis ? 0.5 : (double)(rest >> bit++ & 1));
+  for (int k = 0, bit = 0; k < 3; k++) at[k] = spacing[k] * (k == axis ? 0.5 : (double)(rest >> bit++ & 1));
 }
 
 /* next[e]: the edge that the surface's polygon goes to from edge e; -1: not cut. */
-static void link_edges(int inside, int next[12])
-{
-  for (int e = 0; e < 12; e++)
-    next[e] = -1;
+static void link_edges(int inside, int next[12]) {
+  for (int e = 0; e < 12; e++) next[e] = -1;
   for (int f = 0; f < 6; f++)
     for (int k = 0; k < 4; k++) {
       const int a = faces[f][k], b = faces[f][(k + 1) & 3];
-      if ((inside >> a & 1) || !(inside >> b & 1))
-        continue;
+      if ((inside >> a & 1) || !(inside >> b & 1)) continue;
       /* the walk around the face comes back inside here; before, it left at the start of this run of corners outside */
       int from = k;
-      while (!(inside >> faces[f][(from + 3) & 3] & 1))
-        from = (from + 3) & 3;
+      while (!(inside >> faces[f][(from + 3) & 3] & 1)) from = (from + 3) & 3;
       next[edge_of(a, b)] = edge_of(faces[f][(from + 3) & 3], faces[f][from]);
     }
 }
 
-static void add_triangle(const double a[3], const double b[3], const double c[3], CmMeshCase *to)
-{
+static void add_triangle(const double a[3], const double b[3], const double c[3], CmMeshCase *to) {
   double u[3], v[3], normal[3];
   for (int k = 0; k < 3; k++) {
     u[k] = b[k] - a[k];
@@ -61,8 +53,7 @@ static void add_triangle(const double a[3], const double b[3], const double c[3]
 
 enum { MOST_CORNERS = 8 };
 
-static double triangle_area(const double (*p)[3], int a, int b, int c)
-{
+static double triangle_area(const double (*p)[3], int a, int b, int c) {
   const double u[3] = {p[b][0] - p[a][0], p[b][1] - p[a][1], p[b][2] - p[a][2]};
   const double v[3] = {p[c][0] - p[a][0], p[c][1] - p[a][1], p[c][2] - p[a][2]};
   const double x = u[1] * v[2] - u[2] * v[1], y = u[2] * v[0] - u[0] * v[2], z = u[0] * v[1] - u[1] * v[0];
@@ -70,10 +61,8 @@ static double triangle_area(const double (*p)[3], int a, int b, int c)
 }
 
 /* The triangles between corners first..last: third[first][last] is the corner of the one on that side. */
-static void add_part(const double (*p)[3], int third[MOST_CORNERS][MOST_CORNERS], int first, int last, CmMeshCase *to)
-{
-  if (last - first < 2)
-    return;
+static void add_part(const double (*p)[3], int third[MOST_CORNERS][MOST_CORNERS], int first, int last, CmMeshCase *to) {
+  if (last - first < 2) return;
   const int k = third[first][last];
   add_triangle(p[first], p[k], p[last], to);
   add_part(p, third, first, k, to);
@@ -81,8 +70,7 @@ static void add_part(const double (*p)[3], int third[MOST_CORNERS][MOST_CORNERS]
 }
 
 /* n corners: in voxels to choose the triangles, in mm to measure them. */
-static void add_polygon(const double (*voxel)[3], const double (*mm)[3], int n, CmMeshCase *to)
-{
+static void add_polygon(const double (*voxel)[3], const double (*mm)[3], int n, CmMeshCase *to) {
   double best[MOST_CORNERS][MOST_CORNERS] = {{0}};
   int third[MOST_CORNERS][MOST_CORNERS] = {{0}};
   for (int apart = 2; apart < n; apart++)
@@ -100,8 +88,7 @@ static void add_polygon(const double (*voxel)[3], const double (*mm)[3], int n, 
   add_part(mm, third, 0, n - 1, to);
 }
 
-void cm__mesh_cases(const double spacing[3], CmMeshCase cases[256])
-{
+void cm__mesh_cases(const double spacing[3], CmMeshCase cases[256]) {
   static const double unit[3] = {1.0, 1.0, 1.0};
   for (int inside = 0; inside < 256; inside++) {
     int next[12];
@@ -116,8 +103,7 @@ void cm__mesh_cases(const double spacing[3], CmMeshCase cases[256])
         edge_middle(e, unit, voxel[n]);
         edge_middle(e, spacing, mm[n++]);
       }
-      if (n > 0)
-        add_polygon((const double(*)[3])voxel, (const double(*)[3])mm, n, &cases[inside]);
+      if (n > 0) add_polygon((const double(*)[3])voxel, (const double(*)[3])mm, n, &cases[inside]);
     }
   }
 }

@@ -11,38 +11,57 @@ typedef struct ShapeParams {
 } ShapeParams;
 
 static const CmParam params[] = {
-  CM_LABEL_PARAM(ShapeParams),
-  CM_PARAM_INT(ShapeParams, ddof, 0, 0, 1, "1", "the covariance of the axes is divided by voxels - ddof: 0 as PyRadiomics, 1 as IBSI's reference values"),
+    CM_LABEL_PARAM(ShapeParams),
+    CM_PARAM_INT(
+        ShapeParams, ddof, 0, 0, 1, "1",
+        "the covariance of the axes is divided by voxels - ddof: 0 as PyRadiomics, 1 as IBSI's reference values"),
 };
 
 static const CmPort inputs[] = {
-  {.name = "labels", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .help = "mask or label map; 0 is background"},
+    {.name = "labels", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .help = "mask or label map; 0 is background"},
 };
 static const CmPort outputs[] = {{.name = "table", .kind = CM_KIND_TABLE, .help = "a row per label"}};
 
 enum {
-  COUNT, VOXEL_VOLUME, MESH_VOLUME, AREA, AREA_TO_VOLUME, COMPACTNESS_1, COMPACTNESS_2, DISPROPORTION, SPHERICITY, ASPHERICITY, DIAMETER,
-  DIAMETER_SLICE, EQUIVALENT_DIAMETER, MAJOR, MINOR, LEAST, ELONGATION, FLATNESS, FEATURES
+  COUNT,
+  VOXEL_VOLUME,
+  MESH_VOLUME,
+  AREA,
+  AREA_TO_VOLUME,
+  COMPACTNESS_1,
+  COMPACTNESS_2,
+  DISPROPORTION,
+  SPHERICITY,
+  ASPHERICITY,
+  DIAMETER,
+  DIAMETER_SLICE,
+  EQUIVALENT_DIAMETER,
+  MAJOR,
+  MINOR,
+  LEAST,
+  ELONGATION,
+  FLATNESS,
+  FEATURES
 };
 static const CmFeature features[FEATURES] = {
-  [COUNT] = {"count", "voxel", true},
-  [VOXEL_VOLUME] = {"voxel_volume", "mm3", false},
-  [MESH_VOLUME] = {"mesh_volume", "mm3", false},
-  [AREA] = {"surface_area", "mm2", false},
-  [AREA_TO_VOLUME] = {"surface_to_volume_ratio", "1/mm", false},
-  [COMPACTNESS_1] = {"compactness_1", "1", false},
-  [COMPACTNESS_2] = {"compactness_2", "1", false},
-  [DISPROPORTION] = {"spherical_disproportion", "1", false},
-  [SPHERICITY] = {"sphericity", "1", false},
-  [ASPHERICITY] = {"asphericity", "1", false},
-  [DIAMETER] = {"maximum_3d_diameter", "mm", false},
-  [DIAMETER_SLICE] = {"maximum_2d_diameter_slice", "mm", false},
-  [EQUIVALENT_DIAMETER] = {"equivalent_diameter", "mm", false},
-  [MAJOR] = {"major_axis_length", "mm", false},
-  [MINOR] = {"minor_axis_length", "mm", false},
-  [LEAST] = {"least_axis_length", "mm", false},
-  [ELONGATION] = {"elongation", "1", false},
-  [FLATNESS] = {"flatness", "1", false},
+    [COUNT] = {"count", "voxel", true},
+    [VOXEL_VOLUME] = {"voxel_volume", "mm3", false},
+    [MESH_VOLUME] = {"mesh_volume", "mm3", false},
+    [AREA] = {"surface_area", "mm2", false},
+    [AREA_TO_VOLUME] = {"surface_to_volume_ratio", "1/mm", false},
+    [COMPACTNESS_1] = {"compactness_1", "1", false},
+    [COMPACTNESS_2] = {"compactness_2", "1", false},
+    [DISPROPORTION] = {"spherical_disproportion", "1", false},
+    [SPHERICITY] = {"sphericity", "1", false},
+    [ASPHERICITY] = {"asphericity", "1", false},
+    [DIAMETER] = {"maximum_3d_diameter", "mm", false},
+    [DIAMETER_SLICE] = {"maximum_2d_diameter_slice", "mm", false},
+    [EQUIVALENT_DIAMETER] = {"equivalent_diameter", "mm", false},
+    [MAJOR] = {"major_axis_length", "mm", false},
+    [MINOR] = {"minor_axis_length", "mm", false},
+    [LEAST] = {"least_axis_length", "mm", false},
+    [ELONGATION] = {"elongation", "1", false},
+    [FLATNESS] = {"flatness", "1", false},
 };
 
 typedef struct Shape {
@@ -56,29 +75,26 @@ typedef struct Shape {
 
 /* One region in its box, with a voxel of background around: bytes 0 or 1. */
 typedef struct Voxels {
-  int64_t n[3];     /* with the background */
+  int64_t n[3];      /* with the background */
   uint8_t *plane[2]; /* z and z + 1 */
 } Voxels;
 
-static void load_plane(const Shape *job, const CmRegion *region, const Voxels *voxels, int64_t z, double *line, uint8_t *plane)
-{
+static void load_plane(const Shape *job, const CmRegion *region, const Voxels *voxels, int64_t z, double *line,
+                       uint8_t *plane) {
   const CmLabelBox *box = &region->box;
   const CmGrid *grid = &job->grid;
   memset(plane, 0, (size_t)(voxels->n[0] * voxels->n[1]));
-  if (z == 0 || z == voxels->n[2] - 1)
-    return;
+  if (z == 0 || z == voxels->n[2] - 1) return;
   for (int64_t y = 1; y < voxels->n[1] - 1; y++) {
     const int64_t row = (region->t * grid->nz + box->box_min[2] + z - 1) * grid->ny + box->box_min[1] + y - 1;
     const char *from = cm__row(job->labels, grid, row);
     cm__line_to_f64(cm_image_type(job->labels), from + (size_t)box->box_min[0] * grid->size, voxels->n[0] - 2, line);
-    for (int64_t x = 1; x < voxels->n[0] - 1; x++)
-      plane[y * voxels->n[0] + x] = line[x - 1] == (double)box->value;
+    for (int64_t x = 1; x < voxels->n[0] - 1; x++) plane[y * voxels->n[0] + x] = line[x - 1] == (double)box->value;
   }
 }
 
 /* Sums of the voxels' indices and of their products: xx, yy, zz, xy, xz, yz. */
-static void add_moments(const Voxels *voxels, int64_t z, const uint8_t *plane, double first[3], double second[6])
-{
+static void add_moments(const Voxels *voxels, int64_t z, const uint8_t *plane, double first[3], double second[6]) {
   for (int64_t y = 0; y < voxels->n[1]; y++)
     for (int64_t x = 0; x < voxels->n[0]; x++)
       if (plane[y * voxels->n[0] + x]) {
@@ -93,20 +109,19 @@ static void add_moments(const Voxels *voxels, int64_t z, const uint8_t *plane, d
       }
 }
 
-static void count_cases(const Voxels *voxels, int64_t counts[256])
-{
+static void count_cases(const Voxels *voxels, int64_t counts[256]) {
   const uint8_t *low = voxels->plane[0], *high = voxels->plane[1];
   const int64_t nx = voxels->n[0];
   for (int64_t y = 0; y + 1 < voxels->n[1]; y++) {
     const uint8_t *a = low + y * nx, *b = a + nx, *c = high + y * nx, *d = c + nx;
     for (int64_t x = 0; x + 1 < nx; x++)
-      counts[a[x] | a[x + 1] << 1 | b[x] << 2 | b[x + 1] << 3 | c[x] << 4 | c[x + 1] << 5 | d[x] << 6 | d[x + 1] << 7]++;
+      counts[a[x] | a[x + 1] << 1 | b[x] << 2 | b[x + 1] << 3 | c[x] << 4 | c[x + 1] << 5 | d[x] << 6 |
+             d[x + 1] << 7]++;
   }
 }
 
 /* Adds the ends of a row of surface points, in mm; first and last in half voxels. */
-static void add_ends(const Shape *job, double first, double last, double y, double (*xy)[2], int64_t *n)
-{
+static void add_ends(const Shape *job, double first, double last, double y, double (*xy)[2], int64_t *n) {
   xy[*n][0] = first * job->spacing[0];
   xy[(*n)++][1] = y * job->spacing[1];
   if (last > first) {
@@ -116,8 +131,7 @@ static void add_ends(const Shape *job, double first, double last, double y, doub
 }
 
 /* First and last x where two rows differ; false: nowhere. */
-static bool differ(const uint8_t *a, const uint8_t *b, int64_t nx, double *first, double *last)
-{
+static bool differ(const uint8_t *a, const uint8_t *b, int64_t nx, double *first, double *last) {
   bool found = false;
   for (int64_t x = 0; x < nx; x++)
     if (a[x] != b[x]) {
@@ -129,20 +143,18 @@ static bool differ(const uint8_t *a, const uint8_t *b, int64_t nx, double *first
 }
 
 /* The surface's points in a plane of voxels (halfway along x or y), then those halfway to the next plane. */
-static bool add_levels(const Shape *job, const Voxels *voxels, int64_t z, double (*xy)[2], CmHull *hull, CmError **err)
-{
+static bool add_levels(const Shape *job, const Voxels *voxels, int64_t z, double (*xy)[2], CmHull *hull,
+                       CmError **err) {
   const int64_t nx = voxels->n[0];
   int64_t n = 0;
   double first, last;
   for (int64_t y = 0; y < voxels->n[1]; y++) {
     const uint8_t *row = voxels->plane[0] + y * nx;
-    if (differ(row, row + 1, nx - 1, &first, &last))
-      add_ends(job, first + 0.5, last + 0.5, (double)y, xy, &n);
+    if (differ(row, row + 1, nx - 1, &first, &last)) add_ends(job, first + 0.5, last + 0.5, (double)y, xy, &n);
     if (y + 1 < voxels->n[1] && differ(row, row + nx, nx, &first, &last))
       add_ends(job, first, last, (double)y + 0.5, xy, &n);
   }
-  if (!cm__hull_add_level(hull, (const double(*)[2])xy, n, (double)z * job->spacing[2], err))
-    return false;
+  if (!cm__hull_add_level(hull, (const double(*)[2])xy, n, (double)z * job->spacing[2], err)) return false;
   n = 0;
   for (int64_t y = 0; y < voxels->n[1]; y++)
     if (differ(voxels->plane[0] + y * nx, voxels->plane[1] + y * nx, nx, &first, &last))
@@ -151,16 +163,15 @@ static bool add_levels(const Shape *job, const Voxels *voxels, int64_t z, double
 }
 
 /* Eigenvalues of a symmetric 3x3 matrix (xx, yy, zz, xy, xz, yz), largest first, by Jacobi's rotations. */
-static void eigenvalues(const double m[6], double values[3])
-{
+static void eigenvalues(const double m[6], double values[3]) {
   double a[3][3] = {{m[0], m[3], m[4]}, {m[3], m[1], m[5]}, {m[4], m[5], m[2]}};
   for (int sweep = 0; sweep < 50; sweep++)
     for (int p = 0; p < 2; p++)
       for (int q = p + 1; q < 3; q++) {
-        if (a[p][q] == 0.0)
-          continue;
+        if (a[p][q] == 0.0) continue;
         const double theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-        const double t = (theta >= 0.0 ? 1.0 : -1.0) / (fabs(theta) + sqrt(theta * theta + 1.0)), c = 1.0 / sqrt(t * t + 1.0), s = t * c;
+        const double t = (theta >= 0.0 ? 1.0 : -1.0) / (fabs(theta) + sqrt(theta * theta + 1.0)),
+                     c = 1.0 / sqrt(t * t + 1.0), s = t * c;
         for (int k = 0; k < 3; k++) {
           const double kp = a[k][p], kq = a[k][q];
           a[k][p] = c * kp - s * kq;
@@ -172,8 +183,7 @@ static void eigenvalues(const double m[6], double values[3])
           a[q][k] = s * pk + c * qk;
         }
       }
-  for (int k = 0; k < 3; k++)
-    values[k] = a[k][k] > 0.0 ? a[k][k] : 0.0;
+  for (int k = 0; k < 3; k++) values[k] = a[k][k] > 0.0 ? a[k][k] : 0.0;
   for (int i = 0; i < 2; i++)
     for (int k = 0; k < 2; k++)
       if (values[k] < values[k + 1]) {
@@ -183,8 +193,7 @@ static void eigenvalues(const double m[6], double values[3])
       }
 }
 
-static void axes(const Shape *job, double n, const double first[3], const double second[6], double *out)
-{
+static void axes(const Shape *job, double n, const double first[3], const double second[6], double *out) {
   static const int pair[6][2] = {{0, 0}, {1, 1}, {2, 2}, {0, 1}, {0, 2}, {1, 2}};
   const double scale = n > job->ddof ? n / (n - job->ddof) : 0.0;
   double covariance[6], lambda[3];
@@ -202,8 +211,7 @@ static void axes(const Shape *job, double n, const double first[3], const double
   }
 }
 
-static void derive(double *out)
-{
+static void derive(double *out) {
   const double pi = 3.14159265358979323846, v = out[MESH_VOLUME], a = out[AREA];
   out[AREA_TO_VOLUME] = a / v;
   out[COMPACTNESS_1] = v / (sqrt(pi) * pow(a, 1.5));
@@ -214,23 +222,21 @@ static void derive(double *out)
   out[EQUIVALENT_DIAMETER] = cbrt(6.0 * out[VOXEL_VOLUME] / pi);
 }
 
-static bool measure(void *arg, const CmRegion *region, double *out, CmError **err)
-{
+static bool measure(void *arg, const CmRegion *region, double *out, CmError **err) {
   const Shape *job = arg;
   const CmLabelBox *box = &region->box;
   const double n = (double)box->voxels;
-  Voxels voxels = {.n = {box->box_max[0] - box->box_min[0] + 3, box->box_max[1] - box->box_min[1] + 3, box->box_max[2] - box->box_min[2] + 3}};
+  Voxels voxels = {.n = {box->box_max[0] - box->box_min[0] + 3, box->box_max[1] - box->box_min[1] + 3,
+                         box->box_max[2] - box->box_min[2] + 3}};
   const size_t plane = (size_t)(voxels.n[0] * voxels.n[1]);
   CmHull hull = {.ctx = job->ctx};
   double first[3] = {0}, second[6] = {0}, area = 0.0, volume = 0.0;
   bool ok = false;
-  for (int k = 0; k < FEATURES; k++)
-    out[k] = NAN;
+  for (int k = 0; k < FEATURES; k++) out[k] = NAN;
   uint8_t *planes = cm_alloc(job->ctx, 2 * plane, err);
   double *line = cm_alloc_array(job->ctx, (size_t)voxels.n[0], sizeof(double), err);
   double(*xy)[2] = cm_alloc_array(job->ctx, (size_t)(4 * voxels.n[1]), sizeof(*xy), err);
-  if (!planes || !line || !xy)
-    goto done;
+  if (!planes || !line || !xy) goto done;
   voxels.plane[0] = planes;
   voxels.plane[1] = planes + plane;
   memset(planes, 0, plane);
@@ -243,8 +249,7 @@ static bool measure(void *arg, const CmRegion *region, double *out, CmError **er
       area += (double)counts[k] * job->cases[k].area;
       volume += (double)counts[k] * (job->cases[k].volume + (double)z * job->spacing[2] * job->cases[k].along_z);
     }
-    if (!add_levels(job, &voxels, z, xy, &hull, err))
-      goto done;
+    if (!add_levels(job, &voxels, z, xy, &hull, err)) goto done;
     uint8_t *swap = voxels.plane[0];
     voxels.plane[0] = voxels.plane[1];
     voxels.plane[1] = swap;
@@ -265,8 +270,7 @@ done:
   return ok;
 }
 
-static bool run(const CmCall *call, CmError **err)
-{
+static bool run(const CmCall *call, CmError **err) {
   const ShapeParams *p = call->params;
   const CmImage *labels = call->in[0].image;
   Shape job = {.ctx = call->ctx, .labels = labels, .grid = cm__grid(labels), .ddof = (double)p->ddof};
@@ -276,17 +280,34 @@ static bool run(const CmCall *call, CmError **err)
 }
 
 CM_OP(shape) = {
-  .name = "shape", .family = "measure", .since = "0.1", .summary = "Volume, surface and axes of each labelled region.",
-  .details = "Names: IBSI's and PyRadiomics'. voxel_volume: voxels times their volume (VoxelVolume). mesh_volume V and surface_area A: of the "
-             "surface by marching cubes halfway between voxel centres (MeshVolume, SurfaceArea). surface_to_volume_ratio A / V; compactness_1 "
-             "V / (sqrt(pi) A^1.5); compactness_2 36 pi V^2 / A^3; sphericity (36 pi V^2)^(1/3) / A; spherical_disproportion 1 / sphericity; "
-             "asphericity that - 1; maximum_3d_diameter: largest distance of two vertices of the surface, maximum_2d_diameter_slice: of two in one "
-             "slice. major, minor and least axis length: 4 sqrt of the eigenvalues of the covariance of the voxel centres; elongation "
-             "sqrt(minor / major), flatness sqrt(least / major) of the eigenvalues. equivalent_diameter: of the ball of voxel_volume. The region "
-             "is taken as if background were around the image. Flat regions (one slice) get the surface of a body one voxel thick.",
-  CM_OP_PARAMS(ShapeParams, params), CM_OP_INPUTS(inputs), CM_OP_OUTPUTS(outputs), .geometry = CM_GEOMETRY_NONE, .tolerance = 1e-12,
-  .cite = "IBSI reference manual v11, section 3.1; van Griethuysen JJM et al. Cancer Res 77(21), 2017 (PyRadiomics); Lorensen WE, Cline HE. "
-          "Marching cubes. SIGGRAPH 1987",
-  .examples = "cormack shape nodules.nii.gz shape.csv",
-  .run = run,
+    .name = "shape",
+    .family = "measure",
+    .since = "0.1",
+    .summary = "Volume, surface and axes of each labelled region.",
+    .details =
+        "Names: IBSI's and PyRadiomics'. voxel_volume: voxels times their volume (VoxelVolume). mesh_volume V and "
+        "surface_area A: of the "
+        "surface by marching cubes halfway between voxel centres (MeshVolume, SurfaceArea). surface_to_volume_ratio A "
+        "/ V; compactness_1 "
+        "V / (sqrt(pi) A^1.5); compactness_2 36 pi V^2 / A^3; sphericity (36 pi V^2)^(1/3) / A; "
+        "spherical_disproportion 1 / sphericity; "
+        "asphericity that - 1; maximum_3d_diameter: largest distance of two vertices of the surface, "
+        "maximum_2d_diameter_slice: of two in one "
+        "slice. major, minor and least axis length: 4 sqrt of the eigenvalues of the covariance of the voxel centres; "
+        "elongation "
+        "sqrt(minor / major), flatness sqrt(least / major) of the eigenvalues. equivalent_diameter: of the ball of "
+        "voxel_volume. The region "
+        "is taken as if background were around the image. Flat regions (one slice) get the surface of a body one voxel "
+        "thick.",
+    CM_OP_PARAMS(ShapeParams, params),
+    CM_OP_INPUTS(inputs),
+    CM_OP_OUTPUTS(outputs),
+    .geometry = CM_GEOMETRY_NONE,
+    .tolerance = 1e-12,
+    .cite =
+        "IBSI reference manual v11, section 3.1; van Griethuysen JJM et al. Cancer Res 77(21), 2017 (PyRadiomics); "
+        "Lorensen WE, Cline HE. "
+        "Marching cubes. SIGGRAPH 1987",
+    .examples = "cormack shape nodules.nii.gz shape.csv",
+    .run = run,
 };

@@ -10,14 +10,16 @@
 #include "ops/morphology/labels.h"
 
 const CmParam cm__morph_params[5] = {
-  CM_PARAM_ENUM(CmMorphParams, shape, CM_SHAPE_CHOICES, "ball", "the structuring element"),
-  CM_PARAM_REALS(CmMorphParams, radius, "1", 0, 1000, 1, 3, "", "one for all axes, or one each for x,y,z"),
-  CM_UNITS_PARAM(CmMorphParams, "voxel"),
-  CM_PARAM_ENUM(CmMorphParams, mode, "grey|binary|label", "grey", "how values are treated"),
-  CM_PARAM_ENUM(CmMorphParams, border, "ignore|zero", "ignore", "what lies beyond the border: takes no part, or counts as 0"),
+    CM_PARAM_ENUM(CmMorphParams, shape, CM_SHAPE_CHOICES, "ball", "the structuring element"),
+    CM_PARAM_REALS(CmMorphParams, radius, "1", 0, 1000, 1, 3, "", "one for all axes, or one each for x,y,z"),
+    CM_UNITS_PARAM(CmMorphParams, "voxel"),
+    CM_PARAM_ENUM(CmMorphParams, mode, "grey|binary|label", "grey", "how values are treated"),
+    CM_PARAM_ENUM(CmMorphParams, border, "ignore|zero", "ignore",
+                  "what lies beyond the border: takes no part, or counts as 0"),
 };
 
-/* The value v of an image that has only 0 and v > 0, and at least one v; else 0. Such an image goes by bits in mode=grey. */
+/* The value v of an image that has only 0 and v > 0, and at least one v; else 0. Such an image goes by bits in
+ * mode=grey. */
 #define CM_TEMPLATE "ops/morphology/two_valued_tmpl.c"
 #include "ops/each_type.h"
 static bool (*const two_valued[CM_TYPE_COUNT])(const void *, int64_t, double *) = CM_TYPE_TABLE(two_valued);
@@ -27,25 +29,24 @@ typedef struct Scan {
   double *values; /* per chunk: 0 nothing yet, -1 more than two values */
 } Scan;
 
-static bool scan_values(void *arg, CmRange range, CmError **err)
-{
+static bool scan_values(void *arg, CmRange range, CmError **err) {
   const Scan *scan = arg;
   (void)err;
-  const char *from = (const char *)cm_image_data(scan->image) + (size_t)range.begin * cm_type_size(cm_image_type(scan->image));
+  const char *from =
+      (const char *)cm_image_data(scan->image) + (size_t)range.begin * cm_type_size(cm_image_type(scan->image));
   double value = 0.0;
-  scan->values[range.chunk] = two_valued[cm_image_type(scan->image)](from, range.end - range.begin, &value) ? value : -1.0;
+  scan->values[range.chunk] =
+      two_valued[cm_image_type(scan->image)](from, range.end - range.begin, &value) ? value : -1.0;
   return true;
 }
 
-static bool find_value(CmContext *ctx, const CmImage *image, double *value, CmError **err)
-{
+static bool find_value(CmContext *ctx, const CmImage *image, double *value, CmError **err) {
   const int64_t n = cm_image_values(image), chunks = cm_chunk_count(n, 1 << 20);
   Scan scan = {.image = image, .values = cm_alloc_array(ctx, (size_t)chunks, sizeof(double), err)};
   bool ok = scan.values && cm_parallel_for(ctx, NULL, n, 1 << 20, scan_values, &scan, err);
   *value = 0.0;
   for (int64_t k = 0; ok && k < chunks; k++) {
-    if (scan.values[k] == 0.0)
-      continue;
+    if (scan.values[k] == 0.0) continue;
     if (scan.values[k] < 0.0 || (*value != 0.0 && *value != scan.values[k])) {
       *value = 0.0;
       break;
@@ -64,8 +65,7 @@ typedef struct Restore {
   CmGrid grid;
 } Restore;
 
-static bool restore_rows(void *arg, CmRange range, CmError **err)
-{
+static bool restore_rows(void *arg, CmRange range, CmError **err) {
   const Restore *job = arg;
   const CmType type = cm_image_type(job->image);
   uint8_t *inside = cm_alloc(job->ctx, (size_t)job->grid.nx, err);
@@ -73,31 +73,27 @@ static bool restore_rows(void *arg, CmRange range, CmError **err)
   bool ok = inside && scratch;
   for (int64_t row = range.begin; ok && row < range.end; row++) {
     cm__mask_row(job->mask, row, inside);
-    cm__mask_restore(inside, &job->grid, type, cm__row(job->image, &job->grid, row), type, cm__row_mut(job->out, &job->grid, row),
-                     scratch);
+    cm__mask_restore(inside, &job->grid, type, cm__row(job->image, &job->grid, row), type,
+                     cm__row_mut(job->out, &job->grid, row), scratch);
   }
   cm_free(inside);
   cm_free(scratch);
   return ok;
 }
 
-static bool work(const CmCall *call, CmMorph morph, const CmElement *element, CmImage *out, CmError **err)
-{
+static bool work(const CmCall *call, CmMorph morph, const CmElement *element, CmImage *out, CmError **err) {
   const CmMorphParams *p = call->params;
   const CmImage *image = call->in[0].image;
   const bool zero = p->border == 1;
   double value = 1.0;
-  if (p->mode == 2)
-    return cm__morph_labels(call->ctx, image, morph, element, zero, out, err);
-  if (p->mode == 0 && cm_image_components(image) == 1 && !find_value(call->ctx, image, &value, err))
-    return false;
+  if (p->mode == 2) return cm__morph_labels(call->ctx, image, morph, element, zero, out, err);
+  if (p->mode == 0 && cm_image_components(image) == 1 && !find_value(call->ctx, image, &value, err)) return false;
   if (p->mode == 1 || (value > 0.0 && cm_image_components(image) == 1 && cm_type_is_integer(cm_image_type(image))))
     return cm__morph_binary(call->ctx, image, morph, element, zero, (int64_t)value, out, err);
   return cm__morph_grey(call->ctx, image, morph, element, zero, out, err);
 }
 
-bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err)
-{
+bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err) {
   const CmMorphParams *p = call->params;
   const CmImage *image = call->in[0].image;
   CmElement element = {.items = NULL};
@@ -111,7 +107,8 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err)
     return false;
   }
   if (p->mode == 2 && !cm_type_is_integer(cm_image_type(image))) {
-    cm_error_set(err, CM_ERR_PARAMETER, "mode=label needs a label map, but the image is %s; convert it to an integer type",
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "mode=label needs a label map, but the image is %s; convert it to an integer type",
                  cm_type_name(cm_image_type(image)));
     return false;
   }
@@ -120,10 +117,10 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err)
       !cm__element_create(call->ctx, (CmShape)p->shape, radii, &element, err))
     goto done;
   out = cm_image_create_like(call->ctx, image, cm_image_type(image), cm_image_components(image), err);
-  if (!out || !work(call, morph, &element, out, err))
-    goto done;
+  if (!out || !work(call, morph, &element, out, err)) goto done;
   Restore restore = {.ctx = call->ctx, .image = image, .mask = &mask, .out = out, .grid = cm__grid(image)};
-  if (mask.image && !cm_parallel_for(call->ctx, NULL, restore.grid.rows, cm__row_chunk(&restore.grid), restore_rows, &restore, err))
+  if (mask.image &&
+      !cm_parallel_for(call->ctx, NULL, restore.grid.rows, cm__row_chunk(&restore.grid), restore_rows, &restore, err))
     goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;

@@ -1,5 +1,5 @@
-/* Lower envelopes of parabolas, axis after axis: Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled functions.
- * Theory of Computing 8, 2012. */
+/* Lower envelopes of parabolas, axis after axis: Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled
+ * functions. Theory of Computing 8, 2012. */
 #include "ops/morphology/distance.h"
 
 #include <math.h>
@@ -18,13 +18,11 @@ typedef struct Distance {
 } Distance;
 
 /* Rows: steps to the nearest site, forwards then backwards. */
-static bool distance_rows(void *arg, CmRange range, CmError **err)
-{
+static bool distance_rows(void *arg, CmRange range, CmError **err) {
   const Distance *job = arg;
   const CmGrid *grid = &job->grid;
   uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
-  if (!inside)
-    return false;
+  if (!inside) return false;
   for (int64_t row = range.begin; row < range.end; row++) {
     float *to = cm__row_mut(job->out, grid, row);
     cm__mask_row(job->mask, row, inside);
@@ -46,38 +44,33 @@ static bool distance_rows(void *arg, CmRange range, CmError **err)
 }
 
 typedef struct Envelope {
-  float *value;    /* a column */
-  double *from;    /* where each parabola begins to be lowest */
+  float *value; /* a column */
+  double *from; /* where each parabola begins to be lowest */
   int64_t *vertex;
 } Envelope;
 
 /* column: n values, replaced by min over q of value[q] + weight * (p - q)^2. */
-static void lower_envelope(const Envelope *e, int64_t n, double weight)
-{
+static void lower_envelope(const Envelope *e, int64_t n, double weight) {
   int64_t count = 0;
   for (int64_t q = 0; q < n; q++) {
-    if (!(e->value[q] < INFINITY))
-      continue;
+    if (!(e->value[q] < INFINITY)) continue;
     double begin = -INFINITY;
     while (count > 0) {
       const int64_t v = e->vertex[count - 1];
       begin = (((double)e->value[q] - (double)e->value[v]) / weight + (double)(q * q - v * v)) / (double)(2 * (q - v));
-      if (begin > e->from[count - 1])
-        break;
+      if (begin > e->from[count - 1]) break;
       count--;
     }
     e->vertex[count] = q;
     e->from[count] = count > 0 ? begin : -INFINITY;
     count++;
   }
-  if (count == 0)
-    return;
+  if (count == 0) return;
   /* values of the vertices are needed after their places are overwritten */
   float *old = e->value + n;
   memcpy(old, e->value, (size_t)n * sizeof(float));
   for (int64_t p = 0, k = 0; p < n; p++) {
-    while (k + 1 < count && e->from[k + 1] < (double)p)
-      k++;
+    while (k + 1 < count && e->from[k + 1] < (double)p) k++;
     const double d = (double)(p - e->vertex[k]);
     e->value[p] = (float)((double)old[e->vertex[k]] + weight * d * d);
   }
@@ -85,8 +78,7 @@ static void lower_envelope(const Envelope *e, int64_t n, double weight)
 
 enum { BLOCK = 16 }; /* columns at a time: a cache line of each row */
 
-static bool distance_columns(void *arg, CmRange range, CmError **err)
-{
+static bool distance_columns(void *arg, CmRange range, CmError **err) {
   const Distance *job = arg;
   const CmGrid *grid = &job->grid;
   const int64_t n = job->axis == 1 ? grid->ny : grid->nz, stride = job->axis == 1 ? grid->nx : grid->nx * grid->ny;
@@ -102,16 +94,14 @@ static bool distance_columns(void *arg, CmRange range, CmError **err)
     for (int64_t x0 = 0; x0 < grid->nx; x0 += BLOCK) {
       const int64_t width = grid->nx - x0 < BLOCK ? grid->nx - x0 : BLOCK;
       for (int64_t p = 0; p < n; p++)
-        for (int64_t i = 0; i < width; i++)
-          block[i * n + p] = base[p * stride + x0 + i];
+        for (int64_t i = 0; i < width; i++) block[i * n + p] = base[p * stride + x0 + i];
       for (int64_t i = 0; i < width; i++) {
         memcpy(envelope.value, block + i * n, (size_t)n * sizeof(float));
         lower_envelope(&envelope, n, job->weight);
         memcpy(block + i * n, envelope.value, (size_t)n * sizeof(float));
       }
       for (int64_t p = 0; p < n; p++)
-        for (int64_t i = 0; i < width; i++)
-          base[p * stride + x0 + i] = block[i * n + p];
+        for (int64_t i = 0; i < width; i++) base[p * stride + x0 + i] = block[i * n + p];
     }
   }
   cm_free(block);
@@ -120,8 +110,7 @@ static bool distance_columns(void *arg, CmRange range, CmError **err)
   return ok;
 }
 
-CmImage *cm__distance_squared(CmContext *ctx, const CmImage *image, bool to_zero, CmError **err)
-{
+CmImage *cm__distance_squared(CmContext *ctx, const CmImage *image, bool to_zero, CmError **err) {
   CmMask mask = {.image = image, .grid = cm__grid(image)};
   const double *spacing = cm_image_geometry(image)->spacing;
   Distance job = {.ctx = ctx, .mask = &mask, .to_zero = to_zero, .weight = spacing[0] * spacing[0]};
@@ -130,8 +119,7 @@ CmImage *cm__distance_squared(CmContext *ctx, const CmImage *image, bool to_zero
     return NULL;
   }
   job.out = cm_image_create_like(ctx, image, CM_F32, 1, err);
-  if (!job.out)
-    return NULL;
+  if (!job.out) return NULL;
   job.grid = cm__grid(job.out);
   const CmGrid *grid = &job.grid;
   bool ok = cm_parallel_for(ctx, "distance", grid->rows, cm__row_chunk(grid), distance_rows, &job, err);
@@ -141,7 +129,6 @@ CmImage *cm__distance_squared(CmContext *ctx, const CmImage *image, bool to_zero
     if ((job.axis == 1 ? grid->ny : grid->nz) > 1)
       ok = cm_parallel_for(ctx, "distance", parts, 1, distance_columns, &job, err);
   }
-  if (!ok)
-    cm_image_unref(&job.out);
+  if (!ok) cm_image_unref(&job.out);
   return job.out;
 }

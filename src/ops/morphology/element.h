@@ -13,13 +13,13 @@ typedef struct CmSegment {
 } CmSegment;
 
 typedef struct CmElement {
-  int64_t reach[3];   /* voxels along x,y,z */
+  int64_t reach[3]; /* voxels along x,y,z */
   int64_t count;
-  CmSegment *items;   /* longest first */
+  CmSegment *items; /* longest first */
 } CmElement;
 
-/* radii in voxels, may be fractional. Ball: sum of (d / r)^2 <= 1 over the axes; box and cross: |d| <= floor(r); axes with a
- * radius below 1 have d = 0 only. Free with cm_free(element->items). */
+/* radii in voxels, may be fractional. Ball: sum of (d / r)^2 <= 1 over the axes; box and cross: |d| <= floor(r); axes
+ * with a radius below 1 have d = 0 only. Free with cm_free(element->items). */
 bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], CmElement *element, CmError **err);
 
 #endif

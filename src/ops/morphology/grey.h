@@ -4,9 +4,9 @@
 
 #include "ops/morphology/bits.h"
 
-/* out: same type, grid and components as image, not image itself. What lies beyond the border takes no part; with zero_outside it
- * counts as 0. */
-bool cm__morph_grey(CmContext *ctx, const CmImage *image, CmMorph morph, const CmElement *element, bool zero_outside, CmImage *out,
-                    CmError **err);
+/* out: same type, grid and components as image, not image itself. What lies beyond the border takes no part; with
+ * zero_outside it counts as 0. */
+bool cm__morph_grey(CmContext *ctx, const CmImage *image, CmMorph morph, const CmElement *element, bool zero_outside,
+                    CmImage *out, CmError **err);
 
 #endif

@@ -9,15 +9,12 @@
 #define TURN(v, erode) ((T)((v) ^ (erode)))
 #endif
 
-CM_SIMD static void X(raise)(T *restrict acc, const T *row, T erode, int64_t n)
-{
+CM_SIMD static void X(raise)(T *restrict acc, const T *row, T erode, int64_t n) {
 #if T_FLOAT
   if (erode != 0)
-    for (int64_t i = 0; i < n; i++)
-      acc[i] = -row[i] > acc[i] ? -row[i] : acc[i];
+    for (int64_t i = 0; i < n; i++) acc[i] = -row[i] > acc[i] ? -row[i] : acc[i];
   else
-    for (int64_t i = 0; i < n; i++)
-      acc[i] = row[i] > acc[i] ? row[i] : acc[i];
+    for (int64_t i = 0; i < n; i++) acc[i] = row[i] > acc[i] ? row[i] : acc[i];
 #else
   for (int64_t i = 0; i < n; i++) {
     T v = (T)(row[i] ^ erode);
@@ -26,40 +23,33 @@ CM_SIMD static void X(raise)(T *restrict acc, const T *row, T erode, int64_t n)
 #endif
 }
 
-CM_SIMD static void X(raise_to)(T *restrict acc, T value, int64_t n)
-{
-  for (int64_t i = 0; i < n; i++)
-    acc[i] = value > acc[i] ? value : acc[i];
+CM_SIMD static void X(raise_to)(T *restrict acc, T value, int64_t n) {
+  for (int64_t i = 0; i < n; i++) acc[i] = value > acc[i] ? value : acc[i];
 }
 
 /* The largest of each value and its neighbours one voxel (c values) to both sides; acc has one voxel of padding. */
-CM_SIMD static void X(widen)(const T *restrict acc, T *restrict to, int64_t c, int64_t n)
-{
+CM_SIMD static void X(widen)(const T *restrict acc, T *restrict to, int64_t c, int64_t n) {
   for (int64_t i = 0; i < n; i++) {
     T v = acc[i - c] > acc[i + c] ? acc[i - c] : acc[i + c];
     to[i] = v > acc[i] ? v : acc[i];
   }
 }
 
-static void X(pad)(T *acc, T value, int64_t c, int64_t n)
-{
-  for (int64_t i = 0; i < c; i++)
-    acc[-1 - i] = acc[n + i] = value;
+static void X(pad)(T *acc, T value, int64_t c, int64_t n) {
+  for (int64_t i = 0; i < c; i++) acc[-1 - i] = acc[n + i] = value;
 }
 
 /* One row: rows[k] is the row of segment k, NULL beyond the border. Result in `to`; centre: the row in the middle. */
-static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool erode_op, T *a, T *b, T *to)
-{
+static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool erode_op, T *a, T *b, T *to) {
   const CmElement *element = job->element;
   const int64_t c = job->grid.components, n = job->grid.row;
 #if T_FLOAT
   const T erode = (T)erode_op;
 #else
-  const T erode = erode_op ? (T)~(T)0 : (T)0;
+  const T erode = erode_op ? (T) ~(T)0 : (T)0;
 #endif
   const T outside = job->zero_outside ? TURN((T)0, erode) : LOWEST;
-  for (int64_t i = 0; i < n; i++)
-    a[i] = LOWEST;
+  for (int64_t i = 0; i < n; i++) a[i] = LOWEST;
   X(pad)(a, outside, c, n);
   X(pad)(b, outside, c, n);
   int64_t half = element->items[0].half;
@@ -71,8 +61,7 @@ static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool 
       a = b;
       b = swap;
     }
-    if (k == element->count)
-      break;
+    if (k == element->count) break;
     if (rows[k])
       X(raise)(a, rows[k], erode, n);
     else if (job->zero_outside)
@@ -89,8 +78,7 @@ static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool 
 }
 
 /* Row (y, z) of the image after the first step, in `to`. */
-static void X(first_row)(const Grey *job, int64_t t, int64_t y, int64_t z, const T **rows, T *a, T *b, T *to)
-{
+static void X(first_row)(const Grey *job, int64_t t, int64_t y, int64_t z, const T **rows, T *a, T *b, T *to) {
   const CmGrid *grid = &job->grid;
   const T *volume = cm__row(job->image, grid, t * grid->nz * grid->ny);
   for (int64_t k = 0; k < job->element->count; k++) {
@@ -98,16 +86,18 @@ static void X(first_row)(const Grey *job, int64_t t, int64_t y, int64_t z, const
     bool in = yy >= 0 && yy < grid->ny && zz >= 0 && zz < grid->nz;
     rows[k] = in ? volume + (zz * grid->ny + yy) * grid->row : NULL;
   }
-  X(row)(job, rows, volume + (z * grid->ny + y) * grid->row, job->morph == CM_MORPH_ERODE || job->morph == CM_MORPH_OPEN, a, b, to);
+  X(row)
+  (job, rows, volume + (z * grid->ny + y) * grid->row, job->morph == CM_MORPH_ERODE || job->morph == CM_MORPH_OPEN, a,
+   b, to);
 }
 
-/* Opening and closing: planes of the first step in a ring, the second step behind. The band has the rows that the second step
- * needs beside y0..y1 as well. */
-static void X(twice)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const T **rows, T *a, T *b, T *ring)
-{
+/* Opening and closing: planes of the first step in a ring, the second step behind. The band has the rows that the
+ * second step needs beside y0..y1 as well. */
+static void X(twice)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const T **rows, T *a, T *b, T *ring) {
   const CmGrid *grid = &job->grid;
   const int64_t ry = job->element->reach[1], rz = job->element->reach[2], depth = 2 * rz + 1;
-  const int64_t b0 = y0 - ry < 0 ? 0 : y0 - ry, b1 = y1 + ry > grid->ny ? grid->ny : y1 + ry, slot = (b1 - b0) * grid->row;
+  const int64_t b0 = y0 - ry < 0 ? 0 : y0 - ry, b1 = y1 + ry > grid->ny ? grid->ny : y1 + ry,
+                slot = (b1 - b0) * grid->row;
   for (int64_t z = -rz; z < grid->nz; z++) {
     int64_t ahead = z + rz;
     for (int64_t y = b0; y < b1 && ahead < grid->nz; y++)
@@ -118,14 +108,14 @@ static void X(twice)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const T
         bool in = yy >= 0 && yy < grid->ny && zz >= 0 && zz < grid->nz;
         rows[k] = in ? ring + zz % depth * slot + (yy - b0) * grid->row : NULL;
       }
-      X(row)(job, rows, ring + z % depth * slot + (y - b0) * grid->row, job->morph == CM_MORPH_CLOSE, a, b,
-             cm__row_mut(job->out, grid, (t * grid->nz + z) * grid->ny + y));
+      X(row)
+      (job, rows, ring + z % depth * slot + (y - b0) * grid->row, job->morph == CM_MORPH_CLOSE, a, b,
+       cm__row_mut(job->out, grid, (t * grid->nz + z) * grid->ny + y));
     }
   }
 }
 
-static void X(band)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const void **pointers, void *scratch)
-{
+static void X(band)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const void **pointers, void *scratch) {
   const CmGrid *grid = &job->grid;
   const T **rows = (const T **)pointers;
   const int64_t line = grid->row + 2 * grid->components;

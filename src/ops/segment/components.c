@@ -8,7 +8,8 @@
 #define CM_TEMPLATE "ops/segment/components_tmpl.c"
 #include "ops/each_type.h"
 
-static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf, CmRun *) = CM_TYPE_TABLE(row_runs);
+static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf,
+                                                CmRun *) = CM_TYPE_TABLE(row_runs);
 static void (*const paint_run[CM_TYPE_COUNT])(void *, const CmRun *, int64_t) = CM_TYPE_TABLE(paint_run);
 
 typedef struct Find {
@@ -24,25 +25,23 @@ typedef struct Neighbour {
   int dy, dz, reach;
 } Neighbour;
 static const Neighbour neighbours[5][4] = {
-  [CM_CONNECT_6] = {{-1, 0, 0}, {0, -1, 0}},
-  [CM_CONNECT_18] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 0}, {1, -1, 0}},
-  [CM_CONNECT_26] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 1}, {1, -1, 1}},
-  [CM_CONNECT_4] = {{-1, 0, 0}},
-  [CM_CONNECT_8] = {{-1, 0, 1}},
+    [CM_CONNECT_6] = {{-1, 0, 0}, {0, -1, 0}},
+    [CM_CONNECT_18] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 0}, {1, -1, 0}},
+    [CM_CONNECT_26] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 1}, {1, -1, 1}},
+    [CM_CONNECT_4] = {{-1, 0, 0}},
+    [CM_CONNECT_8] = {{-1, 0, 1}},
 };
 
-static bool count_runs(void *arg, CmRange range, CmError **err)
-{
+static bool count_runs(void *arg, CmRange range, CmError **err) {
   Find *find = arg;
   (void)err;
   for (int64_t row = range.begin; row < range.end; row++)
     find->found->row_begin[row + 1] = row_runs[cm_image_type(find->image)](
-      cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of, NULL);
+        cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of, NULL);
   return true;
 }
 
-static uint32_t root_of(CmRun *runs, uint32_t at)
-{
+static uint32_t root_of(CmRun *runs, uint32_t at) {
   while (runs[at].component != at) {
     runs[at].component = runs[runs[at].component].component;
     at = runs[at].component;
@@ -51,8 +50,7 @@ static uint32_t root_of(CmRun *runs, uint32_t at)
 }
 
 /* The root of a set is its first run, whatever the order of the unions. */
-static void unite(CmRun *runs, uint32_t a, uint32_t b)
-{
+static void unite(CmRun *runs, uint32_t a, uint32_t b) {
   a = root_of(runs, a);
   b = root_of(runs, b);
   if (a < b)
@@ -61,22 +59,19 @@ static void unite(CmRun *runs, uint32_t a, uint32_t b)
     runs[a].component = b;
 }
 
-static bool same_value(const Find *find, int64_t row_a, int32_t xa, int64_t row_b, int32_t xb)
-{
+static bool same_value(const Find *find, int64_t row_a, int32_t xa, int64_t row_b, int32_t xb) {
   const CmGrid *grid = &find->found->grid;
   const char *a = cm__row(find->image, grid, row_a), *b = cm__row(find->image, grid, row_b);
   return memcmp(a + (size_t)xa * grid->size, b + (size_t)xb * grid->size, grid->size) == 0;
 }
 
-static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach)
-{
+static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach) {
   CmRun *runs = find->found->runs;
   const int64_t a_end = find->found->row_begin[row_a + 1], b_end = find->found->row_begin[row_b + 1];
   int64_t b = find->found->row_begin[row_b];
   for (int64_t a = find->found->row_begin[row_a]; a < a_end; a++) {
     const int32_t x0 = runs[a].x0, x1 = runs[a].x1;
-    while (b < b_end && runs[b].x1 + reach <= x0)
-      b++;
+    while (b < b_end && runs[b].x1 + reach <= x0) b++;
     /* the last run that touches this one may touch the next one as well */
     for (int64_t k = b; k < b_end && runs[k].x0 < x1 + reach; k++)
       if (find->of != CM_COMPONENTS_VALUE || same_value(find, row_a, x0, row_b, runs[k].x0))
@@ -85,22 +80,18 @@ static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach
 }
 
 /* Unites the runs of a row with those of the rows before it in [first, last). */
-static void unite_row(const Find *find, int64_t row, int64_t first, int64_t last)
-{
+static void unite_row(const Find *find, int64_t row, int64_t first, int64_t last) {
   const CmGrid *grid = &find->found->grid;
   const int64_t y = row % grid->ny, z = row / grid->ny % grid->nz;
   for (int k = 0; k < 4; k++) {
     const Neighbour *near = &neighbours[find->connect][k];
-    if ((near->dy == 0 && near->dz == 0) || y + near->dy < 0 || y + near->dy >= grid->ny || z + near->dz < 0)
-      continue;
+    if ((near->dy == 0 && near->dz == 0) || y + near->dy < 0 || y + near->dy >= grid->ny || z + near->dz < 0) continue;
     int64_t other = row + near->dy + near->dz * grid->ny;
-    if (other >= first && other < last)
-      unite_rows(find, row, other, near->reach);
+    if (other >= first && other < last) unite_rows(find, row, other, near->reach);
   }
 }
 
-static bool find_runs(void *arg, CmRange range, CmError **err)
-{
+static bool find_runs(void *arg, CmRange range, CmError **err) {
   Find *find = arg;
   CmComponents *found = find->found;
   (void)err;
@@ -108,15 +99,13 @@ static bool find_runs(void *arg, CmRange range, CmError **err)
     int64_t begin = found->row_begin[row], end = found->row_begin[row + 1];
     row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, find->of,
                                          found->runs + begin);
-    for (int64_t run = begin; run < end; run++)
-      found->runs[run].component = (uint32_t)run;
+    for (int64_t run = begin; run < end; run++) found->runs[run].component = (uint32_t)run;
     unite_row(find, row, range.begin, row);
   }
   return true;
 }
 
-static void measure(const Find *find, CmComponent *item, const CmRun *run, int64_t row)
-{
+static void measure(const Find *find, CmComponent *item, const CmRun *run, int64_t row) {
   const CmGrid *grid = &find->found->grid;
   const int64_t n = run->x1 - run->x0, at[3] = {run->x0, row % grid->ny, row / grid->ny % grid->nz};
   if (item->voxels == 0) {
@@ -138,17 +127,14 @@ static void measure(const Find *find, CmComponent *item, const CmRun *run, int64
 }
 
 /* Numbers the roots in order, and measures. */
-static bool number(CmContext *ctx, const Find *find, CmError **err)
-{
+static bool number(CmContext *ctx, const Find *find, CmError **err) {
   CmComponents *found = find->found;
   const CmGrid *grid = &found->grid;
   const int64_t total = found->row_begin[grid->rows];
   int64_t count = 0;
-  for (int64_t run = 0; run < total; run++)
-    count += found->runs[run].component == run;
+  for (int64_t run = 0; run < total; run++) count += found->runs[run].component == run;
   found->items = cm_calloc(ctx, (size_t)count, sizeof(CmComponent), err);
-  if (!found->items)
-    return false;
+  if (!found->items) return false;
   found->count = count;
   count = 0;
   for (int64_t row = 0; row < grid->rows; row++)
@@ -161,14 +147,14 @@ static bool number(CmContext *ctx, const Find *find, CmError **err)
   return true;
 }
 
-bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of, CmComponents *found,
-                         CmError **err)
-{
+bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of,
+                         CmComponents *found, CmError **err) {
   *found = (CmComponents){.grid = cm__grid(image)};
   const CmGrid *grid = &found->grid;
   /* about 16 pieces of whole planes (rows in 2D): seams between them are united afterwards */
   const int64_t plane = grid->nz * grid->nt > 1 ? grid->ny : 1, planes = grid->rows / plane;
-  Find find = {.image = image, .found = found, .connect = connect, .of = of, .chunk = plane * cm_chunk_count(planes, 16)};
+  Find find = {
+      .image = image, .found = found, .connect = connect, .of = of, .chunk = plane * cm_chunk_count(planes, 16)};
   if (grid->components != 1) {
     cm_error_set(err, CM_ERR_DATA, "the image has %lld components; give one with one", (long long)grid->components);
     return false;
@@ -176,8 +162,7 @@ bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect
   found->row_begin = cm_calloc(ctx, (size_t)grid->rows + 1, sizeof(int64_t), err);
   if (!found->row_begin || !cm_parallel_for(ctx, NULL, grid->rows, cm__row_chunk(grid), count_runs, &find, err))
     goto error;
-  for (int64_t row = 0; row < grid->rows; row++)
-    found->row_begin[row + 1] += found->row_begin[row];
+  for (int64_t row = 0; row < grid->rows; row++) found->row_begin[row + 1] += found->row_begin[row];
   if (found->row_begin[grid->rows] > (int64_t)UINT32_MAX) {
     cm_error_set(err, CM_ERR_DATA, "more than 4294967295 runs of voxels; smooth or crop the image first");
     goto error;
@@ -186,18 +171,15 @@ bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect
   if (!found->runs || !cm_parallel_for(ctx, "connected components", grid->rows, find.chunk, find_runs, &find, err))
     goto error;
   for (int64_t seam = find.chunk; seam < grid->rows; seam += find.chunk)
-    for (int64_t row = seam; row < seam + plane && row < grid->rows; row++)
-      unite_row(&find, row, 0, seam);
-  if (!number(ctx, &find, err))
-    goto error;
+    for (int64_t row = seam; row < seam + plane && row < grid->rows; row++) unite_row(&find, row, 0, seam);
+  if (!number(ctx, &find, err)) goto error;
   return true;
 error:
   cm__components_free(found);
   return false;
 }
 
-void cm__components_free(CmComponents *found)
-{
+void cm__components_free(CmComponents *found) {
   cm_free(found->runs);
   cm_free(found->row_begin);
   cm_free(found->items);
@@ -211,8 +193,7 @@ typedef struct Paint {
   CmImage *out;
 } Paint;
 
-static bool paint_rows(void *arg, CmRange range, CmError **err)
-{
+static bool paint_rows(void *arg, CmRange range, CmError **err) {
   const Paint *paint = arg;
   const CmComponents *found = paint->found;
   const CmType type = cm_image_type(paint->out);
@@ -221,8 +202,7 @@ static bool paint_rows(void *arg, CmRange range, CmError **err)
   grid.size = cm_type_size(type);
   for (int64_t row = range.begin; row < range.end; row++) {
     void *to = cm__row_mut(paint->out, &grid, row);
-    if (!paint->keep)
-      memset(to, 0, (size_t)grid.nx * grid.size);
+    if (!paint->keep) memset(to, 0, (size_t)grid.nx * grid.size);
     for (int64_t run = found->row_begin[row]; run < found->row_begin[row + 1]; run++)
       if (paint->label[found->runs[run].component] != 0)
         paint_run[type](to, &found->runs[run], paint->label[found->runs[run].component]);
@@ -230,30 +210,24 @@ static bool paint_rows(void *arg, CmRange range, CmError **err)
   return true;
 }
 
-bool cm__components_paint(CmContext *ctx, const CmComponents *found, const int64_t *label, bool keep, CmImage *out, CmError **err)
-{
+bool cm__components_paint(CmContext *ctx, const CmComponents *found, const int64_t *label, bool keep, CmImage *out,
+                          CmError **err) {
   Paint paint = {.found = found, .label = label, .keep = keep, .out = out};
   return cm_parallel_for(ctx, NULL, found->grid.rows, cm__row_chunk(&found->grid), paint_rows, &paint, err);
 }
 
-CmImage *cm__components_largest(CmContext *ctx, const CmImage *image, CmConnect connect, CmError **err)
-{
+CmImage *cm__components_largest(CmContext *ctx, const CmImage *image, CmConnect connect, CmError **err) {
   CmComponents found;
   int64_t *label = NULL, best = -1;
   CmImage *out = NULL;
-  if (!cm__components_find(ctx, image, connect, CM_COMPONENTS_NONZERO, &found, err))
-    return NULL;
+  if (!cm__components_find(ctx, image, connect, CM_COMPONENTS_NONZERO, &found, err)) return NULL;
   label = cm_calloc(ctx, (size_t)found.count, sizeof(int64_t), err);
   out = cm_image_create_like(ctx, image, CM_U8, 1, err);
-  if (!label || !out)
-    goto error;
+  if (!label || !out) goto error;
   for (int64_t k = 0; k < found.count; k++)
-    if (best < 0 || found.items[k].voxels > found.items[best].voxels)
-      best = k;
-  if (best >= 0)
-    label[best] = 1;
-  if (!cm__components_paint(ctx, &found, label, false, out, err))
-    goto error;
+    if (best < 0 || found.items[k].voxels > found.items[best].voxels) best = k;
+  if (best >= 0) label[best] = 1;
+  if (!cm__components_paint(ctx, &found, label, false, out, err)) goto error;
   cm_free(label);
   cm__components_free(&found);
   return out;

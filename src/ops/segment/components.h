@@ -15,11 +15,11 @@ typedef struct CmRun {
 
 typedef struct CmComponent {
   int64_t voxels;
-  int64_t first;                   /* number of its first voxel, x + nx * (y + ny * (z + nz * t)) */
-  int64_t value;                   /* of the image there; 1 where by_value is false */
-  int64_t box_min[3], box_max[3];  /* inclusive voxel indices */
+  int64_t first;                  /* number of its first voxel, x + nx * (y + ny * (z + nz * t)) */
+  int64_t value;                  /* of the image there; 1 where by_value is false */
+  int64_t box_min[3], box_max[3]; /* inclusive voxel indices */
   int64_t t;
-  double sum[3];                   /* of the voxel indices; exact up to 2^53 */
+  double sum[3]; /* of the voxel indices; exact up to 2^53 */
 } CmComponent;
 
 typedef enum CmComponentsOf {
@@ -37,13 +37,15 @@ typedef struct CmComponents {
 } CmComponents;
 
 /* One-component image of any type. Free with cm__components_free(), which may also be called after a failure. */
-bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of, CmComponents *found,
-                         CmError **err);
+bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of,
+                         CmComponents *found, CmError **err);
 void cm__components_free(CmComponents *found);
-/* Writes the values label[component] into out (u8, u16, i16, u32 or i32, same grid); 0 is background. With `keep` true voxels of
- * components whose label is 0, and those of no component, are left as they are. */
-bool cm__components_paint(CmContext *ctx, const CmComponents *found, const int64_t *label, bool keep, CmImage *out, CmError **err);
-/* u8 image (same grid) that is 1 in the largest component of image's voxels that are not 0; all 0 where there is none. */
+/* Writes the values label[component] into out (u8, u16, i16, u32 or i32, same grid); 0 is background. With `keep` true
+ * voxels of components whose label is 0, and those of no component, are left as they are. */
+bool cm__components_paint(CmContext *ctx, const CmComponents *found, const int64_t *label, bool keep, CmImage *out,
+                          CmError **err);
+/* u8 image (same grid) that is 1 in the largest component of image's voxels that are not 0; all 0 where there is none.
+ */
 CM_NODISCARD CmImage *cm__components_largest(CmContext *ctx, const CmImage *image, CmConnect connect, CmError **err);
 
 #endif

@@ -7,32 +7,27 @@
 #include "cormack/parallel.h"
 #include "ops/simd.h"
 
-static inline bool is_inside(double c, int64_t n)
-{
+static inline bool is_inside(double c, int64_t n) {
   return c >= -0.5 - 1e-6 && c <= (double)n - 0.5 + 1e-6;
 }
 
-static inline int64_t nearest_index(double c, int64_t n)
-{
+static inline int64_t nearest_index(double c, int64_t n) {
   int64_t at = (int64_t)floor(c + 0.5 + 1e-9);
   return at < 0 ? 0 : at >= n ? n - 1 : at;
 }
 
 /* Between the voxels low and high, w of the way; beyond the outermost centres the outermost voxel. */
-static inline void linear_support(double c, int64_t n, int64_t *low, int64_t *high, double *w)
-{
+static inline void linear_support(double c, int64_t n, int64_t *low, int64_t *high, double *w) {
   double at = c < 0.0 ? 0.0 : c > (double)(n - 1) ? (double)(n - 1) : c;
   *low = (int64_t)at;
   *high = *low + 1 < n ? *low + 1 : *low;
   *w = at - (double)*low;
 }
 
-static inline void cubic_support(double c, int64_t n, int64_t at[4], double w[4])
-{
+static inline void cubic_support(double c, int64_t n, int64_t at[4], double w[4]) {
   const int64_t first = (int64_t)floor(c);
   const double u = c - (double)first, v = 1.0 - u;
-  for (int k = 0; k < 4; k++)
-    at[k] = cm__border_index(CM_BORDER_MIRROR, first - 1 + k, n);
+  for (int k = 0; k < 4; k++) at[k] = cm__border_index(CM_BORDER_MIRROR, first - 1 + k, n);
   w[0] = v * v * v / 6.0;
   w[1] = 2.0 / 3.0 - 0.5 * u * u * (2.0 - u);
   w[2] = 2.0 / 3.0 - 0.5 * v * v * (2.0 - v);
@@ -40,8 +35,7 @@ static inline void cubic_support(double c, int64_t n, int64_t at[4], double w[4]
 }
 
 /* Equal ends give that very value, so constant areas stay as they are. */
-static inline double mix(double a, double b, double w)
-{
+static inline double mix(double a, double b, double w) {
   return w == 0.0 ? a : a + w * (b - a);
 }
 
@@ -97,14 +91,12 @@ static const PointsFn points_nearest[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_neare
 static const PointsFn points_linear[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_linear);
 static const PointsFn points_label[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_label);
 
-static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Axis *to, CmError **err)
-{
+static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Axis *to, CmError **err) {
   const int64_t n = cm_image_dims(warp->out)[axis], size = cm_image_dims(warp->image)[axis];
   to->at = cm_alloc_array(ctx, (size_t)(n * taps), sizeof(int64_t), err);
   to->weight = cm_alloc_array(ctx, (size_t)(n * taps), sizeof(double), err);
   to->inside = cm_alloc(ctx, (size_t)n, err);
-  if (!to->at || !to->weight || !to->inside)
-    return false;
+  if (!to->at || !to->weight || !to->inside) return false;
   for (int64_t i = 0; i < n; i++) {
     const double c = warp->map[axis * 4 + axis] * (double)i + warp->map[axis * 4 + 3];
     int64_t *at = to->at + i * taps;
@@ -128,19 +120,20 @@ static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Ax
 }
 
 /* Coefficients of the cubic B-spline: reals of the image's size. */
-static void *spline(CmContext *ctx, const CmImage *image, bool wide, CmError **err)
-{
+static void *spline(CmContext *ctx, const CmImage *image, bool wide, CmError **err) {
   Spline job = {.ctx = ctx, .grid = cm__grid(image)};
   const CmGrid *grid = &job.grid;
-  const int64_t parts[3] = {grid->rows, grid->nz * grid->nt, grid->ny * grid->nt}, size[3] = {grid->nx, grid->ny, grid->nz};
+  const int64_t parts[3] = {grid->rows, grid->nz * grid->nt, grid->ny * grid->nt},
+                size[3] = {grid->nx, grid->ny, grid->nz};
   job.coefficients = cm_alloc_array(ctx, (size_t)cm_image_values(image), wide ? 8 : 4, err);
-  if (!job.coefficients)
-    return NULL;
+  if (!job.coefficients) return NULL;
   for (int64_t row = 0; row < grid->rows; row++) {
     if (wide)
-      cm__line_to_f64(cm_image_type(image), cm__row(image, grid, row), grid->row, (double *)job.coefficients + row * grid->row);
+      cm__line_to_f64(cm_image_type(image), cm__row(image, grid, row), grid->row,
+                      (double *)job.coefficients + row * grid->row);
     else
-      cm__line_to_f32(cm_image_type(image), cm__row(image, grid, row), grid->row, (float *)job.coefficients + row * grid->row);
+      cm__line_to_f32(cm_image_type(image), cm__row(image, grid, row), grid->row,
+                      (float *)job.coefficients + row * grid->row);
   }
   for (job.axis = 0; job.axis < 3; job.axis++) {
     int64_t chunk = job.axis == 0 ? cm__row_chunk(grid) : 1;
@@ -153,17 +146,21 @@ static void *spline(CmContext *ctx, const CmImage *image, bool wide, CmError **e
   return job.coefficients;
 }
 
-static bool warp_aligned(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, bool wide, CmError **err)
-{
+static bool warp_aligned(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, bool wide,
+                         CmError **err) {
   static const int taps[] = {1, 2, 4};
-  Aligned job = {.ctx = ctx, .warp = warp, .grid = cm__grid(warp->image), .out_grid = cm__grid(warp->out), .source = source,
-                 .source_type = source_type, .taps = taps[warp->interpolation]};
+  Aligned job = {.ctx = ctx,
+                 .warp = warp,
+                 .grid = cm__grid(warp->image),
+                 .out_grid = cm__grid(warp->out),
+                 .source = source,
+                 .source_type = source_type,
+                 .taps = taps[warp->interpolation]};
   bool ok = true;
-  for (int axis = 0; axis < 3 && ok; axis++)
-    ok = fill_axis(ctx, warp, axis, job.taps, &job.axis[axis], err);
+  for (int axis = 0; axis < 3 && ok; axis++) ok = fill_axis(ctx, warp, axis, job.taps, &job.axis[axis], err);
   int64_t chunk = 65536 / (job.out_grid.row + job.grid.row);
-  ok = ok && cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk < 1 ? 1 : chunk, wide ? aligned_rows_f64 : aligned_rows_f32,
-                             &job, err);
+  ok = ok && cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk < 1 ? 1 : chunk,
+                             wide ? aligned_rows_f64 : aligned_rows_f32, &job, err);
   for (int axis = 0; axis < 3; axis++) {
     cm_free(job.axis[axis].at);
     cm_free(job.axis[axis].weight);
@@ -182,20 +179,17 @@ typedef struct Oblique {
   size_t volume_bytes; /* of a time point of source */
 } Oblique;
 
-static bool oblique_rows(void *arg, CmRange range, CmError **err)
-{
+static bool oblique_rows(void *arg, CmRange range, CmError **err) {
   const Oblique *job = arg;
   const CmGrid *out = &job->out_grid;
   const double *map = job->warp->map;
   const double step[3] = {map[0], map[4], map[8]};
   double *line = cm_alloc_array(job->ctx, (size_t)out->row, sizeof(double), err);
-  if (!line)
-    return false;
+  if (!line) return false;
   for (int64_t row = range.begin; row < range.end; row++) {
     const double y = (double)(row % out->ny), z = (double)(row / out->ny % out->nz);
     double p[3];
-    for (int axis = 0; axis < 3; axis++)
-      p[axis] = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3];
+    for (int axis = 0; axis < 3; axis++) p[axis] = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3];
     const char *volume = (const char *)job->source + (size_t)(row / (out->ny * out->nz)) * job->volume_bytes;
     job->fn(&job->points, volume, p, step, out->nx, line);
     cm__line_from_f64(cm_image_type(job->warp->out), line, out->row, cm__row_mut(job->warp->out, out, row));
@@ -204,33 +198,31 @@ static bool oblique_rows(void *arg, CmRange range, CmError **err)
   return true;
 }
 
-static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, CmError **err)
-{
+static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, CmError **err) {
   Oblique job = {.ctx = ctx, .warp = warp, .out_grid = cm__grid(warp->out), .source = source};
   job.points = (Points){.grid = cm__grid(warp->image), .outside = warp->outside};
   const CmGrid *grid = &job.points.grid;
   job.volume_bytes = (size_t)(grid->row * grid->ny * grid->nz) * cm_type_size(source_type);
   switch (warp->interpolation) {
-  case CM_INTERPOLATE_NEAREST:
-    job.fn = points_nearest[source_type];
-    break;
-  case CM_INTERPOLATE_LINEAR:
-    job.fn = points_linear[source_type];
-    break;
-  case CM_INTERPOLATE_CUBIC:
-    job.fn = source_type == CM_F32 ? points_cubic_f32 : points_cubic_f64;
-    break;
-  case CM_INTERPOLATE_LABEL:
-    job.fn = points_label[source_type];
-    break;
+    case CM_INTERPOLATE_NEAREST:
+      job.fn = points_nearest[source_type];
+      break;
+    case CM_INTERPOLATE_LINEAR:
+      job.fn = points_linear[source_type];
+      break;
+    case CM_INTERPOLATE_CUBIC:
+      job.fn = source_type == CM_F32 ? points_cubic_f32 : points_cubic_f64;
+      break;
+    case CM_INTERPOLATE_LABEL:
+      job.fn = points_label[source_type];
+      break;
   }
   int64_t chunk = 8192 / job.out_grid.row;
   return cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk < 1 ? 1 : chunk, oblique_rows, &job, err);
 }
 
 /* No axis of the result runs through more than one axis of the image, and in its order. */
-static bool is_aligned(const CmWarp *warp)
-{
+static bool is_aligned(const CmWarp *warp) {
   for (int row = 0; row < 3; row++)
     for (int column = 0; column < 3; column++)
       if (row != column && fabs(warp->map[row * 4 + column]) * (double)(cm_image_dims(warp->out)[column] - 1) > 1e-9)
@@ -238,8 +230,7 @@ static bool is_aligned(const CmWarp *warp)
   return true;
 }
 
-bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err)
-{
+bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err) {
   const CmType type = cm_image_type(warp->image);
   /* nearest must hand over every value as it is */
   const bool wide = !cm__type_fits_f32(type) || cm_image_type(warp->out) == CM_F64;
@@ -249,17 +240,16 @@ bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err)
   if (warp->interpolation == CM_INTERPOLATE_CUBIC) {
     source = coefficients = spline(ctx, warp->image, wide, err);
     source_type = wide ? CM_F64 : CM_F32;
-    if (!source)
-      return false;
+    if (!source) return false;
   }
-  bool ok = warp->interpolation != CM_INTERPOLATE_LABEL && is_aligned(warp) ? warp_aligned(ctx, warp, source, source_type, wide, err)
-                                                                          : warp_oblique(ctx, warp, source, source_type, err);
+  bool ok = warp->interpolation != CM_INTERPOLATE_LABEL && is_aligned(warp)
+                ? warp_aligned(ctx, warp, source, source_type, wide, err)
+                : warp_oblique(ctx, warp, source, source_type, err);
   cm_free(coefficients);
   return ok;
 }
 
-void cm__grid_map(const CmGeometry *from, const CmGeometry *to, double map[12])
-{
+void cm__grid_map(const CmGeometry *from, const CmGeometry *to, double map[12]) {
   double zero[3] = {0, 0, 0}, lps[3], origin[3];
   cm_geometry_to_physical(from, zero, lps);
   cm_geometry_to_index(to, lps, origin);
@@ -268,32 +258,27 @@ void cm__grid_map(const CmGeometry *from, const CmGeometry *to, double map[12])
     unit[axis] = 1.0;
     cm_geometry_to_physical(from, unit, lps);
     cm_geometry_to_index(to, lps, index);
-    for (int row = 0; row < 3; row++)
-      map[row * 4 + axis] = index[row] - origin[row];
+    for (int row = 0; row < 3; row++) map[row * 4 + axis] = index[row] - origin[row];
   }
-  for (int row = 0; row < 3; row++)
-    map[row * 4 + 3] = origin[row];
+  for (int row = 0; row < 3; row++) map[row * 4 + 3] = origin[row];
 }
 
 CmImage *cm__resample_to(CmContext *ctx, const CmImage *image, const CmGeometry *geometry, const int64_t size[3],
-                         CmInterpolation interpolation, double outside, CmType type, CmError **err)
-{
+                         CmInterpolation interpolation, double outside, CmType type, CmError **err) {
   const int64_t dims[4] = {size[0], size[1], size[2], cm_image_dims(image)[3]};
   int rank = cm_image_rank(image);
-  if (rank == 2 && size[2] > 1)
-    rank = 3;
+  if (rank == 2 && size[2] > 1) rank = 3;
   CmWarp warp = {.what = "resample", .image = image, .interpolation = interpolation, .outside = outside};
   cm__grid_map(geometry, cm_image_geometry(image), warp.map);
   warp.out = cm_image_create(ctx, type, rank, dims, cm_image_components(image), err);
-  if (!warp.out)
-    return NULL;
-  if (!cm_image_set_geometry(warp.out, geometry, err) || !cm__copy_words(warp.out, image, err) || !cm__warp(ctx, &warp, err))
+  if (!warp.out) return NULL;
+  if (!cm_image_set_geometry(warp.out, geometry, err) || !cm__copy_words(warp.out, image, err) ||
+      !cm__warp(ctx, &warp, err))
     cm_image_unref(&warp.out);
   return warp.out;
 }
 
-void cm__grid_with_spacing(const CmImage *image, const double spacing[3], CmGeometry *geometry, int64_t size[3])
-{
+void cm__grid_with_spacing(const CmImage *image, const double spacing[3], CmGeometry *geometry, int64_t size[3]) {
   double shift[3];
   *geometry = *cm_image_geometry(image);
   for (int axis = 0; axis < 3; axis++) {
@@ -305,6 +290,5 @@ void cm__grid_with_spacing(const CmImage *image, const double spacing[3], CmGeom
     geometry->spacing[axis] = wanted;
   }
   for (int row = 0; row < 3; row++)
-    for (int axis = 0; axis < 3; axis++)
-      geometry->origin[row] += geometry->direction[row * 3 + axis] * shift[axis];
+    for (int axis = 0; axis < 3; axis++) geometry->origin[row] += geometry->direction[row * 3 + axis] * shift[axis];
 }

@@ -1,13 +1,12 @@
-/* Interpolation at single points, once per voxel type. `line` gets n results; p is the first point, step the way to the next, in
- * voxels of the image. */
+/* Interpolation at single points, once per voxel type. `line` gets n results; p is the first point, step the way to the
+ * next, in voxels of the image. */
 
-static inline double X(value)(const T *v, const CmGrid *grid, int64_t x, int64_t y, int64_t z, int64_t c)
-{
+static inline double X(value)(const T *v, const CmGrid *grid, int64_t x, int64_t y, int64_t z, int64_t c) {
   return (double)v[((z * grid->ny + y) * grid->nx + x) * grid->components + c];
 }
 
-static void X(points_nearest)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n, double *line)
-{
+static void X(points_nearest)(const Points *points, const void *from, const double p[3], const double step[3],
+                              int64_t n, double *line) {
   const CmGrid *grid = &points->grid;
   const int64_t size[3] = {grid->nx, grid->ny, grid->nz};
   for (int64_t i = 0; i < n; i++) {
@@ -23,8 +22,8 @@ static void X(points_nearest)(const Points *points, const void *from, const doub
   }
 }
 
-static void X(points_linear)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n, double *line)
-{
+static void X(points_linear)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n,
+                             double *line) {
   const CmGrid *grid = &points->grid;
   const int64_t size[3] = {grid->nx, grid->ny, grid->nz};
   for (int64_t i = 0; i < n; i++) {
@@ -34,8 +33,7 @@ static void X(points_linear)(const Points *points, const void *from, const doubl
     for (int axis = 0; axis < 3; axis++) {
       double c = p[axis] + (double)i * step[axis];
       in = in && is_inside(c, size[axis]);
-      if (in)
-        linear_support(c, size[axis], &low[axis], &high[axis], &w[axis]);
+      if (in) linear_support(c, size[axis], &low[axis], &high[axis], &w[axis]);
     }
     for (int64_t k = 0; k < grid->components; k++) {
       double *to = &line[i * grid->components + k];
@@ -58,8 +56,8 @@ static void X(points_linear)(const Points *points, const void *from, const doubl
   }
 }
 
-static void X(points_label)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n, double *line)
-{
+static void X(points_label)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n,
+                            double *line) {
   const CmGrid *grid = &points->grid;
   const int64_t size[3] = {grid->nx, grid->ny, grid->nz};
   for (int64_t i = 0; i < n; i++) {
@@ -69,8 +67,7 @@ static void X(points_label)(const Points *points, const void *from, const double
     for (int axis = 0; axis < 3; axis++) {
       double c = p[axis] + (double)i * step[axis];
       in = in && is_inside(c, size[axis]);
-      if (in)
-        linear_support(c, size[axis], &at[axis][0], &at[axis][1], &w[axis]);
+      if (in) linear_support(c, size[axis], &at[axis][0], &at[axis][1], &w[axis]);
     }
     for (int64_t k = 0; k < grid->components; k++) {
       double labels[8] = {0}, weights[8] = {0}, best = points->outside, most = -1.0;
@@ -81,8 +78,7 @@ static void X(points_label)(const Points *points, const void *from, const double
       }
       for (int corner = 0; in && corner < 8; corner++) {
         double sum = 0.0;
-        for (int other = 0; other < 8; other++)
-          sum += labels[other] == labels[corner] ? weights[other] : 0.0;
+        for (int other = 0; other < 8; other++) sum += labels[other] == labels[corner] ? weights[other] : 0.0;
         if (sum > most + 1e-12 || (sum > most - 1e-12 && labels[corner] < best)) {
           most = sum > most ? sum : most;
           best = labels[corner];
@@ -94,8 +90,8 @@ static void X(points_label)(const Points *points, const void *from, const double
 }
 
 #if T_FLOAT
-static void X(points_cubic)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n, double *line)
-{
+static void X(points_cubic)(const Points *points, const void *from, const double p[3], const double step[3], int64_t n,
+                            double *line) {
   const CmGrid *grid = &points->grid;
   const int64_t size[3] = {grid->nx, grid->ny, grid->nz};
   for (int64_t i = 0; i < n; i++) {
@@ -105,8 +101,7 @@ static void X(points_cubic)(const Points *points, const void *from, const double
     for (int axis = 0; axis < 3; axis++) {
       double c = p[axis] + (double)i * step[axis];
       in = in && is_inside(c, size[axis]);
-      if (in)
-        cubic_support(c, size[axis], at[axis], w[axis]);
+      if (in) cubic_support(c, size[axis], at[axis], w[axis]);
     }
     for (int64_t k = 0; k < grid->components; k++) {
       double sum = in ? 0.0 : points->outside;
@@ -114,8 +109,7 @@ static void X(points_cubic)(const Points *points, const void *from, const double
         double plane = 0.0;
         for (int dy = 0; dy < 4; dy++) {
           double row = 0.0;
-          for (int dx = 0; dx < 4; dx++)
-            row += w[0][dx] * X(value)(from, grid, at[0][dx], at[1][dy], at[2][dz], k);
+          for (int dx = 0; dx < 4; dx++) row += w[0][dx] * X(value)(from, grid, at[0][dx], at[1][dy], at[2][dz], k);
           plane += w[1][dy] * row;
         }
         sum += w[2][dz] * plane;
