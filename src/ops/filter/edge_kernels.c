@@ -20,6 +20,11 @@ static bool three_taps(CmContext *ctx, int parity, double middle, double side, C
 }
 
 bool cm__edge_call(const CmCall *call, const char *what, double side, double middle, CmError **err) {
+  return cm__edge_magnitude(call, what, side, middle, false, err);
+}
+
+bool cm__edge_magnitude(const CmCall *call, const char *what, double side, double middle, bool slices, CmError **err) {
+  const int axes = slices ? 2 : 3;
   const CmEdgeParams *p = call->params;
   const CmImage *image = call->in[0].image;
   const double sum = p->weights == 0 ? middle + 2.0 * side : 1.0;
@@ -28,11 +33,11 @@ bool cm__edge_call(const CmCall *call, const char *what, double side, double mid
                    .border = p->border,
                    .border_value = p->border_value,
                    .type = p->type == 1 ? CM_F64 : CM_F32};
-  for (int axis = 0; axis < 3; axis++) {
+  for (int axis = 0; axis < axes; axis++) {
     if (cm_image_dims(image)[axis] == 1 || (p->output != 0 && p->output != axis + 1)) continue;
     CmTerm *term = &terms.item[terms.count++];
     term->scale = cm__per_factor(p->per, image, axis, 1);
-    for (int k = 0; k < 3; k++) {
+    for (int k = 0; k < axes; k++) {
       if (cm_image_dims(image)[k] == 1) continue;
       const bool made = k == axis ? three_taps(call->ctx, -1, 0.0, p->weights == 0 ? 0.5 : 1.0, &term->taps[k], err)
                                   : three_taps(call->ctx, 1, middle / sum, side / sum, &term->taps[k], err);

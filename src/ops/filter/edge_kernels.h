@@ -18,6 +18,9 @@ extern const CmParam cm__edge_params[6];
 /* Differences along one axis, side:middle:side along the others. */
 bool cm__edge_call(const CmCall *call, const char *what, double side, double middle, CmError **err);
 
+/* The same, and with slices true x and y only: neither smoothed nor differentiated along z. */
+bool cm__edge_magnitude(const CmCall *call, const char *what, double side, double middle, bool slices, CmError **err);
+
 #define CM_EDGE_FIELDS(op_name, summary_, smoothing)                                                               \
   .name = #op_name, .family = "filter", .since = "0.1", .summary = summary_,                                       \
   .details = "The slope along an axis is v[i+1] - v[i-1], smoothed with " smoothing                                \
