@@ -21,6 +21,9 @@
 /* Number of elements of an array (not of a pointer). */
 #define CM_COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
+/* CM_VERSION of the library that is loaded, for those who do not see this header. */
+CM_API const char *cm_version(void);
+
 typedef struct CmContext CmContext;
 typedef struct CmError CmError;
 typedef struct CmImage CmImage;

@@ -14,6 +14,9 @@ typedef void (*CmLogFn)(void *user, CmLogLevel level, const char *text);
 typedef void (*CmProgressFn)(void *user, const char *what, int64_t done, int64_t total);
 /* Asked between pieces of work; true stops the call with CM_ERR_CANCELLED. */
 typedef bool (*CmCancelFn)(void *user);
+/* A CmCancelFn for callers that set a flag from elsewhere, such as another language whose own functions would hold up
+ * the workers: `user` is an int that is 0 until somebody stores another number. */
+CM_API bool cm_cancel_by_flag(void *user);
 
 typedef struct CmContextOptions {
   int threads;           /* 1..256; 0: as many as the machine has */

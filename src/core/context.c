@@ -83,6 +83,14 @@ void cm_context_reset_peak(CmContext *ctx) {
   atomic_store(&ctx->peak, atomic_load(&ctx->used));
 }
 
+const char *cm_version(void) {
+  return CM_VERSION;
+}
+
+bool cm_cancel_by_flag(void *user) {
+  return __atomic_load_n((const int *)user, __ATOMIC_RELAXED) != 0;
+}
+
 bool cm_context_cancelled(CmContext *ctx, CmError **err) {
   if (!ctx->options.cancel) return false;
   pthread_mutex_lock(&ctx->callback);

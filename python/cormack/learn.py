@@ -1,0 +1,140 @@
+"""Learning: kinds of model from the registry, training, validation by subject, prediction."""
+import contextlib
+import ctypes as C
+import os
+from dataclasses import dataclass, field
+
+from . import _library
+from ._library import call, data, lib, text, texts
+from ._params import described, filled
+from .context import current
+from .table import from_table, to_table
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A kind of model with parameters, not yet fitted: Learner("svm", {"C": 2}). prepare: imputation, scaling and selection.
+    Parameters: describe(kind), describe("prepare")."""
+
+    kind: str = "logistic"
+    params: dict = field(default_factory=dict)
+    prepare: dict = field(default_factory=dict)
+    name: str | None = None
+
+
+def kinds():
+    """Names of the kinds of model."""
+    # the description is the first member of a CmModelKind, and its name the first of that
+    return [text(C.c_char_p.from_address(lib.cm_model_kind_at(at)).value) for at in range(lib.cm_model_kind_count())]
+
+
+def _about(name):
+    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
+
+
+def describe(name, *, context=None):
+    """Parameters and citation of a kind of model, of "prepare" or of "validate"."""
+    return described(current(context), _about(name))
+
+
+def _columns(target, positive, subject, time, hold_out, features, ignore):
+    columns = _library.LearnColumns()
+    for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out)):
+        setattr(columns, name, data(value))
+    if features is not None:
+        columns.features, columns.feature_count = texts(features), len(features)
+    columns.ignore, columns.ignore_count = texts(ignore), len(ignore)
+    return columns
+
+
+@contextlib.contextmanager
+def _learners(context, learners):
+    """An array of CmLearner, and what it borrows."""
+    with contextlib.ExitStack() as stack:
+        rows = (_library.Learner * len(learners))()
+        for row, learner in zip(rows, learners):
+            learner = Learner(learner) if isinstance(learner, str) else learner
+            row.kind, row.name = call("cm_model_kind_get", data(learner.kind)), data(learner.name)
+            row.params = stack.enter_context(filled(context, row.kind, learner.params))
+            row.prepare = stack.enter_context(filled(context, lib.cm_prepare_about(), learner.prepare))
+        yield rows
+
+
+class Model:
+    """A fitted model: preparation and predictor in one."""
+
+    def __init__(self, handle, context):
+        self._handle, self._context = handle, context
+
+    _pointer = property(lambda self: self._handle.pointer)
+    name = property(lambda self: text(lib.cm_model_name(self._pointer)))
+    target = property(lambda self: text(lib.cm_model_target(self._pointer)))
+    classes = property(lambda self: [text(lib.cm_model_class(self._pointer, at)) for at in range(lib.cm_model_classes(self._pointer))])
+    features = property(lambda self: [text(lib.cm_model_feature(self._pointer, at)) for at in range(lib.cm_model_features(self._pointer))])
+
+    def _table(self, name, *args):
+        context = self._context
+
+        def work():
+            handle = context.own(call(name, context.pointer, self._pointer, *args), lib.cm_table_unref)
+            return to_table(context, handle.pointer)
+
+        return context.run(work)
+
+    def predict(self, table):
+        """The predicted class and the probabilities, a row for each row."""
+        handle = from_table(self._context, table)
+        return self._table("cm_model_predict", handle.pointer)
+
+    def explain(self, table):
+        """SHAP: each feature's contribution to the output, by row and class."""
+        handle = from_table(self._context, table)
+        return self._table("cm_model_explain", handle.pointer)
+
+    def weights(self):
+        """What the model itself says of its features."""
+        return self._table("cm_model_weights")
+
+    def save(self, path):
+        call("cm_model_save", self._context.pointer, self._pointer, os.fsencode(path))
+
+
+def load_model(path, *, context=None):
+    """A model that was saved here, by `cormack train` or in a study's folder."""
+    context = current(context)
+    return Model(context.own(call("cm_model_load", context.pointer, os.fsencode(path)), lib.cm_model_unref), context)
+
+
+def train(table, learner="logistic", *, target, positive=None, subject=None, time=None, features=None, ignore=(), context=None):
+    """Fits a learner (a Learner or the name of a kind) to all rows. Leaks are refused as LeakageError, by name."""
+    context = current(context)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, None, features, ignore)
+    with _learners(context, [learner]) as learners:
+        return context.run(lambda: Model(context.own(call("cm_model_fit", context.pointer, learners, rows.pointer, C.byref(columns)),
+                                                     lib.cm_model_unref), context))
+
+
+@dataclass(frozen=True)
+class Validation:
+    """tables: by name ("metrics", "roc", "predictions", …; docs/learning.md lists them); models: fitted on all rows but the hold-out."""
+
+    tables: dict
+    models: list
+
+
+def validate(table, learners=("logistic",), *, target, positive=None, subject=None, time=None, hold_out_column=None, features=None,
+             ignore=(), context=None, **params):
+    """Judges learners on rows that they have not seen, by subject. Further arguments (folds=5, repeats=4, …): describe("validate")."""
+    context = current(context)
+    learners = [learners] if isinstance(learners, (str, Learner)) else list(learners)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore)
+    with _learners(context, learners) as array, filled(context, lib.cm_validate_about(), params) as settings:
+        result = context.run(lambda: context.own(call("cm_learn_validate", context.pointer, array, len(learners), rows.pointer,
+                                                      C.byref(columns), settings), lib.cm_learn_result_unref))
+    tables, at = {}, 0
+    while name := text(lib.cm_learn_table_name(at)):
+        tables[name] = to_table(context, lib.cm_learn_result_table(result.pointer, at))
+        at += 1
+    models = [Model(context.own(lib.cm_model_ref(lib.cm_learn_result_model(result.pointer, k)), lib.cm_model_unref), context)
+              for k in range(lib.cm_learn_result_models(result.pointer))]
+    return Validation(tables, models)
