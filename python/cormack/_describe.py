@@ -88,5 +88,5 @@ def stubs(ops):
     """The text of ops.pyi."""
     return ("# Made from the registry of operations by python -m cormack._stubs; not to be edited.\n"
             "from collections.abc import Sequence\nfrom typing import Literal, NamedTuple\n\n"
-            "from .context import Context\nfrom .image import Image\nfrom .types import ImageLike, Table, TableLike\n\n"
+            "from .context import Context\nfrom .image import Image\nfrom .like import ImageLike, Table, TableLike\n\n"
             + "\n".join(stub(op) for op in ops))
