@@ -58,7 +58,7 @@ class Measures(unittest.TestCase):
         self.ops = Ops()
 
     def features(self, op, image, mask, spacing, **params):
-        inputs = ([self.ops.image(image, spacing)] if image is not None else []) + [self.ops.image(mask, spacing, labels=True)]
+        inputs = ([self.ops.image(image, spacing)] if image is not None else []) + [self.ops.image(mask, spacing)]
         return {k: float(v) if v else float("nan") for k, v in self.ops.table(self.ops.run(op, inputs, **params)[0])[0].items() if k != "name"}
 
     def test_ibsi_digital_phantom(self):
@@ -143,7 +143,7 @@ class Measures(unittest.TestCase):
         image[3, 4, 5:9] = np.nan
         labels = random.integers(0, 4, image.shape).astype(np.uint16) * 300
         direction = np.array([[0, 1, 0], [0, 0, 1], [1, 0, 0.0]])
-        inputs = [self.ops.image(image, (0.8, 0.9, 3), (1, 2, 3), direction), self.ops.image(labels, (0.8, 0.9, 3), (1, 2, 3), direction, labels=True)]
+        inputs = [self.ops.image(image, (0.8, 0.9, 3), (1, 2, 3), direction), self.ops.image(labels, (0.8, 0.9, 3), (1, 2, 3), direction)]
         rows = self.ops.table(self.ops.run("regions", inputs, ddof=1)[0])
         self.assertEqual([row["label"] for row in rows], ["300", "600", "900"])
         for row in rows:
@@ -166,12 +166,12 @@ class Measures(unittest.TestCase):
     def test_regions_of_frames_and_components(self):
         image = np.random.default_rng(3).normal(size=(2, 3, 8, 9, 2))
         labels = (np.random.default_rng(4).random((3, 8, 9)) < 0.5).astype(np.uint8)
-        rows = self.ops.table(self.ops.run("regions", [self.ops.image(image, components=True), self.ops.image(labels, labels=True)])[0])
+        rows = self.ops.table(self.ops.run("regions", [self.ops.image(image, components=True), self.ops.image(labels)])[0])
         self.assertEqual([(row["t"], row["component"]) for row in rows], [("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")])
         for row in rows:
             v = image[int(row["t"]), ..., int(row["component"])][labels > 0]
             self.assertAlmostEqual(float(row["mean"]), v.mean(), places=12)
-        self.assertEqual(self.ops.table(self.ops.run("regions", [self.ops.image(image[0, ..., 0].copy()), self.ops.image(labels * 0, labels=True)])[0]), [])
+        self.assertEqual(self.ops.table(self.ops.run("regions", [self.ops.image(image[0, ..., 0].copy()), self.ops.image(labels * 0)])[0]), [])
 
 
 if __name__ == "__main__":
