@@ -38,7 +38,6 @@ static bool add_name(Names *names, CmError **err, const char *format, const char
   const char **list = cm__arena_grow(names->arena, names->list, names->count, sizeof *list, err);
   if (!list) return false;
   names->list = list;
-  /* the formats are those below */
   const char *hole = strchr(format, '*');
   char *name = cm__arena_printf(names->arena, err, "%.*s%s%s", (int)(hole - format), format, word, hole + 1);
   if (!name) return false;
