@@ -1,10 +1,11 @@
 /* The distance transform against its definition: the minimum over all sites. */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
 
 #include "ops/morphology/distance.h"
 

@@ -1,7 +1,6 @@
 /* Every operation of the registry, on inputs made from its ports: 1, 2 and 5 threads give the same bits; a cancelled
  * call, a call without memory and odd images (one voxel, one slice, all equal, NaN, an empty mask) end with a result or
  * an error, and leak nothing. */
-#include <cmocka.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +8,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "cormack/op.h"
 

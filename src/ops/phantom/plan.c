@@ -155,9 +155,9 @@ static void describe_nodule(CmPhantomPatient *p, CmPhantomNodule *n, bool leadin
   n->malignant = leading && p->malignant;
   const double z = clampd(rng_normal(rng), -2, 2.4);
   if (n->malignant)
-    n->diameter_mm = clampd(15 * rng_exp2(0.36 * z), 6.5, 25);
+    n->diameter_mm = clampd(14.5 * rng_exp2(0.38 * z), 6.5, 25);
   else if (leading)
-    n->diameter_mm = clampd(7.6 * rng_exp2(0.44 * z), 4.5, 20);
+    n->diameter_mm = clampd(7.8 * rng_exp2(0.46 * z), 4.5, 20);
   else
     n->diameter_mm = clampd(5.6 * rng_exp2(0.32 * z), 4, 9);
   n->margin = pick_margin(rng, n->malignant);
