@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
 #include "ops/simd.h"
 
 #define CM_TEMPLATE "ops/lines_tmpl.c"
@@ -82,6 +83,33 @@ void cm__mask_restore(const uint8_t *inside, const CmGrid *grid, CmType from_typ
                       void *line, double *scratch) {
   to_f64[from_type](from, grid->row, scratch);
   restore[type](inside, grid->nx, grid->components, scratch, line);
+}
+
+typedef struct Blank {
+  CmContext *ctx;
+  const CmMask *mask;
+  CmImage *out;
+  CmGrid grid;
+} Blank;
+
+static bool blank_rows(void *arg, CmRange range, CmError **err) {
+  const Blank *job = arg;
+  const CmGrid *grid = &job->grid;
+  const size_t voxel = (size_t)grid->components * grid->size;
+  uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
+  for (int64_t row = range.begin; inside && row < range.end; row++) {
+    cm__mask_row(job->mask, row, inside);
+    char *to = cm__row_mut(job->out, grid, row);
+    for (int64_t x = 0; x < grid->nx; x++)
+      if (!inside[x]) memset(to + (size_t)x * voxel, 0, voxel);
+  }
+  cm_free(inside);
+  return inside != NULL;
+}
+
+bool cm__mask_blank(CmContext *ctx, const CmMask *mask, CmImage *out, CmError **err) {
+  Blank job = {.ctx = ctx, .mask = mask, .out = out, .grid = cm__grid(out)};
+  return !mask->image || cm_parallel_for(ctx, NULL, job.grid.rows, cm__row_chunk(&job.grid), blank_rows, &job, err);
 }
 
 CmType cm__out_type(int32_t choice, CmType keep) {

@@ -43,6 +43,9 @@ void cm__mask_row(const CmMask *mask, int64_t row, uint8_t *inside);
 void cm__mask_restore(const uint8_t *inside, const CmGrid *grid, CmType from_type, const void *from, CmType type,
                       void *line, double *scratch);
 
+/* Sets what lies outside the mask to 0, in place. */
+bool cm__mask_blank(CmContext *ctx, const CmMask *mask, CmImage *out, CmError **err);
+
 /* The `type` parameter of filters: what the result is stored as. */
 #define CM_TYPE_CHOICES "keep|f32|f64"
 #define CM_TYPE_PARAM(S)                          \

@@ -33,21 +33,10 @@ static bool run(const CmCall *call, CmError **err) {
   const MeanParams *p = call->params;
   const CmImage *image = call->in[0].image;
   CmType type = cm_image_type(image);
-  int64_t radii[3];
   double count = 1.0;
-  if (!cm__axis_radii(&p->radius, p->units, image, radii, err)) return false;
   CmSeparable job = {
       .what = "mean", .border = (CmBorder)p->border, .border_value = p->border_value, .finish = divide, .arg = &count};
-  for (int axis = 0; axis < 3; axis++) {
-    job.taps[axis] = (CmTaps){.radius = radii[axis], .parity = 1};
-    job.taps[axis].half = cm_alloc_array(call->ctx, (size_t)radii[axis] + 1, sizeof(double), err);
-    if (!job.taps[axis].half) {
-      cm__separable_free(&job);
-      return false;
-    }
-    for (int64_t k = 0; k <= radii[axis]; k++) job.taps[axis].half[k] = 1.0;
-    count *= (double)(2 * radii[axis] + 1);
-  }
+  if (!cm__separable_box(call->ctx, &job, &p->radius, p->units, image, &count, err)) return false;
   /* sums of small integers are exact in float up to 2^24 */
   job.exact = cm_type_is_integer(type)
                   ? count * 65536.0 > 16777216.0 && !(cm_type_max(type) < 256.0 && count <= 65536.0)

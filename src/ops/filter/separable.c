@@ -237,6 +237,24 @@ bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sig
   return true;
 }
 
+bool cm__separable_box(CmContext *ctx, CmSeparable *job, const CmReals *radius, int32_t units, const CmImage *image,
+                       double *count, CmError **err) {
+  int64_t radii[3];
+  if (!cm__axis_radii(radius, units, image, radii, err)) return false;
+  *count = 1.0;
+  for (int axis = 0; axis < 3; axis++) {
+    job->taps[axis] = (CmTaps){.radius = radii[axis], .parity = 1};
+    job->taps[axis].half = cm_alloc_array(ctx, (size_t)radii[axis] + 1, sizeof(double), err);
+    if (!job->taps[axis].half) {
+      cm__separable_free(job);
+      return false;
+    }
+    for (int64_t k = 0; k <= radii[axis]; k++) job->taps[axis].half[k] = 1.0;
+    *count *= (double)(2 * radii[axis] + 1);
+  }
+  return true;
+}
+
 CmImage *cm__gaussian(CmContext *ctx, const CmImage *image, const double sigma[3], CmType type, CmError **err) {
   CmSeparable job = {.what = "gaussian", .image = image};
   bool ok = true;

@@ -43,6 +43,9 @@ bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order,
 /* All three taps from the parameters of an operation (1 to 3 sigmas, CM_UNITS_CHOICES); frees them on failure. */
 bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
                             const CmImage *image, CmError **err);
+/* The same for the sum of a box of 2 radius + 1 voxels; count: how many voxels it has. */
+bool cm__separable_box(CmContext *ctx, CmSeparable *job, const CmReals *radius, int32_t units, const CmImage *image,
+                       double *count, CmError **err);
 void cm__separable_free(CmSeparable *job); /* the taps */
 
 /* Gaussian smoothing of a whole image: sigma in voxels per axis, result of type `type`; replicated border. */

@@ -3,14 +3,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "cormack/parallel.h"
-
 /* Terms gather in the result itself, one after the other; the last one of a magnitude takes the root. */
 typedef struct Gather {
-  CmContext *ctx;
   CmImage *out;
   CmGrid grid;
-  const CmMask *mask;
   double scale;
   bool magnitude, first, last;
 } Gather;
@@ -31,22 +27,6 @@ static void gather(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   }
 }
 
-/* Voxels outside the mask are 0. */
-static bool blank(void *arg, CmRange range, CmError **err) {
-  const Gather *job = arg;
-  const CmGrid *grid = &job->grid;
-  const size_t voxel = (size_t)grid->components * grid->size;
-  uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
-  for (int64_t row = range.begin; inside && row < range.end; row++) {
-    cm__mask_row(job->mask, row, inside);
-    char *to = cm__row_mut(job->out, grid, row);
-    for (int64_t x = 0; x < grid->nx; x++)
-      if (!inside[x]) memset(to + (size_t)x * voxel, 0, voxel);
-  }
-  cm_free(inside);
-  return inside != NULL;
-}
-
 bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
   const CmImage *image = call->in[0].image;
   CmMask mask;
@@ -56,7 +36,7 @@ bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
   out = cm_image_create_like(call->ctx, image, terms->type, cm_image_components(image), err);
   if (!out) goto done;
   if (terms->count == 0) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
-  Gather sum = {.ctx = call->ctx, .out = out, .grid = cm__grid(out), .mask = &mask, .magnitude = terms->magnitude};
+  Gather sum = {.out = out, .grid = cm__grid(out), .magnitude = terms->magnitude};
   for (int k = 0; k < terms->count; k++) {
     CmSeparable job = {.what = terms->what,
                        .image = image,
@@ -71,8 +51,7 @@ bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
     sum.last = k == terms->count - 1;
     if (!cm__separable(call->ctx, &job, err)) goto done;
   }
-  if (mask.image && !cm_parallel_for(call->ctx, NULL, sum.grid.rows, cm__row_chunk(&sum.grid), blank, &sum, err))
-    goto done;
+  if (!cm__mask_blank(call->ctx, &mask, out, err)) goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
 done:

@@ -10,6 +10,7 @@ typedef struct CmMorphParams {
   int32_t units;
   int32_t mode;
   int32_t border;
+  int32_t type; /* of differences only */
 } CmMorphParams;
 
 extern const CmParam cm__morph_params[5];
