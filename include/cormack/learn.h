@@ -204,13 +204,15 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of cm_model_weights()
  * of the handed-over model shap         model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX +
  * each feature: of the first repeat, and the hold-out */
-#define CM_LEARN_TABLES(X)                                                                          \
-  X(SUMMARY, "summary")                                                                             \
-  X(NOTES, "notes")                                                                                 \
-  X(MODELS, "models")                                                                               \
-  X(FOLDS, "folds")                                                                                 \
-  X(METRICS, "metrics") X(FOLD_METRICS, "fold_metrics") X(PREDICTIONS, "predictions") X(ROC, "roc") \
-      X(CALIBRATION, "calibration") X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap")
+#define CM_LEARN_TABLES(X)        \
+  X(SUMMARY, "summary")           \
+  X(NOTES, "notes")               \
+  X(MODELS, "models")             \
+  X(FOLDS, "folds")               \
+  X(METRICS, "metrics")           \
+  X(FOLD_METRICS, "fold_metrics") \
+  X(PREDICTIONS, "predictions")   \
+  X(ROC, "roc") X(CALIBRATION, "calibration") X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

@@ -10,12 +10,14 @@
 /* ---- the library ----------------------------------------------------------------------------------------------------
  */
 
-#define XGBOOST_FUNCTIONS(X)                                                                                  \
-  X(XGBRegisterLogCallback)                                                                                   \
-  X(XGBGetLastError)                                                                                          \
-  X(XGBSetGlobalConfig)                                                                                       \
-  X(XGDMatrixCreateFromMat_omp) X(XGDMatrixSetFloatInfo) X(XGDMatrixFree) X(XGBoosterCreate) X(XGBoosterFree) \
-      X(XGBoosterSetParam) X(XGBoosterUpdateOneIter) X(XGBoosterSaveModelToBuffer)
+#define XGBOOST_FUNCTIONS(X)    \
+  X(XGBRegisterLogCallback)     \
+  X(XGBGetLastError)            \
+  X(XGBSetGlobalConfig)         \
+  X(XGDMatrixCreateFromMat_omp) \
+  X(XGDMatrixSetFloatInfo)      \
+  X(XGDMatrixFree)              \
+  X(XGBoosterCreate) X(XGBoosterFree) X(XGBoosterSetParam) X(XGBoosterUpdateOneIter) X(XGBoosterSaveModelToBuffer)
 
 typedef struct Library {
   void *handle;

@@ -14,7 +14,9 @@ static inline void put(Bytes *bytes, const void *from, size_t size) {
   memcpy(bytes->at + bytes->size, from, size);
   bytes->size += size;
 }
-static inline void put16(Bytes *bytes, unsigned value) { put(bytes, (uint8_t[]){(uint8_t)value, (uint8_t)(value >> 8)}, 2); }
+static inline void put16(Bytes *bytes, unsigned value) {
+  put(bytes, (uint8_t[]){(uint8_t)value, (uint8_t)(value >> 8)}, 2);
+}
 static inline void put32(Bytes *bytes, unsigned value) {
   put16(bytes, value & 0xFFFF);
   put16(bytes, value >> 16);

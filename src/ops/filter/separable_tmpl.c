@@ -48,8 +48,8 @@ static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to) {
     for (int64_t i = 0; i < grid->row; i++) first[i] = (R)job->border_value;
   else
     X(load)
-    (cm_image_type(job->image), cm__row(job->image, grid, (tile->t * grid->nz + z) * grid->ny + y), grid->row,
-     taps->radius ? first : to);
+  (cm_image_type(job->image), cm__row(job->image, grid, (tile->t * grid->nz + z) * grid->ny + y), grid->row,
+   taps->radius ? first : to);
   if (taps->radius == 0) {
     if (y < 0 || z < 0) memcpy(to, first, (size_t)grid->row * sizeof(R));
     return;

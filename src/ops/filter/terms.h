@@ -29,9 +29,9 @@ void cm__terms_free(CmTerms *terms);
 double cm__per_factor(int32_t per, const CmImage *image, int axis, int order);
 
 #define CM_TERMS_TYPE_PARAM(S) CM_PARAM_ENUM(S, type, "f32|f64", "f32", "voxel type of the result")
-#define CM_TERMS_DETAILS                                                                                         \
-  CM_BORDER_DETAILS                                                                                              \
-      "There is no slope along such an axis. Mask: voxels outside are 0; neighbourhoods inside still see them. " \
-      "NaN: spreads to every voxel whose kernel holds it."
+#define CM_TERMS_DETAILS                                                                                     \
+  CM_BORDER_DETAILS                                                                                          \
+  "There is no slope along such an axis. Mask: voxels outside are 0; neighbourhoods inside still see them. " \
+  "NaN: spreads to every voxel whose kernel holds it."
 
 #endif

@@ -109,8 +109,8 @@ static bool X(spline_part)(void *arg, CmRange range, CmError **err) {
       X(spline_lines)(all + at * grid->row * grid->ny, grid->ny, grid->row, grid->row, sum);
     else
       X(spline_lines)
-      (all + (at / grid->ny * grid->nz * grid->ny + at % grid->ny) * grid->row, grid->nz, grid->row * grid->ny,
-       grid->row, sum);
+    (all + (at / grid->ny * grid->nz * grid->ny + at % grid->ny) * grid->row, grid->nz, grid->row * grid->ny, grid->row,
+     sum);
   }
   cm_free(sum);
   return true;
