@@ -10,9 +10,7 @@ const char *cm__plot_colour(int at) {
   return colours[at % (int)(sizeof colours / sizeof colours[0])];
 }
 
-double cm__plot_x(const CmPlot *p, double x) {
-  return p->left + (x - p->x0) / (p->x1 - p->x0) * (p->width - p->left - p->right);
-}
+double cm__plot_x(const CmPlot *p, double x) { return p->left + (x - p->x0) / (p->x1 - p->x0) * (p->width - p->left - p->right); }
 
 double cm__plot_y(const CmPlot *p, double y) {
   return p->height - p->bottom - (y - p->y0) / (p->y1 - p->y0) * (p->height - p->top - p->bottom);
@@ -31,8 +29,7 @@ static void x_ticks(CmPlot *p) {
     char text[32];
     double x = cm__plot_x(p, i * step);
     cm__text_addf(p->out, "<path d=\"M%.1f %.1fV%.1f\" stroke=\"#e8ebef\"/>", x, p->top, p->height - p->bottom);
-    cm__plot_text(p, x, p->height - p->bottom + 15, "middle", 11, "#4b5868",
-                  cm__html_number(i == 0 ? 0 : i * step, 4, text));
+    cm__plot_text(p, x, p->height - p->bottom + 15, "middle", 11, "#4b5868", cm__html_number(i == 0 ? 0 : i * step, 4, text));
   }
 }
 
@@ -47,16 +44,15 @@ static void y_ticks(CmPlot *p) {
 }
 
 static void frame(CmPlot *p, const char *title, const char *x_label) {
-  cm__text_addf(p->out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" fill=\"none\" stroke=\"#9aa5b1\"/>", p->left, p->top,
-                p->height - p->bottom, p->width - p->right);
+  cm__text_addf(p->out, "<path d=\"M%.1f %.1fV%.1fH%.1f\" fill=\"none\" stroke=\"#9aa5b1\"/>", p->left, p->top, p->height - p->bottom,
+                p->width - p->right);
   if (title) cm__plot_text(p, p->left, 16, "start", 13, "#1c2430", title);
   if (x_label) cm__plot_text(p, (p->left + p->width - p->right) / 2, p->height - 6, "middle", 12, "#1c2430", x_label);
 }
 
 static void open_svg(CmPlot *p) {
   p->legend = 0;
-  cm__text_addf(p->out, "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">", p->width,
-                p->height, p->width, p->height);
+  cm__text_addf(p->out, "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">", p->width, p->height, p->width, p->height);
 }
 
 void cm__plot_start(CmPlot *p, const char *title, const char *x_label, const char *y_label) {
@@ -77,15 +73,11 @@ void cm__plot_start_rows(CmPlot *p, const char *title, const char *x_label) {
   frame(p, title, x_label);
 }
 
-void cm__plot_end(CmPlot *p) {
-  cm__text_add(p->out, "</svg>\n");
-}
+void cm__plot_end(CmPlot *p) { cm__text_add(p->out, "</svg>\n"); }
 
-void cm__plot_line(CmPlot *p, const double *x, const double *y, int64_t count, const char *colour, double stroke,
-                   const char *extra) {
+void cm__plot_line(CmPlot *p, const double *x, const double *y, int64_t count, const char *colour, double stroke, const char *extra) {
   cm__text_add(p->out, "<path fill=\"none\" d=\"");
-  for (int64_t i = 0; i < count; i++)
-    cm__text_addf(p->out, "%c%.1f %.1f", i ? 'L' : 'M', cm__plot_x(p, x[i]), cm__plot_y(p, y[i]));
+  for (int64_t i = 0; i < count; i++) cm__text_addf(p->out, "%c%.1f %.1f", i ? 'L' : 'M', cm__plot_x(p, x[i]), cm__plot_y(p, y[i]));
   cm__text_addf(p->out, "\" stroke=\"%s\" stroke-width=\"%.1f\" %s/>", colour, stroke, extra ? extra : "");
 }
 
@@ -100,29 +92,24 @@ static void close_with_tip(CmPlot *p, const char *shape, const char *tip) {
 }
 
 void cm__plot_point(CmPlot *p, double x, double y, double radius, const char *colour, const char *tip) {
-  cm__text_addf(p->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"", cm__plot_x(p, x), cm__plot_y(p, y),
-                radius, colour);
+  cm__text_addf(p->out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"%.1f\" fill=\"%s\"", cm__plot_x(p, x), cm__plot_y(p, y), radius, colour);
   close_with_tip(p, "circle", tip);
 }
 
-void cm__plot_segment(CmPlot *p, double xa, double ya, double xb, double yb, const char *colour, double stroke,
-                      const char *extra) {
-  cm__text_addf(p->out, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\" stroke-width=\"%.1f\" %s/>", cm__plot_x(p, xa),
-                cm__plot_y(p, ya), cm__plot_x(p, xb), cm__plot_y(p, yb), colour, stroke, extra ? extra : "");
+void cm__plot_segment(CmPlot *p, double xa, double ya, double xb, double yb, const char *colour, double stroke, const char *extra) {
+  cm__text_addf(p->out, "<path d=\"M%.1f %.1fL%.1f %.1f\" stroke=\"%s\" stroke-width=\"%.1f\" %s/>", cm__plot_x(p, xa), cm__plot_y(p, ya),
+                cm__plot_x(p, xb), cm__plot_y(p, yb), colour, stroke, extra ? extra : "");
 }
 
 void cm__plot_bar(CmPlot *p, double xa, double ya, double xb, double yb, const char *colour, const char *tip) {
   double left = cm__plot_x(p, fmin(xa, xb)), right = cm__plot_x(p, fmax(xa, xb));
   double top = cm__plot_y(p, fmax(ya, yb)), bottom = cm__plot_y(p, fmin(ya, yb));
-  cm__text_addf(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", left, top,
-                right - left, bottom - top, colour);
+  cm__text_addf(p->out, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"%s\"", left, top, right - left, bottom - top, colour);
   close_with_tip(p, "rect", tip);
 }
 
-void cm__plot_text(CmPlot *p, double x, double y, const char *anchor, double size, const char *colour,
-                   const char *text) {
-  cm__text_addf(p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%.0f\" fill=\"%s\">", x, y, anchor,
-                size, colour);
+void cm__plot_text(CmPlot *p, double x, double y, const char *anchor, double size, const char *colour, const char *text) {
+  cm__text_addf(p->out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" font-size=\"%.0f\" fill=\"%s\">", x, y, anchor, size, colour);
   cm__html_text(p->out, text);
   cm__text_add(p->out, "</text>");
 }
