@@ -22,7 +22,7 @@ demo: build
 
 test:
 	@tools/setup.sh build test peers
-	@[ -f build/build.ninja ] || cmake --preset default >/dev/null
+	@cmake --preset default -DCM_TESTS=ON >/dev/null
 	@cmake --build build -j $(JOBS) --target cormack cormack_shared tests
 	@$(CTEST) build -j $(JOBS) --output-on-failure
 

@@ -1,5 +1,10 @@
 # Tests are discovered: tests/<room>/test_*.c (cmocka), .py and .sh. Exit code 77 means skipped, and says why.
-find_library(CMOCKA cmocka)
+option(CM_TESTS "Fail where cmocka is missing, instead of leaving the C tests out" OFF)
+if(CM_TESTS)
+  find_library(CMOCKA cmocka REQUIRED)
+else()
+  find_library(CMOCKA cmocka)
+endif()
 find_package(Python3 COMPONENTS Interpreter)
 set(CM_DATA "${PROJECT_SOURCE_DIR}/../shared/data" CACHE PATH "Real data for tests")
 set(CM_PEERS_PYTHON "${PROJECT_SOURCE_DIR}/.venv/bin/python" CACHE FILEPATH "Python with the independent judges")

@@ -8,7 +8,7 @@ export UBSAN_OPTIONS=print_stacktrace=1
 export TSAN_OPTIONS=halt_on_error=1
 run() { # preset, tests
   echo "--- $1"
-  [ -f "build-$1/build.ninja" ] || cmake --preset "$1" >/dev/null
+  cmake --preset "$1" -DCM_TESTS=ON >/dev/null
   cmake --build "build-$1" -j "$jobs" --target tests
   ctest --test-dir "build-$1" -j "$jobs" --output-on-failure "${@:2}"
 }

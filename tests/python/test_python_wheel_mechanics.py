@@ -38,7 +38,7 @@ print(cormack.__version__, importlib.metadata.version("cormack"))
 
 with tempfile.TemporaryDirectory() as folder:
     root = pathlib.Path(folder)
-    run(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", root, "-C", f"build-dir={BUILD}/wheel",
+    run(sys.executable, "-m", "pip", "wheel", "--no-build-isolation", "--no-deps", "--no-index", "-w", root, f"--config-settings=build-dir={BUILD}/wheel",
         SOURCE / "python", env=dict(os.environ, CMAKE_BUILD_PARALLEL_LEVEL="2"))
     wheel = next(root.glob("cormack-*.whl"))
     names = zipfile.ZipFile(wheel).namelist()
