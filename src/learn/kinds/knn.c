@@ -4,6 +4,7 @@
 
 #include "learn/json.h"
 #include "learn/kind.h"
+#include "learn/lanes.h"
 
 enum { WEIGHTS_UNIFORM, WEIGHTS_DISTANCE };
 enum { METRIC_EUCLIDEAN, METRIC_MANHATTAN, METRIC_CHEBYSHEV };
@@ -45,16 +46,22 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
   return knn;
 }
 
-/* Grows with the distance; squared for euclidean. */
-static double apart(const double *a, const double *b, int n, int metric) {
-  double sum = 0;
-  if (metric == METRIC_EUCLIDEAN)
-    for (int j = 0; j < n; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
-  else if (metric == METRIC_MANHATTAN)
-    for (int j = 0; j < n; j++) sum += fabs(a[j] - b[j]);
-  else
-    for (int j = 0; j < n; j++) sum = fmax(sum, fabs(a[j] - b[j]));
-  return sum;
+/* Grow with the distance from x to rows [first, first + rows); squared for euclidean. */
+static void apart(const Knn *knn, const double *x, int64_t first, int64_t rows, double *to) {
+  int n = knn->features;
+  const double *b = knn->x + first * n;
+  if (knn->metric == METRIC_EUCLIDEAN) {
+    cm__lanes_distances(x, b, rows, n, to);
+    return;
+  }
+  for (int64_t i = 0; i < rows; i++, b += n) {
+    double sum = 0;
+    if (knn->metric == METRIC_MANHATTAN)
+      for (int j = 0; j < n; j++) sum += fabs(x[j] - b[j]);
+    else
+      for (int j = 0; j < n; j++) sum = fmax(sum, fabs(x[j] - b[j]));
+    to[i] = sum;
+  }
 }
 
 typedef struct Near {
@@ -81,14 +88,22 @@ static void sink(Near *heap, int count, int at) {
 }
 
 static void find_nearest(const Knn *knn, const double *x, Near *heap) {
-  for (int64_t i = 0; i < knn->k; i++)
-    heap[i] = (Near){apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
-  for (int at = knn->k / 2 - 1; at >= 0; at--) sink(heap, knn->k, at);
-  for (int64_t i = knn->k; i < knn->rows; i++) {
-    Near near = {apart(x, knn->x + i * knn->features, knn->features, knn->metric), i};
-    if (!farther(heap[0], near)) continue;
-    heap[0] = near;
-    sink(heap, knn->k, 0);
+  enum { BLOCK = 256 };
+  double distance[BLOCK];
+  for (int64_t first = 0; first < knn->rows; first += BLOCK) {
+    int64_t rows = knn->rows - first < BLOCK ? knn->rows - first : BLOCK;
+    apart(knn, x, first, rows, distance);
+    for (int64_t i = 0; i < rows; i++) {
+      Near near = {distance[i], first + i};
+      if (near.row < knn->k) {
+        heap[near.row] = near;
+        if (near.row == knn->k - 1)
+          for (int at = knn->k / 2 - 1; at >= 0; at--) sink(heap, knn->k, at);
+      } else if (farther(heap[0], near)) {
+        heap[0] = near;
+        sink(heap, knn->k, 0);
+      }
+    }
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include "learn/json.h"
 #include "learn/kind.h"
+#include "learn/lanes.h"
 #include "learn/platt.h"
 #include "learn/rng.h"
 #include "learn/split.h"
@@ -64,17 +65,19 @@ static void silence(void) {
 /* ---- applying -------------------------------------------------------------------------------------------------------
  */
 
-static double kernel(const Svm *svm, const double *a, const double *b) {
-  double sum = 0;
+/* The kernel between x and each of `count` vectors. */
+static void kernels(const Svm *svm, const double *x, const double *vectors, int count, double *values) {
   if (svm->kernel == KERNEL_RBF) {
-    for (int j = 0; j < svm->features; j++) sum += (a[j] - b[j]) * (a[j] - b[j]);
-    return exp(-svm->gamma * sum);
+    cm__lanes_distances(x, vectors, count, svm->features, values);
+    for (int v = 0; v < count; v++) values[v] = exp(-svm->gamma * values[v]);
+    return;
   }
-  for (int j = 0; j < svm->features; j++) sum += a[j] * b[j];
-  if (svm->kernel == KERNEL_LINEAR) return sum;
-  double base = svm->gamma * sum + svm->coef0, power = 1;
-  for (int i = 0; i < svm->degree; i++) power *= base;
-  return power;
+  cm__lanes_products(x, vectors, count, svm->features, values);
+  for (int v = 0; v < count && svm->kernel != KERNEL_LINEAR; v++) {
+    double base = svm->gamma * values[v] + svm->coef0, power = 1;
+    for (int i = 0; i < svm->degree; i++) power *= base;
+    values[v] = power;
+  }
 }
 
 static double decide(const Pair *pair, const double *values) {
@@ -93,8 +96,7 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
   scratch = cm_alloc_array(ctx, (size_t)(2 * k * k + k), sizeof *scratch, err);
   if (!scratch) goto done;
   for (int64_t i = 0; i < rows; i++) {
-    for (int v = 0; v < svm->vectors; v++)
-      values[v] = kernel(svm, x + i * svm->features, svm->vector + (int64_t)v * svm->features);
+    kernels(svm, x + i * svm->features, svm->vector, svm->vectors, values);
     for (int p = 0; p < svm->pairs; p++) {
       const Pair *pair = &svm->pair[p];
       double share = cm__platt(decide(pair, values), pair->slope, pair->offset);
@@ -260,8 +262,8 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
     for (int64_t i = 0; ok && i < n; i++) {
       if (spread[i] != f) continue;
       for (int v = 0; v < part.count; v++)
-        values[part.vector[v]] = kernel(trainer->svm, training->x + number[i] * training->features,
-                                        training->x + (int64_t)part.vector[v] * training->features);
+        kernels(trainer->svm, training->x + number[i] * training->features,
+                training->x + (int64_t)part.vector[v] * training->features, 1, &values[part.vector[v]]);
       decision[i] = decide(&part, values);
     }
     cm__hold_free(&own);

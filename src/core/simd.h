@@ -1,0 +1,13 @@
+/* CM_SIMD in front of a function: the plain C loop is compiled for several instruction sets and the best is chosen when
+ * the program is loaded. The bits are the same on all (contraction is off, sums keep their order). */
+#ifndef CORE_SIMD_H
+#define CORE_SIMD_H
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
+    !defined(__SANITIZE_THREAD__)
+#define CM_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define CM_SIMD
+#endif
+
+#endif
