@@ -291,6 +291,7 @@ static bool write_image(Job *job, int at, int port, bool *stop, CmError **err) {
   if (*stop) return false;
   CmWriteOptions options;
   cm_write_default_options(&options);
+  options.anonymous = true; /* measurements are passed on; names of patients stay in the files that went in */
   if (!cm_image_write(job->plan->ctx, value.image, whole, &options, err)) {
     *stop = cm_error_code(*err) == CM_ERR_IO;
     return false;

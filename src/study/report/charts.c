@@ -12,15 +12,18 @@
 enum { MOST_MODELS = 16, MOST_POINTS = 4096 };
 
 static CmPlot square(CmTextBuffer *out, double size) {
-  return (CmPlot){.out = out, .width = size, .height = size, .left = 50, .right = 14, .top = 26, .bottom = 40, .x1 = 1, .y1 = 1};
+  return (CmPlot){
+      .out = out, .width = size, .height = size, .left = 50, .right = 14, .top = 26, .bottom = 40, .x1 = 1, .y1 = 1};
 }
 
-/* ---- ROC ------------------------------------------------------------------------------------------------------------- */
+/* ---- ROC
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static int64_t roc_points(const CmTable *roc, const char *const *pairs, double *x, double *y) {
   int64_t count = 0;
   double repeat = NAN;
-  for (int64_t row = cm__find_row(roc, 0, pairs); row >= 0 && count < MOST_POINTS; row = cm__find_row(roc, row + 1, pairs)) {
+  for (int64_t row = cm__find_row(roc, 0, pairs); row >= 0 && count < MOST_POINTS;
+       row = cm__find_row(roc, row + 1, pairs)) {
     double now = cm__row_real(roc, row, "repeat");
     if (count && !isnan(repeat) && now != repeat) break; /* the first repeat is shown */
     repeat = now;
@@ -35,7 +38,8 @@ static void interval_text(const CmTable *metrics, int64_t row, char *to, size_t 
            cm__row_real(metrics, row, "high"));
 }
 
-void cm__chart_roc(CmTextBuffer *out, const CmTable *roc, const CmTable *metrics, const char *part, const char *class_name) {
+void cm__chart_roc(CmTextBuffer *out, const CmTable *roc, const CmTable *metrics, const char *part,
+                   const char *class_name) {
   const char *models[MOST_MODELS];
   int count = cm__distinct(roc, "model", models, MOST_MODELS);
   CmPlot plot = square(out, 430);
@@ -56,16 +60,19 @@ void cm__chart_roc(CmTextBuffer *out, const CmTable *roc, const CmTable *metrics
   cm__plot_end(&plot);
 }
 
-/* ---- calibration ------------------------------------------------------------------------------------------------------ */
+/* ---- calibration
+ * ------------------------------------------------------------------------------------------------------ */
 
-static void calibration_one(CmTextBuffer *out, const CmTable *table, const char *const *pairs, const char *title, const char *colour) {
+static void calibration_one(CmTextBuffer *out, const CmTable *table, const char *const *pairs, const char *title,
+                            const char *colour) {
   CmPlot plot = square(out, 250);
   cm__plot_start(&plot, title, "mean probability", "observed share");
   cm__plot_segment(&plot, 0, 0, 1, 1, "#9aa5b1", 1, "stroke-dasharray=\"4 4\"");
   for (int64_t row = cm__find_row(table, 0, pairs); row >= 0; row = cm__find_row(table, row + 1, pairs)) {
     double repeat = cm__row_real(table, row, "repeat");
     double x = cm__row_real(table, row, "mean_probability"), y = cm__row_real(table, row, "observed");
-    double low = cm__row_real(table, row, "low"), high = cm__row_real(table, row, "high"), rows = cm__row_real(table, row, "rows");
+    double low = cm__row_real(table, row, "low"), high = cm__row_real(table, row, "high"),
+           rows = cm__row_real(table, row, "rows");
     if (!(rows > 0) || !(isnan(repeat) || repeat == 1) || isnan(x) || isnan(y)) continue;
     char tip[96];
     snprintf(tip, sizeof tip, "%.0f rows, mean probability %.2f, observed %.2f", rows, x, y);
@@ -86,20 +93,32 @@ void cm__chart_calibration(CmTextBuffer *out, const CmTable *calibration, const 
   cm__text_add(out, "</div>\n");
 }
 
-/* ---- one metric of all models ------------------------------------------------------------------------------------------- */
+/* ---- one metric of all models
+ * ------------------------------------------------------------------------------------------- */
 
-void cm__chart_intervals(CmTextBuffer *out, const CmTable *metrics, const char *part, const char *class_name, const char *metric,
-                         const char *title) {
+void cm__chart_intervals(CmTextBuffer *out, const CmTable *metrics, const char *part, const char *class_name,
+                         const char *metric, const char *title) {
   const char *models[MOST_MODELS];
   int count = cm__distinct(metrics, "model", models, MOST_MODELS);
-  CmPlot plot = {.out = out, .width = 460, .height = 66 + 28.0 * count, .left = 140, .right = 20, .top = 26, .bottom = 36, .x0 = 0,
-                 .x1 = 1, .y0 = 0, .y1 = count};
+  CmPlot plot = {.out = out,
+                 .width = 460,
+                 .height = 66 + 28.0 * count,
+                 .left = 140,
+                 .right = 20,
+                 .top = 26,
+                 .bottom = 36,
+                 .x0 = 0,
+                 .x1 = 1,
+                 .y0 = 0,
+                 .y1 = count};
   for (int i = 0; i < count; i++) {
     int64_t row = CM__FIND(metrics, 0, "model", models[i], "part", part, "class", class_name, "metric", metric);
-    if (row >= 0 && cm__row_real(metrics, row, "low") > 0.5) plot.x0 = plot.x0 > 0 || i == 0 ? 0.5 : plot.x0;
-    else plot.x0 = 0;
+    if (row >= 0 && cm__row_real(metrics, row, "low") > 0.5)
+      plot.x0 = plot.x0 > 0 || i == 0 ? 0.5 : plot.x0;
+    else
+      plot.x0 = 0;
   }
-  cm__plot_start_rows(&plot, title, metric);
+  cm__plot_start_rows(&plot, title, NULL);
   for (int i = 0; i < count; i++) {
     int64_t row = CM__FIND(metrics, 0, "model", models[i], "part", part, "class", class_name, "metric", metric);
     double y = count - i - 0.5;
@@ -114,7 +133,8 @@ void cm__chart_intervals(CmTextBuffer *out, const CmTable *metrics, const char *
   cm__plot_end(&plot);
 }
 
-/* ---- importance --------------------------------------------------------------------------------------------------------- */
+/* ---- importance
+ * --------------------------------------------------------------------------------------------------------- */
 
 typedef struct Ranked {
   const char *name;
@@ -129,19 +149,29 @@ static int by_size(const void *a, const void *b) {
   return strcmp(p->name, q->name);
 }
 
-void cm__chart_importance(CmTextBuffer *out, const CmTable *importance, const char *model, const char *part, const char *measure,
-                          const char *title) {
+void cm__chart_importance(CmTextBuffer *out, const CmTable *importance, const char *model, const char *part,
+                          const char *measure, const char *title) {
   enum { MOST = 1024, SHOWN = 15 };
   Ranked found[MOST];
   int count = 0;
   const char *pairs[] = {"model", model, "part", part, "measure", measure, NULL};
-  for (int64_t row = cm__find_row(importance, 0, pairs); row >= 0 && count < MOST; row = cm__find_row(importance, row + 1, pairs))
-    found[count++] = (Ranked){.name = cm__row_text(importance, row, "feature"), .value = cm__row_real(importance, row, "value"),
-                              .low = cm__row_real(importance, row, "low"), .high = cm__row_real(importance, row, "high")};
+  for (int64_t row = cm__find_row(importance, 0, pairs); row >= 0 && count < MOST;
+       row = cm__find_row(importance, row + 1, pairs))
+    found[count++] = (Ranked){.name = cm__row_text(importance, row, "feature"),
+                              .value = cm__row_real(importance, row, "value"),
+                              .low = cm__row_real(importance, row, "low"),
+                              .high = cm__row_real(importance, row, "high")};
   if (!count) return;
   qsort(found, (size_t)count, sizeof *found, by_size);
   if (count > SHOWN) count = SHOWN;
-  CmPlot plot = {.out = out, .width = 520, .height = 60 + 20.0 * count, .left = 230, .right = 16, .top = 26, .bottom = 32, .y1 = count};
+  CmPlot plot = {.out = out,
+                 .width = 520,
+                 .height = 60 + 20.0 * count,
+                 .left = 230,
+                 .right = 16,
+                 .top = 26,
+                 .bottom = 32,
+                 .y1 = count};
   for (int i = 0; i < count; i++) {
     plot.x0 = fmin(plot.x0, isfinite(found[i].low) ? found[i].low : found[i].value);
     plot.x1 = fmax(plot.x1, isfinite(found[i].high) ? found[i].high : found[i].value);
@@ -151,13 +181,15 @@ void cm__chart_importance(CmTextBuffer *out, const CmTable *importance, const ch
   for (int i = 0; i < count; i++) {
     double y = count - i - 0.5;
     cm__plot_bar(&plot, 0, y - 0.35, found[i].value, y + 0.35, "#0072b2", NULL);
-    if (isfinite(found[i].low) && isfinite(found[i].high)) cm__plot_segment(&plot, found[i].low, y, found[i].high, y, "#1c2430", 1, NULL);
+    if (isfinite(found[i].low) && isfinite(found[i].high))
+      cm__plot_segment(&plot, found[i].low, y, found[i].high, y, "#1c2430", 1, NULL);
     cm__plot_text(&plot, plot.left - 8, cm__plot_y(&plot, y) + 4, "end", 11.5, "#1c2430", found[i].name);
   }
   cm__plot_end(&plot);
 }
 
-/* ---- SHAP --------------------------------------------------------------------------------------------------------------- */
+/* ---- SHAP
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static int shap_columns(const CmTable *shap, Ranked *to, int most) {
   int count = 0;
@@ -186,8 +218,11 @@ static int by_double(const void *a, const void *b) {
 static void value_colour(double value, double low, double high, char to[8]) {
   double t = high > low ? (value - low) / (high - low) : 0.5;
   t = t < 0 ? 0 : t > 1 ? 1 : t;
-  if (isnan(value)) snprintf(to, 8, "#999999");
-  else snprintf(to, 8, "#%02x%02x%02x", (unsigned)(0x1e + t * (0xd6 - 0x1e)), (unsigned)(0x78 - fabs(t - 0.5) * 0x60 + 0x10), (unsigned)(0xd0 - t * (0xd0 - 0x3c)));
+  if (isnan(value))
+    snprintf(to, 8, "#999999");
+  else
+    snprintf(to, 8, "#%02x%02x%02x", (unsigned)(0x1e + t * (0xd6 - 0x1e)),
+             (unsigned)(0x78 - fabs(t - 0.5) * 0x60 + 0x10), (unsigned)(0xd0 - t * (0xd0 - 0x3c)));
 }
 
 typedef struct Swarm {
@@ -210,20 +245,24 @@ static void swarm_row(CmPlot *plot, const Swarm *swarm, const Ranked *feature, d
     double shap = cm_table_real(swarm->shap, swarm->rows[i], feature->column);
     if (isnan(shap)) continue;
     value_colour(value, low, high, colour);
-    snprintf(tip, sizeof tip, "%s: value %.4g, contribution %+.3f", cm__row_text(swarm->shap, swarm->rows[i], "subject"), value, shap);
-    double jitter = (double)((uint64_t)i * 2654435761u % 1000u) / 1000 - 0.5; /* spreads equal values; fixed by the row */
+    char said[32];
+    snprintf(tip, sizeof tip, "%s: %s, contribution %+.3f", cm__row_text(swarm->shap, swarm->rows[i], "subject"),
+             isnan(value) ? "no value" : cm__html_number(value, 4, said), shap);
+    double jitter =
+        (double)((uint64_t)i * 2654435761u % 1000u) / 1000 - 0.5; /* spreads equal values; fixed by the row */
     cm__plot_point(plot, shap, y + jitter * 0.55, 2.6, colour, tip);
   }
 }
 
-bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *features, const char *model, const char *class_name,
-                        CmError **err) {
+bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *features, const char *model,
+                        const char *class_name, CmError **err) {
   enum { MOST = 1024, SHOWN = 12, MOST_ROWS = 600 };
   Ranked ranked[MOST];
   int64_t rows[MOST_ROWS];
   Swarm swarm = {.shap = shap, .features = features, .rows = rows};
   const char *pairs[] = {"model", model, "class", class_name, "part", "cross_validation", NULL};
-  for (int64_t row = cm__find_row(shap, 0, pairs); row >= 0 && swarm.count < MOST_ROWS; row = cm__find_row(shap, row + 1, pairs))
+  for (int64_t row = cm__find_row(shap, 0, pairs); row >= 0 && swarm.count < MOST_ROWS;
+       row = cm__find_row(shap, row + 1, pairs))
     rows[swarm.count++] = row;
   int count = shap_columns(shap, ranked, MOST);
   if (!count || !swarm.count) return true;
@@ -238,9 +277,18 @@ bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *f
   double *values = cm_alloc_array(out->ctx, (size_t)swarm.count, sizeof *values, err);
   if (!values) return false;
   double margin = (high - low) * 0.03 + 1e-9;
-  CmPlot plot = {.out = out, .width = 720, .height = 70 + 26.0 * count, .left = 230, .right = 16, .top = 26, .bottom = 40,
-                 .x0 = low - margin, .x1 = high + margin, .y1 = count};
-  cm__plot_start_rows(&plot, "Contribution of each feature to each row (red: high value, blue: low value)", "SHAP value");
+  CmPlot plot = {.out = out,
+                 .width = 720,
+                 .height = 70 + 26.0 * count,
+                 .left = 230,
+                 .right = 16,
+                 .top = 26,
+                 .bottom = 40,
+                 .x0 = low - margin,
+                 .x1 = high + margin,
+                 .y1 = count};
+  cm__plot_start_rows(&plot, "Contribution of each feature to each row (red: high value, blue: low value)",
+                      "SHAP value");
   cm__plot_segment(&plot, 0, 0, 0, count, "#9aa5b1", 1, NULL);
   for (int i = 0; i < count; i++) {
     cm__plot_text(&plot, plot.left - 8, cm__plot_y(&plot, count - i - 0.5) + 4, "end", 11.5, "#1c2430", ranked[i].name);
@@ -270,10 +318,18 @@ bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, co
   double low = fmin(base, output), high = fmax(base, output), at = output;
   for (int i = 0; i < shown; i++) at -= ranked[i].value, low = fmin(low, at), high = fmax(high, at);
   double margin = (high - low) * 0.06 + 1e-9;
-  CmPlot plot = {.out = out, .width = 560, .height = 62 + 22.0 * bars, .left = 250, .right = 40, .top = 24, .bottom = 38,
-                 .x0 = low - margin, .x1 = high + margin, .y1 = bars};
+  CmPlot plot = {.out = out,
+                 .width = 560,
+                 .height = 62 + 22.0 * bars,
+                 .left = 250,
+                 .right = 40,
+                 .top = 24,
+                 .bottom = 38,
+                 .x0 = low - margin,
+                 .x1 = high + margin,
+                 .y1 = bars};
   char title[96];
-  snprintf(title, sizeof title, "from the average output %.3f to this one, %.3f", base, output);
+  snprintf(title, sizeof title, "from the average, %.3f, to %.3f", base, output);
   cm__plot_start_rows(&plot, title, "model output");
   at = output;
   for (int i = 0; i < bars; i++) {
@@ -281,25 +337,32 @@ bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, co
     double part = other ? rest : ranked[i].value, y = bars - i - 0.5;
     char name[160], tip[48];
     double value = other ? NAN : feature_value(features, shap, row, ranked[i].name);
-    if (other) snprintf(name, sizeof name, "%d other features", count - shown);
-    else if (isnan(value)) snprintf(name, sizeof name, "%s", ranked[i].name);
-    else snprintf(name, sizeof name, "%s = %.4g", ranked[i].name, value);
+    if (other)
+      snprintf(name, sizeof name, "%d other features", count - shown);
+    else if (isnan(value))
+      snprintf(name, sizeof name, "%s (no value)", ranked[i].name);
+    else
+      snprintf(name, sizeof name, "%s = %s", ranked[i].name, cm__html_number(value, 4, tip));
     snprintf(tip, sizeof tip, "%+.3f", part);
     cm__plot_bar(&plot, at - part, y - 0.36, at, y + 0.36, part >= 0 ? "#d55e00" : "#0072b2", tip);
     cm__plot_text(&plot, plot.left - 8, cm__plot_y(&plot, y) + 4, "end", 11.5, "#1c2430", name);
-    cm__plot_text(&plot, cm__plot_x(&plot, fmax(at, at - part)) + 4, cm__plot_y(&plot, y) + 4, "start", 10.5, "#4b5868", tip);
+    cm__plot_text(&plot, cm__plot_x(&plot, fmax(at, at - part)) + 4, cm__plot_y(&plot, y) + 4, "start", 10.5, "#4b5868",
+                  tip);
     at -= part;
   }
   cm__plot_end(&plot);
   return true;
 }
 
-/* ---- confusion ---------------------------------------------------------------------------------------------------------- */
+/* ---- confusion
+ * ---------------------------------------------------------------------------------------------------------- */
 
-static double confusion_rows(const CmTable *table, const char *model, const char *part, const char *target, const char *predicted) {
+static double confusion_rows(const CmTable *table, const char *model, const char *part, const char *target,
+                             const char *predicted) {
   double sum = 0;
   const char *pairs[] = {"model", model, "part", part, "target", target, "predicted", predicted, NULL};
-  for (int64_t row = cm__find_row(table, 0, pairs); row >= 0; row = cm__find_row(table, row + 1, pairs)) sum += cm__row_real(table, row, "rows");
+  for (int64_t row = cm__find_row(table, 0, pairs); row >= 0; row = cm__find_row(table, row + 1, pairs))
+    sum += cm__row_real(table, row, "rows");
   return sum;
 }
 
@@ -310,7 +373,8 @@ void cm__chart_confusion(CmTextBuffer *out, const CmTable *confusion, const char
   cm__text_add(out, "<table><thead><tr><th>");
   cm__html_text(out, model);
   cm__text_add(out, "</th>");
-  for (int i = 0; i < count; i++) cm__text_add(out, "<th class=\"n\">predicted "), cm__html_text(out, classes[i]), cm__text_add(out, "</th>");
+  for (int i = 0; i < count; i++)
+    cm__text_add(out, "<th class=\"n\">predicted "), cm__html_text(out, classes[i]), cm__text_add(out, "</th>");
   cm__text_add(out, "</tr></thead>");
   for (int i = 0; i < count; i++) {
     double total = 0;
@@ -319,9 +383,11 @@ void cm__chart_confusion(CmTextBuffer *out, const CmTable *confusion, const char
     cm__html_text(out, classes[i]);
     cm__text_add(out, "</th>");
     for (int j = 0; j < count; j++) {
-      double rows = confusion_rows(confusion, model, part, classes[i], classes[j]), share = total > 0 ? rows / total : 0;
-      cm__text_addf(out, "<td class=\"n\" style=\"background:rgba(%s,%.2f)\">%.0f<br><span class=\"note\">%.0f %%</span></td>",
-                    i == j ? "0,158,115" : "213,94,0", 0.08 + 0.5 * share, rows, 100 * share);
+      double rows = confusion_rows(confusion, model, part, classes[i], classes[j]),
+             share = total > 0 ? rows / total : 0;
+      cm__text_addf(
+          out, "<td class=\"n\" style=\"background:rgba(%s,%.2f)\">%.0f<br><span class=\"note\">%.0f %%</span></td>",
+          i == j ? "0,158,115" : "213,94,0", 0.08 + 0.5 * share, rows, 100 * share);
     }
     cm__text_add(out, "</tr>");
   }

@@ -20,15 +20,16 @@ typedef struct CmHtmlTable {
   const char *const *columns; /* NULL: all */
   const char *const *titles;  /* NULL: the names; a unit is added in brackets */
   int column_count;
-  int64_t first, rows;        /* rows 0: all from first */
-  int digits;                 /* significant digits of reals; 0: 4 */
-  const char *file;           /* where the whole table stands, e.g. "tables/metrics.csv"; may be NULL */
+  int64_t first, rows; /* rows 0: all from first */
+  int digits;          /* significant digits of reals; 0: 4 */
+  const char *file;    /* where the whole table stands, e.g. "tables/metrics.csv"; may be NULL */
 } CmHtmlTable;
 /* Long tables show the first 200 rows and name the file with the rest. */
 void cm__html_table(CmTextBuffer *out, const CmHtmlTable *spec);
 
 /* One row of a table that the caller opened: texts first, then whole numbers. */
-void cm__html_row(CmTextBuffer *out, const char *const *texts, int text_count, const int64_t *numbers, int number_count);
+void cm__html_row(CmTextBuffer *out, const char *const *texts, int text_count, const int64_t *numbers,
+                  int number_count);
 
 /* A number for people: `digits` significant digits, no exponent between 1e-4 and 1e6. "" where not finite. */
 const char *cm__html_number(double value, int digits, char to[32]);

@@ -2,14 +2,17 @@
 #ifndef STUDY_REPORT_PLOT_H
 #define STUDY_REPORT_PLOT_H
 
+#include <stdbool.h>
+
 #include "core/text.h"
 
 typedef struct CmPlot {
   CmTextBuffer *out;
-  double width, height;             /* of the picture in px */
-  double left, right, top, bottom;  /* margins */
-  double x0, x1, y0, y1;            /* data ranges */
-  int legend;                       /* entries so far */
+  double width, height;            /* of the picture in px */
+  double left, right, top, bottom; /* margins */
+  double x0, x1, y0, y1;           /* data ranges */
+  bool logarithmic;                /* ranges and data are log10 of what the ticks say */
+  int legend;                      /* entries so far */
 } CmPlot;
 
 /* Colour-blind safe: Okabe and Ito 2008, black left out. */
@@ -23,14 +26,17 @@ void cm__plot_end(CmPlot *plot);
 
 double cm__plot_x(const CmPlot *plot, double x);
 double cm__plot_y(const CmPlot *plot, double y);
-void cm__plot_line(CmPlot *plot, const double *x, const double *y, int64_t count, const char *colour, double stroke, const char *extra);
+void cm__plot_line(CmPlot *plot, const double *x, const double *y, int64_t count, const char *colour, double stroke,
+                   const char *extra);
 void cm__plot_point(CmPlot *plot, double x, double y, double radius, const char *colour, const char *tip);
 /* From (xa, ya) to (xb, yb). */
-void cm__plot_segment(CmPlot *plot, double xa, double ya, double xb, double yb, const char *colour, double stroke, const char *extra);
+void cm__plot_segment(CmPlot *plot, double xa, double ya, double xb, double yb, const char *colour, double stroke,
+                      const char *extra);
 /* A rectangle in data coordinates. */
 void cm__plot_bar(CmPlot *plot, double xa, double ya, double xb, double yb, const char *colour, const char *tip);
 /* Text at a position in px; anchor "start", "middle" or "end". */
-void cm__plot_text(CmPlot *plot, double x_px, double y_px, const char *anchor, double size, const char *colour, const char *text);
+void cm__plot_text(CmPlot *plot, double x_px, double y_px, const char *anchor, double size, const char *colour,
+                   const char *text);
 void cm__plot_legend(CmPlot *plot, const char *colour, const char *text);
 
 #endif

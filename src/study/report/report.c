@@ -18,12 +18,14 @@ static void pick_reference_model(CmReport *report) {
   report->class_name = positive >= 0 ? cm__row_text(r->learn[CM_LEARN_SUMMARY], positive, "value") : "";
   if (!*report->class_name) report->class_name = "macro";
   double best = -1, best_explained = -1;
-  for (int64_t row = CM__FIND(metrics, 0, "metric", "auc", "part", "cross_validation", "class", report->class_name); row >= 0;
+  for (int64_t row = CM__FIND(metrics, 0, "metric", "auc", "part", "cross_validation", "class", report->class_name);
+       row >= 0;
        row = CM__FIND(metrics, row + 1, "metric", "auc", "part", "cross_validation", "class", report->class_name)) {
     double value = cm__row_real(metrics, row, "value");
     const char *model = cm__row_text(metrics, row, "model");
     if (value > best) best = value, report->best_row = row, report->best_model = model;
-    if (value > best_explained && CM__FIND(shap, 0, "model", model) >= 0) best_explained = value, report->explained_model = model;
+    if (value > best_explained && CM__FIND(shap, 0, "model", model) >= 0)
+      best_explained = value, report->explained_model = model;
   }
 }
 
@@ -36,7 +38,9 @@ static void contents(CmReport *report) {
   if (report->explained_model) cm__text_add(out, "<a href=\"#why\">Why</a>");
   if (r->learn) cm__text_add(out, "<a href=\"#subjects\">Each subject</a>");
   if (cm__report_has_growth(report)) cm__text_add(out, "<a href=\"#growth\">Between visits</a>");
-  cm__text_add(out, "<a href=\"#tables\">Tables</a><a href=\"#methods\">Methods</a><a href=\"#provenance\">Provenance</a></nav>\n");
+  cm__text_add(
+      out,
+      "<a href=\"#tables\">Tables</a><a href=\"#methods\">Methods</a><a href=\"#provenance\">Provenance</a></nav>\n");
 }
 
 static void card(CmTextBuffer *out, const char *value, const char *what) {
@@ -61,7 +65,7 @@ static void glance(CmReport *report) {
   int64_t images = 0;
   for (int i = 0; i < r->input_count; i++) images += r->inputs[i].images;
   count_card(out, r->subjects, "subjects");
-  count_card(out, r->visits, "visits");
+  if (r->visits > r->subjects) count_card(out, r->visits, "visits");
   count_card(out, images, "images");
   count_card(out, cm_table_rows(r->quarantine), "in quarantine");
   if (report->best_model) {
@@ -77,13 +81,15 @@ static void glance(CmReport *report) {
 }
 
 bool cm__report_write(const CmStudyResult *result, const char *path, CmError **err) {
-  static const Section sections[] = {cm__report_inputs,   cm__report_images, cm__report_prediction, cm__report_why,       cm__report_subjects,
-                                     cm__report_growth, cm__report_tables, cm__report_methods,    cm__report_provenance};
+  static const Section sections[] = {cm__report_inputs, cm__report_images,   cm__report_prediction,
+                                     cm__report_why,    cm__report_subjects, cm__report_growth,
+                                     cm__report_tables, cm__report_methods,  cm__report_provenance};
   CmReport report = {.result = result};
   char subtitle[256];
   cm__text_start(&report.out, result->ctx, err);
   pick_reference_model(&report);
-  snprintf(subtitle, sizeof subtitle, "Study %s · made by Cormack %s · every number stands as CSV and JSON beside this page", result->study,
+  snprintf(subtitle, sizeof subtitle,
+           "Study %s · made by Cormack %s · every number stands as CSV and JSON beside this page", result->study,
            result->version);
   cm__html_start(&report.out, *result->title ? result->title : result->study, subtitle);
   contents(&report);

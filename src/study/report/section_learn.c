@@ -16,24 +16,28 @@ static void add_notes(CmTextBuffer *out, const CmTable *notes) {
   }
 }
 
-static void add_metric(CmTextBuffer *out, const CmTable *metrics, const char *model, const char *part, const char *class_name, const char *metric) {
+static void add_metric(CmTextBuffer *out, const CmTable *metrics, const char *model, const char *part,
+                       const char *class_name, const char *metric) {
   static const char *const classes[] = {NULL, "all", "macro"};
   int64_t row = -1;
   for (int i = 0; row < 0 && i < CM_COUNT(classes); i++)
-    row = CM__FIND(metrics, 0, "model", model, "part", part, "metric", metric, "class", classes[i] ? classes[i] : class_name);
+    row = CM__FIND(metrics, 0, "model", model, "part", part, "metric", metric, "class",
+                   classes[i] ? classes[i] : class_name);
   if (row < 0) {
     cm__text_add(out, "<td></td>");
     return;
   }
   double low = cm__row_real(metrics, row, "low"), high = cm__row_real(metrics, row, "high");
   cm__text_addf(out, "<td class=\"n\">%.3f", cm__row_real(metrics, row, "value"));
-  if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f to %.3f</span>", low, high);
+  if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f–%.3f</span>", low, high);
   cm__text_add(out, "</td>");
 }
 
 static void add_metrics(CmReport *report, const char *part, const char *title) {
-  static const char *const names[] = {"auc", "accuracy", "balanced_accuracy", "precision", "recall", "specificity", "f1", "brier", "log_loss"};
-  static const char *const shown[] = {"AUC", "accuracy", "balanced accuracy", "precision", "recall", "specificity", "F1", "Brier", "log loss"};
+  static const char *const names[] = {"auc", "accuracy", "balanced_accuracy", "precision", "recall", "specificity",
+                                      "f1",  "brier",    "log_loss"};
+  static const char *const shown[] = {"AUC", "accuracy", "balanced accuracy", "precision", "recall", "specificity",
+                                      "F1",  "Brier",    "log loss"};
   const CmTable *metrics = report->result->learn[CM_LEARN_METRICS];
   CmTextBuffer *out = &report->out;
   if (CM__FIND(metrics, 0, "part", part) < 0) return;
@@ -41,11 +45,11 @@ static void add_metrics(CmReport *report, const char *part, const char *title) {
   int count = cm__distinct(metrics, "model", models, MOST_MODELS);
   cm__text_add(out, "<h3>");
   cm__html_text(out, title);
-  cm__text_add(out, "</h3><div class=\"scroll\"><table><thead><tr><th>model</th>");
+  cm__text_add(out, "</h3><div class=\"scroll\"><table class=\"tight\"><thead><tr><th>model</th>");
   for (int i = 0; i < CM_COUNT(names); i++) cm__text_addf(out, "<th class=\"n\">%s</th>", shown[i]);
   cm__text_add(out, "</tr></thead>\n");
   for (int m = 0; m < count; m++) {
-    cm__text_add(out, "<tr><td>");
+    cm__text_add(out, "<tr><td class=\"k\">");
     cm__html_text(out, models[m]);
     cm__text_add(out, "</td>");
     for (int i = 0; i < CM_COUNT(names); i++) add_metric(out, metrics, models[m], part, report->class_name, names[i]);
@@ -66,31 +70,47 @@ static void add_curves(CmReport *report) {
     cm__text_add(out, "<figure>");
     cm__chart_roc(out, learn[CM_LEARN_ROC], learn[CM_LEARN_METRICS], "cross_validation", classes[i]);
     cm__text_add(out, "<figcaption>");
-    cm__html_textf(out, binary ? "Positive class: %s. First repeat; the area is the mean over repeats." : "%s against the rest.", classes[i]);
+    cm__html_textf(
+        out, binary ? "Positive class: %s. First repeat; the area is the mean over repeats." : "%s against the rest.",
+        classes[i]);
     cm__text_add(out, "</figcaption></figure>");
   }
-  cm__chart_intervals(out, learn[CM_LEARN_METRICS], "cross_validation", report->class_name, "auc", "AUC with 95 % interval");
-  cm__text_add(out, "</div>\n<h3>Calibration</h3><p class=\"note\">A probability of 0.7 should come true in 7 of 10. Bars: Wilson intervals.</p>\n");
+  cm__chart_intervals(out, learn[CM_LEARN_METRICS], "cross_validation", report->class_name, "auc",
+                      "AUC with 95 % interval");
+  cm__text_add(out,
+               "</div>\n<h3>Calibration</h3><p class=\"note\">A probability of 0.7 should come true in 7 of 10. Bars: "
+               "Wilson intervals.</p>\n");
   for (int i = 0; i < class_count; i++)
-    if (binary || strcmp(classes[i], "macro")) cm__chart_calibration(out, learn[CM_LEARN_CALIBRATION], "cross_validation", classes[i]);
-  cm__text_add(out, "<h3>Confusion</h3><p class=\"note\">Rows of the cross-validation, all repeats added; shares of what it is.</p><div class=\"grid\">\n");
+    if (binary || strcmp(classes[i], "macro"))
+      cm__chart_calibration(out, learn[CM_LEARN_CALIBRATION], "cross_validation", classes[i]);
+  cm__text_add(out,
+               "<h3>Confusion</h3><p class=\"note\">Rows of the cross-validation, all repeats added; shares of what it "
+               "is.</p><div class=\"grid\">\n");
   int count = cm__distinct(learn[CM_LEARN_CONFUSION], "model", models, MOST_MODELS);
   for (int i = 0; i < count; i++) cm__chart_confusion(out, learn[CM_LEARN_CONFUSION], models[i], "cross_validation");
   cm__text_add(out, "</div>\n");
 }
 
+static const char *summary_of(const CmStudyResult *result, const char *name) {
+  const CmTable *summary = result->learn ? result->learn[CM_LEARN_SUMMARY] : NULL;
+  int64_t row = summary ? CM__FIND(summary, 0, "name", name) : -1;
+  return row >= 0 ? cm__row_text(summary, row, "value") : "";
+}
+
 static void add_question(CmReport *report) {
   const CmStudyResult *r = report->result;
-  cm__text_add(&report->out, "<p>");
-  cm__html_textf(&report->out, "Outcome: %s. One row a %s.", r->target, r->row);
-  const CmTable *summary = r->learn ? r->learn[CM_LEARN_SUMMARY] : NULL;
-  static const char *const names[] = {"rows", "subjects", "features", "folds", "repeats", "hold_out_subjects"};
-  for (int i = 0; summary && i < CM_COUNT(names); i++) {
-    int64_t row = CM__FIND(summary, 0, "name", names[i]);
-    const char *value = row >= 0 ? cm__row_text(summary, row, "value") : "";
-    if (*value) cm__html_textf(&report->out, " %s: %s.", strcmp(names[i], "hold_out_subjects") ? names[i] : "held-out subjects", value);
+  CmTextBuffer *out = &report->out;
+  cm__text_add(out, "<p>");
+  cm__html_textf(out, "Outcome: «%s»; one row a %s.", r->target, r->row);
+  if (r->learn) {
+    const char *held = summary_of(r, "hold_out_subjects");
+    cm__html_textf(out, " %s rows of %s subjects, %s features; cross-validation in %s folds, %s repeat%s",
+                   summary_of(r, "rows"), summary_of(r, "subjects"), summary_of(r, "features"), summary_of(r, "folds"),
+                   summary_of(r, "repeats"), strcmp(summary_of(r, "repeats"), "1") ? "s" : "");
+    if (*held && strcmp(held, "0")) cm__html_textf(out, "; %s subjects held out", held);
+    cm__text_add(out, ".");
   }
-  cm__text_add(&report->out, "</p>\n");
+  cm__text_add(out, "</p>\n");
 }
 
 bool cm__report_prediction(CmReport *report, CmError **err) {
@@ -99,7 +119,8 @@ bool cm__report_prediction(CmReport *report, CmError **err) {
   CmTextBuffer *out = &report->out;
   if (!r->target) return true;
   cm__html_section(out, "prediction", "Do the measurements predict the outcome?",
-                   "Everything that learns (imputation, scaling, selection, models) saw training subjects only; all rows of a subject stay in one fold.");
+                   "Everything that learns (imputation, scaling, selection, models) saw training subjects only; all "
+                   "rows of a subject stay in one fold.");
   add_question(report);
   if (!r->learn) {
     cm__text_add(out, "<div class=\"warn\">The learning was refused: ");
@@ -111,7 +132,9 @@ bool cm__report_prediction(CmReport *report, CmError **err) {
   add_notes(out, r->learn[CM_LEARN_NOTES]);
   add_metrics(report, "cross_validation", "Cross-validation");
   add_metrics(report, "hold_out", "Held-out subjects, seen once at the end");
-  cm__text_add(out, "<p class=\"note\">95 % intervals below each value; how each is made stands in <code>tables/learn_metrics.csv</code>.</p>\n");
+  cm__text_add(out,
+               "<p class=\"note\">95 % intervals below each value; how each is made stands in "
+               "<code>tables/learn_metrics.csv</code>.</p>\n");
   add_curves(report);
   cm__html_section_end(out);
   return true;
@@ -124,7 +147,8 @@ bool cm__report_why(CmReport *report, CmError **err) {
   const CmTable *importance = r->learn[CM_LEARN_IMPORTANCE];
   if (CM__FIND(importance, 0, "measure", "permutation") < 0 && !report->explained_model) return true;
   cm__html_section(out, "why", "Which features mattered",
-                   "SHAP: how much each feature moved the output of a row that the model had not seen. Permutation: the AUC lost when it is shuffled.");
+                   "SHAP: how much each feature moved the output of a row that the model had not seen. Permutation: "
+                   "the AUC lost when it is shuffled.");
   cm__text_add(out, "<div class=\"grid\">");
   char title[160];
   if (report->explained_model) {
@@ -136,28 +160,32 @@ bool cm__report_why(CmReport *report, CmError **err) {
     cm__chart_importance(out, importance, report->best_model, "cross_validation", "permutation", title);
   }
   cm__text_add(out, "</div>\n");
-  bool good = !report->explained_model ||
-              cm__chart_beeswarm(out, r->learn[CM_LEARN_SHAP], r->features, report->explained_model, report->class_name, err);
+  bool good = !report->explained_model || cm__chart_beeswarm(out, r->learn[CM_LEARN_SHAP], r->features,
+                                                             report->explained_model, report->class_name, err);
   cm__html_section_end(out);
   return good;
 }
 
-static int64_t shap_row_of(const CmTable *shap, const char *model, const char *part, const char *class_name, double row_number) {
+static int64_t shap_row_of(const CmTable *shap, const char *model, const char *part, const char *class_name,
+                           double row_number) {
   for (int64_t row = CM__FIND(shap, 0, "model", model, "part", part, "class", class_name); row >= 0;
        row = CM__FIND(shap, row + 1, "model", model, "part", part, "class", class_name))
     if (cm__row_real(shap, row, "row") == row_number) return row;
   return -1;
 }
 
-static bool add_subject(CmReport *report, const CmTable *predictions, int64_t row, const char *model, int probability, CmError **err) {
+static bool add_subject(CmReport *report, const CmTable *predictions, int64_t row, const char *model, int probability,
+                        CmError **err) {
   const CmStudyResult *r = report->result;
   CmTextBuffer *out = &report->out;
-  const char *target = cm__row_text(predictions, row, "target"), *predicted = cm__row_text(predictions, row, "predicted");
+  const char *target = cm__row_text(predictions, row, "target"),
+             *predicted = cm__row_text(predictions, row, "predicted");
   bool right = strcmp(target, predicted) == 0;
   cm__text_add(out, "<details><summary>");
   cm__html_textf(out, "%s: ", cm__row_text(predictions, row, "subject"));
   cm__text_addf(out, "<b style=\"color:%s\">", right ? "#1d7a46" : "#b3431e");
-  cm__html_textf(out, "predicted %s (%.2f)", predicted, probability >= 0 ? cm_table_real(predictions, row, probability) : NAN);
+  cm__html_textf(out, "predicted %s (%.2f)", predicted,
+                 probability >= 0 ? cm_table_real(predictions, row, probability) : NAN);
   cm__text_add(out, "</b>");
   cm__html_textf(out, ", is %s%s", target, cm__row_is(predictions, row, "part", "hold_out") ? "; held out" : "");
   cm__text_add(out, "</summary>");
@@ -179,13 +207,15 @@ bool cm__report_subjects(CmReport *report, CmError **err) {
   snprintf(column, sizeof column, "probability %s", report->class_name);
   int probability = cm_table_find_column(predictions, column);
   snprintf(lead, sizeof lead,
-           "By %s, each predicted by a model that had not seen the subject. The probability is of «%s». Open one to see what moved it.", model,
-           report->class_name);
+           "By %s, each predicted by a model that had not seen the subject. The probability is of «%s». Open one to "
+           "see what moved it.",
+           model, report->class_name);
   cm__html_section(out, "subjects", "Each subject's prediction", lead);
   bool good = true;
   int shown = 0;
   int64_t all = 0;
-  for (int64_t row = CM__FIND(predictions, 0, "model", model); row >= 0 && good; row = CM__FIND(predictions, row + 1, "model", model)) {
+  for (int64_t row = CM__FIND(predictions, 0, "model", model); row >= 0 && good;
+       row = CM__FIND(predictions, row + 1, "model", model)) {
     double repeat = cm__row_real(predictions, row, "repeat");
     if (!isnan(repeat) && repeat != 1) continue;
     all++;
@@ -193,8 +223,11 @@ bool cm__report_subjects(CmReport *report, CmError **err) {
     shown++;
     good = add_subject(report, predictions, row, model, probability, err);
   }
-  cm__text_addf(out, "<p class=\"note\">%d of %lld predictions of the first repeat and the hold-out; all of them in <code>tables/learn_predictions.csv</code>, "
-                     "SHAP values in <code>tables/learn_shap.csv</code>.</p>\n", shown, (long long)all);
+  cm__text_addf(out,
+                "<p class=\"note\">%d of %lld predictions of the first repeat and the hold-out; all of them in "
+                "<code>tables/learn_predictions.csv</code>, "
+                "SHAP values in <code>tables/learn_shap.csv</code>.</p>\n",
+                shown, (long long)all);
   cm__html_section_end(out);
   return good;
 }

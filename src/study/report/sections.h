@@ -6,6 +6,7 @@
 #include "study/report/charts.h"
 #include "study/report/html.h"
 #include "study/report/rows.h"
+#include "study/report/slices.h"
 
 typedef struct CmReport {
   const CmStudyResult *result;
@@ -15,6 +16,10 @@ typedef struct CmReport {
   int64_t best_row;            /* of its AUC in the metrics */
   const char *explained_model; /* the same among those with SHAP values; NULL: none */
 } CmReport;
+
+/* The grey window of a picture: as the study says, else by the unit: HU -1350 to 450, SUV 0 to 7, others the image's
+ * percentiles. */
+void cm__choose_window(const CmResultPicture *picture, const CmImage *image, CmSliceView *view);
 
 bool cm__report_inputs(CmReport *report, CmError **err);
 bool cm__report_images(CmReport *report, CmError **err);

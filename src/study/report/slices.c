@@ -11,10 +11,11 @@
 
 #include "study/report/html.h"
 
-/* ---- the slice: which image axes run to the right and down on the page ---------------------------------------------------- */
+/* ---- the slice: which image axes run to the right and down on the page
+ * ---------------------------------------------------- */
 
 typedef struct Axis {
-  int axis;     /* of the image */
+  int axis; /* of the image */
   bool flip;
   int64_t first, count; /* along it, after flipping */
 } Axis;
@@ -41,7 +42,8 @@ static int nearest_axis(const CmGeometry *g, int lps, int taken_a, int taken_b) 
 
 static Axis whole_axis(const CmImage *image, int lps, double sign, int axis) {
   const CmGeometry *g = cm_image_geometry(image);
-  return (Axis){.axis = axis, .flip = g->direction[3 * lps + axis] * sign < 0, .first = 0, .count = cm_image_dims(image)[axis]};
+  return (Axis){
+      .axis = axis, .flip = g->direction[3 * lps + axis] * sign < 0, .first = 0, .count = cm_image_dims(image)[axis]};
 }
 
 static int64_t clamp_index(double value, int64_t count) {
@@ -137,17 +139,23 @@ static uint8_t *render(CmContext *ctx, const CmSliceView *view, const Frame *f, 
   return pixels;
 }
 
-/* ---- JPEG into base64 --------------------------------------------------------------------------------------------------- */
+/* ---- JPEG into base64
+ * --------------------------------------------------------------------------------------------------- */
 
 typedef struct JpegFailure {
   struct jpeg_error_mgr base;
   jmp_buf jump;
 } JpegFailure;
 
-static void jpeg_failed(j_common_ptr info) { longjmp(((JpegFailure *)(void *)info->err)->jump, 1); }
-static void jpeg_silent(j_common_ptr info) { (void)info; }
+static void jpeg_failed(j_common_ptr info) {
+  longjmp(((JpegFailure *)(void *)info->err)->jump, 1);
+}
+static void jpeg_silent(j_common_ptr info) {
+  (void)info;
+}
 
-static bool encode_jpeg(const uint8_t *pixels, int64_t width, int64_t height, int channels, unsigned char **bytes, unsigned long *size) {
+static bool encode_jpeg(const uint8_t *pixels, int64_t width, int64_t height, int channels, unsigned char **bytes,
+                        unsigned long *size) {
   struct jpeg_compress_struct jpeg;
   JpegFailure failure;
   jpeg.err = jpeg_std_error(&failure.base);
@@ -197,7 +205,8 @@ static bool add_picture(CmTextBuffer *out, const uint8_t *pixels, const Frame *f
   return good;
 }
 
-/* ---- contours ----------------------------------------------------------------------------------------------------------- */
+/* ---- contours
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static int64_t label_at(const CmImage *labels, const Frame *f, int64_t u, int64_t v) {
   if (u < 0 || v < 0 || u >= f->right.count || v >= f->down.count) return 0;
@@ -220,8 +229,10 @@ static void add_edges(CmTextBuffer *out, const int64_t *map, const Frame *f, int
           if (in_before == in_after) break;
         }
         if (to == from) continue;
-        if (direction) cm__text_addf(out, "M%lld %lldv%lld", (long long)line, (long long)from, (long long)(to - from));
-        else cm__text_addf(out, "M%lld %lldh%lld", (long long)from, (long long)line, (long long)(to - from));
+        if (direction)
+          cm__text_addf(out, "M%lld %lldv%lld", (long long)line, (long long)from, (long long)(to - from));
+        else
+          cm__text_addf(out, "M%lld %lldh%lld", (long long)from, (long long)line, (long long)(to - from));
       }
     }
   }
@@ -229,8 +240,10 @@ static void add_edges(CmTextBuffer *out, const int64_t *map, const Frame *f, int
 
 static void colour_of(const CmImage *labels, int64_t value, uint8_t rgb[3]) {
   CmLabel label;
-  if (cm_image_find_label(labels, value, &label)) memcpy(rgb, label.rgb, 3);
-  else cm_label_colour(value, rgb);
+  if (cm_image_find_label(labels, value, &label))
+    memcpy(rgb, label.rgb, 3);
+  else
+    cm_label_colour(value, rgb);
 }
 
 static bool add_contours(CmTextBuffer *out, CmContext *ctx, const CmImage *labels, const Frame *f, CmError **err) {
@@ -245,7 +258,8 @@ static bool add_contours(CmTextBuffer *out, CmContext *ctx, const CmImage *label
     for (int k = 0; k < used && !known; k++) known = values[k] == map[i];
     if (!known && used < MOST) values[used++] = map[i];
   }
-  cm__text_addf(out, "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\">", (long long)f->right.count, (long long)f->down.count);
+  cm__text_addf(out, "<svg viewBox=\"0 0 %lld %lld\" preserveAspectRatio=\"none\">", (long long)f->right.count,
+                (long long)f->down.count);
   for (int k = 0; k < used; k++) {
     uint8_t rgb[3];
     colour_of(labels, values[k], rgb);
@@ -258,11 +272,13 @@ static bool add_contours(CmTextBuffer *out, CmContext *ctx, const CmImage *label
   return true;
 }
 
-/* ---- the figure --------------------------------------------------------------------------------------------------------- */
+/* ---- the figure
+ * --------------------------------------------------------------------------------------------------------- */
 
 static void add_letters(CmTextBuffer *out, CmPlane plane) {
   static const char *const sides[3][4] = {{"R", "L", "A", "P"}, {"R", "L", "S", "I"}, {"A", "P", "S", "I"}};
-  static const char *const places[4] = {"left:5px;top:48%", "right:5px;top:48%", "left:49%;top:5px", "left:49%;bottom:5px"};
+  static const char *const places[4] = {"left:5px;top:48%", "right:5px;top:48%", "left:49%;top:5px",
+                                        "left:49%;bottom:5px"};
   for (int i = 0; i < 4; i++) cm__text_addf(out, "<i style=\"%s\">%s</i>", places[i], sides[plane][i]);
 }
 
@@ -270,11 +286,13 @@ bool cm__slice_add(CmTextBuffer *out, CmContext *ctx, const CmSliceView *view, c
   Frame frame = find_frame(view);
   const double *spacing = cm_image_geometry(view->image)->spacing;
   int channels = cm_image_components(view->image) == 3 ? 3 : 1;
-  double across = (double)frame.right.count * spacing[frame.right.axis], down = (double)frame.down.count * spacing[frame.down.axis];
+  double across = (double)frame.right.count * spacing[frame.right.axis],
+         down = (double)frame.down.count * spacing[frame.down.axis];
   double width = view->width_px > 0 ? view->width_px : 300;
   uint8_t *pixels = render(ctx, view, &frame, channels, err);
   if (!pixels) return false;
-  cm__text_addf(out, "<figure style=\"width:%.0fpx\"><div class=\"slice\" style=\"height:%.0fpx\">", width, width * down / across);
+  cm__text_addf(out, "<figure style=\"width:%.0fpx\"><div class=\"slice\" style=\"height:%.0fpx\">", width,
+                width * down / across);
   bool good = add_picture(out, pixels, &frame, channels, err);
   cm_free(pixels);
   for (int i = 0; good && i < view->overlay_count; i++)

@@ -1,0 +1,71 @@
+"""The report of the demo's study on a small cohort: all sections with what belongs into them, nothing fetched, no patient's name in what
+the run has made."""
+import gzip
+import os
+import re
+import tempfile
+
+import report_lib
+import study_lib as lib
+import thorax_lib as thorax
+
+MODELS = ["logistic", "svm", "knn", "random_forest", "gradient_boosting"]
+
+
+def test_sections(out):
+    sections = report_lib.read(f"{out}/report.html")
+    assert list(sections) == ["glance", "inputs", "images", "prediction", "why", "subjects", "growth", "tables", "methods", "provenance"], list(sections)
+    text = {name: section["text"] for name, section in sections.items()}
+    tags = {name: section["tags"] for name, section in sections.items()}
+    assert "subjects" in text["glance"] and "in quarantine" in text["glance"] and re.search(r"AUC of \w+, cross-validated; 95 % interval 0\.\d+ to", text["glance"])
+    assert "cut off" in text["inputs"] and "1 slice is missing" in text["inputs"]
+    assert tags["images"]["img"] >= 3 * 12 and tags["images"]["svg"] >= 2 * 12, tags["images"]
+    assert "lung_right" in text["images"] and "2.25." not in text["images"], "captions name the image, not a number of sixty digits"
+    for model in MODELS:
+        assert text["prediction"].count(model) >= 5, f"{model}: metrics, ROC, interval, calibration, confusion"
+    for word in ("AUC", "sensitivity", "specificity", "Calibration", "Confusion", "accuracy", "precision", "recall", "F1", "Brier"):
+        assert word in text["prediction"], word
+    assert re.search(r"0\.\d{3}–[01]\.\d{3}", text["prediction"]), "intervals"
+    assert tags["prediction"]["svg"] >= 7 and "mean |SHAP|" in text["why"] and "permutation importance" in text["why"] and "SHAP value" in text["why"]
+    shown = tags["subjects"]["details"]
+    assert shown >= 12 and tags["subjects"]["svg"] == shown, "a waterfall for each subject"
+    for word in ("volume [mm³]", "diameter [mm]", "growth [%]", "doubling time [days]", "at the earlier visit, mm³", "both visits"):
+        assert word in text["growth"], word
+    assert tags["growth"]["img"] >= 2, "crops of nodules"
+    assert "IEEE Trans Med Imaging" in text["methods"] and "threshold -400" in text["methods"]
+    assert "op: lungs" in text["provenance"], "the study file itself"
+
+
+def test_names(out):
+    """The name, the number and the birth date of a patient stay in the DICOM files; tables go by the subject's number."""
+    names = 0
+    for folder, folders, files in os.walk(out):
+        folders[:] = [f for f in folders if f != ".cormack"]
+        for name in files:
+            with open(os.path.join(folder, name), "rb") as file:
+                data = file.read()
+            if name.endswith(".nii.gz"):
+                data = gzip.decompress(data)
+                assert b"PatientID" not in data and b"PatientBirthDate" not in data and b"CHEST-" not in data[:8000], name
+                names += 1
+            assert b"Phantom^" not in data and b"PatientName" not in data, name
+    assert names > 10
+
+
+def test_odd_text(work, env):
+    """Whatever a study is called and says, the page stays whole."""
+    with open(thorax.STUDY) as file:
+        study = file.read()
+    study = study.replace("title: Do nodule features predict malignancy?", "title: \"<script>alert(1)</script> & 'a' > \\\"b\\\"\"")
+    lib.write(f"{work}/odd.yaml", study)
+    lib.run(f"{work}/odd.yaml", f"{work}/odd", "--quiet", env=env, check=1)
+    report_lib.read(f"{work}/odd/report.html")
+
+
+with tempfile.TemporaryDirectory() as work:
+    env = thorax.cohort(f"{work}/cohort")
+    lib.run(thorax.STUDY, f"{work}/out", "--quiet", env=env, check=1)
+    test_sections(f"{work}/out")
+    test_names(f"{work}/out")
+    test_odd_text(work, env)
+    print("report: sections, names, odd text")
