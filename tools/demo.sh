@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The whole job on a cohort that Cormack makes itself: demo.sh FOLDER
-# Nothing is done twice: a cohort that the same program has made stays, and the run skips what it has.
+# Nothing is done twice: a cohort that this very program has made stays, and the run skips what it has.
 set -euo pipefail
 folder=$1
 cohort=$folder/cohort result=$folder/result
 stamp=$cohort/complete # written last, so a cohort that was broken off has none
 made_by="$(build/cormack --version), program $(sha256sum <build/cormack | cut -c1-64): phantom thorax"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$made_by" ]; then
-  rm -rf "$cohort"
+  rm -rf "$cohort" "$result"
   build/cormack phantom thorax "$cohort"
   printf '%s\n' "$made_by" >"$stamp"
 fi

@@ -24,7 +24,7 @@ static const char *const style =
     ".note{white-space:nowrap;font-size:12px}.tight th,.tight td{padding:4px "
     "6px}.warn{background:#fff6e0;border-left:4px solid #d48806;padding:8px 12px;margin:8px 0}"
     ".good{background:#eaf6ee;border-left:4px solid #2e8b57;padding:8px 12px;margin:8px 0}"
-    ".grid{display:flex;flex-wrap:wrap;gap:16px}.card{border:1px solid #dfe3e8;border-radius:8px;padding:10px "
+    ".grid{display:flex;flex-wrap:wrap;gap:16px;margin-bottom:14px}.card{border:1px solid #dfe3e8;border-radius:8px;padding:10px "
     "14px;min-width:100px;max-width:230px}"
     ".card b{display:block;font-size:24px;color:#12324a}.card span{color:#4b5868;font-size:13px}"
     "figure{margin:0}figcaption{font-size:12.5px;color:#4b5868;margin-top:4px}svg text{font-family:inherit}"

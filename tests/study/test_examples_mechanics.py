@@ -1,0 +1,71 @@
+"""The examples on real data end with their tables and a whole report: X-rays with labels, and CT, MR and PET from real scanners."""
+import csv
+import json
+import os
+import re
+import subprocess
+import tempfile
+
+import report_lib
+import study_lib as lib
+
+SOURCE = os.environ.get("CORMACK_SOURCE", os.getcwd())
+DATA = os.path.abspath(os.environ.get("CORMACK_TEST_DATA", f"{SOURCE}/../shared/data"))
+
+
+def rows(path):
+    with open(path) as file:
+        return list(csv.DictReader(file))
+
+
+def run(name, out):
+    env = dict(os.environ, CORMACK_TEST_DATA=DATA)
+    result = subprocess.run([lib.CORMACK, "run", f"{SOURCE}/examples/{name}.yaml", "-o", out, "--json"], env=env, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert not rows(f"{out}/quarantine.csv")
+    return json.loads(result.stdout), report_lib.read(f"{out}/report.html")
+
+
+def test_xray(out):
+    outcome, sections = run("pneumonia_xray", out)
+    assert outcome["subjects"] == 5232, outcome
+    for table in ("intensity", "gradients", "histogram", "features"):
+        assert len(rows(f"{out}/tables/{table}.csv")) == 5232, table
+    metrics = rows(f"{out}/tables/learn_metrics.csv")
+    for part in ("cross_validation", "hold_out"):
+        areas = {m["model"]: m for m in metrics if m["metric"] == "auc" and m["part"] == part}
+        assert len(areas) == 5, areas
+        for model, area in areas.items():
+            value, low, high = (float(area[k]) for k in ("value", "low", "high"))
+            assert 0.9 < low < value < high < 1, area
+            print(f"  {part} {model}: AUC {value:.3f} ({low:.3f} to {high:.3f})")
+    assert re.search(r"AUC of \w+, cross-validated; 95 % interval", sections["glance"]["text"])
+    assert sections["images"]["tags"]["img"] == 24 and "train-0000000" in sections["images"]["text"]
+    print(f"  {outcome['seconds']:.1f} s")
+
+
+def test_sarcoma(out):
+    outcome, sections = run("sarcoma", out)
+    assert outcome["images"] == 4, outcome
+    head = {table: list(rows(f"{out}/tables/{table}.csv")[0]) for table in ("ct_in_body", "pet_in_hot", "chest_in_lungs", "mr_in_body")}
+    assert "mean [HU]" in head["ct_in_body"] and "mean [HU]" in head["chest_in_lungs"] and "mean [g/ml]" in head["pet_in_hot"], head
+    hot = rows(f"{out}/tables/pet_in_hot.csv")[0]
+    assert float(hot["min [g/ml]"]) >= 2.5 and 2.5 < float(hot["mean [g/ml]"]) < float(hot["max [g/ml]"]) < 60, hot
+    # a limb in air's place would have a mean below -200, and soft tissue with bone lies around 0 to 200
+    body = rows(f"{out}/tables/ct_in_body.csv")[0]
+    assert -200 < float(body["mean [HU]"]) < 250, body
+    lungs = rows(f"{out}/tables/chest_in_lungs.csv")
+    assert all(-950 < float(row["mean [HU]"]) < -500 for row in lungs), lungs
+    assert sections["images"]["tags"]["img"] == 12
+    made = sorted(name for _, _, files in os.walk(f"{out}/images") for name in files)
+    assert made == ["ct_body.nii.gz", "lungs.lungs.nii.gz", "mr_body.nii.gz", "pet_body.nii.gz", "pet_hot.nii.gz"], made
+    print(f"  {outcome['seconds']:.1f} s")
+
+
+if not os.path.isdir(f"{DATA}/medmnist") or not os.path.isdir(f"{DATA}/ibsi_sts_validation"):
+    lib.skip(f"{DATA} has no medmnist or no ibsi_sts_validation: the examples on real data are left out")
+with tempfile.TemporaryDirectory() as work:
+    print("sarcoma")
+    test_sarcoma(f"{work}/sarcoma")
+    print("pneumonia_xray")
+    test_xray(f"{work}/xray")
