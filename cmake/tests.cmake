@@ -15,7 +15,7 @@ endif()
 
 # Labels: «script» for those that start other programs; «threads», which ThreadSanitizer runs, where the source says so.
 function(cm_test_settings name)
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${test_env}" SKIP_RETURN_CODE 77 TIMEOUT 600 LABELS "${ARGN}")
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${test_env}" SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS "${ARGN}")
 endfunction()
 
 if(CMOCKA)
