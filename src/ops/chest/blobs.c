@@ -4,6 +4,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/chest/nodule_find.h"
+#include "ops/eigen.h"
 #include "ops/filter/separable.h"
 
 #define FLOOR_HU (-850)
@@ -68,28 +69,6 @@ void cm__field_free(Field *f) {
   f->lung = NULL;
 }
 
-/* Eigenvalues of a symmetric matrix {xx, xy, xz, yy, yz, zz} by Jacobi's rotations: only basic operations, the same
- * bits everywhere. */
-static void eigenvalues(const double h[6], double e[3]) {
-  double a[3][3] = {{h[0], h[1], h[2]}, {h[1], h[3], h[4]}, {h[2], h[4], h[5]}};
-  for (int sweep = 0; sweep < 5; sweep++)
-    for (int p = 0; p < 2; p++)
-      for (int q = p + 1; q < 3; q++) {
-        if (fabs(a[p][q]) < 1e-12) continue;
-        const double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
-        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), cs = 1 / sqrt(t * t + 1),
-                     s = t * cs;
-        const int r = 3 - p - q;
-        const double apq = a[p][q], arp = a[r][p], arq = a[r][q];
-        a[p][p] -= t * apq;
-        a[q][q] += t * apq;
-        a[p][q] = a[q][p] = 0;
-        a[r][p] = a[p][r] = cs * arp - s * arq;
-        a[r][q] = a[q][r] = s * arp + cs * arq;
-      }
-  for (int k = 0; k < 3; k++) e[k] = a[k][k];
-}
-
 /* smallest |eigenvalue|^2 / largest where all three are negative, else 0. */
 static double dot(const double h[6]) {
   const double minor = h[0] * h[3] - h[1] * h[1];
@@ -97,8 +76,8 @@ static double dot(const double h[6]) {
       h[0] * (h[3] * h[5] - h[4] * h[4]) - h[1] * (h[1] * h[5] - h[4] * h[2]) + h[2] * (h[1] * h[4] - h[3] * h[2]);
   if (!(h[0] < 0 && minor > 0 && det < 0)) return 0;
   double e[3];
-  eigenvalues(h, e);
-  const double small = -fmax(e[0], fmax(e[1], e[2])), large = -fmin(e[0], fmin(e[1], e[2]));
+  cm__eigen3((const double[6]){h[0], h[3], h[5], h[1], h[2], h[4]}, e);
+  const double small = -e[0], large = -e[2];
   return small > 0 ? small * small / large : 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "ops/chest/ball.h"
 #include "ops/chest/nodule_find.h"
+#include "ops/eigen.h"
 
 #define TAIL_MM 5.0
 #define BLUR_VOXELS \
@@ -203,26 +204,6 @@ static double share(const Patch *p, int64_t i) {
   return v > 1 ? 1 : v;
 }
 
-static void eigen3(const double m[6], double e[3]) {
-  double a[3][3] = {{m[0], m[1], m[2]}, {m[1], m[3], m[4]}, {m[2], m[4], m[5]}};
-  for (int sweep = 0; sweep < 8; sweep++)
-    for (int i = 0; i < 2; i++)
-      for (int j = i + 1; j < 3; j++) {
-        if (fabs(a[i][j]) < 1e-14) continue;
-        const double theta = (a[j][j] - a[i][i]) / (2 * a[i][j]);
-        const double t = (theta < 0 ? -1 : 1) / (fabs(theta) + sqrt(theta * theta + 1)), c = 1 / sqrt(t * t + 1),
-                     s = t * c;
-        const int r = 3 - i - j;
-        const double x = a[i][j], y = a[r][i], z = a[r][j];
-        a[i][i] -= t * x;
-        a[j][j] += t * x;
-        a[i][j] = a[j][i] = 0;
-        a[r][i] = a[i][r] = c * y - s * z;
-        a[r][j] = a[j][r] = s * y + c * z;
-      }
-  for (int k = 0; k < 3; k++) e[k] = a[k][k];
-}
-
 typedef struct Sums {
   double weight, x[3], xx[6], hu, core_hu, core, surface, wall, medial, vessel;
 } Sums;
@@ -243,7 +224,7 @@ static void add_voxel(const Patch *p, int64_t i, Sums *s) {
   for (int k = 0; k < 3; k++) x[k] = (double)at[k];
   s->weight += w;
   for (int k = 0; k < 3; k++) s->x[k] += w * x[k];
-  const int pair[6][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 2}};
+  const int pair[6][2] = {{0, 0}, {1, 1}, {2, 2}, {0, 1}, {0, 2}, {1, 2}};
   for (int k = 0; k < 6; k++) s->xx[k] += w * x[pair[k][0]] * x[pair[k][1]];
   if (!(p->mark[i] & NODULE)) return;
   s->hu += p->hu[i];
@@ -270,14 +251,13 @@ static int by_size(const void *a, const void *b) {
 static void describe(Patch *p, const Sums *s, Nodule *out) {
   double c[3], m[6], e[3];
   for (int k = 0; k < 3; k++) c[k] = s->x[k] / s->weight;
-  const int pair[6][2] = {{0, 0}, {0, 1}, {0, 2}, {1, 1}, {1, 2}, {2, 2}};
+  const int pair[6][2] = {{0, 0}, {1, 1}, {2, 2}, {0, 1}, {0, 2}, {1, 2}};
   for (int k = 0; k < 6; k++) {
     const int i = pair[k][0], j = pair[k][1];
     m[k] = (s->xx[k] / s->weight - c[i] * c[j] + (i == j ? 1.0 / 12 : 0)) * p->mm[i] * p->mm[j];
   }
-  eigen3(m, e);
-  const double large = fmax(e[0], fmax(e[1], e[2])), small = fmin(e[0], fmin(e[1], e[2]));
-  out->elongation = sqrt(large / fmax(small, 1e-6));
+  cm__eigen3(m, e);
+  out->elongation = sqrt(e[0] / fmax(e[2], 1e-6));
   out->volume_mm3 = p->volume_mm3;
   out->diameter_mm = cbrt(out->volume_mm3 * 6 / 3.14159265358979323846);
   out->mean_hu = s->core > 0 ? s->hu / s->core : p->full;

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/eigen.h"
 #include "ops/measure/diameter.h"
 #include "ops/measure/gather.h"
 #include "ops/measure/mesh.h"
@@ -162,37 +163,6 @@ static bool add_levels(const Shape *job, const Voxels *voxels, int64_t z, double
   return cm__hull_add_level(hull, (const double(*)[2])xy, n, ((double)z + 0.5) * job->spacing[2], err);
 }
 
-/* Eigenvalues of a symmetric 3x3 matrix (xx, yy, zz, xy, xz, yz), largest first, by Jacobi's rotations. */
-static void eigenvalues(const double m[6], double values[3]) {
-  double a[3][3] = {{m[0], m[3], m[4]}, {m[3], m[1], m[5]}, {m[4], m[5], m[2]}};
-  for (int sweep = 0; sweep < 50; sweep++)
-    for (int p = 0; p < 2; p++)
-      for (int q = p + 1; q < 3; q++) {
-        if (a[p][q] == 0.0) continue;
-        const double theta = (a[q][q] - a[p][p]) / (2.0 * a[p][q]);
-        const double t = (theta >= 0.0 ? 1.0 : -1.0) / (fabs(theta) + sqrt(theta * theta + 1.0)),
-                     c = 1.0 / sqrt(t * t + 1.0), s = t * c;
-        for (int k = 0; k < 3; k++) {
-          const double kp = a[k][p], kq = a[k][q];
-          a[k][p] = c * kp - s * kq;
-          a[k][q] = s * kp + c * kq;
-        }
-        for (int k = 0; k < 3; k++) {
-          const double pk = a[p][k], qk = a[q][k];
-          a[p][k] = c * pk - s * qk;
-          a[q][k] = s * pk + c * qk;
-        }
-      }
-  for (int k = 0; k < 3; k++) values[k] = a[k][k] > 0.0 ? a[k][k] : 0.0;
-  for (int i = 0; i < 2; i++)
-    for (int k = 0; k < 2; k++)
-      if (values[k] < values[k + 1]) {
-        const double swap = values[k];
-        values[k] = values[k + 1];
-        values[k + 1] = swap;
-      }
-}
-
 static void axes(const Shape *job, double n, const double first[3], const double second[6], double *out) {
   static const int pair[6][2] = {{0, 0}, {1, 1}, {2, 2}, {0, 1}, {0, 2}, {1, 2}};
   const double scale = n > job->ddof ? n / (n - job->ddof) : 0.0;
@@ -201,7 +171,8 @@ static void axes(const Shape *job, double n, const double first[3], const double
     const int i = pair[k][0], j = pair[k][1];
     covariance[k] = (second[k] / n - first[i] / n * (first[j] / n)) * scale * job->spacing[i] * job->spacing[j];
   }
-  eigenvalues(covariance, lambda);
+  cm__eigen3(covariance, lambda);
+  for (int k = 0; k < 3; k++) lambda[k] = lambda[k] > 0.0 ? lambda[k] : 0.0;
   out[MAJOR] = 4.0 * sqrt(lambda[0]);
   out[MINOR] = 4.0 * sqrt(lambda[1]);
   out[LEAST] = 4.0 * sqrt(lambda[2]);
