@@ -1,6 +1,7 @@
 # The README's commands. Each does the set-up that it needs, and nothing twice.
 #   make demo     build, make a cohort of CT studies, run the whole job, end with the path of a report
 #   make test     build and run all tests
+#   make parity   each operation beside an independent implementation; writes docs/parity.md
 #   make build | bench | fuzz | lint | sanitize | docs | install | clean
 # CM_SETUP=no leaves the installation of packages to you.
 
@@ -10,7 +11,7 @@ FUZZ_SECONDS ?= 30
 DEMO ?= demo
 CTEST = ctest --test-dir
 
-.PHONY: build demo test bench fuzz lint sanitize docs install clean
+.PHONY: build demo test parity bench fuzz lint sanitize docs install clean
 
 build:
 	@tools/setup.sh build
@@ -25,6 +26,11 @@ test:
 	@cmake --preset default -DCM_TESTS=ON >/dev/null
 	@cmake --build build -j $(JOBS) --target cormack cormack_shared tests
 	@$(CTEST) build -j $(JOBS) --output-on-failure
+
+parity: build
+	@tools/setup.sh test peers
+	@$(CTEST) build -j $(JOBS) --output-on-failure -R '^test_parity_'
+	@.venv/bin/python tests/parity/page.py
 
 # The same tests with clang under AddressSanitizer and UndefinedBehaviorSanitizer; the loops under ThreadSanitizer.
 sanitize:
