@@ -10,5 +10,7 @@ CM_API CM_NODISCARD uint8_t *cm_file_read(CmContext *ctx, const char *path, size
 CM_API bool cm_file_write(CmContext *ctx, const char *path, const void *bytes, size_t size, CmError **err);
 /* Makes the folder and those above it. */
 CM_API bool cm_make_folder(const char *path, CmError **err);
+/* Whether `path` is a name with the ending `extension` (".nii.gz"), whatever the case. */
+CM_API bool cm_path_has_extension(const char *path, const char *extension);
 
 #endif

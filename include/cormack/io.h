@@ -50,6 +50,8 @@ typedef struct CmWriteOptions {
 } CmWriteOptions;
 
 CM_API void cm_write_default_options(CmWriteOptions *options);
+/* The ending of `path` by which its format is known (".nii.gz"); NULL if it has none of ours. */
+CM_API const char *cm_image_extension(const char *path);
 /* Whether the key names a person or an institution: PS3.15 table E.1-1, of which dates and UIDs are left, so that
  * visits can still be put in order. */
 CM_API bool cm_meta_is_identifying(const char *key);

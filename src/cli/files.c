@@ -2,12 +2,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cormack/file.h"
 #include "cormack/io.h"
-
-static bool has_extension(const char *path, const char *extension) {
-  size_t length = strlen(path), tail = strlen(extension);
-  return length > tail && strcasecmp(path + length - tail, extension) == 0;
-}
 
 bool cm__cli_read(CmCli *cli, CmKind kind, const char *path, CmValue *value, CmError **err) {
   *value = (CmValue){0};
@@ -35,8 +31,8 @@ static bool print_table(CmCli *cli, const CmTable *table, CmError **err) {
 
 static bool write_table(CmCli *cli, const CmTable *table, const char *path, CmError **err) {
   if (strcmp(path, "-") == 0) return print_table(cli, table, err);
-  if (has_extension(path, ".csv")) return cm_table_write_csv(cli->ctx, table, path, err);
-  if (has_extension(path, ".json")) return cm_table_write_json(cli->ctx, table, path, err);
+  if (cm_path_has_extension(path, ".csv")) return cm_table_write_csv(cli->ctx, table, path, err);
+  if (cm_path_has_extension(path, ".json")) return cm_table_write_json(cli->ctx, table, path, err);
   cm_error_set(err, CM_ERR_USAGE, "%s: a table is written as .csv or .json, or to standard output as -", path);
   return false;
 }

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -153,4 +154,9 @@ bool cm_table_write_csv(CmContext *ctx, const CmTable *table, const char *path, 
 
 bool cm_table_write_json(CmContext *ctx, const CmTable *table, const char *path, CmError **err) {
   return write_text(ctx, path, cm_table_to_json(ctx, table, err), err);
+}
+
+bool cm_path_has_extension(const char *path, const char *extension) {
+  size_t length = strlen(path), tail = strlen(extension);
+  return length > tail && strcasecmp(path + length - tail, extension) == 0;
 }

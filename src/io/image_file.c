@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cormack/dicom.h"
+#include "cormack/file.h"
 #include "io/dicom/read.h"
 #include "io/formats.h"
 #include "io/image_file.h"
@@ -106,11 +107,16 @@ CmImage *cm_image_read(CmContext *ctx, const char *path, const CmReadOptions *op
 /* ---- writing
  * ---------------------------------------------------------------------------------------------------------- */
 
-static const Format *format_for(const char *path) {
+static const Format *format_for(const char *path, const char **extension) {
   for (int i = 0; i < CM_COUNT(formats); i++)
     for (int e = 0; e < CM_COUNT(formats[i].extensions) && formats[i].extensions[e]; e++)
-      if (cm__path_has_extension(path, formats[i].extensions[e])) return &formats[i];
+      if (cm_path_has_extension(path, *extension = formats[i].extensions[e])) return &formats[i];
   return NULL;
+}
+
+const char *cm_image_extension(const char *path) {
+  const char *extension;
+  return format_for(path, &extension) ? extension : NULL;
 }
 
 /* The files of the source's volume, in slice order, for the references of derived images. */
@@ -213,14 +219,13 @@ bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, cons
                  options->compression, options->quality);
     return false;
   }
-  const char *name = cm__path_name(path);
-  const Format *format = format_for(path);
+  const char *name = cm__path_name(path), *extension;
+  const Format *format = format_for(path, &extension);
   if (format) return write_format(ctx, format, image, path, options, err);
   if (!*name || !strchr(name, '.') || !strcmp(name, ".") || !strcmp(name, ".."))
     return write_dicom(ctx, image, path, options, err);
-  const char *mend = cm__path_has_extension(path, ".dcm")
-                         ? "DICOM is written as a folder: give a name without extension"
-                     : cm__path_has_extension(path, ".hdr") || cm__path_has_extension(path, ".img")
+  const char *mend = cm_path_has_extension(path, ".dcm") ? "DICOM is written as a folder: give a name without extension"
+                     : cm_path_has_extension(path, ".hdr") || cm_path_has_extension(path, ".img")
                          ? "pairs are read but not written: use .nii or .nii.gz"
                          : "use .nii.gz, .nrrd, .mha, .png, .jpg, .tif, .npy, .npz, or a folder for DICOM";
   cm_error_set(err, CM_ERR_UNSUPPORTED, "%s: no format for this extension is written; %s", path, mend);

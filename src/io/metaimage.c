@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "core/text.h"
+#include "cormack/file.h"
 #include "cormack/table.h"
 #include "io/detached.h"
 #include "io/formats.h"
@@ -358,7 +359,7 @@ static bool check_plane(const CmImage *image, CmError **err) {
 
 bool cm__metaimage_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                          CmError **err) {
-  bool detached = cm__path_has_extension(path, ".mhd"), packed = options->compression != 0, survives, ok = false;
+  bool detached = cm_path_has_extension(path, ".mhd"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
   CmFileWriter writer = {.file = -1};

@@ -4,6 +4,7 @@
 #include <nifti1.h>
 #include <string.h>
 
+#include "cormack/file.h"
 #include "io/formats.h"
 #include "io/gzip.h"
 #include "io/nifti_header.h"
@@ -231,9 +232,9 @@ static bool check_offset(const CmNifti *h, CmError **err) {
 /* The file with the voxels of a pair: the same name with .img or .img.gz. */
 static bool open_img(CmSource *img, const CmSource *source, char **path, CmError **err) {
   const char *name = cm__path_name(source->path);
-  size_t length = strlen(name), drop = cm__path_has_extension(name, ".hdr.gz") ? 7 : 4;
+  size_t length = strlen(name), drop = cm_path_has_extension(name, ".hdr.gz") ? 7 : 4;
   static const char *const tails[] = {".img.gz", ".IMG", ".img"};
-  if (cm__path_has_extension(name, ".img") || cm__path_has_extension(name, ".img.gz") || length <= drop) {
+  if (cm_path_has_extension(name, ".img") || cm_path_has_extension(name, ".img.gz") || length <= drop) {
     cm_error_set(err, CM_ERR_FORMAT,
                  "the header says that the voxels are in an .img file beside an .hdr file; give the .hdr file");
     return false;
@@ -389,7 +390,7 @@ static uint8_t *make_head(CmContext *ctx, const CmImage *image, size_t *size, Cm
 
 bool cm__nifti_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                      CmError **err) {
-  bool ok = false, packed = cm__path_has_extension(path, ".gz");
+  bool ok = false, packed = cm_path_has_extension(path, ".gz");
   CmFileWriter writer = {.file = -1};
   size_t size = 0;
   void *planar = NULL;

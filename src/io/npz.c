@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cormack/file.h"
 #include "io/formats.h"
 #include "io/gzip.h"
 #include "io/npy.h"
@@ -20,7 +21,7 @@ bool cm__npz_detect(const uint8_t *head, size_t size) {
  * --------------------------------------------------------------------------------------------------- */
 
 static bool is_array(const CmZipEntry *entry) {
-  return cm__path_has_extension(entry->name, ".npy");
+  return cm_path_has_extension(entry->name, ".npy");
 }
 
 static const CmZipEntry *find_array(const CmZip *zip, const char *name) {
@@ -36,7 +37,7 @@ static const CmZipEntry *find_array(const CmZip *zip, const char *name) {
 static void set_name(CmArrayInfo *info, const char *file) {
   const char *name = cm__path_name(file);
   size_t length = strlen(name);
-  if (cm__path_has_extension(name, ".npy")) length -= 4;
+  if (cm_path_has_extension(name, ".npy")) length -= 4;
   if (length > CM_ARRAY_NAME - 1) length = CM_ARRAY_NAME - 1;
   memset(info->name, 0, sizeof info->name);
   memcpy(info->name, name, length);

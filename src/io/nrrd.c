@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "cormack/file.h"
 #include "cormack/table.h"
 #include "io/detached.h"
 #include "io/formats.h"
@@ -278,7 +279,7 @@ static bool geometry_survives(CmContext *ctx, const CmImage *image, bool *surviv
 
 bool cm__nrrd_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                     CmError **err) {
-  bool detached = cm__path_has_extension(path, ".nhdr"), packed = options->compression != 0, survives, ok = false;
+  bool detached = cm_path_has_extension(path, ".nhdr"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
   CmFileWriter writer = {.file = -1};

@@ -106,11 +106,6 @@ char *cm__path_beside(CmContext *ctx, const char *path, const char *name, CmErro
   return cm_sprintf(ctx, err, "%.*s%s", (int)(cm__path_name(path) - path), path, name);
 }
 
-bool cm__path_has_extension(const char *path, const char *extension) {
-  size_t length = strlen(path), tail = strlen(extension);
-  return length > tail && !strcasecmp(path + length - tail, extension);
-}
-
 char *cm__path_with_extension(CmContext *ctx, const char *path, size_t drop, const char *extension, CmError **err) {
   return cm_sprintf(ctx, err, "%.*s%s", (int)(strlen(path) - drop), path, extension);
 }

@@ -29,8 +29,6 @@ bool cm__source_open_beside(CmSource *beside, const CmSource *source, const char
 char *cm__path_beside(CmContext *ctx, const char *path, const char *name, CmError **err);
 /* Part after the last '/'. */
 const char *cm__path_name(const char *path);
-/* Whether `path` ends with `extension` (".nii.gz"), whatever the case. */
-bool cm__path_has_extension(const char *path, const char *extension);
 /* `path` with its last `drop` bytes replaced by `extension`; free with cm_free(). */
 char *cm__path_with_extension(CmContext *ctx, const char *path, size_t drop, const char *extension, CmError **err);
 

@@ -9,6 +9,9 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cormack/file.h"
+#include "cormack/io.h"
+
 #define FOLDERS_DEEP 64
 #define ARRAY_ITEMS_MOST (1 << 24)
 
@@ -25,20 +28,6 @@ typedef struct Found { /* paths of one input, sorted out */
   const char **dicom; /* files and folders where DICOM may be */
   int dicom_count;
 } Found;
-
-static const char *const extensions[] = {".nii", ".nii.gz", ".nrrd", ".nhdr", ".mha", ".mhd", ".png",
-                                         ".jpg", ".jpeg",   ".tif",  ".tiff", ".npy", ".npz"};
-
-static bool ends_with(const char *text, const char *end) {
-  size_t length = strlen(text), more = strlen(end);
-  return length > more && strcasecmp(text + length - more, end) == 0;
-}
-
-static bool is_image_file(const char *path) {
-  for (int i = 0; i < CM_COUNT(extensions); i++)
-    if (ends_with(path, extensions[i])) return true;
-  return false;
-}
 
 static const char *shown_path(CmInputs *inputs, const char *path) {
   const char *folder = inputs->spec->folder;
@@ -70,7 +59,7 @@ static bool walk(CmInputs *inputs, Found *found, const char *folder, int depth, 
                   stat(path, &info) == 0;
     if (usable && S_ISDIR(info.st_mode))
       good = walk(inputs, found, path, depth + 1, err);
-    else if (usable && S_ISREG(info.st_mode) && is_image_file(path))
+    else if (usable && S_ISREG(info.st_mode) && cm_image_extension(path))
       good = add_text(inputs, &found->files, &found->file_count, path, err);
     free(entries[i]);
   }
@@ -86,7 +75,7 @@ static bool add_path(CmInputs *inputs, Found *found, const char *path, CmError *
   if (stat(plain, &info)) return true; /* the check has said so, or it is optional */
   if (S_ISDIR(info.st_mode))
     return add_text(inputs, &found->dicom, &found->dicom_count, plain, err) && walk(inputs, found, plain, 0, err);
-  if (is_image_file(plain)) return add_text(inputs, &found->files, &found->file_count, plain, err);
+  if (cm_image_extension(plain)) return add_text(inputs, &found->files, &found->file_count, plain, err);
   return add_text(inputs, &found->dicom, &found->dicom_count, plain, err);
 }
 
@@ -136,12 +125,8 @@ static CmItem *add_item(CmInputs *inputs, int input, CmItemKind kind, CmError **
 /* Name of a file without folder and extension. */
 static const char *stem(CmInputs *inputs, const char *path, CmError **err) {
   const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-  size_t length = strlen(name), cut = length;
-  for (int i = 0; i < CM_COUNT(extensions); i++) {
-    size_t more = strlen(extensions[i]);
-    if (ends_with(name, extensions[i]) && length - more < cut) cut = length - more;
-  }
-  return cm__arena_strndup(&inputs->arena, name, cut, err);
+  const char *extension = cm_image_extension(name);
+  return cm__arena_strndup(&inputs->arena, name, strlen(name) - (extension ? strlen(extension) : 0), err);
 }
 
 /* Subject and visit from a path, by the input's pattern. A path that does not fit is a defect. */
@@ -395,7 +380,7 @@ static bool find_input(CmInputs *inputs, int at, CmError **err) {
   for (int i = 0; i < found.file_count; i++) {
     const char *path = found.files[i];
     CmError *why = NULL;
-    bool array = ends_with(path, ".npz");
+    bool array = cm_path_has_extension(path, ".npz");
     if (array ? add_array_file(inputs, at, path, &why) : add_file(inputs, at, path, &why)) continue;
     if (!quarantine_file(inputs, path, &why, err)) return false;
   }
@@ -442,8 +427,7 @@ static bool tell_apart(CmInputs *inputs, CmError **err) {
 }
 
 bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, CmError **err) {
-  *inputs = (CmInputs){.ctx = ctx, .spec = spec};
-  cm__arena_start(&inputs->arena, ctx);
+  *inputs = (CmInputs){.ctx = ctx, .spec = spec, .arena.ctx = ctx};
   inputs->scans = cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->scans, err);
   inputs->files =
       inputs->scans ? cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->files, err) : NULL;
@@ -466,8 +450,8 @@ void cm__inputs_free(CmInputs *inputs) {
 /* The file that a header of its own (.mhd, .nhdr) points to; "" where it is none or lies within. */
 static void data_file(CmContext *ctx, const char *path, char *to, size_t size) {
   to[0] = 0;
-  bool mhd = ends_with(path, ".mhd");
-  if (!mhd && !ends_with(path, ".nhdr")) return;
+  bool mhd = cm_path_has_extension(path, ".mhd");
+  if (!mhd && !cm_path_has_extension(path, ".nhdr")) return;
   size_t length;
   char *text = (char *)cm_file_read(ctx, path, (size_t)1 << 20, &length, NULL);
   if (!text) return;
