@@ -15,7 +15,7 @@ static int higher_first(const void *a, const void *b) {
   return p->row < q->row ? -1 : p->row > q->row;
 }
 
-bool cm__order_make(CmHold *hold, const double *score, int stride, int64_t rows, CmOrder *order, CmError **err) {
+bool cm__order_make(CmArena *hold, const double *score, int stride, int64_t rows, CmOrder *order, CmError **err) {
   *order = (CmOrder){.rows = rows, .row = CM__NEW(hold, int64_t, rows, err), .last = CM__NEW(hold, uint8_t, rows, err)};
   Scored *sorted = cm_alloc_array(hold->ctx, (size_t)rows, sizeof *sorted, err);
   bool ok = order->row && order->last && sorted;
@@ -45,11 +45,11 @@ double cm__weighted_auc(const CmOrder *order, const int *y, int positive, const 
 
 bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows, double *auc,
              CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   CmOrder order;
   bool ok = cm__order_make(&hold, score, stride, rows, &order, err);
   if (ok) *auc = cm__weighted_auc(&order, y, positive, NULL, NULL);
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -113,7 +113,7 @@ static double clustered_variance(const Cluster *cluster, int64_t subjects, const
 }
 
 bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *auc, double *variance, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   bool ok = false;
   *auc = *variance = NAN;
   double total[2] = {0, 0}, sum = 0;
@@ -125,11 +125,11 @@ bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *au
   if (total[0] == 0 || total[1] == 0) goto done;
   for (int r = 0; r < scores->repeats; r++) {
     CmOrder order;
-    CmHold own = {.ctx = ctx};
+    CmArena own = {.ctx = ctx};
     ok = cm__order_make(&own, scores->p + r * scores->rows * scores->classes + positive, scores->classes, scores->rows,
                         &order, err);
     if (ok) add_components(&order, scores->y, positive, total[1], total[0], scores->repeats, component);
-    cm__hold_free(&own);
+    cm__arena_free(&own);
     if (!ok) goto done;
   }
   for (int64_t i = 0; i < scores->rows; i++) {
@@ -141,7 +141,7 @@ bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *au
   *auc = sum / total[1];
   *variance = clustered_variance(cluster, scores->subjects, total, *auc);
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -166,7 +166,7 @@ static int64_t drop_straight(CmRocPoint *point, int64_t count) {
 
 int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows,
                 CmRocPoint *points, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   CmOrder order;
   int64_t count = -1;
   if (!cm__order_make(&hold, score, stride, rows, &order, err)) goto done;
@@ -187,6 +187,6 @@ int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score,
     points[i].true_positive_rate /= seen[1];
   }
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return count;
 }

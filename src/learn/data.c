@@ -9,7 +9,7 @@
 #define MOST_CLASSES 64
 
 void cm__data_free(CmLearnData *data) {
-  cm__hold_free(&data->hold);
+  cm__arena_free(&data->hold);
 }
 
 bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...) {
@@ -22,7 +22,7 @@ bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const ch
   if (!note) return false;
   note->level = level;
   note->code = code;
-  note->text = cm__hold_text(&data->hold, text, err);
+  note->text = cm__arena_strdup(&data->hold, text, err);
   if (!note->text) return false;
   *data->notes_end = note;
   data->notes_end = &note->next;
@@ -134,7 +134,7 @@ static bool read_classes(CmLearnData *data, int target, const char *positive, Cm
       }
       char cell[32];
       snprintf(cell, sizeof cell, "%lld", (long long)label[i].number);
-      const char *name = cm__hold_text(&data->hold, text ? label[i].text : cell, err);
+      const char *name = cm__arena_strdup(&data->hold, text ? label[i].text : cell, err);
       if (!name) return false;
       data->class_name[data->classes++] = name;
     }
@@ -207,7 +207,7 @@ static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
     const char *text =
         cm_table_column_type(data->table, column) == CM_COLUMN_TEXT
             ? cm_table_text(data->table, data->row[i], column)
-            : cm__hold_text(&data->hold, cm_table_cell(data->table, data->row[i], column, cell, sizeof cell), err);
+            : cm__arena_strdup(&data->hold, cm_table_cell(data->table, data->row[i], column, cell, sizeof cell), err);
     if (!text) return false;
     key[i] = (CmKey){.text = text, .row = i};
   }
@@ -328,8 +328,8 @@ static bool has_role(const CmLearnColumns *columns, const char *name) {
 
 static bool add_feature(CmLearnData *data, int column, CmError **err) {
   data->column[data->features] = column;
-  data->feature[data->features] = cm__hold_text(&data->hold, cm_table_column_name(data->table, column), err);
-  data->unit[data->features] = cm__hold_text(&data->hold, cm_table_column_unit(data->table, column), err);
+  data->feature[data->features] = cm__arena_strdup(&data->hold, cm_table_column_name(data->table, column), err);
+  data->unit[data->features] = cm__arena_strdup(&data->hold, cm_table_column_unit(data->table, column), err);
   if (!data->feature[data->features] || !data->unit[data->features]) return false;
   data->features++;
   return true;
@@ -416,9 +416,9 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   CmHash hash;
   cm_table_hash(table, &hash);
   cm_hash_hex(&hash, data->table_hash);
-  data->target = cm__hold_text(&data->hold, columns->target, err);
-  data->subject_column = cm__hold_text(&data->hold, columns->subject, err);
-  data->time_column = cm__hold_text(&data->hold, columns->time, err);
+  data->target = cm__arena_strdup(&data->hold, columns->target, err);
+  data->subject_column = cm__arena_strdup(&data->hold, columns->subject, err);
+  data->time_column = cm__arena_strdup(&data->hold, columns->time, err);
   if (!data->target || (columns->subject && !data->subject_column) || (columns->time && !data->time_column))
     return false;
   if (!read_target(data, columns, err) || !read_subjects(data, columns->subject, err) ||

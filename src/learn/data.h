@@ -2,8 +2,8 @@
 #ifndef CORMACK_LEARN_DATA_H
 #define CORMACK_LEARN_DATA_H
 
+#include "core/arena.h"
 #include "cormack/learn.h"
-#include "learn/hold.h"
 
 typedef struct CmLearnNote CmLearnNote;
 struct CmLearnNote {
@@ -12,7 +12,7 @@ struct CmLearnNote {
 };
 
 typedef struct CmLearnData {
-  CmHold hold;          /* holds everything below */
+  CmArena hold;         /* holds everything below */
   const CmTable *table; /* borrowed */
   CmLearnTask task;
   const char *target, *subject_column, *time_column;

@@ -86,7 +86,7 @@ CmGrowSetting cm__grow_int(const char *name, int64_t value) {
   return setting;
 }
 
-float *cm__grow_balance(CmHold *scratch, const CmTraining *training, CmError **err) {
+float *cm__grow_balance(CmArena *scratch, const CmTraining *training, CmError **err) {
   float *weight = CM__NEW(scratch, float, training->rows, err);
   int64_t *count = CM__NEW(scratch, int64_t, training->classes, err);
   if (!weight || !count) return NULL;
@@ -135,7 +135,7 @@ static void copy_nodes(const Source *from, int node, CmTree *tree, int *next) {
   copy_nodes(from, item(from->right, node), tree, next);
 }
 
-static bool take_tree(CmHold *hold, const json_t *json, CmTree *tree, CmError **err) {
+static bool take_tree(CmArena *hold, const json_t *json, CmTree *tree, CmError **err) {
   Source from = {json_object_get(json, "left_children"),    json_object_get(json, "right_children"),
                  json_object_get(json, "split_indices"),    json_object_get(json, "default_left"),
                  json_object_get(json, "split_conditions"), json_object_get(json, "sum_hessian"),
@@ -153,7 +153,8 @@ static bool take_tree(CmHold *hold, const json_t *json, CmTree *tree, CmError **
   return true;
 }
 
-static bool take_trees(CmHold *hold, const char *text, size_t size, const CmGrow *grow, CmTrees *trees, CmError **err) {
+static bool take_trees(CmArena *hold, const char *text, size_t size, const CmGrow *grow, CmTrees *trees,
+                       CmError **err) {
   json_t *root = json_loadb(text, size, 0, NULL);
   const json_t *learner = json_object_get(root, "learner");
   const json_t *list = json_object_get(json_object_get(json_object_get(learner, "gradient_booster"), "model"), "trees");
@@ -209,7 +210,7 @@ static bool configure(const Library *xgboost, BoosterHandle booster, const CmGro
   return true;
 }
 
-bool cm__grow(CmHold *hold, const CmTraining *training, const CmGrow *grow, CmTrees *trees, CmError **err) {
+bool cm__grow(CmArena *hold, const CmTraining *training, const CmGrow *grow, CmTrees *trees, CmError **err) {
   const Library *xgboost = get_library(err);
   if (!xgboost) return false;
   DMatrixHandle matrix = NULL;

@@ -22,13 +22,13 @@ typedef struct CmGrow {
 
 /* Adds the trees to `trees` (tree, count, base are set; outputs as given). Single-threaded, so that the bits do not
  * depend on threads; may run in several threads at once. CM_ERR_UNSUPPORTED where libxgboost is not installed. */
-bool cm__grow(CmHold *hold, const CmTraining *training, const CmGrow *grow, CmTrees *trees, CmError **err);
+bool cm__grow(CmArena *hold, const CmTraining *training, const CmGrow *grow, CmTrees *trees, CmError **err);
 
 /* A setting as XGBoost reads it. */
 CmGrowSetting cm__grow_real(const char *name, double value);
 CmGrowSetting cm__grow_int(const char *name, int64_t value);
 CmGrowSetting cm__grow_text(const char *name, const char *value);
 /* Weights that make all classes weigh the same, mean 1; NULL on failure. */
-float *cm__grow_balance(CmHold *scratch, const CmTraining *training, CmError **err);
+float *cm__grow_balance(CmArena *scratch, const CmTraining *training, CmError **err);
 
 #endif

@@ -74,7 +74,7 @@ bool cm__json_members(const json_t *object, const char *where, const CmJsonMembe
   return cm__json_refuse(err, where);
 }
 
-int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least,
+int *cm__json_read_ints(CmArena *hold, const json_t *array, const char *where, int64_t count, int64_t least,
                         int64_t most, CmError **err) {
   if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
   int *value = CM__NEW(hold, int, count, err);
@@ -87,7 +87,7 @@ int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, in
   return value;
 }
 
-double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing,
+double *cm__json_read_reals(CmArena *hold, const json_t *array, const char *where, int64_t count, bool missing,
                             CmError **err) {
   if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
   double *value = CM__NEW(hold, double, count, err);
@@ -100,7 +100,7 @@ double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where
   return value;
 }
 
-float *cm__json_read_floats(CmHold *hold, const json_t *array, const char *where, int64_t count, CmError **err) {
+float *cm__json_read_floats(CmArena *hold, const json_t *array, const char *where, int64_t count, CmError **err) {
   if (!json_is_array(array) || (int64_t)json_array_size(array) != count) return cm__json_refuse(err, where), NULL;
   float *value = CM__NEW(hold, float, count, err);
   for (int64_t i = 0; value && i < count; i++) {

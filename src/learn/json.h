@@ -4,8 +4,8 @@
 
 #include <jansson.h>
 
+#include "core/arena.h"
 #include "core/text.h"
-#include "learn/hold.h"
 
 void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count);
 void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count); /* NaN as null */
@@ -20,10 +20,10 @@ typedef struct CmJsonMember {
 bool cm__json_members(const json_t *object, const char *where, const CmJsonMember *members, int count, CmError **err);
 bool cm__json_refuse(CmError **err, const char *where); /* sets CM_ERR_FORMAT; returns false */
 /* Arrays of exactly `count` numbers; reals are finite, or NaN for null where `missing`. */
-int *cm__json_read_ints(CmHold *hold, const json_t *array, const char *where, int64_t count, int64_t least,
+int *cm__json_read_ints(CmArena *hold, const json_t *array, const char *where, int64_t count, int64_t least,
                         int64_t most, CmError **err);
-double *cm__json_read_reals(CmHold *hold, const json_t *array, const char *where, int64_t count, bool missing,
+double *cm__json_read_reals(CmArena *hold, const json_t *array, const char *where, int64_t count, bool missing,
                             CmError **err);
-float *cm__json_read_floats(CmHold *hold, const json_t *array, const char *where, int64_t count, CmError **err);
+float *cm__json_read_floats(CmArena *hold, const json_t *array, const char *where, int64_t count, CmError **err);
 
 #endif

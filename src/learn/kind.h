@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
+#include "core/arena.h"
 #include "core/text.h"
 #include "cormack/learn.h"
-#include "learn/hold.h"
 
 typedef struct CmTraining {
   const double *x;
@@ -34,7 +34,7 @@ static inline int cm__outputs(int classes) {
 /* state: the fitted numbers, in `hold`, read-only after fit() or read(). */
 typedef struct CmModelBody {
   CmModelKind kind;
-  void *(*fit)(CmHold *hold, const CmTraining *training, const void *params, CmError **err);
+  void *(*fit)(CmArena *hold, const CmTraining *training, const void *params, CmError **err);
   /* probability: rows x classes, each row sums to 1. */
   bool (*predict)(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err);
   /* contribution: rows x outputs x (features + 1), the base last. NULL without explains_rows. */
@@ -44,7 +44,7 @@ typedef struct CmModelBody {
   void (*weights)(const void *state, const double *scale, CmWeights *weights);
   void (*write)(const void *state, CmTextBuffer *json);
   /* Checks everything. classes and features are those of the model. */
-  void *(*read)(CmHold *hold, const json_t *json, int features, int classes, CmError **err);
+  void *(*read)(CmArena *hold, const json_t *json, int features, int classes, CmError **err);
 } CmModelBody;
 
 #define CM_MODEL_KIND(name) const CmModelBody cm__model_kind_##name

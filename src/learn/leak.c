@@ -252,7 +252,7 @@ static void make_plain(const char *name, char to[128]) {
 
 static bool check_aliases(CmLearnData *data, const char *allow, CmError **err) {
   if (!data->subject_column) return true;
-  CmHold hold = {.ctx = data->hold.ctx};
+  CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmPlain *plain = CM__NEW(&hold, CmPlain, data->subjects, err);
   if (!plain) goto done;
@@ -270,7 +270,7 @@ static bool check_aliases(CmLearnData *data, const char *allow, CmError **err) {
   }
   ok = true;
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -301,7 +301,7 @@ static int by_print(const void *a, const void *b) {
 
 static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *allow, CmError **err) {
   if (agree_by_chance(data, points)) return true;
-  CmHold hold = {.ctx = data->hold.ctx};
+  CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
   if (!print) goto done;
@@ -327,12 +327,12 @@ static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *all
            "rows %lld and %lld of different subjects have the same features (%lld such pairs); drop the copies",
            (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
 bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
-  CmHold hold = {.ctx = data->hold.ctx};
+  CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmPoint *points = CM__NEW(&hold, CmPoint, data->rows, err);
   if (!points || !check_allow(allow, err) || !check_roles(data, columns, allow, err)) goto done;
@@ -340,12 +340,12 @@ bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char
     if (!check_values(data, j, points, allow, err)) goto done;
   ok = check_aliases(data, allow, err) && check_duplicates(data, points, allow, err);
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
 bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal, const char *allow, CmError **err) {
-  CmHold hold = {.ctx = data->hold.ctx};
+  CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   uint8_t *sides = CM__NEW(&hold, uint8_t, data->subjects, err);
   if (!sides) goto done;
@@ -374,6 +374,6 @@ bool cm__leak_check_split(CmLearnData *data, const uint8_t *held, bool temporal,
   }
   ok = true;
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }

@@ -173,7 +173,7 @@ static void weigh(const Boot *boot, const double *times, double *scratch, double
 static bool resample(void *arg, CmRange range, CmError **err) {
   Boot *boot = arg;
   const CmScores *s = boot->scores;
-  CmHold hold = {.ctx = boot->ctx};
+  CmArena hold = {.ctx = boot->ctx};
   bool ok = false;
   double *times = CM__NEW(&hold, double, s->subjects, err), *to = CM__NEW(&hold, double, boot->size, err);
   double *scratch = CM__NEW(&hold, double, s->classes * s->classes + boot->size, err);
@@ -187,11 +187,11 @@ static bool resample(void *arg, CmRange range, CmError **err) {
   }
   ok = true;
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
-static bool make_boot(CmHold *hold, const CmScores *s, uint64_t seed, int64_t resamples, Boot *boot, CmError **err) {
+static bool make_boot(CmArena *hold, const CmScores *s, uint64_t seed, int64_t resamples, Boot *boot, CmError **err) {
   *boot = (Boot){.ctx = hold->ctx, .scores = s, .size = vector_size(s->classes), .seed = seed, .resamples = resamples};
   size_t subjects, cells;
   if (!cm_size_multiply((size_t)s->repeats, (size_t)s->subjects, &subjects, err) ||
@@ -287,9 +287,9 @@ static bool add_auc(Report *report, int c, CmError **err) {
   return true;
 }
 
-bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
+bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
                  CmMetricList *list, CmError **err) {
-  CmHold own = {.ctx = hold->ctx};
+  CmArena own = {.ctx = hold->ctx};
   bool ok = false;
   Report report = {.list = list,
                    .confidence = confidence,
@@ -316,7 +316,7 @@ bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_
   }
   ok = true;
 done:
-  cm__hold_free(&own);
+  cm__arena_free(&own);
   return ok;
 }
 

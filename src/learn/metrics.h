@@ -2,8 +2,8 @@
 #ifndef CORMACK_LEARN_METRICS_H
 #define CORMACK_LEARN_METRICS_H
 
+#include "core/arena.h"
 #include "cormack/learn.h"
-#include "learn/hold.h"
 
 /* Predictions of the same rows, `repeats` times over. */
 typedef struct CmScores {
@@ -28,7 +28,7 @@ typedef struct CmMetricList {
 } CmMetricList;
 
 /* All metrics, mean over repeats. resamples 0: no intervals. Memory in `hold`. */
-bool cm__metrics(CmHold *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
+bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
                  CmMetricList *list, CmError **err);
 
 /* Area under the ROC curve, ties count half; NaN where positives or negatives are absent. score: of row i at score[i *

@@ -87,7 +87,7 @@ void cm_model_unref(CmModel **model) {
   CmModel *gone = *model;
   *model = NULL;
   if (atomic_fetch_sub(&gone->references, 1) > 1) return;
-  cm__hold_free(&gone->hold);
+  cm__arena_free(&gone->hold);
   cm_free(gone);
 }
 
@@ -122,19 +122,19 @@ const char *cm_model_feature_unit(const CmModel *model, int at) {
 /* ---- fitting --------------------------------------------------------------------------------------------------------
  */
 
-static const char **copy_texts(CmHold *hold, const char *const *texts, int count, CmError **err) {
+static const char **copy_texts(CmArena *hold, const char *const *texts, int count, CmError **err) {
   const char **copy = CM__NEW(hold, const char *, count, err);
   for (int i = 0; copy && i < count; i++)
-    if (!(copy[i] = cm__hold_text(hold, texts[i], err))) return NULL;
+    if (!(copy[i] = cm__arena_strdup(hold, texts[i], err))) return NULL;
   return copy;
 }
 
 /* Parameters as JSON, all of them; NULL params: the defaults. */
-static const char *params_text(CmHold *hold, const CmOp *about, const void *params, CmError **err) {
+static const char *params_text(CmArena *hold, const CmOp *about, const void *params, CmError **err) {
   void *defaults = params ? NULL : cm_params_create(hold->ctx, about, err);
   if (!params && !defaults) return NULL;
   char *json = cm_params_to_json(hold->ctx, about, params ? params : defaults, err);
-  const char *copy = json ? cm__hold_text(hold, json, err) : NULL;
+  const char *copy = json ? cm__arena_strdup(hold, json, err) : NULL;
   cm_free(json);
   cm_free(defaults);
   return copy;
@@ -142,16 +142,16 @@ static const char *params_text(CmHold *hold, const CmOp *about, const void *para
 
 /* What the model says of itself, without numbers. */
 static bool describe(CmModel *model, const CmLearner *learner, const CmLearnData *data, CmError **err) {
-  CmHold *hold = &model->hold;
+  CmArena *hold = &model->hold;
   model->body = cm__model_body(learner->kind);
   model->task = data->task;
   model->classes = data->classes;
   model->features = data->features;
   memcpy(model->table_hash, data->table_hash, sizeof model->table_hash);
   model->version = CM_VERSION;
-  model->name = cm__hold_text(hold, cm__learner_name(learner), err);
-  model->target = cm__hold_text(hold, data->target, err);
-  model->subject_column = cm__hold_text(hold, data->subject_column, err);
+  model->name = cm__arena_strdup(hold, cm__learner_name(learner), err);
+  model->target = cm__arena_strdup(hold, data->target, err);
+  model->subject_column = cm__arena_strdup(hold, data->subject_column, err);
   if (!model->name || !model->target || (data->subject_column && !model->subject_column)) return false;
   model->class_name = copy_texts(hold, data->class_name, data->classes, err);
   model->feature = copy_texts(hold, data->feature, data->features, err);
@@ -177,7 +177,7 @@ static bool check_classes(const CmLearnData *data, const int *y, int64_t rows, C
 }
 
 /* Training rows, prepared. */
-static bool prepare_training(CmModel *model, CmHold *scratch, const CmLearner *learner, const CmLearnData *data,
+static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *learner, const CmLearnData *data,
                              const int64_t *at, int64_t count, CmTraining *training, CmError **err) {
   size_t cells;
   int d = data->features;
@@ -210,7 +210,7 @@ done:
 
 CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
                             int64_t count, CmError **err) {
-  CmHold scratch = {.ctx = ctx};
+  CmArena scratch = {.ctx = ctx};
   CmTraining training;
   void *defaults = NULL;
   CmModel *model = cm__model_create(ctx, err);
@@ -230,12 +230,12 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
   if (!params) params = defaults = cm_params_create(ctx, &learner->kind->about, err);
   if (!params || !(model->state = model->body->fit(&model->hold, &training, params, err))) goto error;
   cm_free(defaults);
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return model;
 error:
   cm_error_context(err, "model \"%s\"", cm__learner_name(learner));
   cm_free(defaults);
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   cm_model_unref(&model);
   return NULL;
 }
@@ -364,7 +364,7 @@ static bool apply_chunk(void *arg, CmRange range, CmError **err) {
 }
 
 /* Numbers of all rows of a table, in `hold`: rows x width. */
-static double *apply_model(CmHold *hold, const CmModel *model, const CmTable *table, bool explain, int64_t width,
+static double *apply_model(CmArena *hold, const CmModel *model, const CmTable *table, bool explain, int64_t width,
                            CmError **err) {
   int64_t rows = cm_table_rows(table);
   size_t cells, results;
@@ -407,7 +407,7 @@ static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, in
 }
 
 CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
   int k = model->classes;
   double *p = apply_model(&hold, model, table, false, k, err);
@@ -421,12 +421,12 @@ CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *t
     for (int c = 0; c < k; c++) cm__rows_real(&writer, p[i * k + c]);
   }
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return cm__rows_finish(&writer);
 }
 
 CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
   int outputs = cm__outputs(model->classes), d = model->features;
   double *phi = apply_model(&hold, model, table, true, (int64_t)outputs * (d + 1), err);
@@ -440,12 +440,12 @@ CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *t
     }
   }
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return cm__rows_finish(&writer);
 }
 
 CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
   int outputs = cm__outputs(model->classes), kept = model->prepare.kept;
   CmWeights weights = {0};
@@ -470,6 +470,6 @@ CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
     }
   }
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return cm__rows_finish(&writer);
 }

@@ -9,7 +9,7 @@
 #include "learn/prepare.h"
 
 struct CmModel {
-  CmHold hold; /* holds everything below; the model itself is a block of its own */
+  CmArena hold; /* holds everything below; the model itself is a block of its own */
   atomic_int references;
   const CmModelBody *body;
   const char *name, *target, *subject_column, *params_json, *prepare_json;

@@ -54,13 +54,13 @@ bool cm_model_save(CmContext *ctx, const CmModel *model, const char *path, CmErr
 /* ---- reading --------------------------------------------------------------------------------------------------------
  */
 
-static const char *read_text(CmHold *hold, const json_t *json, const char *where, CmError **err) {
+static const char *read_text(CmArena *hold, const json_t *json, const char *where, CmError **err) {
   if (!json_is_string(json) || strlen(json_string_value(json)) != json_string_length(json))
     return cm__json_refuse(err, where), NULL;
-  return cm__hold_text(hold, json_string_value(json), err);
+  return cm__arena_strdup(hold, json_string_value(json), err);
 }
 
-static const char **read_texts(CmHold *hold, const json_t *array, const char *where, int64_t least, int64_t most,
+static const char **read_texts(CmArena *hold, const json_t *array, const char *where, int64_t least, int64_t most,
                                int *count, CmError **err) {
   int64_t size = (int64_t)json_array_size(array);
   if (!json_is_array(array) || size < least || size > most) return cm__json_refuse(err, where), NULL;
@@ -95,7 +95,7 @@ static bool set_param(const CmOp *about, void *params, const char *name, const j
 }
 
 /* Parses the parameters and writes them again, so that what is kept is what Cormack would write. */
-static const char *read_params(CmHold *hold, const CmOp *about, const json_t *json, CmError **err) {
+static const char *read_params(CmArena *hold, const CmOp *about, const json_t *json, CmError **err) {
   if (!json_is_object(json) || json_object_size(json) != (size_t)about->param_count)
     return cm__json_refuse(err, about->name), NULL;
   void *params = cm_params_create(hold->ctx, about, err);
@@ -106,7 +106,7 @@ static const char *read_params(CmHold *hold, const CmOp *about, const json_t *js
                : cm__json_refuse(err, about->params[i].name);
   }
   char *text = ok ? cm_params_to_json(hold->ctx, about, params, err) : NULL;
-  const char *copy = text ? cm__hold_text(hold, text, err) : NULL;
+  const char *copy = text ? cm__arena_strdup(hold, text, err) : NULL;
   cm_free(text);
   cm_free(params);
   return copy;
@@ -160,7 +160,7 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"prepare", &prepare},
                             {"predictor", &predictor}};
   if (!check_version(root, err) || !cm__json_members(root, "the model", members, CM_COUNT(members), err)) return false;
-  CmHold *hold = &model->hold;
+  CmArena *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
   if (!known) return false;
   model->body = cm__model_body(known);

@@ -173,7 +173,7 @@ static bool refuse_missing(const CmFit *fit, const char *const *names, CmError *
   return true;
 }
 
-static bool store(CmHold *hold, CmFit *fit, int scale, CmPrepare *prepare, CmError **err) {
+static bool store(CmArena *hold, CmFit *fit, int scale, CmPrepare *prepare, CmError **err) {
   int kept = 0;
   for (int j = 0; j < fit->features; j++) kept += fit->column[j].kept;
   if (!kept) {
@@ -197,10 +197,10 @@ static bool store(CmHold *hold, CmFit *fit, int scale, CmPrepare *prepare, CmErr
   return true;
 }
 
-bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
+bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
                      const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
                      CmPrepare *prepare, CmError **err) {
-  CmHold scratch = {.ctx = hold->ctx};
+  CmArena scratch = {.ctx = hold->ctx};
   bool ok = false;
   CmFit fit = {.params = params, .x = x, .y = y, .rows = rows, .features = features, .classes = classes};
   fit.fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && takes_missing);
@@ -220,7 +220,7 @@ bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_mis
   int scale = params->scale != CM_SCALE_AUTO ? params->scale : wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
   ok = store(hold, &fit, scale, prepare, err);
 done:
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return ok;
 }
 
@@ -246,7 +246,7 @@ void cm__prepare_write(const CmPrepare *prepare, CmTextBuffer *json) {
   cm__text_add(json, "}");
 }
 
-bool cm__prepare_read(CmHold *hold, const json_t *json, int features, CmPrepare *prepare, CmError **err) {
+bool cm__prepare_read(CmArena *hold, const json_t *json, int features, CmPrepare *prepare, CmError **err) {
   *prepare = (CmPrepare){.features = features};
   const json_t *keep, *fill, *center, *scale;
   CmJsonMember members[] = {{"keep", &keep}, {"fill", &fill}, {"center", &center}, {"scale", &scale}};

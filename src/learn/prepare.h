@@ -5,9 +5,9 @@
 
 #include <jansson.h>
 
+#include "core/arena.h"
 #include "core/text.h"
 #include "cormack/learn.h"
-#include "learn/hold.h"
 
 typedef struct CmPrepare {
   int features, kept;
@@ -17,12 +17,12 @@ typedef struct CmPrepare {
 } CmPrepare;
 
 /* x: rows x features. `takes_missing` and `wants_scaling` are the model kind's. */
-bool cm__prepare_fit(CmHold *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
+bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
                      const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
                      CmPrepare *prepare, CmError **err);
 /* to: rows x kept. */
 void cm__prepare_apply(const CmPrepare *prepare, const double *x, int64_t rows, double *to);
 void cm__prepare_write(const CmPrepare *prepare, CmTextBuffer *json);
-bool cm__prepare_read(CmHold *hold, const json_t *json, int features, CmPrepare *prepare, CmError **err);
+bool cm__prepare_read(CmArena *hold, const json_t *json, int features, CmPrepare *prepare, CmError **err);
 
 #endif

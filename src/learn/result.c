@@ -82,7 +82,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
 
 /* Subjects of the smallest class among the training rows. */
 static bool count_events(CmTrial *trial, int64_t *events, CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   uint8_t *seen = CM__NEW(&hold, uint8_t, trial->pool_subjects, err);
   *events = INT64_MAX;
   for (int c = 0; seen && c < trial->data.classes; c++) {
@@ -95,7 +95,7 @@ static bool count_events(CmTrial *trial, int64_t *events, CmError **err) {
     if (have < *events) *events = have;
   }
   bool ok = seen != NULL;
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -169,7 +169,7 @@ static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *sid
 
 static CmTable *table_folds(CmTrial *trial, CmError **err) {
   CmTableWriter w = {0};
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   const CmLearnData *data = &trial->data;
   uint8_t *side = CM__NEW(&hold, uint8_t, data->rows, err), *seen = CM__NEW(&hold, uint8_t, data->subjects, err);
   if (!side || !seen || !cm__rows_start(&w, trial->ctx, err)) goto done;
@@ -197,7 +197,7 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
     put_split(&w, trial, data->held, seen);
   }
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return cm__rows_finish(&w);
 }
 
@@ -206,7 +206,7 @@ done:
 
 static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part,
                         const CmScores *scores, CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   CmMetricList list;
   const CmValidateParams *p = &trial->params;
   bool ok = cm__metrics(&hold, scores, p->confidence, p->resamples, (uint64_t)p->seed, &list, err);
@@ -224,7 +224,7 @@ static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *mode
     cm__rows_int(w, scores->rows);
     cm__rows_int(w, scores->subjects);
   }
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -247,7 +247,7 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
 }
 
 /* The rows of one fold of one repeat. */
-static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
+static bool fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
                         CmScores *scores, CmError **err) {
   int k = trial->data.classes;
   int *y = CM__NEW(hold, int, trial->pool_rows, err);
@@ -266,7 +266,7 @@ static bool fold_scores(CmHold *hold, const CmTrial *trial, const CmOutcome *out
 
 static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
                      CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   CmScores scores;
   CmMetricList list;
   bool ok = fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
@@ -280,7 +280,7 @@ static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *ou
     cm__rows_text(w, list.metric[m].metric);
     cm__rows_real(w, list.metric[m].value);
   }
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 

@@ -118,7 +118,7 @@ CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
  * ----------------------------------------------------------------------------------------------------------- */
 
 static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   CmRocPoint *point = CM__NEW(&hold, CmRocPoint, view->rows + 1, err);
   int k = trial->data.classes;
   bool ok = point != NULL;
@@ -133,7 +133,7 @@ static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, 
       cm__rows_real(w, point[i].true_positive_rate);
     }
   }
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -150,7 +150,7 @@ CmTable *cm__table_roc(CmTrial *trial, CmError **err) {
 
 static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view,
                             CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   int bins = (int)trial->params.calibration_bins, k = trial->data.classes;
   CmCalibrationBin *bin = CM__NEW(&hold, CmCalibrationBin, bins, err);
   double z = cm__normal_z(trial->params.confidence);
@@ -171,7 +171,7 @@ static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
       cm__rows_real(w, high);
     }
   }
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return bin != NULL;
 }
 
@@ -190,7 +190,7 @@ CmTable *cm__table_calibration(CmTrial *trial, CmError **err) {
 }
 
 static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
-  CmHold hold = {.ctx = trial->ctx};
+  CmArena hold = {.ctx = trial->ctx};
   int k = trial->data.classes;
   int64_t *count = CM__NEW(&hold, int64_t, k * k, err);
   for (int64_t i = 0; count && i < view->rows; i++) count[view->y[i] * k + cm__most_probable(view->p + i * k, k)]++;
@@ -201,7 +201,7 @@ static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *out
     cm__rows_int(w, count[at]);
   }
   bool ok = count != NULL;
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "learn/hold.h"
+#include "core/arena.h"
 #include "learn/rng.h"
 
 /* Rows of each class that each subject has: subjects x classes. */
-static int64_t *count_classes(CmHold *hold, const int *y, int classes, const int64_t *subject, int64_t subjects,
+static int64_t *count_classes(CmArena *hold, const int *y, int classes, const int64_t *subject, int64_t subjects,
                               int64_t rows, CmError **err) {
   size_t cells;
   if (!cm_size_multiply((size_t)subjects, (size_t)classes, &cells, err)) return NULL;
@@ -45,7 +45,7 @@ static bool enough_subjects(const int64_t *count, int classes, int64_t subjects,
 
 bool cm__split_folds(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects, int64_t rows,
                      int folds, uint64_t stream, int *fold, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   bool ok = false;
   int64_t *count = count_classes(&hold, y, classes, subject, subjects, rows, err);
   int64_t *order = CM__NEW(&hold, int64_t, subjects, err);
@@ -90,7 +90,7 @@ bool cm__split_folds(CmContext *ctx, const int *y, int classes, const int64_t *s
   for (int64_t i = 0; i < rows; i++) fold[i] = of_subject[subject[i]];
   ok = true;
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -107,7 +107,7 @@ static int later_first(const void *a, const void *b) {
 
 /* The subjects whose first row is latest are held; rows of the others that are later than the earliest held one would
  * break the order of time and are found by cm__leak_check_split(). */
-static bool hold_latest(CmHold *hold, const int64_t *subject, int64_t subjects, int64_t rows, double share,
+static bool hold_latest(CmArena *hold, const int64_t *subject, int64_t subjects, int64_t rows, double share,
                         const double *when, uint8_t *held_subject, CmError **err) {
   CmSeen *seen = CM__NEW(hold, CmSeen, subjects, err);
   if (!seen) return false;
@@ -130,7 +130,7 @@ static bool hold_latest(CmHold *hold, const int64_t *subject, int64_t subjects, 
   return true;
 }
 
-static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t subjects, double share,
+static bool hold_random(CmArena *hold, const int64_t *count, int classes, int64_t subjects, double share,
                         uint64_t stream, uint8_t *held_subject, CmError **err) {
   int64_t *members = CM__NEW(hold, int64_t, subjects, err);
   if (!members) return false;
@@ -157,7 +157,7 @@ static bool hold_random(CmHold *hold, const int64_t *count, int classes, int64_t
 
 bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects,
                         int64_t rows, double share, const double *when, uint64_t stream, uint8_t *held, CmError **err) {
-  CmHold hold = {.ctx = ctx};
+  CmArena hold = {.ctx = ctx};
   bool ok = false;
   int64_t *count = count_classes(&hold, y, classes, subject, subjects, rows, err);
   uint8_t *held_subject = CM__NEW(&hold, uint8_t, subjects, err);
@@ -167,7 +167,7 @@ bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t
   if (ok)
     for (int64_t i = 0; i < rows; i++) held[i] = held_subject[subject[i]];
 done:
-  cm__hold_free(&hold);
+  cm__arena_free(&hold);
   return ok;
 }
 
@@ -177,7 +177,7 @@ static int by_number(const void *a, const void *b) {
   return p->at < q->at ? -1 : p->at > q->at;
 }
 
-bool cm__compact_subjects(CmHold *scratch, int64_t *subject, int64_t rows, int64_t *subjects, CmError **err) {
+bool cm__compact_subjects(CmArena *scratch, int64_t *subject, int64_t rows, int64_t *subjects, CmError **err) {
   CmSized *sorted = CM__NEW(scratch, CmSized, rows, err);
   if (!sorted) return false;
   for (int64_t i = 0; i < rows; i++) sorted[i] = (CmSized){.at = i, .subject = subject[i]};
@@ -193,7 +193,7 @@ bool cm__compact_subjects(CmHold *scratch, int64_t *subject, int64_t rows, int64
   return true;
 }
 
-bool cm__subjects_of_class(CmHold *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
+bool cm__subjects_of_class(CmArena *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
                            int64_t count[2], CmError **err) {
   uint8_t *seen = CM__NEW(scratch, uint8_t, subjects, err);
   if (!seen) return false;

@@ -2,7 +2,7 @@
 #ifndef CORMACK_LEARN_SPLIT_H
 #define CORMACK_LEARN_SPLIT_H
 
-#include "learn/hold.h"
+#include "core/arena.h"
 
 /* Gives each of `rows` rows a fold 0..folds-1, all rows of a subject the same. Subjects are shuffled by `stream`, taken
  * by falling number of rows, and each put where the classes then are most even (least sum over classes of squared
@@ -17,9 +17,9 @@ bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t
                         int64_t rows, double share, const double *when, uint64_t stream, uint8_t *held, CmError **err);
 
 /* Renumbers any subject numbers to 0..subjects-1 by first appearance, in place. */
-bool cm__compact_subjects(CmHold *scratch, int64_t *subject, int64_t rows, int64_t *subjects, CmError **err);
+bool cm__compact_subjects(CmArena *scratch, int64_t *subject, int64_t rows, int64_t *subjects, CmError **err);
 /* How many subjects have a row of each class; y: 0..1. */
-bool cm__subjects_of_class(CmHold *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
+bool cm__subjects_of_class(CmArena *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
                            int64_t count[2], CmError **err);
 
 #endif

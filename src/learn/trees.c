@@ -5,7 +5,7 @@
 
 #include "learn/json.h"
 
-bool cm__tree_create(CmHold *hold, int nodes, CmTree *tree, CmError **err) {
+bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err) {
   *tree = (CmTree){.nodes = nodes};
   tree->feature = CM__NEW(hold, int, nodes, err);
   tree->right = CM__NEW(hold, int, nodes, err);
@@ -205,7 +205,7 @@ static int check_subtree(const CmTree *tree, int node, int depth) {
   return right > 0 && right == tree->right[node] ? check_subtree(tree, right, depth + 1) : -1;
 }
 
-static bool read_tree(CmHold *hold, const json_t *json, int features, int outputs, CmTree *tree, CmError **err) {
+static bool read_tree(CmArena *hold, const json_t *json, int features, int outputs, CmTree *tree, CmError **err) {
   const json_t *output, *feature, *right, *missing, *number, *cover, *gain;
   CmJsonMember members[] = {{"output", &output}, {"feature", &feature}, {"right", &right}, {"missing_left", &missing},
                             {"number", &number}, {"cover", &cover},     {"gain", &gain}};
@@ -226,7 +226,7 @@ static bool read_tree(CmHold *hold, const json_t *json, int features, int output
   return check_subtree(tree, 0, 0) == tree->nodes || cm__json_refuse(err, where);
 }
 
-void *cm__trees_read(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+void *cm__trees_read(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
   int outputs = cm__outputs(classes);
   const json_t *base, *list;
   CmJsonMember members[] = {{"base", &base}, {"trees", &list}};

@@ -5,8 +5,8 @@
 
 #include <jansson.h>
 
+#include "core/arena.h"
 #include "core/text.h"
-#include "learn/hold.h"
 #include "learn/kind.h"
 
 #define CM__DEEPEST_TREE 64
@@ -28,7 +28,7 @@ typedef struct CmTrees {
   CmTree *tree;
 } CmTrees;
 
-bool cm__tree_create(CmHold *hold, int nodes, CmTree *tree, CmError **err);
+bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err);
 /* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
 void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
 /* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for
@@ -39,6 +39,6 @@ bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64
 void cm__trees_gain(const void *trees, const double *scale, CmWeights *weights);
 void cm__trees_write(const void *trees, CmTextBuffer *json);
 /* Refuses trees that are not in preorder, too deep, or name unknown features. */
-void *cm__trees_read(CmHold *hold, const json_t *json, int features, int classes, CmError **err);
+void *cm__trees_read(CmArena *hold, const json_t *json, int features, int classes, CmError **err);
 
 #endif

@@ -134,7 +134,7 @@ static bool plan(CmTrial *trial, CmError **err) {
 
 /* Room for what comes out, before the jobs start: they must not share a growing hold. */
 static bool make_room(CmTrial *trial, CmError **err) {
-  CmHold *hold = &trial->data.hold;
+  CmArena *hold = &trial->data.hold;
   const CmValidateParams *p = &trial->params;
   int64_t k = trial->data.classes, d = trial->data.features, outputs = cm__outputs((int)k), width = outputs * (d + 1);
   trial->drop_is_held = p->folds == 0;
@@ -166,7 +166,7 @@ typedef struct Unseen {
   int64_t *at; /* place in the pool or among the held */
 } Unseen;
 
-static bool gather(const CmTrial *trial, CmHold *hold, const int64_t *rows, const int64_t *at, int64_t count,
+static bool gather(const CmTrial *trial, CmArena *hold, const int64_t *rows, const int64_t *at, int64_t count,
                    Unseen *unseen, CmError **err) {
   int d = trial->data.features;
   *unseen = (Unseen){count, CM__NEW(hold, double, count *d, err), CM__NEW(hold, int, count, err),
@@ -194,7 +194,7 @@ static void thin(Unseen *unseen, int64_t most, int d, uint64_t stream) {
   unseen->rows = kept;
 }
 
-static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Unseen *unseen, int fold, double *drop,
+static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, Unseen *unseen, int fold, double *drop,
                     CmError **err) {
   const CmValidateParams *p = &trial->params;
   int d = trial->data.features, k = trial->data.classes;
@@ -232,7 +232,7 @@ static bool permute(const CmTrial *trial, CmHold *hold, const CmModel *model, Un
 }
 
 /* Predicts and explains; to: places x classes, shap: places x width or NULL. */
-static bool judge(const CmTrial *trial, CmHold *hold, const CmModel *model, const Unseen *unseen, double *to,
+static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *to,
                   double *shap, CmError **err) {
   int k = trial->data.classes;
   int64_t width = (int64_t)cm__outputs(k) * (trial->data.features + 1);
@@ -248,7 +248,7 @@ static bool judge(const CmTrial *trial, CmHold *hold, const CmModel *model, cons
   return true;
 }
 
-static bool run_fold(CmTrial *trial, CmHold *hold, int learner, int64_t repeat, int fold, CmError **err) {
+static bool run_fold(CmTrial *trial, CmArena *hold, int learner, int64_t repeat, int fold, CmError **err) {
   const int *of = trial->fold + repeat * trial->pool_rows;
   CmOutcome *outcome = &trial->outcome[learner];
   int64_t *train = CM__NEW(hold, int64_t, trial->pool_rows, err), *test = CM__NEW(hold, int64_t, trial->pool_rows, err),
@@ -272,7 +272,7 @@ static bool run_fold(CmTrial *trial, CmHold *hold, int learner, int64_t repeat, 
   return ok;
 }
 
-static bool run_whole(CmTrial *trial, CmHold *hold, int learner, CmError **err) {
+static bool run_whole(CmTrial *trial, CmArena *hold, int learner, CmError **err) {
   CmOutcome *outcome = &trial->outcome[learner];
   outcome->model =
       cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, trial->pool, trial->pool_rows, err);
@@ -289,12 +289,12 @@ static bool run_jobs(void *arg, CmRange range, CmError **err) {
   CmTrial *trial = arg;
   int64_t folds = trial->params.folds, each = folds * trial->params.repeats + 1;
   for (int64_t job = range.begin; job < range.end; job++) {
-    CmHold hold = {.ctx = trial->ctx};
+    CmArena hold = {.ctx = trial->ctx};
     int learner = (int)(job / each);
     int64_t at = job % each;
     bool ok = at == each - 1 ? run_whole(trial, &hold, learner, err)
                              : run_fold(trial, &hold, learner, at / folds, (int)(at % folds), err);
-    cm__hold_free(&hold);
+    cm__arena_free(&hold);
     if (!ok) return false;
   }
   return true;

@@ -481,7 +481,7 @@ static bool join_items(Features *f, CmError **err) {
 CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
   Features f = {
       .work = work, .plan = work->plan, .spec = work->plan->spec, .ctx = work->plan->ctx, .visit = -1, .series = -1};
-  cm__arena_start(&f.arena, f.ctx);
+  f.arena.ctx = f.ctx;
   bool good = find_groups(&f, err) && (f.table = cm_table_create(f.ctx, err)) != NULL;
   good = good && (f.subject = cm_table_add_column(f.table, "subject", CM_COLUMN_TEXT, "", err)) >= 0;
   bool visits = f.spec->learn.row != CM__ROW_SUBJECT || f.spec->learn.visit != CM__VISITS_ALL;

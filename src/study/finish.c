@@ -150,7 +150,7 @@ static bool write_report(CmFinish *f, CmError **err) {
 
 bool cm__finish_do(CmFinish *f, CmWork *work, CmOutputs *outputs, CmError **err) {
   *f = (CmFinish){.ctx = work->plan->ctx, .spec = work->plan->spec, .work = work, .outputs = outputs};
-  cm__arena_start(&f->arena, f->ctx);
+  f->arena.ctx = f->ctx;
   if (!cm__result_fill(f, err) || !list_images(f, err) || !write_tables(f, err)) return false;
   if (!(f->quarantine = cm__quarantine_table(work, err))) return false;
   f->result.quarantine = f->quarantine;

@@ -79,8 +79,7 @@ void cm__outputs_clean(const char *out) {
  */
 
 void cm__outputs_start(CmOutputs *outputs, CmContext *ctx, CmStore *store, const char *out) {
-  *outputs = (CmOutputs){.ctx = ctx, .store = store, .out = out};
-  cm__arena_start(&outputs->arena, ctx);
+  *outputs = (CmOutputs){.ctx = ctx, .store = store, .out = out, .arena.ctx = ctx};
 }
 
 void cm__outputs_free(CmOutputs *outputs) {

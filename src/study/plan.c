@@ -229,8 +229,7 @@ static bool add_subject(CmPlan *plan, int first, int count, CmError **err) {
 }
 
 bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, CmError **err) {
-  *plan = (CmPlan){.ctx = ctx, .spec = spec};
-  cm__arena_start(&plan->arena, ctx);
+  *plan = (CmPlan){.ctx = ctx, .spec = spec, .arena.ctx = ctx};
   if (!cm__inputs_find(&plan->inputs, ctx, spec, err)) return false;
   for (int i = 0; i < plan->inputs.count;) {
     int end = i + 1;

@@ -12,7 +12,7 @@ CmStudy *cm_study_parse(CmContext *ctx, const char *text, size_t size, const cha
   if (!study) return NULL;
   CmSpec *spec = &study->spec;
   spec->ctx = ctx;
-  cm__arena_start(&spec->arena, ctx);
+  spec->arena.ctx = ctx;
   spec->file = cm__arena_strdup(&spec->arena, name, err);
   spec->folder = spec->file ? cm__arena_strdup(&spec->arena, folder ? folder : "", err) : NULL;
   if (!spec->folder || !cm__spec_parse(spec, text, size, err)) {

@@ -133,8 +133,7 @@ static bool append_part(void *arg, const CmPlanSubject *subject, const CmNode *n
 CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err) {
   CmContext *ctx = work->plan->ctx;
   bool between = work->plan->spec->steps[step].between;
-  Columns columns = {.names = cm_table_create(ctx, err)};
-  cm__arena_start(&columns.arena, ctx);
+  Columns columns = {.names = cm_table_create(ctx, err), .arena.ctx = ctx};
   CmTable *table = columns.names ? cm_table_create(ctx, err) : NULL;
   bool good = table && for_each_part(work, step, port, gather_part, &columns, err);
   for (int k = 0; k < 3 && good; k++)

@@ -2,7 +2,7 @@
 #ifndef STUDY_YAML_H
 #define STUDY_YAML_H
 
-#include "study/arena.h"
+#include "core/arena.h"
 
 typedef enum CmYamlKind { CM__YAML_SCALAR, CM__YAML_LIST, CM__YAML_MAP } CmYamlKind;
 

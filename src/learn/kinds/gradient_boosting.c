@@ -36,9 +36,9 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(BoostingParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
 
-static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const BoostingParams *p = params;
-  CmHold scratch = {.ctx = hold->ctx};
+  CmArena scratch = {.ctx = hold->ctx};
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
   float *target = CM__NEW(&scratch, float, training->rows, err);
   if (!trees || !target) goto done;
@@ -69,7 +69,7 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
   trees->base = outputs == 1 ? 0 : 0.5f; /* as a margin: log(0.5 / 0.5); softprob takes the score as it is */
   result = trees;
 done:
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return result;
 }
 

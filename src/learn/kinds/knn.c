@@ -28,7 +28,7 @@ typedef struct Knn {
   int *y;
 } Knn;
 
-static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const KnnParams *p = params;
   if (p->k > training->rows) {
     cm_error_set(err, CM_ERR_DATA, "k: %lld neighbours are asked of %lld training rows; use a smaller k",
@@ -139,7 +139,7 @@ static void write_state(const void *state, CmTextBuffer *json) {
   cm__text_add(json, "}");
 }
 
-static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
   const json_t *k, *weights, *metric, *y, *x;
   CmJsonMember members[] = {{"k", &k}, {"weights", &weights}, {"metric", &metric}, {"y", &y}, {"x", &x}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;

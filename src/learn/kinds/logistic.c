@@ -73,7 +73,7 @@ typedef struct CmLinearRows {
 } CmLinearRows;
 
 /* Rows as LIBLINEAR wants them: 1-based, the bias last, closed by index -1. */
-static bool make_rows(CmHold *scratch, const CmTraining *training, double bias, CmLinearRows *rows, CmError **err) {
+static bool make_rows(CmArena *scratch, const CmTraining *training, double bias, CmLinearRows *rows, CmError **err) {
   int64_t stride = training->features + 2;
   size_t cells;
   if (!cm_size_multiply((size_t)training->rows, (size_t)stride, &cells, err)) return false;
@@ -145,7 +145,7 @@ static void describe_features(const CmTraining *training, Logistic *logistic) {
   for (int j = 0; j < d; j++) logistic->deviation[j] = sqrt(logistic->deviation[j]);
 }
 
-static Logistic *make(CmHold *hold, int features, int outputs, CmError **err) {
+static Logistic *make(CmArena *hold, int features, int outputs, CmError **err) {
   Logistic *logistic = CM__NEW(hold, Logistic, 1, err);
   if (!logistic) return NULL;
   logistic->features = features;
@@ -153,14 +153,14 @@ static Logistic *make(CmHold *hold, int features, int outputs, CmError **err) {
   return logistic;
 }
 
-static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   pthread_once(&silence_once, silence);
   const LogisticParams *p = params;
   if (training->rows > INT32_MAX || training->features > INT32_MAX - 2) {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "LIBLINEAR takes at most %d rows; train on fewer", INT32_MAX);
     return NULL;
   }
-  CmHold scratch = {.ctx = hold->ctx};
+  CmArena scratch = {.ctx = hold->ctx};
   int outputs = cm__outputs(training->classes), d = training->features;
   Logistic *logistic = make(hold, d, outputs, err), *result = NULL;
   CmLinearRows rows = {0};
@@ -177,7 +177,7 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
   describe_features(training, logistic);
   result = logistic;
 done:
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return result;
 }
 
@@ -257,7 +257,7 @@ static void write_state(const void *state, CmTextBuffer *json) {
   cm__text_add(json, "}");
 }
 
-static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
   const json_t *weight, *intercept, *mean, *deviation;
   CmJsonMember members[] = {{"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;

@@ -31,7 +31,7 @@ static const CmParam params_table[] = {
 };
 
 /* Grows the forest of one class against the rest and adds its trees for `output`. */
-static bool grow_class(CmHold *hold, const CmTraining *training, const ForestParams *p, float *target,
+static bool grow_class(CmArena *hold, const CmTraining *training, const ForestParams *p, float *target,
                        const float *weight, int positive, int output, CmTrees *to, CmError **err) {
   for (int64_t i = 0; i < training->rows; i++) target[i] = training->y[i] == positive;
   double share = p->column_sample > 0 ? p->column_sample : sqrt((double)training->features) / training->features;
@@ -61,9 +61,9 @@ static bool grow_class(CmHold *hold, const CmTraining *training, const ForestPar
   return true;
 }
 
-static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const ForestParams *p = params;
-  CmHold scratch = {.ctx = hold->ctx};
+  CmArena scratch = {.ctx = hold->ctx};
   int outputs = cm__outputs(training->classes);
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
   float *target = CM__NEW(&scratch, float, training->rows, err), *weight = NULL;
@@ -76,7 +76,7 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
     if (!grow_class(hold, training, p, target, weight, outputs == 1 ? 1 : o, o, trees, err)) goto done;
   result = trees;
 done:
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return result;
 }
 

@@ -132,7 +132,7 @@ typedef struct Trainer {
   int64_t *source; /* training row of each row of the subset */
 } Trainer;
 
-static bool make_trainer(CmHold *scratch, const CmTraining *training, const SvmParams *params, Svm *svm,
+static bool make_trainer(CmArena *scratch, const CmTraining *training, const SvmParams *params, Svm *svm,
                          Trainer *trainer, CmError **err) {
   *trainer = (Trainer){.training = training, .params = params, .svm = svm};
   int64_t stride = training->features + 1;
@@ -206,7 +206,7 @@ static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *f
 }
 
 /* LIBSVM keeps pointers to its rows and their 1-based numbers in the subset. */
-static bool keep_pair(CmHold *hold, Trainer *trainer, const struct svm_model *model, Pair *pair, CmError **err) {
+static bool keep_pair(CmArena *hold, Trainer *trainer, const struct svm_model *model, Pair *pair, CmError **err) {
   pair->count = model->l;
   pair->rho = model->rho[0];
   pair->vector = CM__NEW(hold, int, model->l, err);
@@ -220,7 +220,7 @@ static bool keep_pair(CmHold *hold, Trainer *trainer, const struct svm_model *mo
 }
 
 /* Decision values of rows that the machine has not seen, by folds of subjects; then Platt's sigmoid. */
-static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **err) {
+static bool calibrate(CmArena *scratch, Trainer *trainer, Pair *pair, CmError **err) {
   const CmTraining *training = trainer->training;
   int *fold = CM__NEW(scratch, int, training->rows, err), *y = CM__NEW(scratch, int, training->rows, err);
   int64_t *subject = CM__NEW(scratch, int64_t, training->rows, err),
@@ -255,7 +255,7 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
   for (int f = 0; f < folds; f++) {
     struct svm_model *model = train_pair(trainer, pair->a, pair->b, fold, f, err);
     if (!model) return false;
-    CmHold own = {.ctx = scratch->ctx};
+    CmArena own = {.ctx = scratch->ctx};
     Pair part = {.a = pair->a, .b = pair->b};
     bool ok = keep_pair(&own, trainer, model, &part, err);
     svm_free_and_destroy_model(&model);
@@ -266,7 +266,7 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
                 training->x + (int64_t)part.vector[v] * training->features, 1, &values[part.vector[v]]);
       decision[i] = decide(&part, values);
     }
-    cm__hold_free(&own);
+    cm__arena_free(&own);
     if (!ok) return false;
   }
   cm__platt_fit(decision, y, n, &pair->slope, &pair->offset);
@@ -274,7 +274,7 @@ static bool calibrate(CmHold *scratch, Trainer *trainer, Pair *pair, CmError **e
 }
 
 /* Vectors used by any pair, in the order of the training rows, once each. */
-static bool share_vectors(CmHold *hold, CmHold *scratch, const CmTraining *training, Svm *svm, CmError **err) {
+static bool share_vectors(CmArena *hold, CmArena *scratch, const CmTraining *training, Svm *svm, CmError **err) {
   int *place = CM__NEW(scratch, int, training->rows, err);
   if (!place) return false;
   for (int p = 0; p < svm->pairs; p++)
@@ -301,7 +301,7 @@ static double usual_gamma(const CmTraining *training) {
   return variance > 0 ? 1 / (training->features * variance) : 1;
 }
 
-static Svm *make(CmHold *hold, int features, int classes, CmError **err) {
+static Svm *make(CmArena *hold, int features, int classes, CmError **err) {
   Svm *svm = CM__NEW(hold, Svm, 1, err);
   if (!svm) return NULL;
   svm->features = features;
@@ -313,14 +313,14 @@ static Svm *make(CmHold *hold, int features, int classes, CmError **err) {
   return svm;
 }
 
-static void *fit(CmHold *hold, const CmTraining *training, const void *params, CmError **err) {
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   pthread_once(&silence_once, silence);
   if (training->rows > INT32_MAX) {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "LIBSVM takes at most %d rows; train on fewer", INT32_MAX);
     return NULL;
   }
   const SvmParams *p = params;
-  CmHold scratch = {.ctx = hold->ctx};
+  CmArena scratch = {.ctx = hold->ctx};
   Svm *svm = make(hold, training->features, training->classes, err), *result = NULL;
   Trainer trainer;
   if (!svm) goto done;
@@ -339,7 +339,7 @@ static void *fit(CmHold *hold, const CmTraining *training, const void *params, C
   }
   if (share_vectors(hold, &scratch, training, svm, err)) result = svm;
 done:
-  cm__hold_free(&scratch);
+  cm__arena_free(&scratch);
   return result;
 }
 
@@ -366,7 +366,7 @@ static void write_state(const void *state, CmTextBuffer *json) {
   cm__text_add(json, "]}");
 }
 
-static bool read_pair(CmHold *hold, const json_t *json, int vectors, Pair *pair, CmError **err) {
+static bool read_pair(CmArena *hold, const json_t *json, int vectors, Pair *pair, CmError **err) {
   const json_t *vector, *alpha, *numbers;
   CmJsonMember members[] = {{"vector", &vector}, {"alpha", &alpha}, {"numbers", &numbers}};
   if (!cm__json_members(json, "predictor.pairs", members, CM_COUNT(members), err)) return false;
@@ -382,7 +382,7 @@ static bool read_pair(CmHold *hold, const json_t *json, int vectors, Pair *pair,
   return true;
 }
 
-static void *read_state(CmHold *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
   const json_t *which, *degree, *numbers, *vectors, *vector, *pairs;
   CmJsonMember members[] = {{"kernel", &which},    {"degree", &degree}, {"numbers", &numbers},
                             {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};

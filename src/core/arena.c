@@ -1,4 +1,4 @@
-#include "study/arena.h"
+#include "core/arena.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,15 +7,10 @@
 #define BLOCK_SIZE ((size_t)64 << 10)
 
 struct CmArenaBlock {
-  CmArenaBlock *next;
+  _Alignas(64) CmArenaBlock *next;
   size_t used, size;
-  _Alignas(16) unsigned char bytes[];
+  _Alignas(64) unsigned char bytes[];
 };
-
-void cm__arena_start(CmArena *arena, CmContext *ctx) {
-  arena->ctx = ctx;
-  arena->blocks = NULL;
-}
 
 void cm__arena_free(CmArena *arena) {
   while (arena->blocks) {
@@ -25,33 +20,39 @@ void cm__arena_free(CmArena *arena) {
   }
 }
 
-void *cm__arena_alloc(CmArena *arena, size_t count, size_t size, CmError **err) {
-  size_t bytes;
-  if (!cm_size_multiply(count ? count : 1, size ? size : 1, &bytes, err)) return NULL;
-  if (bytes > SIZE_MAX - 64) {
-    cm_error_set(err, CM_ERR_MEMORY, "%zu items of %zu bytes cannot be held", count, size);
-    return NULL;
-  }
-  bytes = (bytes + 15) & ~(size_t)15;
+/* A large item has a block of its own, behind the one that still has room. */
+static void *alloc_large(CmArena *arena, size_t bytes, CmError **err) {
+  CmArenaBlock *block = cm_calloc(arena->ctx, 1, sizeof *block + bytes, err);
+  if (!block) return NULL;
+  block->used = block->size = bytes;
+  CmArenaBlock **place = arena->blocks ? &arena->blocks->next : &arena->blocks;
+  block->next = *place;
+  *place = block;
+  return block->bytes;
+}
+
+static void *alloc_small(CmArena *arena, size_t bytes, CmError **err) {
   CmArenaBlock *block = arena->blocks;
   if (!block || block->size - block->used < bytes) {
-    size_t room = bytes > BLOCK_SIZE / 4 ? bytes : BLOCK_SIZE;
-    block = cm_alloc(arena->ctx, sizeof *block + room, err);
+    block = cm_alloc(arena->ctx, sizeof *block + BLOCK_SIZE, err);
     if (!block) return NULL;
-    block->used = 0;
-    block->size = room;
-    /* a large block goes behind the one that still has room */
-    if (arena->blocks && room == bytes) {
-      block->next = arena->blocks->next;
-      arena->blocks->next = block;
-    } else {
-      block->next = arena->blocks;
-      arena->blocks = block;
-    }
+    *block = (CmArenaBlock){.next = arena->blocks, .size = BLOCK_SIZE};
+    arena->blocks = block;
   }
   void *given = block->bytes + block->used;
   block->used += bytes;
   return memset(given, 0, bytes);
+}
+
+void *cm__arena_alloc(CmArena *arena, size_t count, size_t size, CmError **err) {
+  size_t bytes;
+  if (!cm_size_multiply(count ? count : 1, size ? size : 1, &bytes, err)) return NULL;
+  if (bytes > SIZE_MAX / 2) {
+    cm_error_set(err, CM_ERR_MEMORY, "%zu items of %zu bytes are more than the machine can address", count, size);
+    return NULL;
+  }
+  bytes = (bytes + 15) & ~(size_t)15;
+  return bytes > BLOCK_SIZE / 4 ? alloc_large(arena, bytes, err) : alloc_small(arena, bytes, err);
 }
 
 char *cm__arena_strndup(CmArena *arena, const char *text, size_t length, CmError **err) {
@@ -61,7 +62,7 @@ char *cm__arena_strndup(CmArena *arena, const char *text, size_t length, CmError
 }
 
 char *cm__arena_strdup(CmArena *arena, const char *text, CmError **err) {
-  return cm__arena_strndup(arena, text ? text : "", text ? strlen(text) : 0, err);
+  return text ? cm__arena_strndup(arena, text, strlen(text), err) : NULL;
 }
 
 char *cm__arena_printf(CmArena *arena, CmError **err, const char *format, ...) {
