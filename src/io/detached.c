@@ -4,6 +4,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "cormack/file.h"
+
 #define MOST_FILES 100000
 #define MOST_NUMBER 1000000000000LL /* in the name of a file */
 
@@ -162,4 +164,14 @@ uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPl
   }
   cm_free(block);
   return NULL;
+}
+
+bool cm__detached_write(CmContext *ctx, const char *path, const char *header, const char *data_path, const void *data,
+                        size_t size, CmError **err) {
+  CmFileWriter writer = {.file = -1};
+  if (data_path && !cm_file_write(ctx, data_path, data, size, err)) return false;
+  bool ok = cm__file_begin(&writer, path, err) && cm__file_add(&writer, header, strlen(header), err) &&
+            (data_path || cm__file_add(&writer, data, size, err)) && cm__file_end(&writer, err);
+  cm__file_abandon(&writer);
+  return ok;
 }

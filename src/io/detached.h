@@ -34,4 +34,9 @@ bool cm__plain_read(const CmSource *source, uint64_t begin, const CmPlain *plain
 uint8_t *cm__names_read(const CmNames *names, const CmSource *header, const CmPlain *plain, uint64_t size,
                         CmError **err);
 
+/* The file at `path`: header and then the voxels, or the header alone with the voxels in `data_path` (NULL: none). The
+ * voxels are written first, so that no header names a file that is not there. */
+bool cm__detached_write(CmContext *ctx, const char *path, const char *header, const char *data_path, const void *data,
+                        size_t size, CmError **err);
+
 #endif

@@ -362,7 +362,6 @@ bool cm__metaimage_write(CmContext *ctx, const CmImage *image, const char *path,
   bool detached = cm_path_has_extension(path, ".mhd"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
-  CmFileWriter writer = {.file = -1};
   const void *data = cm_image_data(image);
   size_t size = cm_image_bytes(image);
   if (!check_plane(image, err) || !geometry_survives(ctx, image, &survives, err) ||
@@ -378,10 +377,7 @@ bool cm__metaimage_write(CmContext *ctx, const CmImage *image, const char *path,
     if (!data_path) goto done;
   }
   header = make_header(ctx, image, data_path ? cm__path_name(data_path) : "LOCAL", packed, size, words, err);
-  if (!header || (detached && !cm_file_write(ctx, data_path, data, size, err))) goto done;
-  ok = cm__file_begin(&writer, path, err) && cm__file_add(&writer, header, strlen(header), err) &&
-       (detached || cm__file_add(&writer, data, size, err)) && cm__file_end(&writer, err);
-  cm__file_abandon(&writer);
+  ok = header && cm__detached_write(ctx, path, header, data_path, data, size, err);
 done:
   cm_free(small);
   cm_free(header);

@@ -282,7 +282,6 @@ bool cm__nrrd_write(CmContext *ctx, const CmImage *image, const char *path, cons
   bool detached = cm_path_has_extension(path, ".nhdr"), packed = options->compression != 0, survives, ok = false;
   char *words = NULL, *header = NULL, *data_path = NULL;
   uint8_t *small = NULL;
-  CmFileWriter writer = {.file = -1};
   const void *data = cm_image_data(image);
   size_t size = cm_image_bytes(image);
   if (!geometry_survives(ctx, image, &survives, err) || !cm__words_make(ctx, image, !survives, false, &words, err))
@@ -298,10 +297,7 @@ bool cm__nrrd_write(CmContext *ctx, const CmImage *image, const char *path, cons
     if (!small) goto done;
     data = small;
   }
-  if (detached && !cm_file_write(ctx, data_path, data, size, err)) goto done;
-  ok = cm__file_begin(&writer, path, err) && cm__file_add(&writer, header, strlen(header), err) &&
-       (detached || cm__file_add(&writer, data, size, err)) && cm__file_end(&writer, err);
-  cm__file_abandon(&writer);
+  ok = cm__detached_write(ctx, path, header, data_path, data, size, err);
 done:
   cm_free(small);
   cm_free(header);
