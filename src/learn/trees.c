@@ -31,6 +31,19 @@ void cm__trees_sum(const CmTrees *trees, const double *x, float *sum) {
   }
 }
 
+bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
+                       double *probability, CmError **err) {
+  float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
+  if (!sum) return false;
+  const int classes = trees->outputs == 1 ? 2 : trees->outputs;
+  for (int64_t i = 0; i < rows; i++) {
+    cm__trees_sum(trees, x + i * trees->features, sum);
+    link(sum, trees->outputs, probability + i * classes);
+  }
+  cm_free(sum);
+  return true;
+}
+
 /* ---- Shapley values
  * -------------------------------------------------------------------------------------------------- A path holds, for
  * each feature met on the way down: the share of subsets that flow on without it (zero) and with it (one), and the

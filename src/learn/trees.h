@@ -31,6 +31,10 @@ typedef struct CmTrees {
 bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err);
 /* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
 void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
+/* From the sums of a row (`outputs` numbers) to its probabilities, one a class. */
+typedef void CmTreesLinkFn(const float *sum, int outputs, double *probability);
+bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
+                       double *probability, CmError **err);
 /* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for
  * tree ensembles, 2018, algorithm 2); contribution: rows x outputs x (features + 1), the base last. */
 bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64_t rows, double *contribution,

@@ -73,26 +73,22 @@ done:
   return result;
 }
 
+static void from_margins(const float *sum, int outputs, double *probability) {
+  if (outputs == 1) {
+    double margin = (double)sum[0];
+    probability[0] = 1 / (1 + exp(margin));
+    probability[1] = 1 / (1 + exp(-margin));
+    return;
+  }
+  double most = (double)sum[0], total = 0;
+  for (int o = 1; o < outputs; o++) most = fmax(most, (double)sum[o]);
+  for (int o = 0; o < outputs; o++) total += probability[o] = exp((double)sum[o] - most);
+  for (int o = 0; o < outputs; o++) probability[o] /= total;
+}
+
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
-  const CmTrees *trees = state;
-  float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
-  if (!sum) return false;
-  for (int64_t i = 0; i < rows; i++) {
-    cm__trees_sum(trees, x + i * trees->features, sum);
-    if (trees->outputs == 1) {
-      double margin = (double)sum[0];
-      probability[2 * i] = 1 / (1 + exp(margin));
-      probability[2 * i + 1] = 1 / (1 + exp(-margin));
-      continue;
-    }
-    double *p = probability + i * trees->outputs, most = (double)sum[0], total = 0;
-    for (int o = 1; o < trees->outputs; o++) most = fmax(most, (double)sum[o]);
-    for (int o = 0; o < trees->outputs; o++) total += p[o] = exp((double)sum[o] - most);
-    for (int o = 0; o < trees->outputs; o++) p[o] /= total;
-  }
-  cm_free(sum);
-  return true;
+  return cm__trees_predict(state, ctx, x, rows, from_margins, probability, err);
 }
 
 CM_MODEL_KIND(gradient_boosting) = {

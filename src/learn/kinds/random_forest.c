@@ -80,25 +80,21 @@ done:
   return result;
 }
 
+static void from_shares(const float *sum, int outputs, double *probability) {
+  if (outputs == 1) {
+    double share = fmin(fmax((double)sum[0], 0), 1);
+    probability[0] = 1 - share;
+    probability[1] = share;
+    return;
+  }
+  double total = 0;
+  for (int o = 0; o < outputs; o++) total += probability[o] = fmax((double)sum[o], 0);
+  for (int o = 0; o < outputs; o++) probability[o] = total > 0 ? probability[o] / total : 1.0 / outputs;
+}
+
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
-  const CmTrees *trees = state;
-  float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
-  if (!sum) return false;
-  for (int64_t i = 0; i < rows; i++) {
-    cm__trees_sum(trees, x + i * trees->features, sum);
-    if (trees->outputs == 1) {
-      double share = fmin(fmax((double)sum[0], 0), 1);
-      probability[2 * i] = 1 - share;
-      probability[2 * i + 1] = share;
-      continue;
-    }
-    double *p = probability + i * trees->outputs, total = 0;
-    for (int o = 0; o < trees->outputs; o++) total += p[o] = fmax((double)sum[o], 0);
-    for (int o = 0; o < trees->outputs; o++) p[o] = total > 0 ? p[o] / total : 1.0 / trees->outputs;
-  }
-  cm_free(sum);
-  return true;
+  return cm__trees_predict(state, ctx, x, rows, from_shares, probability, err);
 }
 
 CM_MODEL_KIND(random_forest) = {
