@@ -14,8 +14,17 @@ if(NOT DEFINED ENV{CORMACK_TEST_DATA})
 endif()
 
 # Labels: «script» for those that start other programs; «threads», which ThreadSanitizer runs, where the source says so.
+# Oracle tests note the operations that they ran; test_oracle_coverage_mechanics, which runs after them, wants all of the registry.
+set(CM_ORACLES "${CMAKE_BINARY_DIR}/oracles")
+file(MAKE_DIRECTORY ${CM_ORACLES})
 function(cm_test_settings name)
-  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${test_env}" SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS "${ARGN}")
+  set(env "${test_env}")
+  if(name MATCHES "_oracle$")
+    list(APPEND env "CORMACK_ORACLE_NOTE=${CM_ORACLES}/${name}")
+    set_property(TEST ${name} PROPERTY DEPENDS oracle_notes_cleared)
+    set_property(GLOBAL APPEND PROPERTY CM_ORACLE_TESTS ${name})
+  endif()
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "${env}" SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS "${ARGN}")
 endfunction()
 
 if(CMOCKA)
@@ -26,6 +35,10 @@ if(CMOCKA)
     set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
     target_include_directories(${name} PRIVATE ${PROJECT_SOURCE_DIR}/src ${PROJECT_SOURCE_DIR}/tests)
     target_link_libraries(${name} PRIVATE cormack_static ${CMOCKA})
+    if(name MATCHES "_oracle$")
+      target_sources(${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/core/oracle_note.c)
+      target_link_options(${name} PRIVATE -Wl,--wrap=cm_op_run,--wrap=cm_op_apply)
+    endif()
     add_test(NAME ${name} COMMAND ${name})
     file(STRINGS ${source} threads REGEX "cm_context_create|cm_test_context" LIMIT_COUNT 1)
     if(threads)
@@ -47,6 +60,11 @@ foreach(script ${test_scripts})
   endif()
   cm_test_settings(${name} script)
 endforeach()
+
+# Names without «test_»: not found by ctest -R test_, so that a choice of tests leaves the notes of the last whole run alone.
+add_test(NAME oracle_notes_cleared COMMAND sh -c "rm -f ${CM_ORACLES}/*")
+get_property(oracle_tests GLOBAL PROPERTY CM_ORACLE_TESTS)
+set_property(TEST test_oracle_coverage_mechanics PROPERTY DEPENDS ${oracle_tests})
 
 # Fuzz targets: with CM_FUZZ libFuzzer drives them; without, a plain main replays corpus and crashers as tests.
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/fuzz/fuzz_*.c)
