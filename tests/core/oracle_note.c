@@ -1,5 +1,6 @@
-/* Linked into oracle tests in place of cm_op_run and cm_op_apply (ld --wrap): calls them, and notes the operations that gave
- * a result in the file CORMACK_ORACLE_NOTE, from which test_oracle_coverage_mechanics learns what has been tried. */
+/* Linked into oracle tests in place of cm_op_run and cm_op_apply (ld --wrap): calls them, and notes the operations that
+ * gave a result in the file CORMACK_ORACLE_NOTE, from which test_oracle_coverage_mechanics learns what has been tried.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -27,15 +27,15 @@ static int64_t bank_shift(const CmBank *bank, int32_t border) {
 #define R float
 #define X(name) name##_f32
 #define to_line_f32 cm__line_to_f32
+#include "ops/filter/wavelet_filter_tmpl.c"
 #include "ops/filter/wavelet_level_tmpl.c"
-#include "ops/filter/wavelet_lines_tmpl.c"
 #undef R
 #undef X
 #define R double
 #define X(name) name##_f64
 #define to_line_f64 cm__line_to_f64
+#include "ops/filter/wavelet_filter_tmpl.c"
 #include "ops/filter/wavelet_level_tmpl.c"
-#include "ops/filter/wavelet_lines_tmpl.c"
 #undef R
 #undef X
 
