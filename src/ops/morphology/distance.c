@@ -1,134 +1,90 @@
-/* Lower envelopes of parabolas, axis after axis: Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled
- * functions. Theory of Computing 8, 2012. */
 #include "ops/morphology/distance.h"
 
-#include <math.h>
-#include <string.h>
+typedef struct DistanceParams {
+  int32_t mode;
+  bool by_label, squared;
+  int32_t units;
+  int32_t border;
+  bool inside_positive;
+} DistanceParams;
 
-#include "cormack/parallel.h"
+static const CmParam params[] = {
+    CM_PARAM_ENUM(DistanceParams, mode, "inside|outside|signed", "inside",
+                  "which voxels get a distance: foreground, background, or both with a sign"),
+    CM_PARAM_BOOL(DistanceParams, by_label, "false",
+                  "in a label map, to the nearest voxel of any other label or background; else labels are one"),
+    CM_PARAM_BOOL(DistanceParams, squared, "false", "the squared distance"),
+    CM_UNITS_PARAM(DistanceParams, "mm"),
+    CM_PARAM_ENUM(DistanceParams, border, "ignore|zero", "ignore",
+                  "what lies beyond the border: takes no part, or is background"),
+    CM_PARAM_BOOL(DistanceParams, inside_positive, "false", "with mode=signed, positive inside and negative outside"),
+};
 
-typedef struct Distance {
-  CmContext *ctx;
-  const CmMask *mask;
-  CmImage *out;
-  CmGrid grid;
-  bool to_zero;
-  int axis;      /* 1 or 2: of the envelopes */
-  double weight; /* squared spacing along it */
-} Distance;
+static const CmPort inputs[] = {
+    {.name = "image", .kind = CM_KIND_IMAGE, .help = "mask, label map or image: what is not 0 is foreground"},
+    {.name = "mask",
+     .kind = CM_KIND_LABELS,
+     .optional = true,
+     .types = CM_INTEGER_TYPES,
+     .help = "the result is 0 where it is 0; distances are still measured to what lies there"},
+};
+static const CmPort outputs[] = {
+    {.name = "distance", .kind = CM_KIND_IMAGE, .types = CM_TYPE_BIT(CM_F32), .help = "distances as f32"},
+};
 
-/* Rows: steps to the nearest site, forwards then backwards. */
-static bool distance_rows(void *arg, CmRange range, CmError **err) {
-  const Distance *job = arg;
-  const CmGrid *grid = &job->grid;
-  uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
-  if (!inside) return false;
-  for (int64_t row = range.begin; row < range.end; row++) {
-    float *to = cm__row_mut(job->out, grid, row);
-    cm__mask_row(job->mask, row, inside);
-    int64_t site = -1;
-    for (int64_t x = 0; x < grid->nx; x++) {
-      site = (inside[x] != 0) != job->to_zero ? x : site;
-      to[x] = site < 0 ? INFINITY : (float)(x - site);
-    }
-    site = -1;
-    for (int64_t x = grid->nx - 1; x >= 0; x--) {
-      site = (inside[x] != 0) != job->to_zero ? x : site;
-      float steps = site < 0 ? INFINITY : (float)(site - x);
-      float least = steps < to[x] ? steps : to[x];
-      to[x] = (float)(job->weight * (double)least * (double)least);
-    }
+static bool run(const CmCall *call, CmError **err) {
+  static const CmDistanceOf of[] = {CM_DISTANCE_INSIDE, CM_DISTANCE_OUTSIDE, CM_DISTANCE_BOTH};
+  const DistanceParams *p = call->params;
+  const CmImage *image = call->in[0].image;
+  CmMask mask;
+  CmDistance distance = {.what = "distance",
+                         .image = image,
+                         .of = of[p->mode],
+                         .by_label = p->by_label,
+                         .beyond = p->border == 1,
+                         .root = !p->squared,
+                         .sign = p->mode == 2 ? p->inside_positive ? -1 : 1 : 0};
+  if (p->by_label && !cm_type_is_integer(cm_image_type(image))) {
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "by_label needs a label map, but the image is %s; convert it to an integer type",
+                 cm_type_name(cm_image_type(image)));
+    return false;
   }
-  cm_free(inside);
+  for (int axis = 0; axis < 3; axis++)
+    distance.spacing[axis] = p->units == 1 ? cm_image_geometry(image)->spacing[axis] : 1.0;
+  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
+  distance.out = cm_image_create_like(call->ctx, image, CM_F32, 1, err);
+  if (!distance.out) return false;
+  if (!cm_image_set_unit(distance.out, p->squared ? "1" : p->units == 1 ? "mm" : "1", err) ||
+      !cm__distance(call->ctx, &distance, err) || !cm__mask_blank(call->ctx, &mask, distance.out, err)) {
+    cm_image_unref(&distance.out);
+    return false;
+  }
+  call->out[0] = cm_value_image(distance.out);
   return true;
 }
 
-typedef struct Envelope {
-  float *value; /* a column */
-  double *from; /* where each parabola begins to be lowest */
-  int64_t *vertex;
-} Envelope;
-
-/* column: n values, replaced by min over q of value[q] + weight * (p - q)^2. */
-static void lower_envelope(const Envelope *e, int64_t n, double weight) {
-  int64_t count = 0;
-  for (int64_t q = 0; q < n; q++) {
-    if (!(e->value[q] < INFINITY)) continue;
-    double begin = -INFINITY;
-    while (count > 0) {
-      const int64_t v = e->vertex[count - 1];
-      begin = (((double)e->value[q] - (double)e->value[v]) / weight + (double)(q * q - v * v)) / (double)(2 * (q - v));
-      if (begin > e->from[count - 1]) break;
-      count--;
-    }
-    e->vertex[count] = q;
-    e->from[count] = count > 0 ? begin : -INFINITY;
-    count++;
-  }
-  if (count == 0) return;
-  /* values of the vertices are needed after their places are overwritten */
-  float *old = e->value + n;
-  memcpy(old, e->value, (size_t)n * sizeof(float));
-  for (int64_t p = 0, k = 0; p < n; p++) {
-    while (k + 1 < count && e->from[k + 1] < (double)p) k++;
-    const double d = (double)(p - e->vertex[k]);
-    e->value[p] = (float)((double)old[e->vertex[k]] + weight * d * d);
-  }
-}
-
-enum { BLOCK = 16 }; /* columns at a time: a cache line of each row */
-
-static bool distance_columns(void *arg, CmRange range, CmError **err) {
-  const Distance *job = arg;
-  const CmGrid *grid = &job->grid;
-  const int64_t n = job->axis == 1 ? grid->ny : grid->nz, stride = job->axis == 1 ? grid->nx : grid->nx * grid->ny;
-  float *block = cm_alloc_array(job->ctx, (size_t)(n * (BLOCK + 2)), sizeof(float), err);
-  double *from = cm_alloc_array(job->ctx, (size_t)n, sizeof(double), err);
-  int64_t *vertex = cm_alloc_array(job->ctx, (size_t)n, sizeof(int64_t), err);
-  bool ok = block && from && vertex;
-  Envelope envelope = {.value = block ? block + n * BLOCK : NULL, .from = from, .vertex = vertex};
-  for (int64_t at = range.begin; ok && at < range.end; at++) {
-    /* axis 1: at counts planes; axis 2: rows y of the time points */
-    int64_t first = job->axis == 1 ? at * grid->ny : at / grid->ny * grid->nz * grid->ny + at % grid->ny;
-    float *base = (float *)cm_image_data_mut(job->out) + first * grid->nx;
-    for (int64_t x0 = 0; x0 < grid->nx; x0 += BLOCK) {
-      const int64_t width = grid->nx - x0 < BLOCK ? grid->nx - x0 : BLOCK;
-      for (int64_t p = 0; p < n; p++)
-        for (int64_t i = 0; i < width; i++) block[i * n + p] = base[p * stride + x0 + i];
-      for (int64_t i = 0; i < width; i++) {
-        memcpy(envelope.value, block + i * n, (size_t)n * sizeof(float));
-        lower_envelope(&envelope, n, job->weight);
-        memcpy(block + i * n, envelope.value, (size_t)n * sizeof(float));
-      }
-      for (int64_t p = 0; p < n; p++)
-        for (int64_t i = 0; i < width; i++) base[p * stride + x0 + i] = block[i * n + p];
-    }
-  }
-  cm_free(block);
-  cm_free(from);
-  cm_free(vertex);
-  return ok;
-}
-
-CmImage *cm__distance_squared(CmContext *ctx, const CmImage *image, bool to_zero, CmError **err) {
-  CmMask mask = {.image = image, .grid = cm__grid(image)};
-  const double *spacing = cm_image_geometry(image)->spacing;
-  Distance job = {.ctx = ctx, .mask = &mask, .to_zero = to_zero, .weight = spacing[0] * spacing[0]};
-  if (mask.grid.components != 1) {
-    cm_error_set(err, CM_ERR_DATA, "the image has %lld components; give one with one", (long long)mask.grid.components);
-    return NULL;
-  }
-  job.out = cm_image_create_like(ctx, image, CM_F32, 1, err);
-  if (!job.out) return NULL;
-  job.grid = cm__grid(job.out);
-  const CmGrid *grid = &job.grid;
-  bool ok = cm_parallel_for(ctx, "distance", grid->rows, cm__row_chunk(grid), distance_rows, &job, err);
-  for (job.axis = 1; ok && job.axis < 3; job.axis++) {
-    const int64_t parts = job.axis == 1 ? grid->nz * grid->nt : grid->ny * grid->nt;
-    job.weight = spacing[job.axis] * spacing[job.axis];
-    if ((job.axis == 1 ? grid->ny : grid->nz) > 1)
-      ok = cm_parallel_for(ctx, "distance", parts, 1, distance_columns, &job, err);
-  }
-  if (!ok) cm_image_unref(&job.out);
-  return job.out;
-}
+CM_OP(distance) = {
+    .name = "distance",
+    .family = "morphology",
+    .since = "0.1",
+    .summary = "Measure the exact Euclidean distance to the edge.",
+    .details =
+        "From the centre of each foreground voxel to the nearest centre of a background voxel (mode=inside), the other "
+        "way round (outside), or both (signed: negative in the foreground, positive in the background). by_label: each "
+        "label by itself, to the nearest voxel of any other value. Spacing is respected (units=mm) or taken as 1. "
+        "Border: ignore, what lies beyond takes no part; zero, it is background (an axis one voxel long has nothing "
+        "beyond it). Where there is nothing to measure to, the distance is infinite. NaN is background. Calculated in "
+        "float: squares of whole distances are exact up to 4096 voxels. Memory: the result and a few rows.",
+    CM_OP_PARAMS(DistanceParams, params),
+    CM_OP_INPUTS(inputs),
+    CM_OP_OUTPUTS(outputs),
+    .geometry = CM_GEOMETRY_KEEP,
+    .tolerance = 1e-6,
+    .cite =
+        "Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled functions. Theory of Computing 8, 2012",
+    .examples =
+        "cormack distance mask.nii.gz depth.nii.gz\n"
+        "cormack distance organs.nii.gz depth.nii.gz --mode signed --by_label true",
+    .run = run,
+};
