@@ -85,31 +85,42 @@ void cm__mask_restore(const uint8_t *inside, const CmGrid *grid, CmType from_typ
   restore[type](inside, grid->nx, grid->components, scratch, line);
 }
 
-typedef struct Blank {
+typedef struct Outside {
   CmContext *ctx;
   const CmMask *mask;
+  const CmImage *image; /* NULL: zeros are put there */
   CmImage *out;
   CmGrid grid;
-} Blank;
+} Outside;
 
-static bool blank_rows(void *arg, CmRange range, CmError **err) {
-  const Blank *job = arg;
+static bool outside_rows(void *arg, CmRange range, CmError **err) {
+  const Outside *job = arg;
   const CmGrid *grid = &job->grid;
   const size_t voxel = (size_t)grid->components * grid->size;
   uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
   for (int64_t row = range.begin; inside && row < range.end; row++) {
     cm__mask_row(job->mask, row, inside);
     char *to = cm__row_mut(job->out, grid, row);
-    for (int64_t x = 0; x < grid->nx; x++)
-      if (!inside[x]) memset(to + (size_t)x * voxel, 0, voxel);
+    const char *from = job->image ? cm__row(job->image, grid, row) : NULL;
+    for (int64_t x = 0; x < grid->nx; x++) {
+      if (inside[x]) continue;
+      if (from)
+        memcpy(to + (size_t)x * voxel, from + (size_t)x * voxel, voxel);
+      else
+        memset(to + (size_t)x * voxel, 0, voxel);
+    }
   }
   cm_free(inside);
   return inside != NULL;
 }
 
+bool cm__mask_keep(CmContext *ctx, const CmMask *mask, const CmImage *image, CmImage *out, CmError **err) {
+  Outside job = {.ctx = ctx, .mask = mask, .image = image, .out = out, .grid = cm__grid(out)};
+  return !mask->image || cm_parallel_for(ctx, NULL, job.grid.rows, cm__row_chunk(&job.grid), outside_rows, &job, err);
+}
+
 bool cm__mask_blank(CmContext *ctx, const CmMask *mask, CmImage *out, CmError **err) {
-  Blank job = {.ctx = ctx, .mask = mask, .out = out, .grid = cm__grid(out)};
-  return !mask->image || cm_parallel_for(ctx, NULL, job.grid.rows, cm__row_chunk(&job.grid), blank_rows, &job, err);
+  return cm__mask_keep(ctx, mask, NULL, out, err);
 }
 
 CmType cm__out_type(int32_t choice, CmType keep) {

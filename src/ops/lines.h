@@ -43,6 +43,8 @@ void cm__mask_row(const CmMask *mask, int64_t row, uint8_t *inside);
 void cm__mask_restore(const uint8_t *inside, const CmGrid *grid, CmType from_type, const void *from, CmType type,
                       void *line, double *scratch);
 
+/* Puts the voxels of image (grid and type of out) that lie outside the mask back into out. */
+bool cm__mask_keep(CmContext *ctx, const CmMask *mask, const CmImage *image, CmImage *out, CmError **err);
 /* Sets what lies outside the mask to 0, in place. */
 bool cm__mask_blank(CmContext *ctx, const CmMask *mask, CmImage *out, CmError **err);
 

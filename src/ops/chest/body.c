@@ -74,7 +74,8 @@ static bool run(const CmCall *call, CmError **err) {
   mask = cm__canonical_mask(ctx, &c, err);
   out = mask ? cm_image_create_like(ctx, image, CM_U8, 1, err) : NULL;
   if (!out || !cm__body_tissue(ctx, &c, 0.5, p->opening, mask, err)) goto done;
-  if (p->fill && (!cm__fill_holes(ctx, mask, CM_CONNECT_4, 0, err) || !cm__fill_holes(ctx, mask, CM_CONNECT_6, 0, err)))
+  if (p->fill && (!cm__fill_holes(ctx, mask, CM_CONNECT_4, 0, false, err) ||
+                  !cm__fill_holes(ctx, mask, CM_CONNECT_6, 0, false, err)))
     goto done;
   if (!cm__canonical_back(ctx, &c, mask, out, err) || !cm_image_set_unit(out, "1", err) ||
       !cm_image_set_label(out, 1, "body", (const uint8_t[]){204, 121, 167}, err))

@@ -96,7 +96,7 @@ static bool close_lung(CmContext *ctx, const Canonical *c, uint8_t *labels, cons
     for (int64_t x = 0; x < b.n[0]; x++) m[r * b.n[0] + x] = labels[at + x] == side;
   }
   if (closing_mm > 0 && !cm__ball(ctx, m, BALL_CLOSE, closing_mm, b.n, c->mm, err)) goto done;
-  if (!cm__fill_holes(ctx, mask, CM_CONNECT_6, 0, err)) goto done;
+  if (!cm__fill_holes(ctx, mask, CM_CONNECT_6, 0, false, err)) goto done;
   for (int64_t r = 0; r < b.n[1] * b.n[2]; r++) {
     const int64_t at = box_at(c, &b, r);
     for (int64_t x = 0; x < b.n[0]; x++)

@@ -57,30 +57,6 @@ static bool find_value(CmContext *ctx, const CmImage *image, double *value, CmEr
   return ok;
 }
 
-typedef struct Restore {
-  CmContext *ctx;
-  const CmImage *image;
-  const CmMask *mask;
-  CmImage *out;
-  CmGrid grid;
-} Restore;
-
-static bool restore_rows(void *arg, CmRange range, CmError **err) {
-  const Restore *job = arg;
-  const CmType type = cm_image_type(job->image);
-  uint8_t *inside = cm_alloc(job->ctx, (size_t)job->grid.nx, err);
-  double *scratch = cm_alloc_array(job->ctx, (size_t)job->grid.row, sizeof(double), err);
-  bool ok = inside && scratch;
-  for (int64_t row = range.begin; ok && row < range.end; row++) {
-    cm__mask_row(job->mask, row, inside);
-    cm__mask_restore(inside, &job->grid, type, cm__row(job->image, &job->grid, row), type,
-                     cm__row_mut(job->out, &job->grid, row), scratch);
-  }
-  cm_free(inside);
-  cm_free(scratch);
-  return ok;
-}
-
 static bool work(const CmCall *call, CmMorph morph, const CmElement *element, CmImage *out, CmError **err) {
   const CmMorphParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -117,11 +93,7 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err) {
       !cm__element_create(call->ctx, (CmShape)p->shape, radii, &element, err))
     goto done;
   out = cm_image_create_like(call->ctx, image, cm_image_type(image), cm_image_components(image), err);
-  if (!out || !work(call, morph, &element, out, err)) goto done;
-  Restore restore = {.ctx = call->ctx, .image = image, .mask = &mask, .out = out, .grid = cm__grid(image)};
-  if (mask.image &&
-      !cm_parallel_for(call->ctx, NULL, restore.grid.rows, cm__row_chunk(&restore.grid), restore_rows, &restore, err))
-    goto done;
+  if (!out || !work(call, morph, &element, out, err) || !cm__mask_keep(call->ctx, &mask, image, out, err)) goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
 done:

@@ -55,7 +55,11 @@ static bool run(const CmCall *call, CmError **err) {
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   distance.out = cm_image_create_like(call->ctx, image, CM_F32, 1, err);
   if (!distance.out) return false;
-  if (!cm_image_set_unit(distance.out, p->squared ? "1" : p->units == 1 ? "mm" : "1", err) ||
+  if (!cm_image_set_unit(distance.out,
+                         p->squared      ? "1"
+                         : p->units == 1 ? "mm"
+                                         : "1",
+                         err) ||
       !cm__distance(call->ctx, &distance, err) || !cm__mask_blank(call->ctx, &mask, distance.out, err)) {
     cm_image_unref(&distance.out);
     return false;
@@ -81,8 +85,7 @@ CM_OP(distance) = {
     CM_OP_OUTPUTS(outputs),
     .geometry = CM_GEOMETRY_KEEP,
     .tolerance = 1e-6,
-    .cite =
-        "Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled functions. Theory of Computing 8, 2012",
+    .cite = "Felzenszwalb PF, Huttenlocher DP. Distance transforms of sampled functions. Theory of Computing 8, 2012",
     .examples =
         "cormack distance mask.nii.gz depth.nii.gz\n"
         "cormack distance organs.nii.gz depth.nii.gz --mode signed --by_label true",

@@ -20,11 +20,7 @@ typedef struct Find {
   int64_t chunk; /* rows */
 } Find;
 
-/* A row before this one that its runs may touch; reach 1: at corners too. */
-typedef struct Neighbour {
-  int dy, dz, reach;
-} Neighbour;
-static const Neighbour neighbours[5][4] = {
+const CmRowNeighbour cm__row_neighbours[5][5] = {
     [CM_CONNECT_6] = {{-1, 0, 0}, {0, -1, 0}},
     [CM_CONNECT_18] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 0}, {1, -1, 0}},
     [CM_CONNECT_26] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 1}, {1, -1, 1}},
@@ -84,7 +80,7 @@ static void unite_row(const Find *find, int64_t row, int64_t first, int64_t last
   const CmGrid *grid = &find->found->grid;
   const int64_t y = row % grid->ny, z = row / grid->ny % grid->nz;
   for (int k = 0; k < 4; k++) {
-    const Neighbour *near = &neighbours[find->connect][k];
+    const CmRowNeighbour *near = &cm__row_neighbours[find->connect][k];
     if ((near->dy == 0 && near->dz == 0) || y + near->dy < 0 || y + near->dy >= grid->ny || z + near->dz < 0) continue;
     int64_t other = row + near->dy + near->dz * grid->ny;
     if (other >= first && other < last) unite_rows(find, row, other, near->reach);

@@ -8,6 +8,12 @@
 #define CM_CONNECT_CHOICES "6|18|26|4|8"
 typedef enum CmConnect { CM_CONNECT_6, CM_CONNECT_18, CM_CONNECT_26, CM_CONNECT_4, CM_CONNECT_8 } CmConnect;
 
+/* A row before this one whose voxels touch it; reach 1: at corners too. (0, 0) ends the list. */
+typedef struct CmRowNeighbour {
+  int dy, dz, reach;
+} CmRowNeighbour;
+extern const CmRowNeighbour cm__row_neighbours[5][5]; /* by CmConnect */
+
 typedef struct CmRun {
   int32_t x0, x1;     /* voxels [x0, x1) of a row */
   uint32_t component; /* 0-based */

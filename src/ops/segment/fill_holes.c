@@ -89,7 +89,9 @@ static bool run_contacts(Contacts *contacts, const CmGrid *grid, const CmRun *ru
   return true;
 }
 
-/* fill[k]: in 1 for holes; out the label to fill with. */
+#define WANTED INT64_MIN /* a hole whose label is not known yet */
+
+/* fill[k]: in WANTED for holes; out the label to fill with. */
 static bool vote(Contacts *contacts, const CmComponents *found, bool slices, int64_t *fill, CmError **err) {
   for (int64_t row = 0; row < found->grid.rows; row++)
     for (int64_t at = found->row_begin[row]; at < found->row_begin[row + 1]; at++)
@@ -109,7 +111,8 @@ static bool vote(Contacts *contacts, const CmComponents *found, bool slices, int
   return true;
 }
 
-bool cm__fill_holes(CmContext *ctx, CmImage *labels, CmConnect connect, double max_voxels, CmError **err) {
+bool cm__fill_holes(CmContext *ctx, CmImage *labels, CmConnect connect, double max_voxels, bool at_border,
+                    CmError **err) {
   CmComponents found;
   Contacts contacts = {.ctx = ctx, .labels = labels};
   int64_t *fill = NULL;
@@ -118,10 +121,13 @@ bool cm__fill_holes(CmContext *ctx, CmImage *labels, CmConnect connect, double m
   fill = cm_calloc(ctx, (size_t)found.count, sizeof(int64_t), err);
   if (!fill) goto done;
   for (int64_t k = 0; k < found.count; k++)
-    fill[k] = !is_open(&found, &found.items[k], connect) &&
-              (max_voxels <= 0.0 || (double)found.items[k].voxels <= max_voxels);
-  ok = vote(&contacts, &found, connect == CM_CONNECT_4 || connect == CM_CONNECT_8, fill, err) &&
-       cm__components_paint(ctx, &found, fill, true, labels, err);
+    if ((at_border || !is_open(&found, &found.items[k], connect)) &&
+        (max_voxels <= 0.0 || (double)found.items[k].voxels <= max_voxels))
+      fill[k] = WANTED;
+  if (!vote(&contacts, &found, connect == CM_CONNECT_4 || connect == CM_CONNECT_8, fill, err)) goto done;
+  for (int64_t k = 0; k < found.count; k++)
+    if (fill[k] == WANTED) fill[k] = 0; /* nothing touches it: all is background */
+  ok = cm__components_paint(ctx, &found, fill, true, labels, err);
 done:
   cm_free(contacts.items);
   cm_free(fill);
@@ -137,29 +143,15 @@ static bool run(const CmCall *call, CmError **err) {
   double limit = p->max_size;
   CmMask mask;
   bool ok = false;
-  uint8_t *inside = NULL;
-  double *scratch = NULL;
   if (p->units == 1) limit /= geometry->spacing[0] * geometry->spacing[1] * geometry->spacing[2];
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   out = cm_image_copy(call->ctx, image, err);
-  if (!out || !cm__fill_holes(call->ctx, out, connects[p->mode][p->connectivity], limit * (1.0 + 1e-12), err))
+  if (!out || !cm__fill_holes(call->ctx, out, connects[p->mode][p->connectivity], limit * (1.0 + 1e-12), false, err) ||
+      !cm__mask_keep(call->ctx, &mask, image, out, err))
     goto done;
-  if (mask.image) {
-    CmGrid grid = cm__grid(image);
-    inside = cm_alloc(call->ctx, (size_t)grid.nx, err);
-    scratch = cm_alloc_array(call->ctx, (size_t)grid.row, sizeof(double), err);
-    if (!inside || !scratch) goto done;
-    for (int64_t row = 0; row < grid.rows; row++) {
-      cm__mask_row(&mask, row, inside);
-      cm__mask_restore(inside, &grid, cm_image_type(image), cm__row(image, &grid, row), cm_image_type(out),
-                       cm__row_mut(out, &grid, row), scratch);
-    }
-  }
   call->out[0] = cm_value_labels(cm_image_ref(out));
   ok = true;
 done:
-  cm_free(inside);
-  cm_free(scratch);
   cm_image_unref(&out);
   return ok;
 }
