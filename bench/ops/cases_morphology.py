@@ -1,0 +1,47 @@
+"""Distances, reconstruction, structuring elements, skeletons and hulls."""
+from bench_ops import Case, cv2, edt, nd, np, sitk, skimage
+import bench_ops
+
+BALL = {"radius": 5}
+
+
+def workers():
+    return bench_ops.threads
+
+
+def lowered(i):
+    return i.kept("lowered", lambda: (i.array.astype(np.int32) - 100).clip(-32768).astype(np.int16))
+
+
+def sitk_lowered(i):
+    return i.kept("sitk_lowered", lambda: sitk.GetImageFromArray(lowered(i)))
+
+
+def plain(i):
+    """Without the spacing, which is not the same for both."""
+    return i.kept("plain", lambda: sitk.GetImageFromArray(i.array))
+
+
+def ball(i):
+    return i.kept("ball", lambda: skimage.morphology.ball(5))
+
+
+CASES = [
+    Case("erode", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryErode(plain(i), [5] * 3)}),
+    Case("dilate", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryDilate(plain(i), [5] * 3)}),
+    Case("erode", BALL, "ct", {"SimpleITK": lambda i: sitk.GrayscaleErode(plain(i), [5] * 3)}),
+    Case("dilate", BALL, "ct", {"SimpleITK": lambda i: sitk.GrayscaleDilate(plain(i), [5] * 3)}),
+    Case("dilate", {"radius": 2, "shape": "box"}, "xray8", {"OpenCV": lambda i: cv2.dilate(i.array, np.ones((5, 5), np.uint8))}),
+    Case("distance", {}, "binary512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}),
+    Case("distance", {"by_label": True}, "labels512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}),
+    Case("distance", {"mode": "signed"}, "ct_mask", {"SimpleITK": lambda i: sitk.SignedMaurerDistanceMap(i.sitk, False, False, True)}),
+    Case("distance", {}, "xray_mask", {"OpenCV": lambda i: cv2.distanceTransform(i.array, cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
+                                       "edt": lambda i: edt.edt(i.array, parallel=workers())}),
+    Case("reconstruct", {}, "ct", {
+        "SimpleITK": lambda i: sitk.ReconstructionByDilation(sitk_lowered(i), plain(i), True)},
+        inputs=lambda i: {"marker": i.kept("marker", lambda: i.like(lowered(i))), "limit": i.image}),
+    Case("remove_small", {"max_size": 100}, "ct_mask", {
+        "scikit-image": lambda i: skimage.morphology.remove_small_objects(i.array > 0, max_size=100)}),
+    Case("remove_small", {"max_size": 100, "what": "holes"}, "ct_mask", {
+        "scikit-image": lambda i: skimage.morphology.remove_small_holes(i.array > 0, max_size=100)}),
+]
