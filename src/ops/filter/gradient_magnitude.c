@@ -23,25 +23,12 @@ static const CmParam params[] = {
 
 static bool run(const CmCall *call, CmError **err) {
   const GradientParams *p = call->params;
-  const CmImage *image = call->in[0].image;
   CmTerms terms = {.what = "gradient_magnitude",
-                   .magnitude = true,
                    .border = p->border,
                    .border_value = p->border_value,
                    .type = p->type == 1 ? CM_F64 : CM_F32};
-  double sigma[3];
-  cm__axis_sizes(&p->sigma, p->units, image, sigma);
-  for (int axis = 0; axis < 3; axis++) {
-    if (cm_image_dims(image)[axis] == 1) continue;
-    CmTerm *term = &terms.item[terms.count++];
-    term->scale = cm__per_factor(p->per, image, axis, 1);
-    for (int k = 0; k < 3; k++)
-      if (!cm__gaussian_taps(call->ctx, sigma[k], p->truncate, k == axis ? 1 : 0, &term->taps[k], err)) {
-        cm__terms_free(&terms);
-        return false;
-      }
-  }
-  return cm__terms_call(call, &terms, err);
+  return cm__terms_gradient(call, &terms, &p->sigma, p->units, p->per, p->truncate, err) &&
+         cm__terms_call(call, &terms, err);
 }
 
 CM_OP(gradient_magnitude) = {

@@ -73,3 +73,22 @@ double cm__per_factor(int32_t per, const CmImage *image, int axis, int order) {
   for (int k = 0; k < order && per == 0; k++) factor /= cm_image_geometry(image)->spacing[axis];
   return factor;
 }
+
+bool cm__terms_gradient(const CmCall *call, CmTerms *terms, const CmReals *sigma, int32_t units, int32_t per,
+                        double truncate, CmError **err) {
+  const CmImage *image = call->in[0].image;
+  double voxels[3];
+  cm__axis_sizes(sigma, units, image, voxels);
+  terms->magnitude = true;
+  for (int axis = 0; axis < 3; axis++) {
+    if (cm_image_dims(image)[axis] == 1) continue;
+    CmTerm *term = &terms->item[terms->count++];
+    term->scale = cm__per_factor(per, image, axis, 1);
+    for (int k = 0; k < 3; k++)
+      if (!cm__gaussian_taps(call->ctx, voxels[k], truncate, k == axis ? 1 : 0, &term->taps[k], err)) {
+        cm__terms_free(terms);
+        return false;
+      }
+  }
+  return true;
+}

@@ -24,6 +24,10 @@ typedef struct CmTerms {
 bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err);
 void cm__terms_free(CmTerms *terms);
 
+/* The terms of the steepest slope: along each axis the derivative of a Gaussian, smoothed along the others. */
+bool cm__terms_gradient(const CmCall *call, CmTerms *terms, const CmReals *sigma, int32_t units, int32_t per,
+                        double truncate, CmError **err);
+
 /* The factor of an order-th derivative along an axis. per: 0 mm, 1 voxel. */
 #define CM_PER_PARAM(S) CM_PARAM_ENUM(S, per, "mm|voxel", "mm", "whether slopes are per mm or per voxel")
 double cm__per_factor(int32_t per, const CmImage *image, int axis, int order);
