@@ -69,8 +69,9 @@ CM_OP(inverse_gaussian_gradient) = {
     CM_OP_PARAMS(InverseParams, params),
     CM_FILTER_PORTS,
     .tolerance = 1e-6,
-    .cite = "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
-            "and surfaces. IEEE TPAMI 36(1), 2014, section 5.1",
+    .cite =
+        "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
+        "and surfaces. IEEE TPAMI 36(1), 2014, section 5.1",
     .examples = "cormack inverse_gaussian_gradient mr.nii.gz edges.nii.gz --alpha 1 --sigma 2",
     .run = run,
 };

@@ -195,9 +195,9 @@ static bool run(const CmCall *call, CmError **err) {
   }
   job.from = cm_alloc_array(call->ctx, plane, wide ? sizeof(double) : sizeof(float), err);
   job.to = job.from ? cm_alloc_array(call->ctx, plane, wide ? sizeof(double) : sizeof(float), err) : NULL;
-  job.part = job.to ? cm_alloc_array(call->ctx, (size_t)(cm_chunk_count(rows, chunk) * (2 + components)), sizeof(double),
-                                     err)
-                    : NULL;
+  job.part =
+      job.to ? cm_alloc_array(call->ctx, (size_t)(cm_chunk_count(rows, chunk) * (2 + components)), sizeof(double), err)
+             : NULL;
   sums = job.part ? cm_alloc_array(call->ctx, (size_t)(4 + 4 * components), sizeof(double), err) : NULL;
   if (!sums) goto done;
   job.mean = sums + 4 + 2 * components;
@@ -236,9 +236,11 @@ CM_OP(chan_vese) = {
     CM_OP_OUTPUTS(outputs),
     .geometry = CM_GEOMETRY_KEEP,
     .tolerance = 1e-6,
-    .cite = "Chan TF, Vese LA. Active contours without edges. IEEE Trans Image Process 10(2), 2001; Getreuer P. "
-            "Chan-Vese segmentation. Image Processing On Line 2, 2012",
-    .examples = "cormack chan_vese ct.nii.gz regions.nii.gz --mu 0.1\n"
-                "cormack chan_vese mr.nii.gz lesion.nii.gz --start seed.nii.gz --lambda2 2 --level_set phi.nii.gz",
+    .cite =
+        "Chan TF, Vese LA. Active contours without edges. IEEE Trans Image Process 10(2), 2001; Getreuer P. "
+        "Chan-Vese segmentation. Image Processing On Line 2, 2012",
+    .examples =
+        "cormack chan_vese ct.nii.gz regions.nii.gz --mu 0.1\n"
+        "cormack chan_vese mr.nii.gz lesion.nii.gz --start seed.nii.gz --lambda2 2 --level_set phi.nii.gz",
     .run = run,
 };

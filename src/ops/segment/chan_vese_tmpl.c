@@ -2,9 +2,9 @@
 
 /* One row of the next level set. c: the row with a value before and behind; y0 ... z1: its neighbours; force: the pull
  * of the data; w: 1 / spacing^2 along x,y,z, 0 along axes one voxel long. */
-CM_SIMD static void X(evolve_row)(const R *restrict c, const R *restrict y0, const R *restrict y1,
-                                  const R *restrict z0, const R *restrict z1, const R *restrict force, int64_t n,
-                                  const R w[3], R mu, R dt, R *restrict to) {
+CM_SIMD static void X(evolve_row)(const R *restrict c, const R *restrict y0, const R *restrict y1, const R *restrict z0,
+                                  const R *restrict z1, const R *restrict force, int64_t n, const R w[3], R mu, R dt,
+                                  R *restrict to) {
   const R tiny = (R)1e-16, wx = w[0], wy = w[1], wz = w[2], quarter = (R)0.25;
   for (int64_t x = 0; x < n; x++) {
     const R v = c[x], xa = v - c[x - 1], xb = c[x + 1] - v, ya = v - y0[x], yb = y1[x] - v, za = v - z0[x],
@@ -110,9 +110,9 @@ static bool X(rows)(void *arg, CmRange range, CmError **err) {
         X(add_force)(line, nx, (R)job->mean[2 * c], (R)job->mean[2 * c + 1], (R)job->lambda1, (R)job->lambda2, force);
       }
       for (int64_t x = 0; x < nx; x++) force[x] = inside[x] ? force[x] / (R)grid->components : (R)0;
-      X(evolve_row)(from, y > 0 ? from - stride : from, y + 1 < ny ? from + stride : from,
-                    z > 0 ? from - ny * stride : from, z + 1 < nz ? from + ny * stride : from, force, nx, w,
-                    (R)job->mu, (R)job->dt, to);
+      X(evolve_row)
+      (from, y > 0 ? from - stride : from, y + 1 < ny ? from + stride : from, z > 0 ? from - ny * stride : from,
+       z + 1 < nz ? from + ny * stride : from, force, nx, w, (R)job->mu, (R)job->dt, to);
       X(pad)(to, nx);
       part[0] += X(change)(from, to, nx);
     }

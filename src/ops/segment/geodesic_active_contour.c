@@ -26,6 +26,7 @@ typedef struct Contour {
   const ContourParams *p;
   double weight[3]; /* of the axes: (finest spacing / spacing)^2 */
   CmBits open;      /* where the balloon pushes */
+  CmBits blown;     /* the contour before the balloon, and room for it after */
   double limit;
 } Contour;
 
@@ -35,8 +36,7 @@ static bool open_rows(void *arg, CmRange range, CmError **err) {
   const CmType type = cm_image_type(snake->image);
   (void)err;
   for (int64_t row = range.begin; row < range.end; row++) {
-    const void *values =
-        cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
+    const void *values = cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
     uint64_t *to = job->open.word + row * job->open.words;
     for (int64_t w = 0; w < job->open.words; w++) {
       to[w] = 0;
@@ -72,28 +72,42 @@ static bool prepare(void *arg, CmSnake *snake, CmError **err) {
   if (job->p->thresholds == PERCENTILE && !cm__part_quantiles(snake->ctx, &part, NULL, &q, 1, &job->limit, err))
     return false;
   job->limit /= fabs(job->p->balloon);
-  if (!job->open.word && !cm__bits_create(snake->ctx, grid->nx, grid->ny, grid->nz, &job->open, err)) return false;
+  if (!job->open.word && (!cm__bits_create(snake->ctx, grid->nx, grid->ny, grid->nz, &job->open, err) ||
+                          !cm__bits_create(snake->ctx, grid->nx, grid->ny, grid->nz, &job->blown, err)))
+    return false;
   return cm_parallel_for(snake->ctx, NULL, rows, snake->chunk, open_rows, snake, err);
+}
+
+static void exchange(CmBits *a, CmBits *b) {
+  const CmBits swap = *a;
+  *a = *b;
+  *b = swap;
 }
 
 /* Grows or shrinks by one voxel where the balloon pushes. */
 static bool blow(void *arg, CmSnake *snake, CmError **err) {
-  const Contour *job = arg;
-  CmBits *now = &snake->now, *work = &snake->work[0];
+  Contour *job = arg;
+  const CmBits *now = &snake->now, *blown = &job->blown;
+  const double radii[3] = {now->nx > 1, now->ny > 1, now->nz > 1};
   CmElement cube = {.items = NULL};
-  double radii[3] = {now->nx > 1, now->ny > 1, now->nz > 1};
   if (job->p->balloon == 0.0) return true;
   const bool ok = cm__element_create(snake->ctx, CM_SHAPE_BOX, radii, &cube, err) &&
-                  cm__bits_morph(snake->ctx, now, work, &cube, job->p->balloon < 0.0, true, err);
+                  cm__bits_morph(snake->ctx, now, &job->blown, &cube, job->p->balloon < 0.0, true, err);
   cm_free(cube.items);
   for (int64_t w = 0; ok && w < now->words * now->ny * now->nz; w++) {
-    const uint64_t pushed = (job->open.word[w] & work->word[w]) | (~job->open.word[w] & now->word[w]);
-    work->word[w] = pushed & snake->allowed.word[w];
+    const uint64_t open = job->open.word[w];
+    blown->word[w] = ((open & blown->word[w]) | (~open & now->word[w])) & snake->allowed.word[w];
   }
-  const CmBits swap = *now;
-  *now = *work;
-  *work = swap;
+  exchange(&snake->now, &job->blown);
   return ok;
+}
+
+/* What the contour was is what it was before the balloon. */
+static bool remember(void *arg, CmSnake *snake, CmError **err) {
+  Contour *job = arg;
+  (void)err;
+  if (job->p->balloon != 0.0) exchange(&snake->last, &job->blown);
+  return true;
 }
 
 /* Slopes of the contour and of the image along one axis: differences of the two neighbours, or at the border of voxel
@@ -130,10 +144,15 @@ static void push(void *arg, const CmSnake *snake, const CmSnakeRow *row) {
 static bool run(const CmCall *call, CmError **err) {
   const ContourParams *p = call->params;
   Contour job = {.p = p};
-  CmSnake snake = {
-      .what = "geodesic_active_contour", .params = &p->snake, .before = blow, .force = push, .arg = &job};
+  CmSnake snake = {.what = "geodesic_active_contour",
+                   .params = &p->snake,
+                   .before = blow,
+                   .force = push,
+                   .after = remember,
+                   .arg = &job};
   const bool ok = cm__snake_call(call, &snake, prepare, err);
   cm_free(job.open.word);
+  cm_free(job.blown.word);
   return ok;
 }
 
@@ -158,12 +177,14 @@ CM_OP(geodesic_active_contour) = {
         " NaN: no force where it is a neighbour, and no pressure there.",
     CM_OP_PARAMS(ContourParams, params),
     CM_SNAKE_PORTS,
-    .cite = "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
-            "and surfaces. IEEE TPAMI 36(1), 2014, section 5.1; Caselles V, Kimmel R, Sapiro G. Geodesic active "
-            "contours. Int J Comput Vis 22(1), 1997",
-    .examples = "cormack apply ct.nii.gz liver.nii.gz \"inverse_gaussian_gradient sigma=2\" \"geodesic_active_contour "
-                "balloon=-1\"\n"
-                "cormack geodesic_active_contour edges.nii.gz organ.nii.gz --start seed.nii.gz --balloon 1",
+    .cite =
+        "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
+        "and surfaces. IEEE TPAMI 36(1), 2014, section 5.1; Caselles V, Kimmel R, Sapiro G. Geodesic active "
+        "contours. Int J Comput Vis 22(1), 1997",
+    .examples =
+        "cormack apply ct.nii.gz liver.nii.gz \"inverse_gaussian_gradient sigma=2\" \"geodesic_active_contour "
+        "balloon=-1\"\n"
+        "cormack geodesic_active_contour edges.nii.gz organ.nii.gz --start seed.nii.gz --balloon 1",
     .check = check,
     .run = run,
 };

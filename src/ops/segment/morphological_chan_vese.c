@@ -49,8 +49,7 @@ static bool sum_rows(void *arg, CmRange range, CmError **err) {
   (void)err;
   for (int64_t c = 0; c <= sums->job->components; c++) part[c] = 0.0;
   for (int64_t row = range.begin; row < range.end; row++) {
-    const void *values =
-        cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
+    const void *values = cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
     const int64_t words = sums->to->words;
     for (int64_t w = 0; w < words; w++) {
       const uint64_t to = sums->to->word[row * words + w], from = sums->from ? sums->from->word[row * words + w] : 0;
@@ -90,8 +89,7 @@ static bool drop_rows(void *arg, CmRange range, CmError **err) {
   const int64_t words = snake->now.words;
   (void)err;
   for (int64_t row = range.begin; row < range.end; row++) {
-    const void *values =
-        cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
+    const void *values = cm__row(snake->image, &snake->grid, snake->t * snake->grid.ny * snake->grid.nz + row);
     for (int64_t i = 0; i < snake->grid.row; i++) {
       const int64_t x = i / snake->grid.components;
       const uint64_t bit = (uint64_t)1 << (x % 64);
@@ -185,10 +183,12 @@ CM_OP(morphological_chan_vese) = {
         "means.",
     CM_OP_PARAMS(ChanVeseParams, params),
     CM_SNAKE_PORTS,
-    .cite = "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
-            "and surfaces. IEEE TPAMI 36(1), 2014, section 5.2; Chan TF, Vese LA. Active contours without edges. IEEE "
-            "Trans Image Process 10(2), 2001",
-    .examples = "cormack morphological_chan_vese ct.nii.gz regions.nii.gz --iterations 50 --smoothing 2\n"
-                "cormack morphological_chan_vese mr.nii.gz lesion.nii.gz --start seed.nii.gz --lambda2 2",
+    .cite =
+        "Marquez-Neila P, Baumela L, Alvarez L. A morphological approach to curvature-based evolution of curves "
+        "and surfaces. IEEE TPAMI 36(1), 2014, section 5.2; Chan TF, Vese LA. Active contours without edges. IEEE "
+        "Trans Image Process 10(2), 2001",
+    .examples =
+        "cormack morphological_chan_vese ct.nii.gz regions.nii.gz --iterations 50 --smoothing 2\n"
+        "cormack morphological_chan_vese mr.nii.gz lesion.nii.gz --start seed.nii.gz --lambda2 2",
     .run = run,
 };

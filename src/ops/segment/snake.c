@@ -71,14 +71,12 @@ CM_SIMD static void planes_3d(const uint64_t *restrict c, const uint64_t *restri
 /* The four lines in the plane of x and another axis; a, b: the rows before and behind along it. */
 CM_SIMD static void lines_2d(const uint64_t *restrict c, const uint64_t *restrict l, const uint64_t *restrict r,
                              int64_t n, int64_t a, int64_t b, uint64_t *restrict to) {
-  for (int64_t w = 0; w < n; w++)
-    to[w] = C(4) & ((L(4) & R(4)) | (C(a) & C(b)) | (L(a) & R(b)) | (R(a) & L(b)));
+  for (int64_t w = 0; w < n; w++) to[w] = C(4) & ((L(4) & R(4)) | (C(a) & C(b)) | (L(a) & R(b)) | (R(a) & L(b)));
 }
 
 /* The same in the plane of y and z. */
 static void lines_yz(const uint64_t *c, int64_t n, uint64_t *to) {
-  for (int64_t w = 0; w < n; w++)
-    to[w] = C(4) & ((C(3) & C(5)) | (C(1) & C(7)) | (C(0) & C(8)) | (C(2) & C(6)));
+  for (int64_t w = 0; w < n; w++) to[w] = C(4) & ((C(3) & C(5)) | (C(1) & C(7)) | (C(0) & C(8)) | (C(2) & C(6)));
 #undef A
 #undef R
 #undef L

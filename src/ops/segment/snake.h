@@ -13,20 +13,49 @@ typedef struct CmSnakeParams {
   int32_t units;
 } CmSnakeParams;
 
-#define CM_SNAKE_PARAMS(S, member, iterations_, init_)                                                                 \
-  {.name = "iterations", .type = CM_INT, .offset = offsetof(S, member.iterations), .initial = iterations_, .min = 0,   \
-   .max = 100000, .unit = "1", .help = "how many steps are taken; fewer where nothing changes any more"},              \
-      {.name = "smoothing", .type = CM_INT, .offset = offsetof(S, member.smoothing), .initial = "1", .min = 0,         \
-       .max = 100, .unit = "1", .help = "how often the curvature operator is applied in each step"},                   \
-      {.name = "init", .type = CM_ENUM, .offset = offsetof(S, member.init), .initial = init_,                          \
-       .choices = "checkerboard|ball", .unit = "", .help = "where the contour begins, unless `start` is given"},       \
-      {.name = "square", .type = CM_REAL, .offset = offsetof(S, member.square), .initial = "5", .min = 1e-3,           \
-       .max = 1e6, .unit = "", .help = "side of the squares of the checkerboard"},                                     \
-      {.name = "radius", .type = CM_REAL, .offset = offsetof(S, member.radius), .initial = "0", .min = 0, .max = 1e6,  \
-       .unit = "", .help = "radius of the ball around the middle; 0: 3/8 of the shortest side"},                       \
-  {                                                                                                                    \
-    .name = "units", .type = CM_ENUM, .offset = offsetof(S, member.units), .initial = "voxel",                         \
-    .choices = CM_UNITS_CHOICES, .unit = "", .help = "what square and radius are given in: voxel or mm"                \
+#define CM_SNAKE_PARAMS(S, member, iterations_, init_)                                                  \
+  {.name = "iterations",                                                                                \
+   .type = CM_INT,                                                                                      \
+   .offset = offsetof(S, member.iterations),                                                            \
+   .initial = iterations_,                                                                              \
+   .min = 0,                                                                                            \
+   .max = 100000,                                                                                       \
+   .unit = "1",                                                                                         \
+   .help = "how many steps are taken; fewer where nothing changes any more"},                           \
+      {.name = "smoothing",                                                                             \
+       .type = CM_INT,                                                                                  \
+       .offset = offsetof(S, member.smoothing),                                                         \
+       .initial = "1",                                                                                  \
+       .min = 0,                                                                                        \
+       .max = 100,                                                                                      \
+       .unit = "1",                                                                                     \
+       .help = "how often the curvature operator is applied in each step"},                             \
+      {.name = "init",                                                                                  \
+       .type = CM_ENUM,                                                                                 \
+       .offset = offsetof(S, member.init),                                                              \
+       .initial = init_,                                                                                \
+       .choices = "checkerboard|ball",                                                                  \
+       .unit = "",                                                                                      \
+       .help = "where the contour begins, unless `start` is given"},                                    \
+      {.name = "square",                                                                                \
+       .type = CM_REAL,                                                                                 \
+       .offset = offsetof(S, member.square),                                                            \
+       .initial = "5",                                                                                  \
+       .min = 1e-3,                                                                                     \
+       .max = 1e6,                                                                                      \
+       .unit = "",                                                                                      \
+       .help = "side of the squares of the checkerboard"},                                              \
+      {.name = "radius",                                                                                \
+       .type = CM_REAL,                                                                                 \
+       .offset = offsetof(S, member.radius),                                                            \
+       .initial = "0",                                                                                  \
+       .min = 0,                                                                                        \
+       .max = 1e6,                                                                                      \
+       .unit = "",                                                                                      \
+       .help = "radius of the ball around the middle; 0: 3/8 of the shortest side"},                    \
+  {                                                                                                     \
+    .name = "units", .type = CM_ENUM, .offset = offsetof(S, member.units), .initial = "voxel",          \
+    .choices = CM_UNITS_CHOICES, .unit = "", .help = "what square and radius are given in: voxel or mm" \
   }
 
 #define CM_SNAKE_DETAILS                                                                                              \
@@ -64,7 +93,7 @@ struct CmSnake {
   const CmSnakeParams *params;
   CmSnakeForce force;
   CmSnakeStep before; /* may change `now`; may be NULL */
-  CmSnakeStep after;  /* when `last` is what `now` was; may be NULL */
+  CmSnakeStep after;  /* when `last` is what `now` was, as `before` left it; may be NULL */
   void *arg;
   CmGrid grid;
   int64_t t, chunk; /* time point; rows of a piece of work */
