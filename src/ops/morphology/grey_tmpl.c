@@ -119,7 +119,7 @@ static void X(band)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const vo
   const CmGrid *grid = &job->grid;
   const T **rows = (const T **)pointers;
   const int64_t line = grid->row + 2 * grid->components;
-  T *a = (T *)scratch + grid->components, *b = a + line, *ring = b + line;
+  T *a = (T *)scratch + grid->components, *b = a + line, *ring = (T *)scratch + 2 * line;
   if (job->morph == CM_MORPH_OPEN || job->morph == CM_MORPH_CLOSE) {
     X(twice)(job, t, y0, y1, rows, a, b, ring);
     return;
