@@ -29,11 +29,13 @@ static CmBeyond antireflect(int64_t i, int64_t n) {
   const int64_t period = 2 * (n - 1);
   const int64_t shifted = i + n - 1, turns = shifted >= 0 ? shifted / period : -((period - 1 - shifted) / period);
   const int64_t within = i - turns * period; /* -(n - 1) .. n - 2 */
-  const double rise = 2.0 * (double)turns;
-  CmBeyond beyond = {.count = 3, .at = {within < 0 ? -within : within, 0, n - 1}, .weight = {1.0, -rise, rise}};
-  if (within < 0) {
-    beyond.weight[0] = -1.0;
-    beyond.weight[1] += 2.0;
+  const double rise = 2.0 * (double)turns, weight[3] = {within < 0 ? -1.0 : 1.0, within < 0 ? 2.0 - rise : -rise, rise};
+  const int64_t at[3] = {within < 0 ? -within : within, 0, n - 1};
+  CmBeyond beyond = {.count = 0};
+  for (int k = 0; k < 3; k++) {
+    if (weight[k] == 0.0) continue; /* NaN there must not spread */
+    beyond.at[beyond.count] = at[k];
+    beyond.weight[beyond.count++] = weight[k];
   }
   return beyond;
 }

@@ -199,3 +199,60 @@ bool cm__wavelet_inverse(const CmWavelet *plan, void *packed, CmError **err) {
   cm_free(volume);
   return ok;
 }
+
+typedef struct Move {
+  CmContext *ctx;
+  CmImage *to;         /* or NULL */
+  const CmImage *from; /* or NULL */
+  int64_t t, component;
+  char *buffer;
+  size_t value;
+} Move;
+
+/* Integers pass through a line of their own, since components lie apart. */
+static bool move_rows(void *arg, CmRange range, CmError **err) {
+  const Move *job = arg;
+  const CmImage *image = job->to ? job->to : job->from;
+  const CmGrid grid = cm__grid(image);
+  const CmType type = cm_image_type(image);
+  const bool wide = job->value == sizeof(double), alone = grid.components == 1;
+  char *line = cm_alloc_array(job->ctx, (size_t)grid.nx, 8, err);
+  for (int64_t k = range.begin; line && k < range.end; k++) {
+    const int64_t row = job->t * grid.ny * grid.nz + k;
+    char *at = job->buffer + (size_t)(k * grid.nx) * job->value;
+    char *voxels = job->to ? cm__row_mut(job->to, &grid, row) : NULL;
+    const char *given = job->from ? cm__row(job->from, &grid, row) : NULL;
+    for (int64_t x = 0; given && !alone && x < grid.nx; x++)
+      memcpy(line + (size_t)x * grid.size, given + (size_t)(x * grid.components + job->component) * grid.size,
+             grid.size);
+    if (given && wide) cm__line_to_f64(type, alone ? given : line, grid.nx, (double *)(void *)at);
+    if (given && !wide) cm__line_to_f32(type, alone ? given : line, grid.nx, (float *)(void *)at);
+    if (voxels && wide) cm__line_from_f64(type, (double *)(void *)at, grid.nx, alone ? voxels : line);
+    if (voxels && !wide) cm__line_from_f32(type, (float *)(void *)at, grid.nx, alone ? voxels : line);
+    for (int64_t x = 0; voxels && !alone && x < grid.nx; x++)
+      memcpy(voxels + (size_t)(x * grid.components + job->component) * grid.size, line + (size_t)x * grid.size,
+             grid.size);
+  }
+  cm_free(line);
+  return line != NULL;
+}
+
+bool cm__wavelet_load(const CmWavelet *plan, const CmImage *image, int64_t t, int64_t component, void *buffer,
+                      CmError **err) {
+  Move job = {
+      .ctx = plan->ctx, .from = image, .t = t, .component = component, .buffer = buffer, .value = value_size(plan)};
+  const CmGrid grid = cm__grid(image);
+  return cm_parallel_for(plan->ctx, NULL, grid.ny * grid.nz, cm__row_chunk(&grid), move_rows, &job, err);
+}
+
+bool cm__wavelet_store(const CmWavelet *plan, const void *buffer, CmImage *image, int64_t t, int64_t component,
+                       CmError **err) {
+  Move job = {.ctx = plan->ctx,
+              .to = image,
+              .t = t,
+              .component = component,
+              .buffer = (char *)(uintptr_t)buffer,
+              .value = value_size(plan)};
+  const CmGrid grid = cm__grid(image);
+  return cm_parallel_for(plan->ctx, NULL, grid.ny * grid.nz, cm__row_chunk(&grid), move_rows, &job, err);
+}

@@ -39,6 +39,12 @@ bool cm__wavelet_forward(const CmWavelet *plan, const CmImage *image, int64_t t,
                          CmError **err);
 /* In place: the volume of size[0] values, without gaps, stands in `packed` afterwards. */
 bool cm__wavelet_inverse(const CmWavelet *plan, void *packed, CmError **err);
+/* One component of one time point between an image and a buffer without gaps (float or double, as plan->wide says);
+ * integers are rounded and clamped. */
+bool cm__wavelet_load(const CmWavelet *plan, const CmImage *image, int64_t t, int64_t component, void *buffer,
+                      CmError **err);
+bool cm__wavelet_store(const CmWavelet *plan, const void *buffer, CmImage *image, int64_t t, int64_t component,
+                       CmError **err);
 /* The band of level 1 that is high along every active axis, size[1] values, alone. */
 bool cm__wavelet_finest(const CmWavelet *plan, const CmImage *image, int64_t t, int64_t component, void *band,
                         CmError **err);
