@@ -27,6 +27,7 @@ static int64_t bank_shift(const CmBank *bank, int32_t border) {
 #define R float
 #define X(name) name##_f32
 #define to_line_f32 cm__line_to_f32
+#include "ops/filter/mix_tmpl.c"
 #include "ops/filter/wavelet_filter_tmpl.c"
 #include "ops/filter/wavelet_level_tmpl.c"
 #undef R
@@ -34,6 +35,7 @@ static int64_t bank_shift(const CmBank *bank, int32_t border) {
 #define R double
 #define X(name) name##_f64
 #define to_line_f64 cm__line_to_f64
+#include "ops/filter/mix_tmpl.c"
 #include "ops/filter/wavelet_filter_tmpl.c"
 #include "ops/filter/wavelet_level_tmpl.c"
 #undef R
