@@ -34,8 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (!ctx) return 0;
   CmError *err = NULL;
   cm_dicom_detect(data + 1, size - 1);
-  CmDicom *dicom =
-      cm_dicom_parse(ctx, data + 1, size - 1, "fuzz", data[0] & 1 ? CM_DICOM_HEADER : CM_DICOM_WHOLE, &err);
+  CmDicomScope scope = data[0] & 2 ? CM_DICOM_REMAINS : data[0] & 1 ? CM_DICOM_HEADER : CM_DICOM_WHOLE;
+  CmDicom *dicom = cm_dicom_parse(ctx, data + 1, size - 1, "fuzz", scope, &err);
   if (dicom) {
     walk(cm_dicom_meta(dicom));
     walk(cm_dicom_root(dicom));

@@ -33,4 +33,8 @@ CM_API bool cm_catalog_add(CmContext *ctx, const char *catalog, const char *cons
  * cancelled or its memory ceiling is reached. CM_ERR_USAGE: the SQL is wrong, with SQLite's words. */
 CM_API CM_NODISCARD CmTable *cm_catalog_query(CmContext *ctx, const char *catalog, const char *sql, CmError **err);
 
+/* The columns that the SELECT would give, as a table without rows; nothing is evaluated. `catalog` NULL: of an empty
+ * catalogue, for SQL that is to be checked before there is one. Errors as above. */
+CM_API CM_NODISCARD CmTable *cm_catalog_columns(CmContext *ctx, const char *catalog, const char *sql, CmError **err);
+
 #endif

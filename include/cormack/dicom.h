@@ -22,6 +22,7 @@ typedef struct CmDicom CmDicom; /* one file or buffer, opened */
 typedef enum CmDicomScope {
   CM_DICOM_HEADER, /* stop before the pixel data (its element is known, its bytes are not touched) */
   CM_DICOM_WHOLE,
+  CM_DICOM_REMAINS, /* the header of a file that is cut off: what stands before the cut, to tell what the file was */
 } CmDicomScope;
 
 /* Part of a CmDicom: the main data set, the file meta information, or an item of a sequence. Plain value; borrows. */
@@ -38,7 +39,7 @@ typedef struct CmDicomElement {
   uint16_t vr; /* CM_VR. In implicit VR, and for UN, from the dictionary; CM_VR('U','N') where that does not know it */
   bool undefined_length;  /* a sequence or encapsulated pixel data whose end was marked, not counted */
   uint8_t implicit_items; /* its items are in implicit VR whatever the data set is in (CP-246) */
-  const uint8_t *value;   /* borrowed; NULL where length is 0, and for the pixel data under CM_DICOM_HEADER */
+  const uint8_t *value;   /* borrowed; NULL where length is 0, and for the pixel data unless CM_DICOM_WHOLE */
   uint64_t length; /* bytes of the value; for undefined length what lies between the delimiters (0 for pixels under
                       CM_DICOM_HEADER) */
   CmDicomSet set;  /* where it was found */

@@ -12,6 +12,7 @@
 
 sqlite3 *cm__catalog_open(const char *path, CmError **err); /* for adding; makes the tables */
 sqlite3 *cm__catalog_open_to_read(CmContext *ctx, const char *path, CmError **err);
+sqlite3 *cm__catalog_open_empty(CmContext *ctx, CmError **err); /* in memory, to be read */
 /* Says what SQLite says, after the path; out of memory and a full disk keep their codes. Returns false. */
 bool cm__catalog_refuse(sqlite3 *db, CmError **err);
 bool cm__catalog_run(sqlite3 *db, const char *sql, CmError **err); /* without results */

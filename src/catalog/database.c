@@ -172,6 +172,19 @@ static int stop_when_cancelled(void *user) {
   return cm_context_cancelled(user, NULL);
 }
 
+/* From here on the connection answers, and nothing else. */
+static void only_read(sqlite3 *db, CmContext *ctx) {
+  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+  sqlite3_set_authorizer(db, allow_reading, NULL);
+  sqlite3_progress_handler(db, 100000, stop_when_cancelled, ctx);
+}
+
+static sqlite3 *refuse_opening(sqlite3 *db, const char *path, CmError **err) {
+  cm_error_set(err, CM_ERR_IO, "%s: cannot be opened: %s", path, db ? sqlite3_errmsg(db) : "no memory");
+  sqlite3_close(db);
+  return NULL;
+}
+
 sqlite3 *cm__catalog_open_to_read(CmContext *ctx, const char *path, CmError **err) {
   sqlite3 *db = NULL;
   struct stat info;
@@ -179,19 +192,26 @@ sqlite3 *cm__catalog_open_to_read(CmContext *ctx, const char *path, CmError **er
     cm_error_set(err, CM_ERR_MISSING, "%s: there is no catalogue; make one with «cormack catalog add PATH…»", path);
     return NULL;
   }
-  if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-    cm_error_set(err, CM_ERR_IO, "%s: cannot be opened: %s", path, db ? sqlite3_errmsg(db) : "no memory");
-    sqlite3_close(db);
-    return NULL;
-  }
+  if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    return refuse_opening(db, path, err);
   sqlite3_busy_timeout(db, 60000);
   if (!check_identity(db, path, err) ||
       !cm__catalog_run(db, "PRAGMA query_only = 1; PRAGMA temp_store = MEMORY", err)) {
     sqlite3_close(db);
     return NULL;
   }
-  sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-  sqlite3_set_authorizer(db, allow_reading, NULL);
-  sqlite3_progress_handler(db, 100000, stop_when_cancelled, ctx);
+  only_read(db, ctx);
+  return db;
+}
+
+sqlite3 *cm__catalog_open_empty(CmContext *ctx, CmError **err) {
+  sqlite3 *db = NULL;
+  if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+    return refuse_opening(db, "catalogue", err);
+  if (!make_tables(db, err)) {
+    sqlite3_close(db);
+    return NULL;
+  }
+  only_read(db, ctx);
   return db;
 }

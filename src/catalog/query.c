@@ -100,18 +100,20 @@ static bool fill(CmTable *table, sqlite3 *db, sqlite3_stmt *statement, CmColumnT
   return code == SQLITE_DONE || cm__catalog_refuse(db, err);
 }
 
+/* A guess by the declaration; without values it stays. */
+static CmColumnType declared_type(sqlite3_stmt *statement, int column) {
+  const char *declared = sqlite3_column_decltype(statement, column);
+  if (!declared || !strcmp(declared, "TEXT")) return CM_COLUMN_TEXT;
+  return strcmp(declared, "REAL") ? CM_COLUMN_INT : CM_COLUMN_REAL;
+}
+
 static CmTable *run(CmContext *ctx, sqlite3 *db, sqlite3_stmt *statement, CmError **err) {
   size_t columns = (size_t)sqlite3_column_count(statement);
   CmTable *table = NULL;
   CmColumnType *types = cm_calloc(ctx, columns, sizeof *types, err);
   bool *known = types ? cm_calloc(ctx, columns, sizeof *known, err) : NULL;
   bool good = known != NULL, again = true;
-  for (size_t i = 0; good && i < columns; i++) { /* a guess by the declaration; without values it stays */
-    const char *declared = sqlite3_column_decltype(statement, (int)i);
-    types[i] = !declared || !strcmp(declared, "TEXT") ? CM_COLUMN_TEXT
-               : !strcmp(declared, "REAL")            ? CM_COLUMN_REAL
-                                                      : CM_COLUMN_INT;
-  }
+  for (size_t i = 0; good && i < columns; i++) types[i] = declared_type(statement, (int)i);
   for (int pass = 0; good && again && pass < 8; pass++) {
     cm_table_unref(&table);
     sqlite3_reset(statement);
@@ -133,6 +135,21 @@ CmTable *cm_catalog_query(CmContext *ctx, const char *catalog, const char *sql, 
   if (!db) return NULL;
   sqlite3_stmt *statement = prepare(db, sql, err);
   if (statement) table = run(ctx, db, statement, err);
+  sqlite3_finalize(statement);
+  sqlite3_close(db);
+  return table;
+}
+
+CmTable *cm_catalog_columns(CmContext *ctx, const char *catalog, const char *sql, CmError **err) {
+  CmTable *table = NULL;
+  sqlite3 *db = catalog ? cm__catalog_open_to_read(ctx, catalog, err) : cm__catalog_open_empty(ctx, err);
+  if (!db) return NULL;
+  sqlite3_stmt *statement = prepare(db, sql, err);
+  int columns = statement ? sqlite3_column_count(statement) : 0;
+  CmColumnType *types = statement ? cm_calloc(ctx, (size_t)columns, sizeof *types, err) : NULL;
+  for (int i = 0; types && i < columns; i++) types[i] = declared_type(statement, i);
+  if (types) table = make_table(ctx, statement, types, err);
+  cm_free(types);
   sqlite3_finalize(statement);
   sqlite3_close(db);
   return table;

@@ -154,6 +154,8 @@ bool cm__finish_do(CmFinish *f, CmWork *work, CmOutputs *outputs, CmError **err)
   if (!cm__result_fill(f, err) || !list_images(f, err) || !write_tables(f, err)) return false;
   if (!(f->quarantine = cm__quarantine_table(work, err))) return false;
   f->result.quarantine = f->quarantine;
+  f->result.catalogs = work->plan->inputs.catalogs;
+  if (f->result.catalogs && !cm__outputs_write_table(f->outputs, "catalog", f->result.catalogs, err)) return false;
   if (!write_text(f, "quarantine.csv", cm_table_to_csv(f->ctx, f->quarantine, err), err) || !learn(f, err))
     return false;
   f->result.learn_refusal = f->refusal ? cm_error_text(f->refusal) : NULL;

@@ -8,19 +8,20 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cormack/file.h"
 #include "cormack/io.h"
+#include "study/texts.h"
 
 #define FOLDERS_DEEP 64
 #define ARRAY_ITEMS_MOST (1 << 24)
 
-/* One walk over the headers of the same DICOM paths serves every input that names them. */
-struct CmInputScan {
-  CmDicomScan *scan;
-  const char **paths;
-  int count;
-};
+typedef struct Asking { /* of catalogues */
+  CmCohort cohort;
+  const char **files; /* that any input has asked for */
+  int file_count;
+} Asking;
 
 typedef struct Found { /* paths of one input, sorted out */
   const char **files;  /* image files by name */
@@ -29,7 +30,7 @@ typedef struct Found { /* paths of one input, sorted out */
   int dicom_count;
 } Found;
 
-static const char *shown_path(CmInputs *inputs, const char *path) {
+const char *cm__shown_path(const CmInputs *inputs, const char *path) {
   const char *folder = inputs->spec->folder;
   size_t length = strlen(folder);
   return length && strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : path;
@@ -79,19 +80,6 @@ static bool add_path(CmInputs *inputs, Found *found, const char *path, CmError *
   return add_text(inputs, &found->dicom, &found->dicom_count, plain, err);
 }
 
-static int compare_texts(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static void sort_unique(const char **texts, int *count) {
-  if (*count < 2) return;
-  qsort(texts, (size_t)*count, sizeof *texts, compare_texts);
-  int kept = 1;
-  for (int i = 1; i < *count; i++)
-    if (strcmp(texts[i], texts[kept - 1]) != 0) texts[kept++] = texts[i];
-  *count = kept;
-}
-
 static bool expand(CmInputs *inputs, const CmSpecInput *input, Found *found, CmError **err) {
   bool good = true;
   for (int i = 0; i < input->path_count && good; i++) {
@@ -104,9 +92,33 @@ static bool expand(CmInputs *inputs, const CmSpecInput *input, Found *found, CmE
       for (size_t k = 0; k < list.gl_pathc && good; k++) good = add_path(inputs, found, list.gl_pathv[k], err);
     globfree(&list);
   }
-  sort_unique(found->files, &found->file_count);
-  sort_unique(found->dicom, &found->dicom_count);
+  cm__texts_sort(found->files, &found->file_count);
+  cm__texts_sort(found->dicom, &found->dicom_count);
   return good;
+}
+
+/* ---- quarantine -----------------------------------------------------------------------------------------------------
+ */
+
+/* A file that is no part of any item. The path stays as it is opened until all are told. */
+static bool set_aside(CmInputs *inputs, const char *path, const char *code, const char *reason, CmError **err) {
+  CmQuarantined *rows =
+      cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
+  if (!rows) return false;
+  inputs->quarantined = rows;
+  rows[inputs->quarantined_count++] = (CmQuarantined){path, "", "", "read", code, reason};
+  return true;
+}
+
+static bool quarantine_file(CmInputs *inputs, const char *path, CmError **why, CmError **err) {
+  if (cm_error_code(*why) == CM_ERR_MEMORY || cm_error_code(*why) == CM_ERR_CANCELLED) {
+    cm_error_move(err, why);
+    return false;
+  }
+  char *reason = cm__arena_strdup(&inputs->arena, cm_error_text(*why), err);
+  const char *code = cm_error_code_name(cm_error_code(*why));
+  cm_error_free(why);
+  return reason && set_aside(inputs, path, code, reason, err);
 }
 
 /* ---- items ----------------------------------------------------------------------------------------------------------
@@ -149,7 +161,7 @@ static bool add_file(CmInputs *inputs, int at, const char *path, CmError **err) 
   struct stat info;
   if (!item) return false;
   item->path = path;
-  item->shown = shown_path(inputs, path);
+  item->shown = cm__shown_path(inputs, path);
   item->modality = input->modality;
   item->subject = stem(inputs, path, err);
   if (stat(path, &info) == 0) item->voxels = (int64_t)info.st_size;
@@ -160,26 +172,21 @@ static bool add_file(CmInputs *inputs, int at, const char *path, CmError **err) 
 /* ---- DICOM ----------------------------------------------------------------------------------------------------------
  */
 
-static const struct CmInputScan *scan_for(CmInputs *inputs, const Found *found, int *at, CmError **err) {
+static const CmInputScan *scan_for(CmInputs *inputs, const Found *found, int *at, CmError **err) {
   for (*at = 0; *at < inputs->scan_count; (*at)++) {
-    const struct CmInputScan *scan = &inputs->scans[*at];
+    const CmInputScan *scan = &inputs->scans[*at];
     bool same = scan->count == found->dicom_count;
     for (int i = 0; i < scan->count && same; i++) same = strcmp(scan->paths[i], found->dicom[i]) == 0;
     if (same) return scan;
   }
-  struct CmInputScan *scan = &inputs->scans[inputs->scan_count];
-  *scan = (struct CmInputScan){cm_dicom_scan(inputs->ctx, found->dicom, found->dicom_count, err), found->dicom,
+  CmInputScan *scan = &inputs->scans[inputs->scan_count];
+  *scan = (CmInputScan){cm_dicom_scan(inputs->ctx, found->dicom, found->dicom_count, err), found->dicom,
                                found->dicom_count};
   if (!scan->scan) return NULL;
   inputs->scan_count++;
   for (int i = 0; i < cm_dicom_scan_rejects(scan->scan); i++) {
     const CmDicomReject *reject = cm_dicom_scan_reject(scan->scan, i);
-    CmQuarantined *rows =
-        cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
-    if (!rows) return NULL;
-    inputs->quarantined = rows;
-    rows[inputs->quarantined_count++] = (CmQuarantined){
-        shown_path(inputs, reject->path), "", "", "read", reject->code ? reject->code : "format", reject->reason};
+    if (!set_aside(inputs, reject->path, reject->code ? reject->code : "format", reject->reason, err)) return NULL;
   }
   return scan;
 }
@@ -223,7 +230,7 @@ static bool add_volume(CmInputs *inputs, int at, const CmDicomScan *scan, int so
   item->source = source;
   item->at = volume_at;
   item->path = volume->file_count ? cm_dicom_scan_file(scan, volume_at, 0) : "";
-  item->shown = shown_path(inputs, item->path);
+  item->shown = cm__shown_path(inputs, item->path);
   item->subject = subject ? subject : "";
   item->visit = visit_of(inputs, volume, input->visit_key, err);
   item->series = volume->key;
@@ -245,7 +252,7 @@ static bool add_volume(CmInputs *inputs, int at, const CmDicomScan *scan, int so
 static bool add_dicom(CmInputs *inputs, int at, const Found *found, CmError **err) {
   int source;
   if (!found->dicom_count) return true;
-  const struct CmInputScan *scan = scan_for(inputs, found, &source, err);
+  const CmInputScan *scan = scan_for(inputs, found, &source, err);
   if (!scan) return false;
   for (int v = 0; v < cm_dicom_scan_volumes(scan->scan); v++)
     if (!add_volume(inputs, at, scan->scan, source, v, err)) return false;
@@ -309,7 +316,7 @@ static bool add_set(CmInputs *inputs, int at, const char *path, const CmArrayInf
     item->source = inputs->array_count - 1;
     item->at = i;
     item->path = path;
-    item->shown = shown_path(inputs, path);
+    item->shown = cm__shown_path(inputs, path);
     item->set = set;
     item->voxels = cm_array_count(array) / count;
     item->subject = cm__arena_printf(&inputs->arena, err, "%s%s%07lld", set, *set ? "-" : "", (long long)i);
@@ -355,28 +362,55 @@ static bool add_array_file(CmInputs *inputs, int at, const char *path, CmError *
 /* ---- all of them ----------------------------------------------------------------------------------------------------
  */
 
-static bool quarantine_file(CmInputs *inputs, const char *path, CmError **why, CmError **err) {
-  if (cm_error_code(*why) == CM_ERR_MEMORY || cm_error_code(*why) == CM_ERR_CANCELLED) {
-    cm_error_move(err, why);
-    return false;
-  }
-  CmQuarantined *rows =
-      cm__arena_grow(&inputs->arena, inputs->quarantined, inputs->quarantined_count, sizeof *rows, err);
-  char *reason = rows ? cm__arena_strdup(&inputs->arena, cm_error_text(*why), err) : NULL;
-  if (reason) {
-    inputs->quarantined = rows;
-    rows[inputs->quarantined_count++] =
-        (CmQuarantined){shown_path(inputs, path), "", "", "read", cm_error_code_name(cm_error_code(*why)), reason};
-  }
-  cm_error_free(why);
-  return reason != NULL;
+/* Where nothing is usable: what was looked for, and why it may not be there. */
+static void refuse_empty(const CmInputs *inputs, const CmSpecInput *input, CmError **err) {
+  const char *first = inputs->quarantined_count ? inputs->quarantined[inputs->quarantined_count - 1].reason : NULL;
+  const char *of = *input->modality ? " of modality " : "";
+  if (input->sql)
+    cm_error_set(err, CM_ERR_DATA,
+                 "%s:%d:%d: input «%s»: the catalogue (%s) has no usable image%s%s of this kind; check where, query, "
+                 "series and min_slices",
+                 inputs->spec->file, input->asks_at->line, input->asks_at->column, input->name, input->catalog_name, of,
+                 input->modality);
+  else
+    cm_error_set(err, CM_ERR_DATA, "input «%s»: there is no usable image%s%s in %s%s%s%s", input->name, of,
+                 input->modality, input->path_count ? input->paths[0] : "", input->path_count > 1 ? " and the others" : "",
+                 first ? "; the last one refused: " : "",
+                 first ? first : "; check path, modality, series and min_slices");
 }
 
-static bool find_input(CmInputs *inputs, int at, CmError **err) {
+/* The files that a catalogue names: those that have gone since are set aside. */
+static bool ask(CmInputs *inputs, Asking *asking, const CmSpecInput *input, Found *found, CmError **err) {
+  const char **files;
+  int count, kept = 0;
+  if (!cm__cohort_files(&asking->cohort, input, &files, &count, err)) return false;
+  for (int i = 0; i < count; i++) {
+    if (access(files[i], F_OK) == 0)
+      files[kept++] = files[i];
+    else if (!set_aside(inputs, files[i], cm_error_code_name(CM_ERR_MISSING),
+                        "the catalogue names it, but it is no longer there; bring the catalogue up to date with "
+                        "cormack catalog add",
+                        err))
+      return false;
+  }
+  found->dicom = files;
+  found->dicom_count = kept;
+  for (int i = 0; i < kept; i++) {
+    const char **all = cm__arena_grow(&inputs->arena, asking->files, asking->file_count, sizeof *all, err);
+    if (!all) return false;
+    asking->files = all;
+    all[asking->file_count++] = files[i];
+  }
+  return true;
+}
+
+static bool find_input(CmInputs *inputs, Asking *asking, int at, CmError **err) {
   Found found = {0};
   const CmSpecInput *input = &inputs->spec->inputs[at];
   int before = inputs->count;
-  if (!expand(inputs, input, &found, err) || !add_dicom(inputs, at, &found, err)) return false;
+  if (!(input->sql ? ask(inputs, asking, input, &found, err) : expand(inputs, input, &found, err)) ||
+      !add_dicom(inputs, at, &found, err))
+    return false;
   for (int i = 0; i < found.file_count; i++) {
     const char *path = found.files[i];
     CmError *why = NULL;
@@ -385,11 +419,7 @@ static bool find_input(CmInputs *inputs, int at, CmError **err) {
     if (!quarantine_file(inputs, path, &why, err)) return false;
   }
   if (inputs->count > before || input->optional) return true;
-  const char *first = inputs->quarantined_count ? inputs->quarantined[inputs->quarantined_count - 1].reason : NULL;
-  cm_error_set(err, CM_ERR_DATA, "input «%s»: there is no usable image%s%s in %s%s%s%s", input->name,
-               *input->modality ? " of modality " : "", input->modality, input->path_count ? input->paths[0] : "",
-               input->path_count > 1 ? " and the others" : "", first ? "; the last one refused: " : "",
-               first ? first : "; check path, modality, series and min_slices");
+  refuse_empty(inputs, input, err);
   return false;
 }
 
@@ -426,120 +456,43 @@ static bool tell_apart(CmInputs *inputs, CmError **err) {
   return true;
 }
 
-bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, CmError **err) {
+static bool find_all(CmInputs *inputs, Asking *asking, const char *keep, CmError **err) {
+  CmSpec *spec = inputs->spec;
+  CmCohort *cohort = &asking->cohort;
+  bool asked = spec->catalog.at != NULL;
+  for (int i = 0; i < spec->input_count; i++) asked |= spec->inputs[i].sql != NULL;
+  if (asked && !cm__cohort_open(cohort, &inputs->arena, inputs->ctx, spec, keep, err)) return false;
+  for (int i = 0; i < spec->input_count; i++)
+    if (!find_input(inputs, asking, i, err)) return false;
+  if (!asked) return true;
+  CmError *why = NULL;
+  cm__texts_sort(asking->files, &asking->file_count);
+  if (!cm__cohort_quarantine(cohort, asking->files, asking->file_count, &inputs->quarantined,
+                             &inputs->quarantined_count, err))
+    return false;
+  inputs->catalogs = cm__cohort_counts(cohort, &why);
+  bool good = why == NULL; /* no table without an error: the study's catalogue was asked by nobody */
+  cm_error_move(err, &why);
+  return good;
+}
+
+bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, const char *keep, CmError **err) {
   *inputs = (CmInputs){.ctx = ctx, .spec = spec, .arena.ctx = ctx};
   inputs->scans = cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->scans, err);
   inputs->files =
       inputs->scans ? cm__arena_alloc(&inputs->arena, (size_t)spec->input_count, sizeof *inputs->files, err) : NULL;
   if (!inputs->files) return false;
-  for (int i = 0; i < spec->input_count; i++)
-    if (!find_input(inputs, i, err)) return false;
+  Asking asking = {.files = NULL};
+  bool good = find_all(inputs, &asking, keep, err);
+  cm__cohort_close(&asking.cohort);
+  if (!good) return false;
   if (inputs->count > 1) qsort(inputs->items, (size_t)inputs->count, sizeof *inputs->items, compare_items);
-  return tell_apart(inputs, err);
+  return tell_apart(inputs, err) && cm__inputs_name_causes(inputs, err);
 }
 
 void cm__inputs_free(CmInputs *inputs) {
   for (int i = 0; i < inputs->scan_count; i++) cm_dicom_scan_free(&inputs->scans[i].scan);
   for (int i = 0; i < inputs->array_count; i++) cm_array_free(&inputs->arrays[i]);
+  cm_table_unref(&inputs->catalogs);
   cm__arena_free(&inputs->arena);
-}
-
-/* ---- reading --------------------------------------------------------------------------------------------------------
- */
-
-/* The file that a header of its own (.mhd, .nhdr) points to; "" where it is none or lies within. */
-static void data_file(CmContext *ctx, const char *path, char *to, size_t size) {
-  to[0] = 0;
-  bool mhd = cm_path_has_extension(path, ".mhd");
-  if (!mhd && !cm_path_has_extension(path, ".nhdr")) return;
-  size_t length;
-  char *text = (char *)cm_file_read(ctx, path, (size_t)1 << 20, &length, NULL);
-  if (!text) return;
-  const char *key = mhd ? "ElementDataFile" : "data file:";
-  char *at = strcasestr(text, key);
-  if (!at && !mhd) at = strcasestr(text, key = "datafile:");
-  if (at) {
-    at += strlen(key);
-    at += strspn(at, " \t=");
-    at[strcspn(at, "\r\n")] = 0;
-    const char *slash = strrchr(path, '/');
-    if (at[0] == '/' || !slash)
-      snprintf(to, size, "%s", at);
-    else
-      snprintf(to, size, "%.*s/%s", (int)(slash - path), path, at);
-    struct stat info;
-    if (stat(to, &info) || !S_ISREG(info.st_mode)) to[0] = 0;
-  }
-  cm_free(text);
-}
-
-static bool add_file_hash(CmHasher *hasher, CmStore *store, const char *path, CmError **err) {
-  CmHash hash;
-  if (!cm__store_file_hash(store, path, &hash, err)) return false;
-  cm_hash_add(hasher, hash.bytes, sizeof hash.bytes);
-  return true;
-}
-
-bool cm__item_hash(const CmInputs *inputs, const CmItem *item, CmStore *store, CmHash *hash, CmError **err) {
-  const CmSpecInput *input = &inputs->spec->inputs[item->input];
-  CmHasher hasher;
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "read " CM_VERSION);
-  int64_t numbers[4] = {input->kind, input->fill, input->suv, item->kind};
-  cm_hash_add(&hasher, numbers, sizeof numbers);
-  if (item->kind == CM__ITEM_VOLUME) {
-    const CmDicomScan *scan = inputs->scans[item->source].scan;
-    const CmDicomVolume *volume = cm_dicom_scan_volume(scan, (int)item->at);
-    cm_hash_add_text(&hasher, volume->key);
-    for (int64_t i = 0; i < volume->file_count; i++)
-      if (!add_file_hash(&hasher, store, cm_dicom_scan_file(scan, (int)item->at, i), err)) return false;
-  } else {
-    char more[4096];
-    cm_hash_add_text(&hasher, item->kind == CM__ITEM_ARRAY ? inputs->array_names[item->source] : input->select);
-    cm_hash_add(&hasher, &item->at, sizeof item->at);
-    if (!add_file_hash(&hasher, store, item->path, err)) return false;
-    data_file(inputs->ctx, item->path, more, sizeof more);
-    if (*more && !add_file_hash(&hasher, store, more, err)) return false;
-  }
-  cm_hash_finish(&hasher, hash);
-  return true;
-}
-
-/* A mask may come as real numbers; as long as they are whole ones it is a label map. */
-static CmImage *as_labels(CmContext *ctx, CmImage *image, CmError **err) {
-  if (cm_type_is_integer(cm_image_type(image))) return image;
-  int64_t count = cm_image_values(image);
-  for (int64_t i = 0; i < count; i++) {
-    double value = cm_image_value(image, i);
-    if (value >= -2147483648.0 && value <= 2147483647.0 && value == (double)(int32_t)value) continue;
-    cm_error_set(err, CM_ERR_DATA, "is to be a label map, but holds the value %g; labels are whole numbers", value);
-    cm_image_unref(&image);
-    return NULL;
-  }
-  CmImage *labels = cm_image_convert(ctx, image, CM_I32, false, err);
-  cm_image_unref(&image);
-  return labels;
-}
-
-CmImage *cm__item_read(const CmInputs *inputs, const CmItem *item, CmError **err) {
-  const CmSpecInput *input = &inputs->spec->inputs[item->input];
-  CmReadOptions options;
-  cm_read_default_options(&options);
-  options.fill = (CmFill)input->fill;
-  options.suv = input->suv;
-  CmImage *image = NULL;
-  switch (item->kind) {
-    case CM__ITEM_VOLUME:
-      image = cm_dicom_read_volume(inputs->ctx, inputs->scans[item->source].scan, (int)item->at, &options, err);
-      break;
-    case CM__ITEM_ARRAY:
-      image = cm_array_image(inputs->ctx, inputs->arrays[item->source], item->at, err);
-      break;
-    case CM__ITEM_FILE:
-      options.select = input->select;
-      image = cm_image_read(inputs->ctx, item->path, &options, err);
-      break;
-  }
-  if (image && input->kind == CM_KIND_LABELS) image = as_labels(inputs->ctx, image, err);
-  return image;
 }

@@ -228,9 +228,9 @@ static bool add_subject(CmPlan *plan, int first, int count, CmError **err) {
   return true;
 }
 
-bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, CmError **err) {
+bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, const char *keep, CmError **err) {
   *plan = (CmPlan){.ctx = ctx, .spec = spec, .arena.ctx = ctx};
-  if (!cm__inputs_find(&plan->inputs, ctx, spec, err)) return false;
+  if (!cm__inputs_find(&plan->inputs, ctx, spec, keep, err)) return false;
   for (int i = 0; i < plan->inputs.count;) {
     int end = i + 1;
     while (end < plan->inputs.count && strcmp(plan->inputs.items[end].subject, plan->inputs.items[i].subject) == 0)

@@ -41,8 +41,8 @@ typedef struct CmPlan {
   int quarantined_count;
 } CmPlan;
 
-/* Finds the inputs and lays out the work. Free with cm__plan_free() in either case. */
-bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, CmError **err);
+/* Finds the inputs and lays out the work. keep: as of cm__inputs_find(). Free with cm__plan_free() in either case. */
+bool cm__plan_make(CmPlan *plan, CmContext *ctx, CmSpec *spec, const char *keep, CmError **err);
 void cm__plan_free(CmPlan *plan);
 const char *cm__node_series(const CmPlan *plan, const CmNode *node);
 /* Path of an output that goes to OUT/images, relative to OUT. */

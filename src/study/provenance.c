@@ -58,16 +58,18 @@ CmTable *cm__provenance_table(CmFinish *f, CmError **err) {
 /* ---- JSON -----------------------------------------------------------------------------------------------------------
  */
 
-/* The path below what the study file names, so that it is the same wherever the data lie. */
+/* The path below what the study file names, for its input or its catalogue, so that it is the same wherever the data
+ * lie. */
 static const char *path_within(const CmSpec *spec, const CmItem *item) {
   const CmSpecInput *input = &spec->inputs[item->input];
-  for (int i = 0; i < input->path_count; i++) {
+  const char *const *paths = input->sql ? spec->catalog.paths : input->paths;
+  int count = input->sql ? spec->catalog.path_count : input->path_count;
+  for (int i = 0; i < count; i++) {
     const char *base = strrchr(item->shown, '/');
-    size_t length = strlen(input->paths[i]);
-    while (length && input->paths[i][length - 1] == '/') length--;
-    if (strncmp(item->shown, input->paths[i], length) == 0 && item->shown[length] == '/')
-      return item->shown + length + 1;
-    if (strcmp(item->shown, input->paths[i]) == 0 && base) return base + 1;
+    size_t length = strlen(paths[i]);
+    while (length && paths[i][length - 1] == '/') length--;
+    if (strncmp(item->shown, paths[i], length) == 0 && item->shown[length] == '/') return item->shown + length + 1;
+    if (strcmp(item->shown, paths[i]) == 0 && base) return base + 1;
   }
   const char *slash = strrchr(item->shown, '/');
   return slash ? slash + 1 : item->shown;
@@ -285,6 +287,10 @@ char *cm__results_json(CmFinish *f, CmError **err) {
   cm__text_add(&to, "\n  ],\n");
   add_steps(&to, f, false);
   cm__text_add(&to, "  ");
+  if (f->result.catalogs) {
+    add_table(&to, f, "catalog", f->result.catalogs);
+    cm__text_add(&to, ",\n  ");
+  }
   add_table(&to, f, "quarantine", f->quarantine);
   cm__text_add(&to, ",\n  \"tables\": {");
   for (int i = 0; i < f->result.table_count; i++) {

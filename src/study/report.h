@@ -12,7 +12,8 @@
 typedef struct CmResultInput {
   const char *name; /* "ct" */
   CmKind kind;
-  const char *path;     /* as the study file writes it; several with ", " */
+  const char *path;     /* as the study file writes it; several with ", "; of a catalogue: what it is asked */
+  const char *catalog;  /* that it is asked of, as the file writes it; NULL: none */
   const char *modality; /* "": any */
   int64_t files, images, subjects;
 } CmResultInput;
@@ -63,6 +64,9 @@ typedef struct CmStudyResult {
   int table_count;
   const CmResultPicture *pictures; /* of at most `report: subjects` subjects; by subject, visit */
   int picture_count;
+  /* «catalog», «modality» (text), «patients», «studies», «series», «images», «files»: what the catalogues hold that were
+   * asked, «all» behind the modalities of each; NULL: none was */
+  const CmTable *catalogs;
   int64_t subjects, visits; /* found in all inputs together */
 
   /* «path», «subject», «visit», «step», «code», «reason» (all text): OUT/quarantine.csv */

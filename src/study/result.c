@@ -23,6 +23,7 @@ static bool fill_inputs(CmFinish *f, CmError **err) {
     list[i] = (CmResultInput){.name = input->name,
                               .kind = input->kind,
                               .path = input->written,
+                              .catalog = input->sql ? input->catalog_name : NULL,
                               .modality = input->modality,
                               .files = inputs->files[i]};
     for (int k = 0; k < inputs->count; k++) {

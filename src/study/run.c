@@ -78,6 +78,7 @@ static bool expect_outputs(Run *run, CmError **err) {
       cm__table_name(run->spec, s, o, word, sizeof word);
       good = add_table_names(&names, word, err);
     }
+  if (run->plan.inputs.catalogs) good = good && add_table_names(&names, "catalog", err);
   if (run->spec->learn.at) {
     good = good && add_table_names(&names, "features", err);
     for (int i = 0; i < CM_LEARN_TABLE_COUNT && good; i++) {
@@ -119,8 +120,10 @@ static bool whole_key(Run *run, CmHash *key, CmError **err) {
   cm_table_hash(quarantine, &part);
   cm_table_unref(&quarantine);
   cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
-  if (run->spec->labels.table) {
-    cm_table_hash(run->spec->labels.table, &part);
+  const CmTable *const tables[] = {run->spec->labels.table, run->plan.inputs.catalogs};
+  for (int i = 0; i < CM_COUNT(tables); i++) {
+    if (!tables[i]) continue;
+    cm_table_hash(tables[i], &part);
     cm_hash_add(&hasher, part.bytes, sizeof part.bytes);
   }
   cm_hash_finish(&hasher, key);
@@ -183,7 +186,9 @@ static bool start(Run *run, const CmStudyOptions *options, CmError **err) {
   cm__outputs_clean(run->out);
   cm__outputs_start(&run->outputs, run->ctx, run->store, run->out);
   run->planned = true;
-  return cm__plan_make(&run->plan, run->ctx, run->spec, err) && expect_outputs(run, err);
+  char keep[4400];
+  snprintf(keep, sizeof keep, "%s/.cormack", run->out);
+  return cm__plan_make(&run->plan, run->ctx, run->spec, keep, err) && expect_outputs(run, err);
 }
 
 static bool work_and_finish(Run *run, CmError **err) {
@@ -273,7 +278,7 @@ char *cm_study_plan(CmContext *ctx, const CmStudy *study, const CmStudyOptions *
   CmWork work = {.plan = &plan};
   char *text = NULL;
   if (!cm_study_check(study, err)) return NULL;
-  bool good = cm__plan_make(&plan, ctx, (CmSpec *)(uintptr_t)&study->spec, err);
+  bool good = cm__plan_make(&plan, ctx, (CmSpec *)(uintptr_t)&study->spec, NULL, err);
   if (good && options && options->out && !options->fresh && cm__outputs_is_ours(options->out)) {
     work.store = cm__store_open(ctx, options->out, CM__STORE_LOOK, err);
     if (work.store) cm__work_look(&work);

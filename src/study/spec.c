@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"study",   "inputs", "labels",  "steps", "learn",
-                                       "explain", "report", "outputs", "cache", "seed"};
+static const char *const top_keys[] = {"study",   "catalog", "inputs",  "labels", "steps", "learn",
+                                       "explain", "report",  "outputs", "cache",  "seed"};
 
 const char *cm__spec_path(CmSpec *spec, const char *path) {
   if (path[0] == '/' || !spec->folder[0]) return path;
@@ -278,6 +278,7 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
     if (!cm__yaml_get(spec->root, "study"))
       cm__problem_add(problems, spec->root, "the study has no name; begin with «study: NAME»");
     cm__yaml_choice(problems, spec->root, "cache", caches, CM_COUNT(caches), &cache);
+    cm__spec_catalog(spec);
     cm__spec_inputs(spec);
     cm__spec_steps(spec);
     cm__spec_labels(spec);

@@ -17,13 +17,28 @@ typedef enum CmSubjectKey {
 } CmSubjectKey;
 typedef enum CmVisitKey { CM__VISIT_DATE, CM__VISIT_STUDY_UID, CM__VISIT_NONE } CmVisitKey;
 
+/* «catalog:»: the catalogue that inputs are asked of. */
+typedef struct CmSpecCatalog {
+  const CmYaml *at;     /* NULL: the study names none */
+  const char *name;     /* as the file writes it */
+  const char *file;     /* to open; NULL: the run keeps one of its own */
+  const char **paths;   /* that it is brought up to date with before each run; variables filled in */
+  const char *written;  /* the paths as the file writes them */
+  int path_count;
+  bool asked; /* it is there, and questions can be tried at the check */
+} CmSpecCatalog;
+
 typedef struct CmSpecInput {
   const char *name;
   const CmYaml *at;
   CmKind kind;         /* image or labels */
   const char **paths;  /* variables filled in */
-  const char *written; /* the paths as the file writes them */
+  const char *written; /* the paths, or what is asked of the catalogue, as the file writes them */
   int path_count;
+  const char *sql;          /* gives the paths of its images in the catalogue; NULL: it has paths of its own */
+  const CmYaml *asks_at;    /* where the file asks it */
+  const char *catalog;      /* to open; NULL: the one that the run keeps */
+  const char *catalog_name; /* as the file writes it */
   const char *modality; /* "": any */
   const char *series;   /* glob on SeriesDescription; "": any */
   const char *keys;     /* pattern with {subject} and {visit}; "": none */
@@ -137,6 +152,7 @@ typedef struct CmSpec {
   const char *text;   /* of the study file */
   const char *name;
   CmYaml *root;
+  CmSpecCatalog catalog;
   CmSpecInput *inputs;
   int input_count;
   CmSpecLabels labels;
@@ -152,12 +168,20 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err);
 void cm__spec_free(CmSpec *spec);
 
 /* The parts, each in its file. */
+void cm__spec_catalog(CmSpec *spec);
 void cm__spec_inputs(CmSpec *spec);
 void cm__spec_labels(CmSpec *spec);
 void cm__spec_steps(CmSpec *spec);
 void cm__spec_learn(CmSpec *spec);
 void cm__spec_report(CmSpec *spec);
 void cm__spec_outputs(CmSpec *spec);
+
+/* Paths of a node, each there or a pattern that something fits, unless they may be absent; *written: as they stand in
+ * the file. NULL where it has none. `what` is who names them, for messages. */
+const char **cm__spec_paths(CmSpec *spec, const CmYaml *node, const char *what, bool optional, int *count,
+                            const char **written);
+/* An input without paths: what it asks of which catalogue. */
+void cm__spec_input_asks(CmSpec *spec, CmSpecInput *input, const CmYaml *node);
 
 /* Resolves "name", "name.port", "name@before"; of a step without a port, the first output that can serve as `kind`
  * (NONE: any). false, with the problem reported, where it names nothing that does. */

@@ -6,8 +6,8 @@
 #include "study/pattern.h"
 #include "study/spec.h"
 
-static const char *const input_keys[] = {"path", "modality",   "series", "keys", "subject",  "visit", "kind",
-                                         "fill", "min_slices", "select", "suv",  "optional", "labels"};
+static const char *const input_keys[] = {"path",  "modality", "series",     "keys",   "subject", "visit",    "kind",  "where",
+                                         "query", "catalog",  "min_slices", "select", "suv",     "optional", "labels", "fill"};
 static const char *const kinds[] = {"image", "labels"};
 static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
 static const char *const subject_keys[] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
@@ -24,10 +24,10 @@ static void check_name(CmSpec *spec, const CmYaml *at, const char *name, const c
     cm__problem_add(&spec->problems, at, "«%s» cannot name %s; use letters, digits, _ and -, at most 64", name, what);
 }
 
-static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
-  for (int i = 0; i < input->path_count; i++) {
+static void check_paths(CmSpec *spec, const CmYaml *at, const char *const *paths, int count, const char *what) {
+  for (int i = 0; i < count; i++) {
     const CmYaml *node = at->kind == CM__YAML_LIST && i < at->count ? at->items[i] : at;
-    const char *path = cm__spec_path(spec, input->paths[i]);
+    const char *path = cm__spec_path(spec, paths[i]);
     struct stat info;
     if (stat(path, &info) == 0) continue;
     bool is_glob = strpbrk(path, "*?[") != NULL;
@@ -37,13 +37,11 @@ static void check_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *at) {
       continue;
     }
     globfree(&found);
-    if (input->optional) continue;
     if (is_glob)
-      cm__problem_add(&spec->problems, node, "input «%s»: no file matches «%s»", input->name, path);
+      cm__problem_add(&spec->problems, node, "%s: no file matches «%s»", what, path);
     else
       cm__problem_add(&spec->problems, node,
-                      "input «%s»: there is no file or folder «%s»; paths are relative to the study file", input->name,
-                      path);
+                      "%s: there is no file or folder «%s»; paths are relative to the study file", what, path);
   }
 }
 
@@ -53,6 +51,42 @@ static const char *written_paths(CmSpec *spec, const CmYaml *node) {
   for (int i = 0; node->kind == CM__YAML_LIST && i < node->count && text; i++)
     text = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", text, i ? ", " : "", node->items[i]->raw);
   return text ? text : "";
+}
+
+const char **cm__spec_paths(CmSpec *spec, const CmYaml *node, const char *what, bool optional, int *count,
+                            const char **written) {
+  const char **paths = cm__yaml_texts(&spec->problems, node, "a path", count);
+  *written = written_paths(spec, node);
+  if (paths && !optional) check_paths(spec, node, paths, *count, what);
+  return paths;
+}
+
+static void parse_paths(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
+  const char *what = cm__arena_printf(&spec->arena, &spec->problems.failure, "input «%s»", input->name);
+  if (!what) return;
+  input->paths = cm__spec_paths(spec, node, what, input->optional, &input->path_count, &input->written);
+}
+
+/* Where the images are: at paths, or in a catalogue. */
+static void parse_place(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
+  const CmYaml *path = cm__yaml_get(node, "path"), *query = cm__yaml_get(node, "query");
+  const CmYaml *asks = query ? query : cm__yaml_get(node, "where");
+  if (!asks) asks = cm__yaml_get(node, "catalog");
+  if (path && asks)
+    cm__problem_add(&spec->problems, asks,
+                    "input «%s»: its images lie at path or in a catalogue, not both; keep one", input->name);
+  else if (path)
+    parse_paths(spec, input, path);
+  else if (cm__yaml_get(node, "catalog") || spec->catalog.at)
+    cm__spec_input_asks(spec, input, node);
+  else if (asks)
+    cm__problem_add(&spec->problems, asks,
+                    "input «%s»: there is no catalogue to be asked; add catalog: FILE, or catalog: {path: studies/} "
+                    "at the top of the study",
+                    input->name);
+  else
+    cm__problem_add(&spec->problems, input->at,
+                    "input «%s» has no path; add path: a folder, a file or a pattern", input->name);
 }
 
 static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
@@ -66,9 +100,7 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
                          .series = "",
                          .keys = ""};
   if (node->kind != CM__YAML_MAP) { /* ct: studies/ */
-    input->paths = cm__yaml_texts(problems, node, "a path", &input->path_count);
-    input->written = written_paths(spec, node);
-    if (input->paths) check_paths(spec, input, node);
+    parse_paths(spec, input, node);
     return;
   }
   cm__yaml_known_keys(problems, node, input_keys, CM_COUNT(input_keys), "an input");
@@ -87,15 +119,7 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   input->kind = kind ? CM_KIND_LABELS : CM_KIND_IMAGE;
   const char *wrong = *input->keys ? cm__pattern_problem(input->keys) : NULL;
   if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input «%s»: keys: %s", input->name, wrong);
-  const CmYaml *path = cm__yaml_get(node, "path");
-  if (!path) {
-    cm__problem_add(problems, input->at, "input «%s» has no path; add path: a folder, a file or a pattern",
-                    input->name);
-    return;
-  }
-  input->paths = cm__yaml_texts(problems, path, "a path", &input->path_count);
-  input->written = written_paths(spec, path);
-  if (input->paths) check_paths(spec, input, path);
+  parse_place(spec, input, node);
 }
 
 void cm__spec_inputs(CmSpec *spec) {

@@ -348,6 +348,21 @@ static void check_between(CmSpec *spec, const CmSpecStep *step) {
                     step->name);
 }
 
+/* The run writes tables of its own beside those of the steps. */
+static void check_table_name(CmSpec *spec, const CmSpecStep *step) {
+  bool learns = cm__yaml_get(spec->root, "learn") != NULL, asks = spec->catalog.at != NULL, tables = false;
+  for (int i = 0; i < spec->input_count; i++) asks |= spec->inputs[i].sql != NULL;
+  for (int i = 0; step->op && i < step->op->output_count; i++) tables |= step->op->outputs[i].kind == CM_KIND_TABLE;
+  const char *taken = learns && strcmp(step->name, "features") == 0       ? "what is learned from"
+                      : learns && strncmp(step->name, "learn_", 6) == 0 ? "the learning"
+                      : asks && strcmp(step->name, "catalog") == 0      ? "the catalogue"
+                                                                        : NULL;
+  if (tables && taken)
+    cm__problem_add(&spec->problems, step->at,
+                    "step «%s»: tables/%s.csv is the table of %s; give the step another name", step->name, step->name,
+                    taken);
+}
+
 void cm__spec_steps(CmSpec *spec) {
   const CmYaml *node = cm__yaml_get(spec->root, "steps");
   if (!node || node->kind != CM__YAML_LIST || node->count == 0) {
@@ -369,4 +384,5 @@ void cm__spec_steps(CmSpec *spec) {
   sort_steps(spec);
   for (int i = 0; i < spec->step_count; i++) find_roots(spec, &spec->steps[i]);
   for (int i = 0; i < spec->step_count; i++) check_between(spec, &spec->steps[i]);
+  for (int i = 0; i < spec->step_count; i++) check_table_name(spec, &spec->steps[i]);
 }

@@ -265,6 +265,7 @@ static bool start_work(CmStore *store, const char *out, bool fresh, CmError **er
   if (!cm_make_folder(path, err) || !take_lock(store, out, err)) return false;
   clear_folder(path, fresh ? NULL : ".part-"); /* what a kill has left half written */
   clear_folder(store->folder, ".part-");
+  if (fresh) clear_folder(store->folder, "catalog-");
   snprintf(path, sizeof path, "%s/journal", store->folder);
   store->journal = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0666);
   if (store->journal < 0) return refuse_write(err, path);

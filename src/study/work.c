@@ -57,12 +57,13 @@ static bool set_aside(Job *job, CmNode *node, CmError **why, CmError **err) {
     return true;
   }
   CmContext *ctx = job->plan->ctx;
+  const CmItem *item = &job->plan->inputs.items[node->item];
   int count = work->quarantined_count[job->subject];
   CmQuarantined *rows = cm_realloc(ctx, work->quarantined[job->subject], (size_t)(count + 1) * sizeof *rows, err);
   char *reason = rows ? cm_strdup(ctx, cm_error_text(*why), err) : NULL;
   if (rows) work->quarantined[job->subject] = rows;
   if (reason) {
-    rows[count] = (CmQuarantined){job->plan->inputs.items[node->item].shown,
+    rows[count] = (CmQuarantined){node->step < 0 && item->cause ? item->cause : item->shown,
                                   job->plan->subjects[job->subject].name,
                                   node->later ? node->later : node->visit,
                                   node->step < 0 ? "read" : job->plan->spec->steps[node->step].name,

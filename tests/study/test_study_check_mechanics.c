@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "cormack/catalog.h"
 #include "cormack/study.h"
 
 static CmContext *ctx;
@@ -136,6 +137,58 @@ static void inputs(void **state) {
   expect("study: s\ninputs:\n  ct: {path: studies, min_slices: many}\n" STEPS, 3, "whole number");
 }
 
+/* «where.sqlite» is a catalogue of an empty folder, made here. */
+static void catalogues(void **state) {
+  (void)state;
+  char catalog[200], place[200];
+  const char *paths[] = {place};
+  CmCatalogReport report;
+  CmError *err = NULL;
+  snprintf(catalog, sizeof catalog, "%s/where.sqlite", folder);
+  snprintf(place, sizeof place, "%s/studies", folder);
+  if (!cm_catalog_add(ctx, catalog, paths, 1, &report, &err)) fail_msg("%s", cm_error_text(err));
+#define ASK(text) "study: s\ncatalog: {path: studies}\ninputs:\n  ct: " text "\n" STEPS
+  CmStudy *study = parse(ASK("{modality: CT, where: \"patient_id = 'A' -- all of it\"}"));
+  assert_int_equal(cm_study_problem_count(study), 0);
+  cm_study_free(&study);
+  study = parse(ASK("{query: \"WITH a AS (SELECT * FROM series_list) SELECT series_uid FROM a WHERE images > 10;\"}"));
+  assert_int_equal(cm_study_problem_count(study), 0);
+  cm_study_free(&study);
+  expect("study: s\ncatalog: none.sqlite\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "there is no catalogue");
+  expect("study: s\ncatalog: labels.csv\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "labels.csv");
+  expect("study: s\ncatalog: {path: nowhere}\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "there is no file or folder");
+  expect("study: s\ncatalog: {}\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "say what it is");
+  expect("study: s\ncatalog: [a, b]\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "catalog must be");
+  expect("study: s\ncatalog: {pat: studies}\ninputs: {ct: {modality: CT}}\n" STEPS, 2, "did you mean «path»?");
+  expect("study: s\ninputs:\n  ct: {where: \"modality = 'CT'\"}\n" STEPS, 3, "no catalogue to be asked");
+  expect("study: s\ninputs:\n  ct: {catalog: none.sqlite}\n" STEPS, 3, "there is no catalogue");
+  expect("study: s\ninputs:\n  ct: {path: studies, where: \"1\"}\n" STEPS, 3, "not both");
+  expect(ASK("{where: \"1\", query: \"SELECT path FROM images\"}"), 4, "keep one");
+  expect(ASK("{where: \"modalty = 'CT'\"}"), 4, "no such column: modalty; did you mean «modality»?");
+  expect(ASK("{where: \"modality = \"}"), 4, "syntax error");
+  expect(ASK("{where: \"1) OR (\"}"), 4, "the query is wrong");
+  expect(ASK("{query: \"SELEC path FROM images\"}"), 4, "syntax error");
+  expect(ASK("{query: \"SELECT path FROM image\"}"), 4, "no such table");
+  expect(ASK("{query: \"DELETE FROM files\"}"), 4, "only SELECT");
+  expect(ASK("{query: \"SELECT 1; SELECT 2\"}"), 4, "one statement");
+  expect(ASK("{query: \"SELECT modality, images FROM series_list\"}"), 4,
+         "gives modality, images, and nothing that names images");
+  expect(ASK("\n    modality: CT\n    query: |\n      SELECT patient FROM images"), 6, "did you mean");
+  expect("study: s\ninputs:\n  ct: {catalog: where.sqlite, modality: CT}\n" STEPS, 3, "has no image of this kind");
+  expect("study: s\ncatalog: where.sqlite\ninputs:\n  ct: {query: \"SELECT path FROM images\"}\n" STEPS, 4,
+         "has no image of this kind");
+  study = parse("study: s\ncatalog: where.sqlite\ninputs:\n  ct: {modality: CT, optional: true}\n" STEPS);
+  assert_int_equal(cm_study_problem_count(study), 0);
+  cm_study_free(&study);
+  expect("study: s\ncatalog: {path: studies}\ninputs: {ct: {modality: CT}}\nsteps:\n  - {name: catalog, op: otsu, of: "
+         "ct}\n",
+         5, "another name");
+  expect(HEAD "steps:\n  - {name: features, op: otsu, of: ct}\nlearn: {table: features, models: svm}\n", 5,
+         "another name");
+#undef ASK
+  unlink(catalog);
+}
+
 static void labels(void **state) {
   (void)state;
   expect("study: s\ninputs: {ct: studies}\nlabels: {file: no.csv, subject: a, target: b}\n" STEPS, 3, "no.csv");
@@ -244,7 +297,10 @@ static void all_at_once(void **state) {
 /* Each allocation fails in turn: an error or a study, and nothing leaks. */
 static void allocations_fail(void **state) {
   (void)state;
-  const char *text = HEAD
+  const char *text =
+      "study: s\ncatalog: {path: studies}\ninputs: {ct: studies, mr: {modality: MR, where: \"patient_id = 'A'\"},"
+      " pt: {query: \"SELECT study_uid FROM studies\"}}\n"
+      "labels: {file: labels.csv, subject: patient_id, target: malignant}\n"
       "steps:\n  - {name: a, op: gaussian, of: ct, sigma: [1, 1, 2]}\n  - {name: b, op: otsu, of: a}\n"
       "learn: {table: b, models: [logistic], validate: {folds: 5}}\nreport: {titel: x}\n";
   uint64_t used = cm_context_memory_used(ctx);
@@ -269,6 +325,7 @@ int main(void) {
       cmocka_unit_test(whole_file),
       cmocka_unit_test(variables),
       cmocka_unit_test(inputs),
+      cmocka_unit_test(catalogues),
       cmocka_unit_test(labels),
       cmocka_unit_test(steps),
       cmocka_unit_test(kinds),

@@ -11,7 +11,7 @@ typedef struct CmDicomEntry {
   uint32_t tag;
   uint16_t vr; /* as written; 0: implicit */
   bool undefined_length;
-  bool outside; /* the value is not at hand: pixel data under CM_DICOM_HEADER */
+  bool outside; /* the value is not at hand: pixel data unless CM_DICOM_WHOLE */
   uint64_t offset, length;
 } CmDicomEntry;
 

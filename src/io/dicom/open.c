@@ -130,7 +130,7 @@ static bool pixel_head(CmDicom *d, const uint8_t *p, const uint8_t *end, CmDicom
   }
   uint64_t offset = (uint64_t)(p - d->bytes) + head.size;
   bool undefined = head.length == CM__UNDEFINED;
-  if (!undefined && head.length > d->total - offset) {
+  if (!undefined && head.length > d->total - offset && d->scope != CM_DICOM_REMAINS) {
     cm_error_set(
         err, CM_ERR_FORMAT,
         "cut off at byte %llu: the pixel data at byte %llu has %u bytes, but only %llu are left; get the whole file",
@@ -158,6 +158,16 @@ static inline bool plain_step(const CmDicomSet *set, const uint8_t *p, const uin
   return step->length <= left - 8;
 }
 
+/* Where the walk cannot go on. In the remains of a file that is its end, unless more of it is to be had. */
+static bool is_end(const CmDicom *d, CmError **why, CmError **err) {
+  if (d->scope == CM_DICOM_REMAINS && d->size == d->total && cm_error_code(*why) != CM_ERR_MEMORY) {
+    cm_error_free(why);
+    return true;
+  }
+  cm_error_move(err, why);
+  return false;
+}
+
 /* One pass over the top level: counts the elements and stores the first `room` of them. */
 static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool check, CmError **err) {
   const uint8_t *p = d->root.begin, *end = d->bytes + d->size;
@@ -169,12 +179,19 @@ static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool che
     uint32_t tag = end - p >= 4 ? cm__load_tag(p, d->root.big_endian) : 0;
     if (tag == 0 && d->size == d->total && all_zero(p, end)) break; /* padding behind the data set */
     bool pixels = cm__is_pixel_tag(tag);
-    if (pixels && d->scope == CM_DICOM_HEADER) {
-      if (!pixel_head(d, p, end, &entry, err)) return false;
+    CmError *why = NULL;
+    if (pixels && d->scope != CM_DICOM_WHOLE) {
+      if (!pixel_head(d, p, end, &entry, err ? &why : NULL)) {
+        if (is_end(d, &why, err)) break;
+        return false;
+      }
       end = p;
     } else {
       CmDicomStep step;
-      if (!plain_step(&d->root, p, end, &step) && !cm__dicom_step(&d->root, p, end, check, &step, err)) return false;
+      if (!plain_step(&d->root, p, end, &step) && !cm__dicom_step(&d->root, p, end, check, &step, err ? &why : NULL)) {
+        if (is_end(d, &why, err)) break;
+        return false;
+      }
       p = step.next;
       if (tag >> 16 == 0xFFFE) continue; /* a delimiter too many */
       entry = (CmDicomEntry){.tag = tag,
@@ -187,7 +204,7 @@ static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool che
     last = tag;
     if (count < room) entries[count] = entry;
     count++;
-    if (pixels && d->scope == CM_DICOM_HEADER) break;
+    if (pixels && d->scope != CM_DICOM_WHOLE) break;
   }
   if (d->size < d->total && end == d->bytes + d->size) {
     cm_error_set(err, CM_ERR_FORMAT, "the header goes on behind the bytes at hand");
@@ -310,7 +327,7 @@ CmDicom *cm_dicom_open(CmContext *ctx, const char *path, CmDicomScope scope, CmE
     goto done;
   }
   size_t size = (size_t)end;
-  size_t head_size = size <= HEAD_BYTES ? size : scope == CM_DICOM_HEADER ? HEAD_BYTES : 0;
+  size_t head_size = size <= HEAD_BYTES ? size : scope != CM_DICOM_WHOLE ? HEAD_BYTES : 0;
   uint8_t *head;
   d = create(ctx, path, head_size, scope, &head, err);
   if (!d) goto done;

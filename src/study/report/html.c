@@ -19,7 +19,7 @@ static const char *const style =
     "table{border-collapse:collapse;font-size:13.5px;margin:8px 0}th,td{padding:4px 10px;border-bottom:1px solid "
     "#e5e8ec;text-align:left;"
     "vertical-align:top}th{background:#f0f3f6;font-weight:600;white-space:nowrap}th.n{white-space:normal}td.k{white-"
-    "space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
+    "space:nowrap}td.n{white-space:nowrap}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}"
     ".scroll{overflow-x:auto}td{max-width:340px;overflow-wrap:anywhere}.note{color:#4b5868;font-size:13px}td "
     ".note{white-space:nowrap;font-size:12px}.tight th,.tight td{padding:4px "
     "6px}.warn{background:#fff6e0;border-left:4px solid #d48806;padding:8px 12px;margin:8px 0}"

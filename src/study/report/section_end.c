@@ -4,6 +4,23 @@
 
 #include "study/report/sections.h"
 
+enum { MOST_COLUMNS = 64, MOST_OPEN = 3 };
+
+/* The columns for people: a series, which is a long number in DICOM, only where a visit has several. */
+static int shown_columns(const CmTable *table, const char **to) {
+  static const char *const keys[] = {"subject", "visit"};
+  int count = 0, series = cm_table_find_column(table, "series");
+  bool told_apart = false;
+  for (int64_t row = 1; series >= 0 && row < cm_table_rows(table) && !told_apart; row++) {
+    told_apart = strcmp(cm__row_text(table, row, "series"), cm__row_text(table, row - 1, "series")) != 0;
+    for (int k = 0; k < CM_COUNT(keys); k++)
+      if (strcmp(cm__row_text(table, row, keys[k]), cm__row_text(table, row - 1, keys[k])) != 0) told_apart = false;
+  }
+  for (int c = 0; c < cm_table_columns(table) && count < MOST_COLUMNS; c++)
+    if (c != series || told_apart) to[count++] = cm_table_column_name(table, c);
+  return count;
+}
+
 bool cm__report_tables(CmReport *report, CmError **err) {
   (void)err;
   const CmStudyResult *r = report->result;
@@ -11,13 +28,18 @@ bool cm__report_tables(CmReport *report, CmError **err) {
   cm__html_section(out, "tables", "Tables",
                    "What the steps measured: the first rows here, all of it beside this page as CSV and JSON.");
   for (int i = 0; i < r->table_count; i++) {
+    const CmTable *table = r->tables[i].table;
+    const char *columns[MOST_COLUMNS];
     char file[256];
+    int64_t rows = cm_table_rows(table);
     snprintf(file, sizeof file, "tables/%s.csv", r->tables[i].name);
-    cm__text_add(out, "<details><summary>");
-    cm__html_textf(out, "%s: %lld rows, %d columns", r->tables[i].name, (long long)cm_table_rows(r->tables[i].table),
-                   cm_table_columns(r->tables[i].table));
+    cm__text_add(out, rows && rows <= MOST_OPEN ? "<details open><summary>" : "<details><summary>");
+    cm__html_textf(out, "%s: %lld row%s, %d columns", r->tables[i].name, (long long)rows, rows == 1 ? "" : "s",
+                   cm_table_columns(table));
     cm__text_add(out, "</summary>");
-    cm__html_table(out, &(CmHtmlTable){.table = r->tables[i].table, .rows = 12, .file = file});
+    int count = shown_columns(table, columns);
+    cm__html_table(out, &(CmHtmlTable){
+                            .table = table, .columns = columns, .column_count = count, .rows = 12, .file = file});
     cm__text_add(out, "</details>\n");
   }
   cm__html_section_end(out);

@@ -4,6 +4,22 @@
 
 #include "study/report/sections.h"
 
+/* What the catalogues hold that the inputs were chosen from. */
+static void add_catalogs(CmTextBuffer *out, const CmTable *catalogs) {
+  static const char *const columns[] = {"catalog", "modality", "patients", "studies", "series", "images", "files"};
+  int64_t totals = 0;
+  if (!catalogs) return;
+  for (int64_t row = CM__FIND(catalogs, 0, "modality", "all"); row >= 0;
+       row = CM__FIND(catalogs, row + 1, "modality", "all"))
+    totals++;
+  int first = totals == 1; /* of one catalogue the name says nothing */
+  cm__text_add(out, "<h3>What the catalogue holds</h3>\n");
+  cm__html_table(out, &(CmHtmlTable){.table = catalogs,
+                                     .columns = columns + first,
+                                     .column_count = CM_COUNT(columns) - first,
+                                     .file = "tables/catalog.csv"});
+}
+
 bool cm__report_inputs(CmReport *report, CmError **err) {
   (void)err;
   const CmStudyResult *r = report->result;
@@ -14,12 +30,16 @@ bool cm__report_inputs(CmReport *report, CmError **err) {
                "<th class=\"n\">images</th><th class=\"n\">subjects</th></tr></thead>\n");
   for (int i = 0; i < r->input_count; i++) {
     const CmResultInput *input = &r->inputs[i];
+    char where[1024];
+    snprintf(where, sizeof where, "%s%s%s", input->catalog ? input->catalog : "", input->catalog ? ": " : "",
+             input->catalog && !*input->path ? "all" : input->path);
     cm__html_row(out,
-                 (const char *const[]){input->name, cm_kind_name(input->kind), input->path,
+                 (const char *const[]){input->name, cm_kind_name(input->kind), where,
                                        *input->modality ? input->modality : "any"},
                  4, (const int64_t[]){input->files, input->images, input->subjects}, 3);
   }
   cm__text_add(out, "</table>\n");
+  add_catalogs(out, r->catalogs);
   int64_t bad = cm_table_rows(r->quarantine);
   if (!bad) {
     cm__text_add(out,
@@ -82,11 +102,24 @@ static bool add_flat(CmReport *report, const CmResultPicture *picture, CmSliceVi
   return cm__slice_add(&report->out, report->result->ctx, view, caption, err);
 }
 
+/* Behind the name those segmentations whose labels have no names, and so no legend. */
+static void name_contours(const CmResultPicture *picture, const CmSliceView *view, char *to, size_t size) {
+  size_t used = strlen(to);
+  const char *between = ", contour: ";
+  for (int i = 0; i < view->overlay_count; i++) {
+    if (!view->overlays[i] || cm_image_label_count(view->overlays[i])) continue;
+    int more = snprintf(to + used, size - used, "%s%s", between, picture->overlays[i]);
+    if (more > 0 && (size_t)more < size - used) used += (size_t)more;
+    between = " and ";
+  }
+}
+
 /* Axial, coronal and sagittal through the place with most of the last segmentation. */
 static bool add_planes(CmReport *report, const CmResultPicture *picture, CmSliceView *view, CmError **err) {
   char caption[256];
   bool good = true;
   name_picture(report->result, picture, caption, sizeof caption);
+  name_contours(picture, view, caption, sizeof caption);
   for (int i = view->overlay_count - 1; i >= 0 && !view->has_centre; i--)
     view->has_centre = view->overlays[i] && cm__slice_busiest(view->overlays[i], CM_PLANE_AXIAL, 0, view->centre_mm);
   for (int plane = CM_PLANE_AXIAL; good && plane <= CM_PLANE_SAGITTAL; plane++) {
