@@ -1,6 +1,7 @@
 /* cormack phantom thorax OUT: a cohort of chest CT studies as DICOM, with its truth beside it. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -108,6 +109,14 @@ static bool add_nodules(const Cohort *c, int patient, int visit, CmError **err) 
   return true;
 }
 
+/* Half of a file goes: of every matrix that is within the pixel data. */
+static bool cut_off(const char *path, CmError **err) {
+  struct stat info;
+  if (stat(path, &info) == 0 && truncate(path, info.st_size / 2) == 0) return true;
+  cm_error_set(err, CM_ERR_IO, "%s: cannot be cut off; check the folder's permissions", path);
+  return false;
+}
+
 /* A slice left out, a file cut off in its pixel data: what quarantine is for. */
 static bool make_defects(const Cohort *c, const CmPhantomVisit *v, const char *folder, CmError **err) {
   char *path = NULL;
@@ -123,11 +132,7 @@ static bool make_defects(const Cohort *c, const CmPhantomVisit *v, const char *f
   }
   if (ok && v->truncated_slice >= 0) {
     path = cm_sprintf(c->ctx, err, "%s/IM%04d.dcm", folder, v->truncated_slice + 1);
-    ok = path != NULL;
-    if (ok && truncate(path, 20000) != 0) {
-      cm_error_set(err, CM_ERR_IO, "%s: cannot be cut off; check the folder's permissions", path);
-      ok = false;
-    }
+    ok = path && cut_off(path, err);
     cm_free(path);
   }
   return ok;

@@ -70,8 +70,7 @@ static const char *as_named(const CmCohort *cohort, const char *path, CmError **
     if ((rest = below(&cohort->roots[i], path)))
       return cm__arena_printf(cohort->arena, err, "%s%s", cohort->roots[i].named, rest);
   if ((rest = below(&cohort->folder, path)) && *rest)
-    return cm__arena_printf(cohort->arena, err, "%s%s", cohort->folder.named,
-                            *cohort->folder.named ? rest : rest + 1);
+    return cm__arena_printf(cohort->arena, err, "%s%s", cohort->folder.named, *cohort->folder.named ? rest : rest + 1);
   return cm__arena_strdup(cohort->arena, path, err);
 }
 
@@ -142,7 +141,8 @@ static const char *catalog_of(const CmCohort *cohort, const CmSpecInput *input) 
 bool cm__cohort_files(CmCohort *cohort, const CmSpecInput *input, const char ***files, int *count, CmError **err) {
   CmTable *rows = cm_catalog_query(cohort->ctx, catalog_of(cohort, input), input->sql, err);
   int64_t found = rows ? cm_table_rows(rows) : 0;
-  const char **list = rows && found < INT32_MAX ? cm__arena_alloc(cohort->arena, (size_t)found, sizeof *list, err) : NULL;
+  const char **list =
+      rows && found < INT32_MAX ? cm__arena_alloc(cohort->arena, (size_t)found, sizeof *list, err) : NULL;
   bool good = list != NULL;
   int kept = 0;
   for (int64_t i = 0; i < found && good; i++) {
@@ -235,7 +235,8 @@ bool cm__cohort_quarantine(CmCohort *cohort, const char *const *files, int file_
 static const char counts_sql[] =
     "WITH found AS (SELECT instances.id AS image, series.id AS series, coalesce(series.modality, '') AS modality,"
     " studies.id AS study, studies.patient AS patient FROM files JOIN instances ON instances.id = files.instance"
-    " JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study WHERE files.removed IS NULL)"
+    " JOIN series ON series.id = instances.series JOIN studies ON studies.id = series.study WHERE files.removed IS "
+    "NULL)"
     " SELECT %s AS catalog, modality, patients, studies, series, images, files FROM ("
     "SELECT 0 AS last, modality, count(DISTINCT patient) AS patients, count(DISTINCT study) AS studies,"
     " count(DISTINCT series) AS series, count(DISTINCT image) AS images, count(*) AS files FROM found GROUP BY modality"

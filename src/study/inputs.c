@@ -181,7 +181,7 @@ static const CmInputScan *scan_for(CmInputs *inputs, const Found *found, int *at
   }
   CmInputScan *scan = &inputs->scans[inputs->scan_count];
   *scan = (CmInputScan){cm_dicom_scan(inputs->ctx, found->dicom, found->dicom_count, err), found->dicom,
-                               found->dicom_count};
+                        found->dicom_count};
   if (!scan->scan) return NULL;
   inputs->scan_count++;
   for (int i = 0; i < cm_dicom_scan_rejects(scan->scan); i++) {
@@ -368,14 +368,14 @@ static void refuse_empty(const CmInputs *inputs, const CmSpecInput *input, CmErr
   const char *of = *input->modality ? " of modality " : "";
   if (input->sql)
     cm_error_set(err, CM_ERR_DATA,
-                 "%s:%d:%d: input «%s»: the catalogue (%s) has no usable image%s%s of this kind; check where, query, "
+                 "%s:%d:%d: input «%s»: the catalogue (%s) has no usable image%s%s that fits; check where, query, "
                  "series and min_slices",
                  inputs->spec->file, input->asks_at->line, input->asks_at->column, input->name, input->catalog_name, of,
                  input->modality);
   else
     cm_error_set(err, CM_ERR_DATA, "input «%s»: there is no usable image%s%s in %s%s%s%s", input->name, of,
-                 input->modality, input->path_count ? input->paths[0] : "", input->path_count > 1 ? " and the others" : "",
-                 first ? "; the last one refused: " : "",
+                 input->modality, input->path_count ? input->paths[0] : "",
+                 input->path_count > 1 ? " and the others" : "", first ? "; the last one refused: " : "",
                  first ? first : "; check path, modality, series and min_slices");
 }
 

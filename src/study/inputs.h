@@ -50,8 +50,9 @@ typedef struct CmInputs {
   CmTable *catalogs; /* what the catalogues hold that were asked; NULL: none was */
 } CmInputs;
 
-/* Finds everything. keep: folder for the catalogue that the run keeps; NULL: nothing is kept. Errors: cancelled, memory,
- * an input that has nothing in it, a catalogue that cannot be made. Free with cm__inputs_free() in either case. */
+/* Finds everything. keep: folder for the catalogue that the run keeps; NULL: nothing is kept. Errors: cancelled,
+ * memory, an input that has nothing in it, a catalogue that cannot be made. Free with cm__inputs_free() in either case.
+ */
 bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, const char *keep, CmError **err);
 void cm__inputs_free(CmInputs *inputs);
 

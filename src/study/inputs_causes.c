@@ -31,8 +31,8 @@ static bool series_of(const CmInputs *inputs, const char *path, char uid[65]) {
 
 /* The volume lacks a slice, and that file may be it: one row names both. */
 static bool blame(CmInputs *inputs, CmItem *item, const CmQuarantined *row, CmError **err) {
-  item->defect = cm__arena_printf(&inputs->arena, err, "%s; without it the series cannot be used: %s", row->reason,
-                                  item->defect);
+  item->defect =
+      cm__arena_printf(&inputs->arena, err, "%s; without it the series cannot be used: %s", row->reason, item->defect);
   item->code = row->code;
   item->cause = cm__shown_path(inputs, row->path);
   return item->defect != NULL;

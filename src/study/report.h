@@ -64,8 +64,8 @@ typedef struct CmStudyResult {
   int table_count;
   const CmResultPicture *pictures; /* of at most `report: subjects` subjects; by subject, visit */
   int picture_count;
-  /* «catalog», «modality» (text), «patients», «studies», «series», «images», «files»: what the catalogues hold that were
-   * asked, «all» behind the modalities of each; NULL: none was */
+  /* «catalog», «modality» (text), «patients», «studies», «series», «images», «files»: what the catalogues hold that
+   * were asked, «all» behind the modalities of each; NULL: none was */
   const CmTable *catalogs;
   int64_t subjects, visits; /* found in all inputs together */
 

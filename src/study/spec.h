@@ -19,11 +19,11 @@ typedef enum CmVisitKey { CM__VISIT_DATE, CM__VISIT_STUDY_UID, CM__VISIT_NONE } 
 
 /* «catalog:»: the catalogue that inputs are asked of. */
 typedef struct CmSpecCatalog {
-  const CmYaml *at;     /* NULL: the study names none */
-  const char *name;     /* as the file writes it */
-  const char *file;     /* to open; NULL: the run keeps one of its own */
-  const char **paths;   /* that it is brought up to date with before each run; variables filled in */
-  const char *written;  /* the paths as the file writes them */
+  const CmYaml *at;    /* NULL: the study names none */
+  const char *name;    /* as the file writes it */
+  const char *file;    /* to open; NULL: the run keeps one of its own */
+  const char **paths;  /* that it is brought up to date with before each run; variables filled in */
+  const char *written; /* the paths as the file writes them */
   int path_count;
   bool asked; /* it is there, and questions can be tried at the check */
 } CmSpecCatalog;
@@ -39,9 +39,9 @@ typedef struct CmSpecInput {
   const CmYaml *asks_at;    /* where the file asks it */
   const char *catalog;      /* to open; NULL: the one that the run keeps */
   const char *catalog_name; /* as the file writes it */
-  const char *modality; /* "": any */
-  const char *series;   /* glob on SeriesDescription; "": any */
-  const char *keys;     /* pattern with {subject} and {visit}; "": none */
+  const char *modality;     /* "": any */
+  const char *series;       /* glob on SeriesDescription; "": any */
+  const char *keys;         /* pattern with {subject} and {visit}; "": none */
   int subject_key, visit_key;
   int64_t min_slices;
   const char *select; /* NULL: the only array or image */

@@ -70,8 +70,7 @@ void cm__spec_catalog(CmSpec *spec) {
     catalog->file = written ? cm__spec_path(spec, written) : NULL;
     if (written) catalog->name = file->raw;
   }
-  if (path)
-    catalog->paths = cm__spec_paths(spec, path, "catalog", false, &catalog->path_count, &catalog->written);
+  if (path) catalog->paths = cm__spec_paths(spec, path, "catalog", false, &catalog->path_count, &catalog->written);
   if (catalog->file && (!path || is_there(catalog->file))) catalog->asked = check_file(spec, file, catalog->file);
 }
 
@@ -162,14 +161,13 @@ static const char *sql_of_query(CmSpec *spec, const CmSpecInput *input, const ch
 /* Whether a catalogue that is there has any of it. */
 static void check_rows(CmSpec *spec, const CmSpecInput *input) {
   CmError *wrong = NULL;
-  const char *sql =
-      cm__arena_printf(&spec->arena, &spec->problems.failure, "SELECT 1 FROM (%s\n) LIMIT 1", input->sql);
+  const char *sql = cm__arena_printf(&spec->arena, &spec->problems.failure, "SELECT 1 FROM (%s\n) LIMIT 1", input->sql);
   CmTable *rows = sql ? cm_catalog_query(spec->ctx, input->catalog, sql, &wrong) : NULL;
   if (sql && !rows)
     report_error(spec, input->asks_at, input->name, &wrong);
   else if (rows && cm_table_rows(rows) == 0)
     cm__problem_add(&spec->problems, input->asks_at,
-                    "input «%s»: the catalogue %s has no image of this kind; see cormack catalog query \"SELECT * FROM "
+                    "input «%s»: the catalogue %s has no image that fits; see cormack catalog query \"SELECT * FROM "
                     "series_list\"",
                     input->name, input->catalog);
   cm_table_unref(&rows);

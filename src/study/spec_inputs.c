@@ -6,8 +6,9 @@
 #include "study/pattern.h"
 #include "study/spec.h"
 
-static const char *const input_keys[] = {"path",  "modality", "series",     "keys",   "subject", "visit",    "kind",  "where",
-                                         "query", "catalog",  "min_slices", "select", "suv",     "optional", "labels", "fill"};
+static const char *const input_keys[] = {"path", "modality", "series", "keys",    "subject",    "visit",
+                                         "kind", "where",    "query",  "catalog", "min_slices", "select",
+                                         "suv",  "optional", "labels", "fill"};
 static const char *const kinds[] = {"image", "labels"};
 static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
 static const char *const subject_keys[] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
@@ -73,8 +74,8 @@ static void parse_place(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   const CmYaml *asks = query ? query : cm__yaml_get(node, "where");
   if (!asks) asks = cm__yaml_get(node, "catalog");
   if (path && asks)
-    cm__problem_add(&spec->problems, asks,
-                    "input «%s»: its images lie at path or in a catalogue, not both; keep one", input->name);
+    cm__problem_add(&spec->problems, asks, "input «%s»: its images lie at path or in a catalogue, not both; keep one",
+                    input->name);
   else if (path)
     parse_paths(spec, input, path);
   else if (cm__yaml_get(node, "catalog") || spec->catalog.at)
@@ -85,8 +86,8 @@ static void parse_place(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
                     "at the top of the study",
                     input->name);
   else
-    cm__problem_add(&spec->problems, input->at,
-                    "input «%s» has no path; add path: a folder, a file or a pattern", input->name);
+    cm__problem_add(&spec->problems, input->at, "input «%s» has no path; add path: a folder, a file or a pattern",
+                    input->name);
 }
 
 static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {

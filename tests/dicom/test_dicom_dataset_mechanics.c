@@ -251,6 +251,32 @@ static void test_header_scope_stops(void **state) {
   cm_dicom_close(&dicom);
 }
 
+/* Cut at every byte: whole elements in front of the cut are there, nothing else, and only a file without a data set is
+ * refused. */
+static void test_remains_of_a_cut_file(void **state) {
+  (void)state;
+  Bytes bytes = {.size = 0};
+  put_file(&bytes, "1.2.840.10008.1.2.1");
+  size_t head = bytes.size;
+  put_text(&bytes, 0x00080060, "CS", "CT");
+  size_t modality = bytes.size;
+  put_text(&bytes, 0x0020000E, "UI", "1.2.3.4");
+  size_t series = bytes.size;
+  put_long(&bytes, 0x7FE00010, "OW", 64);
+  put(&bytes, (char[64]){0}, 64);
+  for (size_t size = head + 8; size < bytes.size; size++) {
+    char text[65] = "";
+    assert_true(size == modality || size == series ||
+                !cm_dicom_parse(ctx, bytes.at, size, "cut", CM_DICOM_WHOLE, NULL));
+    CmDicom *remains = cm_dicom_parse(ctx, bytes.at, size, "cut", CM_DICOM_REMAINS, NULL);
+    assert_non_null(remains);
+    assert_int_equal(cm_dicom_text(cm_dicom_root(remains), 0x00080060, text, sizeof text) != NULL, size >= modality);
+    assert_int_equal(cm_dicom_text(cm_dicom_root(remains), 0x0020000E, text, sizeof text) != NULL, size >= series);
+    assert_true(size < series || !strcmp(text, "1.2.3.4"));
+    cm_dicom_close(&remains);
+  }
+}
+
 static void test_numbers(void **state) {
   (void)state;
   Bytes bytes = {.size = 0};
@@ -369,6 +395,7 @@ int main(void) {
       cmocka_unit_test(test_depth_is_limited),
       cmocka_unit_test(test_every_truncation_is_told),
       cmocka_unit_test(test_header_scope_stops),
+      cmocka_unit_test(test_remains_of_a_cut_file),
       cmocka_unit_test(test_numbers),
       cmocka_unit_test(test_text_is_cut_on_an_edge),
       cmocka_unit_test(test_dictionary),

@@ -57,6 +57,10 @@ def test_sarcoma(out):
     lungs = rows(f"{out}/tables/chest_in_lungs.csv")
     assert all(-950 < float(row["mean [HU]"]) < -500 for row in lungs), lungs
     assert sections["images"]["tags"]["img"] == 12
+    held = {row["modality"]: row for row in rows(f"{out}/tables/catalog.csv")}
+    assert {m: int(held[m]["images"]) for m in held} == {"CT": 107, "MR": 47, "PT": 47, "RTSTRUCT": 4, "all": 205}, held
+    assert (held["all"]["patients"], held["all"]["studies"], held["all"]["series"]) == ("2", "2", "8"), held
+    assert "What the catalogue holds" in sections["inputs"]["text"], sections["inputs"]["text"]
     made = sorted(name for _, _, files in os.walk(f"{out}/images") for name in files)
     assert made == ["ct_body.nii.gz", "lungs.lungs.nii.gz", "mr_body.nii.gz", "pet_body.nii.gz", "pet_hot.nii.gz"], made
     print(f"  {outcome['seconds']:.1f} s")

@@ -174,15 +174,16 @@ static void catalogues(void **state) {
   expect(ASK("{query: \"SELECT modality, images FROM series_list\"}"), 4,
          "gives modality, images, and nothing that names images");
   expect(ASK("\n    modality: CT\n    query: |\n      SELECT patient FROM images"), 6, "did you mean");
-  expect("study: s\ninputs:\n  ct: {catalog: where.sqlite, modality: CT}\n" STEPS, 3, "has no image of this kind");
+  expect("study: s\ninputs:\n  ct: {catalog: where.sqlite, modality: CT}\n" STEPS, 3, "has no image that fits");
   expect("study: s\ncatalog: where.sqlite\ninputs:\n  ct: {query: \"SELECT path FROM images\"}\n" STEPS, 4,
-         "has no image of this kind");
+         "has no image that fits");
   study = parse("study: s\ncatalog: where.sqlite\ninputs:\n  ct: {modality: CT, optional: true}\n" STEPS);
   assert_int_equal(cm_study_problem_count(study), 0);
   cm_study_free(&study);
-  expect("study: s\ncatalog: {path: studies}\ninputs: {ct: {modality: CT}}\nsteps:\n  - {name: catalog, op: otsu, of: "
-         "ct}\n",
-         5, "another name");
+  expect(
+      "study: s\ncatalog: {path: studies}\ninputs: {ct: {modality: CT}}\nsteps:\n  - {name: catalog, op: otsu, of: "
+      "ct}\n",
+      5, "another name");
   expect(HEAD "steps:\n  - {name: features, op: otsu, of: ct}\nlearn: {table: features, models: svm}\n", 5,
          "another name");
 #undef ASK

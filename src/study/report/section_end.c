@@ -38,8 +38,8 @@ bool cm__report_tables(CmReport *report, CmError **err) {
                    cm_table_columns(table));
     cm__text_add(out, "</summary>");
     int count = shown_columns(table, columns);
-    cm__html_table(out, &(CmHtmlTable){
-                            .table = table, .columns = columns, .column_count = count, .rows = 12, .file = file});
+    cm__html_table(out,
+                   &(CmHtmlTable){.table = table, .columns = columns, .column_count = count, .rows = 12, .file = file});
     cm__text_add(out, "</details>\n");
   }
   cm__html_section_end(out);
