@@ -37,9 +37,10 @@ CM_OP(anisotropic_diffusion) = {
     .family = "denoise",
     .since = "0.2",
     .summary = "Smooth by diffusion that stops at steep slopes (Perona and Malik).",
-    .details = "v += time_step * sum over the axes of (flow through the face ahead - flow through the face behind); flow = "
-               "conductance * slope across the face. With gradient=full as ITK's GradientAnisotropicDiffusion. "
-               "function=quadratic: the conductance is 1 / (1 + g^2 / K^2). " CM_DIFFUSION_DETAILS,
+    .details =
+        "v += time_step * sum over the axes of (flow through the face ahead - flow through the face behind); flow = "
+        "conductance * slope across the face. With gradient=full as ITK's GradientAnisotropicDiffusion. "
+        "function=quadratic: the conductance is 1 / (1 + g^2 / K^2). " CM_DIFFUSION_DETAILS,
     CM_OP_PARAMS(AnisotropicDiffusionParams, params),
     CM_FILTER_PORTS,
     .tolerance = 1e-6,

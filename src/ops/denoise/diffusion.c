@@ -8,8 +8,8 @@
 #include "ops/exp.h"
 #include "ops/simd.h"
 
-#define BAND 32   /* rows that are done together, so that what flows along y is calculated once */
-#define PLANES 64 /* planes of a piece of work, likewise along z */
+#define BAND 32      /* rows that are done together, so that what flows along y is calculated once */
+#define PLANES 64    /* planes of a piece of work, likewise along z */
 #define LEAST 1e-10f /* under the root of the curvature equation, so that flat places have a direction */
 
 typedef struct Diffusion {
@@ -19,8 +19,8 @@ typedef struct Diffusion {
   int64_t t, component;
   int64_t wide; /* a line with a voxel of border on each side */
   float *from, *to;
-  float slope[3];   /* 1 / spacing */
-  float inverse;    /* of K^2, times log2(e) where an exp is meant */
+  float slope[3]; /* 1 / spacing */
+  float inverse;  /* of K^2, times log2(e) where an exp is meant */
   float time_step;
   int64_t bands, pieces; /* of rows, of planes */
   double *sums;          /* of squared slopes, one a row; and how many were counted */
@@ -84,7 +84,8 @@ static void flow(const Diffusion *job, int axis, int64_t y, int64_t z, int64_t x
     f.side[side][1] = line_at(job, job->from, y - oy, z - oz) + x - ox;
     f.side[side][2] = line_at(job, job->from, y + dy + oy, z + dz + oz) + x + dx + ox;
     f.side[side][3] = line_at(job, job->from, y + dy - oy, z + dz - oz) + x + dx - ox;
-    f.along[side] = job->p->face ? 0.0f : job->slope[other] * job->slope[other] / 16.0f;
+    f.along[side] = job->slope[other] * job->slope[other] / 16.0f;
+    for (int k = 0; k < 4 && job->p->face; k++) f.side[side][k] = f.p; /* no slope */
   }
   if (job->p->curvature)
     flow_curvature(&f, job->inverse, to, n);
@@ -250,8 +251,7 @@ static bool transfer_rows(void *arg, CmRange range, CmError **err) {
   for (int64_t row = range.begin; scratch && row < range.end; row++) {
     const int64_t y = row % grid->ny, z = row / grid->ny;
     float *line = line_at(job, job->from, y, z);
-    const CmBlock block = {
-        .t = job->t, .component = job->component, .start = {-1, y, z}, .size = {grid->nx + 2, 1, 1}};
+    const CmBlock block = {.t = job->t, .component = job->component, .start = {-1, y, z}, .size = {grid->nx + 2, 1, 1}};
     if (transfer->back)
       cm__block_store_line(&job->blocks, (job->t * grid->nz + z) * grid->ny + y, 0, job->component, line, grid->nx,
                            scratch);
@@ -299,9 +299,10 @@ static bool set_steps(Diffusion *job, CmError **err) {
   const double time_step = job->p->time_step > 0.0 ? job->p->time_step : axes ? ldexp(smallest, -axes - 1) : 0.0;
   job->time_step = (float)(time_step < most ? time_step : most);
   if (job->p->time_step <= most * (1.0 + 1e-9)) return true;
-  cm_error_set(err, CM_ERR_PARAMETER,
-               "time_step %g is not stable on this grid; at most %g (1 / (2 * sum of 1 / spacing)), or 0 for a safe one",
-               job->p->time_step, most);
+  cm_error_set(
+      err, CM_ERR_PARAMETER,
+      "time_step %g is not stable on this grid; at most %g (1 / (2 * sum of 1 / spacing)), or 0 for a safe one",
+      job->p->time_step, most);
   return false;
 }
 

@@ -10,8 +10,8 @@
 typedef struct Blocks {
   const CmNlm *job;
   const CmBlock *tile, *padded;
-  const float *src, *val; /* phases */
-  int64_t phase;          /* length of a phase of a line */
+  const float *src, *val;     /* phases */
+  int64_t phase;              /* length of a phase of a line */
   int64_t first[3], count[3]; /* centres that reach into the tile: first + k * step, in voxels of padded */
   int64_t voxels;             /* of a block */
   float *estimates;           /* voxels lines of SIDE_BY_SIDE: sum of weight * difference */
@@ -143,8 +143,7 @@ bool cm__nlm_blocks(const CmNlm *job, const CmBlock *block, float *result, CmErr
   float *values = cm__nlm_load(job, block, halo, &padded, &squared, err);
   blocks.phase = (padded.size[0] + job->step[0] - 1) / job->step[0];
   const int64_t whole = padded.size[1] * padded.size[2] * job->step[0] * blocks.phase;
-  if (values)
-    phases = cm_alloc_array(job->ctx, (size_t)(2 * whole + blocks.voxels * SIDE_BY_SIDE), sizeof(float), err);
+  if (values) phases = cm_alloc_array(job->ctx, (size_t)(2 * whole + blocks.voxels * SIDE_BY_SIDE), sizeof(float), err);
   if (phases) {
     const int64_t *size = block->size;
     split(&blocks, values, phases);

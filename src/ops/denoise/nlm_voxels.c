@@ -12,11 +12,11 @@ typedef struct Pairs {
   const int64_t *size;
   float *sums, *weights; /* of the tile, so far: weight * difference, weight */
   int64_t offset[3];
-  int64_t low[3], high[3]; /* where p lies: in the tile, or p + offset does */
-  int64_t wide;            /* room of a line */
+  int64_t low[3], high[3];                          /* where p lies: in the tile, or p + offset does */
+  int64_t wide;                                     /* room of a line */
   float *difference, *distance, *weight, *weighted; /* lines */
-  float *lines;  /* ring of 2 * patch y + 1 lines, summed along x */
-  float *planes; /* ring of 2 * patch z + 1 planes, summed along x and y */
+  float *lines;                                     /* ring of 2 * patch y + 1 lines, summed along x */
+  float *planes;                                    /* ring of 2 * patch z + 1 planes, summed along x and y */
   int64_t plane_rows;
 } Pairs;
 
@@ -81,8 +81,7 @@ static void gather(const Pairs *pairs, const float *distance, int64_t y, int64_t
   const int64_t nx = pairs->size[0], at = (z * pairs->size[1] + y) * nx,
                 to = ((z + o[2]) * pairs->size[1] + y + o[1]) * nx;
   if (p_in) add(pairs->weighted + x, pairs->weight + x, pairs->sums + at, pairs->weights + at, nx);
-  if (q_in)
-    subtract(pairs->weighted + x - o[0], pairs->weight + x - o[0], pairs->sums + to, pairs->weights + to, nx);
+  if (q_in) subtract(pairs->weighted + x - o[0], pairs->weight + x - o[0], pairs->sums + to, pairs->weights + to, nx);
 }
 
 /* Differences of line (y, z), summed along x. */

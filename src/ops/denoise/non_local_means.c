@@ -2,7 +2,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/denoise/nlm.h"
-#include "ops/denoise/noise_level.h"
+#include "ops/denoise/noise.h"
 #include "ops/exp.h"
 
 typedef struct NlmParams {
@@ -29,9 +29,10 @@ static const CmParam params[] = {
                   "how different patches may be, in image units; 0: 1.4142 sigma, with subtract_noise 0.8 sigma"),
     CM_PARAM_REAL(NlmParams, sigma, 0, 0, 1e30, "",
                   "standard deviation of the noise, in image units; 0: estimated where it is needed"),
-    CM_PARAM_ENUM(NlmParams, noise, "gaussian|rician", "gaussian",
-                  "how the noise is distributed; rician (magnitudes in MR): squares are averaged and their bias is taken "
-                  "off"),
+    CM_PARAM_ENUM(
+        NlmParams, noise, "gaussian|rician", "gaussian",
+        "how the noise is distributed; rician (magnitudes in MR): squares are averaged and their bias is taken "
+        "off"),
     CM_PARAM_BOOL(NlmParams, subtract_noise, "false", "take 2 sigma^2, which noise alone makes, off the distances"),
     CM_PARAM_ENUM(NlmParams, patch_weights, "uniform|gaussian", "uniform",
                   "weights in a patch: all alike, or a Gaussian of standard deviation patch_radius / 2"),
@@ -66,11 +67,10 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   }
   const int64_t *size = tile.size;
   float *result = cm_alloc_array(job->ctx, (size_t)(size[0] * size[1] * size[2]), sizeof(float), err);
-  double *scratch =
-      cm_alloc_array(job->ctx, (size_t)cm__block_store_scratch(&job->blocks), sizeof(double), err);
-  const bool ok = result && scratch &&
-                  (walk->p->method == 0 ? cm__nlm_voxels(job, &tile, result, err)
-                                        : cm__nlm_blocks(job, &tile, result, err));
+  double *scratch = cm_alloc_array(job->ctx, (size_t)cm__block_store_scratch(&job->blocks), sizeof(double), err);
+  const bool ok =
+      result && scratch &&
+      (walk->p->method == 0 ? cm__nlm_voxels(job, &tile, result, err) : cm__nlm_blocks(job, &tile, result, err));
   for (int64_t k = 0; ok && k < size[1] * size[2]; k++) {
     const int64_t y = tile.start[1] + k % size[1], z = tile.start[2] + k / size[1];
     cm__block_store_line(&job->blocks, (tile.t * grid->nz + z) * grid->ny + y, tile.start[0], tile.component,
@@ -87,7 +87,7 @@ static bool set_scale(Walk *walk, CmError **err) {
   CmNlm *job = &walk->nlm;
   double sigma = p->sigma, count = 1.0;
   if (sigma == 0.0 && (p->h == 0.0 || p->noise == 1 || p->subtract_noise) &&
-      !cm__noise_level(job->ctx, job->blocks.image, walk->t, walk->component, &sigma, err))
+      !cm__estimate_noise(job->ctx, job->blocks.image, NULL, CM_NOISE_USUAL, walk->t, walk->component, &sigma, err))
     return false;
   for (int axis = 0; axis < 3; axis++)
     if (!job->taps[axis]) count *= (double)(2 * job->patch[axis] + 1);
@@ -157,17 +157,22 @@ static bool run(const CmCall *call, CmError **err) {
   CmMask mask;
   float *taps[3] = {0};
   Walk walk = {.p = p,
-               .nlm = {.ctx = call->ctx, .absolute = p->distance == 1, .rician = p->noise == 1,
-                       .blocks = {.image = image, .grid = cm__grid(image), .mask = &mask,
-                                  .border = (CmBorder)p->border, .border_value = p->border_value}}};
+               .nlm = {.ctx = call->ctx,
+                       .absolute = p->distance == 1,
+                       .rician = p->noise == 1,
+                       .blocks = {.image = image,
+                                  .grid = cm__grid(image),
+                                  .mask = &mask,
+                                  .border = (CmBorder)p->border,
+                                  .border_value = p->border_value}}};
   const CmGrid *grid = &walk.nlm.blocks.grid;
   bool ok = open_walk(call, &walk, &mask, taps, err);
   for (int64_t k = 0; ok && k < grid->nt * grid->components; k++) {
     walk.t = k / grid->components;
     walk.component = k % grid->components;
-    ok = set_scale(&walk, err) &&
-         cm_parallel_for(call->ctx, "non-local means", walk.tiles[0] * walk.tiles[1] * walk.tiles[2], 1, do_tile, &walk,
-                         err);
+    ok =
+        set_scale(&walk, err) && cm_parallel_for(call->ctx, "non-local means",
+                                                 walk.tiles[0] * walk.tiles[1] * walk.tiles[2], 1, do_tile, &walk, err);
   }
   for (int axis = 0; axis < 3; axis++) cm_free(taps[axis]);
   if (!ok) {
@@ -192,19 +197,22 @@ CM_OP(non_local_means) = {
     .summary = "Average each voxel with those whose surroundings look alike.",
     .details =
         "The mean of the voxels u in the box |offset| <= search_radius of each voxel v, weighted by exp(-D / h^2), D "
-        "the mean squared difference of the patches around u and v (subtract_noise: max(D - 2 sigma^2, 0); distance=l1: "
+        "the mean squared difference of the patches around u and v (subtract_noise: max(D - 2 sigma^2, 0); "
+        "distance=l1: "
         "the square of the mean absolute difference). v itself has weight 1; weights below 2^-126 stay there. "
         "blockwise: every block centred on each block_step-th voxel, counted from voxel 0 along each axis and going on "
-        "beyond the border, is restored as a whole with one set of weights, and a voxel is the mean of the estimates of "
-        "its blocks. rician: the same mean of squares, less 2 sigma^2, then the root. sigma not given: the median of "
-        "the magnitudes of the finest diagonal Haar wavelet coefficients that are not 0, over 0.6745, of each component "
+        "beyond the border, is restored as a whole with one set of weights, and a voxel is the mean of the estimates "
+        "of "
+        "its blocks. rician: the same mean of squares, less 2 sigma^2, then the root. sigma not given: as "
+        "estimate_noise gives it for each component "
         "and time point. Calculated in f32 for every type. " CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS
         "NaN: spreads to every voxel that has it in its search box.",
     CM_OP_PARAMS(NlmParams, params),
     CM_FILTER_PORTS,
     .tolerance = 1e-6,
     .cite =
-        "Buades A, Coll B, Morel J-M. A non-local algorithm for image denoising. CVPR 2005; Coupe P et al. An optimized "
+        "Buades A, Coll B, Morel J-M. A non-local algorithm for image denoising. CVPR 2005; Coupe P et al. An "
+        "optimized "
         "blockwise nonlocal means denoising filter for 3-D magnetic resonance images. IEEE TMI 27(4), 2008; "
         "Wiest-Daessle N et al. Rician noise removal by non-local means filtering. MICCAI 2008",
     .examples =
