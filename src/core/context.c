@@ -40,7 +40,8 @@ CmContext *cm_context_create(const CmContextOptions *options, CmError **err) {
     cm_error_set(err, CM_ERR_USAGE, "an allocator needs both allocate and release");
     return NULL;
   }
-  if (!chosen.allocate) {
+  const bool own = chosen.allocate != NULL;
+  if (!own) {
     chosen.allocate = default_allocate;
     chosen.release = free;
   }
@@ -52,7 +53,9 @@ CmContext *cm_context_create(const CmContextOptions *options, CmError **err) {
     return NULL;
   }
   ctx->options = chosen;
+  ctx->kept.wanted = !own;
   pthread_mutex_init(&ctx->callback, NULL);
+  pthread_mutex_init(&ctx->kept.lock, NULL);
   return ctx;
 }
 
@@ -62,6 +65,8 @@ uint64_t cm_context_destroy(CmContext **ctx) {
   *ctx = NULL;
   cm__pool_destroy(gone->pool);
   uint64_t left = atomic_load(&gone->used);
+  cm__kept_release(gone);
+  pthread_mutex_destroy(&gone->kept.lock);
   pthread_mutex_destroy(&gone->callback);
   free(gone);
   return left;

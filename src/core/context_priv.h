@@ -9,13 +9,28 @@
 
 typedef struct CmPool CmPool;
 
+/* Large blocks that were freed and wait for the next of about their size: the first touch of fresh pages costs as much
+ * as a fast filter. Oldest first. */
+enum { CM_KEPT_BLOCKS = 8 };
+typedef struct CmKept {
+  pthread_mutex_t lock;
+  void *block[CM_KEPT_BLOCKS]; /* headers of memory.c */
+  int count;
+  atomic_uint_least64_t bytes;
+  bool wanted; /* not with an allocator of the caller's */
+} CmKept;
+
 struct CmContext {
   CmContextOptions options;
   atomic_uint_least64_t used, peak, allocations;
   atomic_uint_least64_t fail_at; /* number of the allocation that fails; 0: none */
   pthread_mutex_t callback;      /* held while a callback runs: never two at once */
   CmPool *pool;
+  CmKept kept;
 };
+
+/* In memory.c: gives the kept blocks back to the allocator. */
+void cm__kept_release(CmContext *ctx);
 
 /* In parallel.c: the threads that wait for loops. */
 CmPool *cm__pool_create(int threads);
