@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "ops/measure/gather.h"
+#include "ops/measure/statistics.h"
 
 typedef struct FirstOrderParams {
   int64_t label;
@@ -120,45 +121,12 @@ static void histogram(const FirstOrderParams *p, const double *v, int64_t n, dou
   out[UNIFORMITY] = uniformity;
 }
 
-static void moments(const double *v, int64_t count, double shift, double voxel_mm3, double *out) {
-  const double n = (double)count;
-  double sum = 0.0, energy = 0.0, second = 0.0, third = 0.0, fourth = 0.0, absolute = 0.0;
-  for (int64_t i = 0; i < count; i++) {
-    sum += v[i];
-    energy += (v[i] + shift) * (v[i] + shift);
-  }
-  const double mean = sum / n;
-  for (int64_t i = 0; i < count; i++) {
-    const double d = v[i] - mean;
-    second += d * d;
-    third += d * d * d;
-    fourth += d * d * d * d;
-    absolute += fabs(d);
-  }
-  const double variance = v[0] == v[count - 1] ? 0.0 : second / n;
-  out[MEAN] = mean;
-  out[VARIANCE] = variance;
-  out[SD] = sqrt(variance);
-  out[SKEWNESS] = variance > 0.0 ? third / n / (variance * sqrt(variance)) : 0.0;
-  out[KURTOSIS] = variance > 0.0 ? fourth / n / (variance * variance) - 3.0 : 0.0;
-  out[MAD] = absolute / n;
-  out[COV] = mean != 0.0 ? sqrt(variance) / mean : NAN;
-  out[ENERGY] = energy;
-  out[TOTAL_ENERGY] = energy * voxel_mm3;
-  out[RMS] = sqrt(energy / n);
-}
-
-/* Mean absolute deviation of the values from percentile 10 to 90. */
-static double robust_deviation(const double *v, int64_t n, double p10, double p90) {
-  double sum = 0.0, count = 0.0, absolute = 0.0;
-  for (int64_t i = 0; i < n; i++)
-    if (v[i] >= p10 && v[i] <= p90) {
-      sum += v[i];
-      count += 1.0;
-    }
-  for (int64_t i = 0; i < n; i++)
-    if (v[i] >= p10 && v[i] <= p90) absolute += fabs(v[i] - sum / count);
-  return absolute / count;
+/* Energies are of shifted values: PyRadiomics' voxelArrayShift. */
+static void energies(const double *v, int64_t n, double shift, double voxel_mm3, double *out) {
+  out[ENERGY] = 0.0;
+  for (int64_t i = 0; i < n; i++) out[ENERGY] += (v[i] + shift) * (v[i] + shift);
+  out[TOTAL_ENERGY] = out[ENERGY] * voxel_mm3;
+  out[RMS] = sqrt(out[ENERGY] / (double)n);
 }
 
 static bool measure(void *arg, const CmRegion *region, double *out, CmError **err) {
@@ -176,21 +144,18 @@ static bool measure(void *arg, const CmRegion *region, double *out, CmError **er
   spare = cm_alloc_array(job->ctx, (size_t)n, sizeof(double), err);
   if (!spare) return false;
   cm__sort_reals(v, spare, n);
-  const double q25 = cm__sorted_quantile(v, n, 0.25), q75 = cm__sorted_quantile(v, n, 0.75);
-  moments(v, n, p->energy_shift, job->voxel_mm3, out);
+  CmStatistics of;
+  cm__statistics(v, n, &of);
+  const double found[] = {
+      [MEAN] = of.mean,     [VARIANCE] = of.variance, [SKEWNESS] = of.skewness, [KURTOSIS] = of.kurtosis,
+      [MEDIAN] = of.median, [LEAST] = of.least,       [P10] = of.p10,           [P90] = of.p90,
+      [MOST] = of.most,     [IQR] = of.iqr,           [RANGE] = of.range,       [MAD] = of.mad,
+      [RMAD] = of.rmad,     [MEDAD] = of.medad,       [COV] = of.cov,           [QCOD] = of.qcod,
+  };
+  memcpy(out + MEAN, found + MEAN, sizeof found - sizeof *found);
+  out[SD] = sqrt(of.variance);
+  energies(v, n, p->energy_shift, job->voxel_mm3, out);
   histogram(p, v, n, out);
-  out[MEDIAN] = cm__sorted_quantile(v, n, 0.5);
-  out[LEAST] = v[0];
-  out[MOST] = v[n - 1];
-  out[P10] = cm__sorted_quantile(v, n, 0.1);
-  out[P90] = cm__sorted_quantile(v, n, 0.9);
-  out[IQR] = q75 - q25;
-  out[RANGE] = v[n - 1] - v[0];
-  out[QCOD] = q75 + q25 != 0.0 ? (q75 - q25) / (q75 + q25) : NAN;
-  out[RMAD] = robust_deviation(v, n, out[P10], out[P90]);
-  double deviation = 0.0;
-  for (int64_t i = 0; i < n; i++) deviation += fabs(v[i] - out[MEDIAN]);
-  out[MEDAD] = deviation / (double)n;
   cm_free(spare);
   return true;
 }
