@@ -4,15 +4,21 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/simd.h"
+
+enum { WORD = 8 }; /* voxels looked at together */
+enum { NEIGHBOURS = 4, UP = 2, UP_BACK = 4, DOWN_BACK = 8 };
 
 #define CM_TEMPLATE "ops/segment/components_tmpl.c"
 #include "ops/each_type.h"
 
-static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf,
+static int64_t (*const count_row[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf) = CM_TYPE_TABLE(count_row);
+static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf, uint8_t *,
                                                 CmRun *) = CM_TYPE_TABLE(row_runs);
 static void (*const paint_run[CM_TYPE_COUNT])(void *, const CmRun *, int64_t) = CM_TYPE_TABLE(paint_run);
 
 typedef struct Find {
+  CmContext *ctx;
   const CmImage *image;
   CmComponents *found;
   CmConnect connect;
@@ -21,19 +27,19 @@ typedef struct Find {
 } Find;
 
 const CmRowNeighbour cm__row_neighbours[5][5] = {
-    [CM_CONNECT_6] = {{-1, 0, 0}, {0, -1, 0}},
-    [CM_CONNECT_18] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 0}, {1, -1, 0}},
-    [CM_CONNECT_26] = {{-1, 0, 1}, {0, -1, 1}, {-1, -1, 1}, {1, -1, 1}},
-    [CM_CONNECT_4] = {{-1, 0, 0}},
-    [CM_CONNECT_8] = {{-1, 0, 1}},
+    [CM_CONNECT_6] = {{0, -1, 0, 0}, {-1, 0, 0, 0}},
+    [CM_CONNECT_18] = {{0, -1, 1, UP_BACK | DOWN_BACK}, {-1, 0, 1, UP_BACK}, {-1, -1, 0, 0}, {1, -1, 0, 0}},
+    [CM_CONNECT_26] = {{0, -1, 1, UP | UP_BACK | DOWN_BACK}, {-1, 0, 1, UP_BACK}, {-1, -1, 1, 0}, {1, -1, 1, 0}},
+    [CM_CONNECT_4] = {{-1, 0, 0, 0}},
+    [CM_CONNECT_8] = {{-1, 0, 1, 0}},
 };
 
 static bool count_runs(void *arg, CmRange range, CmError **err) {
   Find *find = arg;
   (void)err;
   for (int64_t row = range.begin; row < range.end; row++)
-    find->found->row_begin[row + 1] = row_runs[cm_image_type(find->image)](
-        cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of, NULL);
+    find->found->row_begin[row + 1] = count_row[cm_image_type(find->image)](
+        cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of);
   return true;
 }
 
@@ -47,58 +53,64 @@ static uint32_t root_of(CmRun *runs, uint32_t at) {
 
 /* The root of a set is its first run, whatever the order of the unions. */
 static void unite(CmRun *runs, uint32_t a, uint32_t b) {
-  a = root_of(runs, a);
-  b = root_of(runs, b);
-  if (a < b)
-    runs[b].component = a;
-  else
-    runs[a].component = b;
+  const uint32_t root_a = root_of(runs, a), root_b = root_of(runs, b), root = root_a < root_b ? root_a : root_b;
+  runs[root_a].component = root;
+  runs[root_b].component = root;
+  runs[a].component = root; /* the next comparison of the two ends at once */
+  runs[b].component = root;
 }
 
-static bool same_value(const Find *find, int64_t row_a, int32_t xa, int64_t row_b, int32_t xb) {
-  const CmGrid *grid = &find->found->grid;
-  const char *a = cm__row(find->image, grid, row_a), *b = cm__row(find->image, grid, row_b);
-  return memcmp(a + (size_t)xa * grid->size, b + (size_t)xb * grid->size, grid->size) == 0;
-}
-
-static void unite_rows(const Find *find, int64_t row_a, int64_t row_b, int reach) {
-  CmRun *runs = find->found->runs;
-  const int64_t a_end = find->found->row_begin[row_a + 1], b_end = find->found->row_begin[row_b + 1];
-  int64_t b = find->found->row_begin[row_b];
-  for (int64_t a = find->found->row_begin[row_a]; a < a_end; a++) {
-    const int32_t x0 = runs[a].x0, x1 = runs[a].x1;
-    while (b < b_end && runs[b].x1 + reach <= x0) b++;
-    /* the last run that touches this one may touch the next one as well */
-    for (int64_t k = b; k < b_end && runs[k].x0 < x1 + reach; k++)
-      if (find->of != CM_COMPONENTS_VALUE || same_value(find, row_a, x0, row_b, runs[k].x0))
-        unite(runs, (uint32_t)a, (uint32_t)k);
+/* Unites run `a` with those of another row that it touches, from *at on; true where one of them covers it. */
+static bool unite_run(CmRun *runs, int64_t a, int64_t *at, int64_t end, int reach) {
+  const int32_t x0 = runs[a].x0, x1 = runs[a].x1;
+  const uint32_t value = runs[a].value;
+  bool covered = false;
+  while (*at < end && runs[*at].x1 + reach <= x0) ++*at;
+  /* the last run that touches this one may touch the next one as well */
+  for (int64_t k = *at; k < end && runs[k].x0 < x1 + reach; k++) {
+    if (runs[k].value != value) continue;
+    if (runs[k].component != runs[a].component) unite(runs, (uint32_t)a, (uint32_t)k);
+    covered |= runs[k].x0 <= x0 && runs[k].x1 >= x1;
   }
+  return covered;
 }
 
 /* Unites the runs of a row with those of the rows before it in [first, last). */
 static void unite_row(const Find *find, int64_t row, int64_t first, int64_t last) {
   const CmGrid *grid = &find->found->grid;
-  const int64_t y = row % grid->ny, z = row / grid->ny % grid->nz;
-  for (int k = 0; k < 4; k++) {
-    const CmRowNeighbour *near = &cm__row_neighbours[find->connect][k];
-    if ((near->dy == 0 && near->dz == 0) || y + near->dy < 0 || y + near->dy >= grid->ny || z + near->dz < 0) continue;
-    int64_t other = row + near->dy + near->dz * grid->ny;
-    if (other >= first && other < last) unite_rows(find, row, other, near->reach);
+  const int64_t *row_begin = find->found->row_begin, y = row % grid->ny, z = row / grid->ny % grid->nz;
+  const CmRowNeighbour *near = cm__row_neighbours[find->connect];
+  int64_t at[NEIGHBOURS], end[NEIGHBOURS];
+  unsigned there = 0;
+  for (int k = 0; k < NEIGHBOURS; k++) {
+    if ((near[k].dy == 0 && near[k].dz == 0) || y + near[k].dy < 0 || y + near[k].dy >= grid->ny || z + near[k].dz < 0)
+      continue;
+    const int64_t other = row + near[k].dy + near[k].dz * grid->ny;
+    if (other < first || other >= last) continue;
+    at[k] = row_begin[other];
+    end[k] = row_begin[other + 1];
+    there |= at[k] < end[k] ? 1u << k : 0;
+  }
+  for (int64_t a = row_begin[row]; there && a < row_begin[row + 1]; a++) {
+    unsigned wanted = there;
+    for (int k = 0; k < NEIGHBOURS; k++)
+      if (wanted >> k & 1 && unite_run(find->found->runs, a, &at[k], end[k], near[k].reach)) wanted &= ~near[k].spares;
   }
 }
 
 static bool find_runs(void *arg, CmRange range, CmError **err) {
   Find *find = arg;
   CmComponents *found = find->found;
-  (void)err;
-  for (int64_t row = range.begin; row < range.end; row++) {
+  uint8_t *change = cm_calloc(find->ctx, (size_t)(found->grid.nx + WORD), 1, err);
+  for (int64_t row = range.begin; change && row < range.end; row++) {
     int64_t begin = found->row_begin[row], end = found->row_begin[row + 1];
-    row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, find->of,
+    row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, find->of, change,
                                          found->runs + begin);
     for (int64_t run = begin; run < end; run++) found->runs[run].component = (uint32_t)run;
     unite_row(find, row, range.begin, row);
   }
-  return true;
+  cm_free(change);
+  return change != NULL;
 }
 
 static void measure(const Find *find, CmComponent *item, const CmRun *run, int64_t row) {
@@ -149,8 +161,12 @@ bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect
   const CmGrid *grid = &found->grid;
   /* about 16 pieces of whole planes (rows in 2D): seams between them are united afterwards */
   const int64_t plane = grid->nz * grid->nt > 1 ? grid->ny : 1, planes = grid->rows / plane;
-  Find find = {
-      .image = image, .found = found, .connect = connect, .of = of, .chunk = plane * cm_chunk_count(planes, 16)};
+  Find find = {.ctx = ctx,
+               .image = image,
+               .found = found,
+               .connect = connect,
+               .of = of,
+               .chunk = plane * cm_chunk_count(planes, 16)};
   if (grid->components != 1) {
     cm_error_set(err, CM_ERR_DATA, "the image has %lld components; give one with one", (long long)grid->components);
     return false;

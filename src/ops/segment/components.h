@@ -8,15 +8,19 @@
 #define CM_CONNECT_CHOICES "6|18|26|4|8"
 typedef enum CmConnect { CM_CONNECT_6, CM_CONNECT_18, CM_CONNECT_26, CM_CONNECT_4, CM_CONNECT_8 } CmConnect;
 
-/* A row before this one whose voxels touch it; reach 1: at corners too. (0, 0) ends the list. */
+/* A row before this one whose voxels touch it; reach 1: at corners too. (0, 0) ends the list. `spares`: where a run of
+ * that row has the same value and reaches over the whole of a run of ours, it has been united with all that ours
+ * touches in these other rows (bits by their place in the list), or will be. */
 typedef struct CmRowNeighbour {
   int dy, dz, reach;
+  unsigned spares;
 } CmRowNeighbour;
 extern const CmRowNeighbour cm__row_neighbours[5][5]; /* by CmConnect */
 
 typedef struct CmRun {
   int32_t x0, x1;     /* voxels [x0, x1) of a row */
   uint32_t component; /* 0-based */
+  uint32_t value;     /* what its voxels have in common: by value their bits, else 1 */
 } CmRun;
 
 typedef struct CmComponent {
@@ -30,7 +34,7 @@ typedef struct CmComponent {
 
 typedef enum CmComponentsOf {
   CM_COMPONENTS_NONZERO, /* voxels that are not 0 (NaN counts as 0) */
-  CM_COMPONENTS_VALUE,   /* not 0, and voxels join only with equal ones */
+  CM_COMPONENTS_VALUE,   /* not 0, and voxels join only with equal ones; integers */
   CM_COMPONENTS_ZERO,    /* voxels that are 0 (or NaN) */
 } CmComponentsOf;
 

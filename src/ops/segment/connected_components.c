@@ -1,5 +1,5 @@
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #include "ops/segment/components.h"
 
@@ -45,10 +45,24 @@ typedef struct Rank {
   int64_t voxels, component;
 } Rank;
 
-static int by_size(const void *a, const void *b) {
-  const Rank *ra = a, *rb = b;
-  if (ra->voxels != rb->voxels) return ra->voxels > rb->voxels ? -1 : 1;
-  return ra->component < rb->component ? -1 : 1;
+enum { DIGITS = 2048, DIGIT_BITS = 11 };
+
+/* Falling by size, equal ones as they were: digit by digit, since there may be millions. */
+static void sort_ranks(Rank *ranks, Rank *spare, int64_t n) {
+  int64_t most = 0, from_count[DIGITS];
+  for (int64_t k = 0; k < n; k++) most = ranks[k].voxels > most ? ranks[k].voxels : most;
+  for (int shift = 0; most >> shift; shift += DIGIT_BITS) {
+    memset(from_count, 0, DIGITS * sizeof(int64_t));
+    for (int64_t k = 0; k < n; k++) from_count[ranks[k].voxels >> shift & (DIGITS - 1)]++;
+    int64_t begin = 0;
+    for (int digit = DIGITS - 1; digit >= 0; digit--) {
+      const int64_t count = from_count[digit];
+      from_count[digit] = begin;
+      begin += count;
+    }
+    for (int64_t k = 0; k < n; k++) spare[from_count[ranks[k].voxels >> shift & (DIGITS - 1)]++] = ranks[k];
+    memcpy(ranks, spare, (size_t)n * sizeof(Rank));
+  }
 }
 
 /* label[k] = 1 for components that the mask touches. */
@@ -73,7 +87,7 @@ static int64_t choose(CmContext *ctx, const ComponentsParams *p, double voxel_mm
                       int64_t *label, CmError **err) {
   const double unit = p->units == 1 ? voxel_mm3 : 1.0;
   int64_t kept = 0;
-  Rank *ranks = cm_alloc_array(ctx, (size_t)found->count, sizeof(Rank), err);
+  Rank *ranks = cm_alloc_array(ctx, (size_t)found->count, 2 * sizeof(Rank), err);
   if (!ranks) return -1;
   for (int64_t k = 0; k < found->count; k++) {
     double size = (double)found->items[k].voxels * unit;
@@ -82,7 +96,7 @@ static int64_t choose(CmContext *ctx, const ComponentsParams *p, double voxel_mm
     if (keep) ranks[kept++] = (Rank){found->items[k].voxels, k};
     label[k] = 0;
   }
-  if (p->order == 0 || p->largest > 0) qsort(ranks, (size_t)kept, sizeof(Rank), by_size);
+  if (p->order == 0 || p->largest > 0) sort_ranks(ranks, ranks + found->count, kept);
   if (p->largest > 0 && kept > p->largest) kept = p->largest;
   for (int64_t k = 0; k < kept; k++) label[ranks[k].component] = k + 1;
   cm_free(ranks);
