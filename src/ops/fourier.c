@@ -279,7 +279,8 @@ static bool along(CmContext *ctx, const char *what, const int64_t n[3], int a, d
   const int64_t total = n[0] * n[1] * n[2];
   const int threads = cm_context_threads(ctx);
   Plan plan;
-  Axis axis = {.plan = &plan, .re = inverse ? im : re, .im = inverse ? re : im, .scale = inverse ? 1.0 / (double)n[a] : 1.0};
+  Axis axis = {
+      .plan = &plan, .re = inverse ? im : re, .im = inverse ? re : im, .scale = inverse ? 1.0 / (double)n[a] : 1.0};
   axis.lines = total / n[a];
   axis.stride = axis.inner = a == 0 ? 1 : a == 1 ? n[0] : n[0] * n[1];
   bool ok = plan_make(&plan, ctx, n[a], err);

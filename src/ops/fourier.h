@@ -5,7 +5,8 @@
 
 #include "cormack/context.h"
 
-/* X[k] = sum over x of v[x] exp(-2 pi i sum of k[a] x[a] / n[a]) of nx * ny * nz complex numbers, x fastest; inverse: with
+/* X[k] = sum over x of v[x] exp(-2 pi i sum of k[a] x[a] / n[a]) of nx * ny * nz complex numbers, x fastest; inverse:
+ * with
  * + in the exponent, divided by their number. Any size: factors 2 to 7 go by mixed radix (Stockham), others by
  * Bluestein's convolution. About 1e-15 log2(n) of the largest magnitude off. The same bits at any thread count. */
 bool cm__fourier(CmContext *ctx, const char *what, const int64_t n[3], double *re, double *im, bool inverse,

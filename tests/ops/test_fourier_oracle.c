@@ -67,8 +67,8 @@ static void compare(int64_t nx, int64_t ny, int64_t nz, int threads) {
 }
 
 static void test_lines(void **state) {
-  static const int64_t sizes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16, 25, 27, 30, 31, 49, 64, 77, 97, 120,
-                                  121, 128, 211, 256, 509, 1000, 1024, 2310};
+  static const int64_t sizes[] = {1,  2,  3,  4,  5,  6,  7,   8,   9,   10,  11,  13,  14,   16,   25,  27,
+                                  30, 31, 49, 64, 77, 97, 120, 121, 128, 211, 256, 509, 1000, 1024, 2310};
   (void)state;
   for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) compare(sizes[k], 1, 1, 1);
 }
@@ -83,7 +83,8 @@ static void test_volumes(void **state) {
 }
 
 static void test_sizes(void **state) {
-  static const int64_t pairs[][2] = {{1, 1}, {7, 8}, {11, 12}, {13, 15}, {17, 18}, {121, 125}, {257, 270}, {1025, 1080}};
+  static const int64_t pairs[][2] = {{1, 1},   {7, 8},     {11, 12},   {13, 15},
+                                     {17, 18}, {121, 125}, {257, 270}, {1025, 1080}};
   (void)state;
   for (size_t k = 0; k < sizeof pairs / sizeof *pairs; k++)
     assert_int_equal(cm__fourier_size(pairs[k][0]), pairs[k][1]);

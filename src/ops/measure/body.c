@@ -7,7 +7,7 @@
 #include "ops/eigen.h"
 
 typedef struct Voxels {
-  const int64_t *n;  /* with the background around */
+  const int64_t *n; /* with the background around */
   const double *spacing;
   uint8_t *plane[2]; /* z and z + 1 */
 } Voxels;
@@ -65,14 +65,14 @@ static bool differ(const uint8_t *a, const uint8_t *b, int64_t nx, double *first
 }
 
 /* The surface's points in a plane of voxels (halfway along x or y), then those halfway to the next plane. */
-static bool add_levels(const Voxels *voxels, int64_t z, double (*xy)[2], CmHull *hull,
-                       CmError **err) {
+static bool add_levels(const Voxels *voxels, int64_t z, double (*xy)[2], CmHull *hull, CmError **err) {
   const int64_t nx = voxels->n[0];
   int64_t n = 0;
   double first, last;
   for (int64_t y = 0; y < voxels->n[1]; y++) {
     const uint8_t *row = voxels->plane[0] + y * nx;
-    if (differ(row, row + 1, nx - 1, &first, &last)) add_ends(voxels->spacing, first + 0.5, last + 0.5, (double)y, xy, &n);
+    if (differ(row, row + 1, nx - 1, &first, &last))
+      add_ends(voxels->spacing, first + 0.5, last + 0.5, (double)y, xy, &n);
     if (y + 1 < voxels->n[1] && differ(row, row + nx, nx, &first, &last))
       add_ends(voxels->spacing, first, last, (double)y + 0.5, xy, &n);
   }

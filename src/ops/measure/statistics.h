@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 typedef struct CmStatistics {
-  double mean, variance; /* divided by n */
+  double mean, variance;     /* divided by n */
   double skewness, kurtosis; /* kurtosis: excess; both 0 where all values are equal */
   double median, least, p10, p90, most, iqr, range;
   double mad;   /* mean distance from the mean */

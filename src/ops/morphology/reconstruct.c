@@ -28,7 +28,8 @@ static const CmPort outputs[] = {
 static bool agree(const CmImage *marker, const CmImage *limit, CmError **err) {
   if (cm_image_components(marker) == cm_image_components(limit) && cm_image_dims(marker)[3] == cm_image_dims(limit)[3])
     return true;
-  cm_error_set(err, CM_ERR_DATA, "the marker has %d components and %lld time points, the limit %d and %lld; give equal ones",
+  cm_error_set(err, CM_ERR_DATA,
+               "the marker has %d components and %lld time points, the limit %d and %lld; give equal ones",
                cm_image_components(marker), (long long)cm_image_dims(marker)[3], cm_image_components(limit),
                (long long)cm_image_dims(limit)[3]);
   return false;
@@ -59,18 +60,21 @@ CM_OP(reconstruct) = {
     .since = "0.1",
     .summary = "Let a marker grow under a limit.",
     .details =
-        "Reconstruction by dilation: the marker takes the largest value of its neighbours, never above the limit, until "
+        "Reconstruction by dilation: the marker takes the largest value of its neighbours, never above the limit, "
+        "until "
         "nothing changes; by erosion: the smallest, never below it. A marker above the limit (erosion: below) is first "
-        "brought to it. NaN in the marker counts as lowest (erosion: highest); in the limit it is a wall and stays NaN. "
-        "A mask limits the result alone: inside it is as without a mask. Time points and components stay apart. Memory: "
+        "brought to it. NaN in the marker counts as lowest (erosion: highest); in the limit it is a wall and stays "
+        "NaN. "
+        "A mask limits the result alone: inside it is as without a mask. Time points and components stay apart. "
+        "Memory: "
         "two images of the limit's type and a queue.",
     CM_OP_PARAMS(ReconstructParams, params),
     CM_OP_INPUTS(inputs),
     CM_OP_OUTPUTS(outputs),
     .geometry = CM_GEOMETRY_KEEP,
-    .cite =
-        "Vincent L. Morphological grayscale reconstruction in image analysis. IEEE Trans Image Process 2(2), 1993",
-    .examples = "cormack reconstruct seeds.nii.gz ct.nii.gz grown.nii.gz\n"
-                "cormack reconstruct border.nii.gz ct.nii.gz filled.nii.gz --method erosion --connectivity 6",
+    .cite = "Vincent L. Morphological grayscale reconstruction in image analysis. IEEE Trans Image Process 2(2), 1993",
+    .examples =
+        "cormack reconstruct seeds.nii.gz ct.nii.gz grown.nii.gz\n"
+        "cormack reconstruct border.nii.gz ct.nii.gz filled.nii.gz --method erosion --connectivity 6",
     .run = run,
 };

@@ -18,7 +18,8 @@ static const CmParam params[] = {
     CM_PARAM_ENUM(SmallParams, connectivity, CM_CONNECT_CHOICES, "6",
                   "which voxels touch, of objects and of holes: by faces (6), also edges (18), also corners (26); each "
                   "slice by itself: sides (4), also corners (8)"),
-    CM_PARAM_BOOL(SmallParams, by_label, "false", "in a label map, voxels are one object only with those of their label"),
+    CM_PARAM_BOOL(SmallParams, by_label, "false",
+                  "in a label map, voxels are one object only with those of their label"),
 };
 
 static const CmPort inputs[] = {
@@ -90,7 +91,8 @@ CM_OP(remove_small) = {
     .summary = "Remove small objects, or fill small holes.",
     .details =
         "An object is a connected piece of what is not 0 (by_label: of one label); a hole is a connected piece of "
-        "background, also where it reaches the border (fill_holes leaves those open). Pieces of max_size voxels or mm3, "
+        "background, also where it reaches the border (fill_holes leaves those open). Pieces of max_size voxels or "
+        "mm3, "
         "and smaller ones, become 0; a hole gets the label that most of its face contacts have (equal counts: the "
         "smaller label). A piece counts with its whole size, also where it leaves the mask. An image that is all "
         "background stays so. Time points stay apart.",
@@ -99,7 +101,8 @@ CM_OP(remove_small) = {
     CM_OP_OUTPUTS(outputs),
     .geometry = CM_GEOMETRY_KEEP,
     .cite = "Soille P. Morphological Image Analysis, 2nd ed., section 4.4 (area openings)",
-    .examples = "cormack remove_small mask.nii.gz clean.nii.gz --max_size 500 --units mm3\n"
-                "cormack remove_small organs.nii.gz clean.nii.gz --what both --by_label true --max_size 20",
+    .examples =
+        "cormack remove_small mask.nii.gz clean.nii.gz --max_size 500 --units mm3\n"
+        "cormack remove_small organs.nii.gz clean.nii.gz --what both --by_label true --max_size 20",
     .run = run,
 };

@@ -117,8 +117,7 @@ static void leave_outliers(CmRoi *roi, const CmChain *chain, int64_t count) {
   double sum = 0.0, square = 0.0;
   for (int64_t k = 0; k < count; k++) sum += roi->inside[k] ? roi->value[k] : 0.0;
   const double mean = sum / (double)roi->voxels;
-  for (int64_t k = 0; k < count; k++)
-    square += roi->inside[k] ? (roi->value[k] - mean) * (roi->value[k] - mean) : 0.0;
+  for (int64_t k = 0; k < count; k++) square += roi->inside[k] ? (roi->value[k] - mean) * (roi->value[k] - mean) : 0.0;
   const double reach = chain->outliers * sqrt(square / (double)roi->voxels);
   for (int64_t k = 0; k < count; k++)
     if (roi->inside[k] && fabs(roi->value[k] - mean) > reach) {
@@ -134,8 +133,7 @@ static bool resegment(CmRoi *roi, const CmChain *chain, CmError **err) {
   if (!roi->inside) return false;
   for (int64_t k = 0; k < count; k++) {
     const double v = roi->value[k];
-    roi->inside[k] =
-        roi->shape[k] && isfinite(v) && (!chain->ranged || (v >= chain->range[0] && v <= chain->range[1]));
+    roi->inside[k] = roi->shape[k] && isfinite(v) && (!chain->ranged || (v >= chain->range[0] && v <= chain->range[1]));
     roi->voxels += roi->inside[k];
   }
   if (chain->outliers > 0.0 && roi->voxels > 0) leave_outliers(roi, chain, count);
@@ -215,8 +213,10 @@ static bool bin_volume(CmRoi *roi, const CmChain *chain, CmError **err) {
     levels = floor(most - least) + 1.0;
   }
   if (levels > 1e8) {
-    cm_error_set(err, CM_ERR_PARAMETER, "the intensity-volume histogram would have %.3g levels from %g to %g; use "
-                 "volume_bins=count", levels, least, most);
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "the intensity-volume histogram would have %.3g levels from %g to %g; use "
+                 "volume_bins=count",
+                 levels, least, most);
     return false;
   }
   bins->levels = levels < 1.0 ? 1 : (int64_t)levels;

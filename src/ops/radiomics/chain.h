@@ -1,4 +1,5 @@
-/* From an image and a label map to a region that can be measured: the processing chain of the IBSI manual, chapter 2. */
+/* From an image and a label map to a region that can be measured: the processing chain of the IBSI manual, chapter 2.
+ */
 #ifndef CM_OPS_RADIOMICS_CHAIN_H
 #define CM_OPS_RADIOMICS_CHAIN_H
 

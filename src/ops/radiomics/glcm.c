@@ -34,11 +34,11 @@ enum {
   FEATURES
 };
 static const char *const names[FEATURES] = {
-    "cm_joint_max",    "cm_joint_avg",    "cm_joint_var",    "cm_joint_entr",        "cm_diff_avg",
-    "cm_diff_var",     "cm_diff_entr",    "cm_sum_avg",      "cm_sum_var",           "cm_sum_entr",
-    "cm_energy",       "cm_contrast",     "cm_dissimilarity", "cm_inv_diff",         "cm_inv_diff_norm",
-    "cm_inv_diff_mom", "cm_inv_diff_mom_norm", "cm_inv_var", "cm_corr",              "cm_auto_corr",
-    "cm_clust_tend",   "cm_clust_shade",  "cm_clust_prom",   "cm_info_corr1",        "cm_info_corr2",
+    "cm_joint_max",    "cm_joint_avg",         "cm_joint_var",     "cm_joint_entr", "cm_diff_avg",
+    "cm_diff_var",     "cm_diff_entr",         "cm_sum_avg",       "cm_sum_var",    "cm_sum_entr",
+    "cm_energy",       "cm_contrast",          "cm_dissimilarity", "cm_inv_diff",   "cm_inv_diff_norm",
+    "cm_inv_diff_mom", "cm_inv_diff_mom_norm", "cm_inv_var",       "cm_corr",       "cm_auto_corr",
+    "cm_clust_tend",   "cm_clust_shade",       "cm_clust_prom",    "cm_info_corr1", "cm_info_corr2",
 };
 
 typedef struct Job {
@@ -60,7 +60,9 @@ static void count_pairs(const CmRoi *roi, const int direction[3], int64_t z_firs
     }
 }
 
-static double entropy_term(double p) { return p > 0.0 ? -p * log2(p) : 0.0; }
+static double entropy_term(double p) {
+  return p > 0.0 ? -p * log2(p) : 0.0;
+}
 
 /* What depends on the difference of the levels alone. */
 static void from_differences(const double *difference, int levels, double *out) {

@@ -7,7 +7,7 @@
 
 enum { FEATURES = CM__ENERGY }; /* the standard has no energy of run lengths */
 static const char *const names[FEATURES] = {
-    "rlm_sre",   "rlm_lre",   "rlm_lgre",  "rlm_hgre",      "rlm_srlge", "rlm_srhge",     "rlm_lrlge",  "rlm_lrhge",
+    "rlm_sre",  "rlm_lre",       "rlm_lgre", "rlm_hgre",      "rlm_srlge",  "rlm_srhge",  "rlm_lrlge",  "rlm_lrhge",
     "rlm_glnu", "rlm_glnu_norm", "rlm_rlnu", "rlm_rlnu_norm", "rlm_r_perc", "rlm_gl_var", "rlm_rl_var", "rlm_rl_entr",
 };
 

@@ -6,16 +6,17 @@
 #include "ops/radiomics/region.h"
 
 static const double *as_list(const CmStatistics *s, double out[18]) {
-  const double list[18] = {s->mean, s->variance, s->skewness, s->kurtosis, s->median, s->least, s->p10,  s->p90,    s->most,
-                           s->iqr,  s->range,    s->mad,      s->rmad,     s->medad,  s->cov,   s->qcod, s->energy, s->rms};
+  const double list[18] = {s->mean, s->variance, s->skewness, s->kurtosis, s->median, s->least,
+                           s->p10,  s->p90,      s->most,     s->iqr,      s->range,  s->mad,
+                           s->rmad, s->medad,    s->cov,      s->qcod,     s->energy, s->rms};
   memcpy(out, list, sizeof list);
   return out;
 }
 
 bool cm__radiomics_statistics(const CmRoi *roi, int ways, CmMeasuredList *to, CmError **err) {
-  static const char *const names[18] = {"stat_mean", "stat_var",   "stat_skew", "stat_kurt",  "stat_median", "stat_min",
-                                        "stat_p10",  "stat_p90",   "stat_max",  "stat_iqr",   "stat_range",  "stat_mad",
-                                        "stat_rmad", "stat_medad", "stat_cov",  "stat_qcod",  "stat_energy", "stat_rms"};
+  static const char *const names[18] = {"stat_mean", "stat_var",   "stat_skew", "stat_kurt", "stat_median", "stat_min",
+                                        "stat_p10",  "stat_p90",   "stat_max",  "stat_iqr",  "stat_range",  "stat_mad",
+                                        "stat_rmad", "stat_medad", "stat_cov",  "stat_qcod", "stat_energy", "stat_rms"};
   CmStatistics found;
   double list[18];
   (void)ways;
@@ -45,8 +46,7 @@ static void fill_histogram(const CmRoi *roi, const Histogram *h) {
 static double mode_of(const Histogram *h, int levels, double mean) {
   int best = 0;
   for (int i = 1; i < levels; i++)
-    if (h->count[i] > h->count[best] ||
-        (h->count[i] == h->count[best] && fabs(i + 1 - mean) < fabs(best + 1 - mean)))
+    if (h->count[i] > h->count[best] || (h->count[i] == h->count[best] && fabs(i + 1 - mean) < fabs(best + 1 - mean)))
       best = i;
   return best + 1;
 }
@@ -72,10 +72,10 @@ static void slopes(const Histogram *h, int levels, double out[4]) {
 }
 
 bool cm__radiomics_histogram(const CmRoi *roi, int ways, CmMeasuredList *to, CmError **err) {
-  static const char *const names[] = {"ih_mean", "ih_var",   "ih_skew",    "ih_kurt",    "ih_median",    "ih_min",
-                                      "ih_p10",  "ih_p90",   "ih_max",     "ih_mode",    "ih_iqr",       "ih_range",
-                                      "ih_mad",  "ih_rmad",  "ih_medad",   "ih_cov",     "ih_qcod",      "ih_entropy",
-                                      "ih_uniformity", "ih_max_grad", "ih_max_grad_g", "ih_min_grad", "ih_min_grad_g"};
+  static const char *const names[] = {
+      "ih_mean", "ih_var",     "ih_skew",       "ih_kurt",     "ih_median",     "ih_min",      "ih_p10",       "ih_p90",
+      "ih_max",  "ih_mode",    "ih_iqr",        "ih_range",    "ih_mad",        "ih_rmad",     "ih_medad",     "ih_cov",
+      "ih_qcod", "ih_entropy", "ih_uniformity", "ih_max_grad", "ih_max_grad_g", "ih_min_grad", "ih_min_grad_g"};
   Histogram h = {.count = cm_alloc_array(roi->ctx, (size_t)roi->levels, sizeof(int64_t), err)};
   double list[18], out[23];
   (void)ways;

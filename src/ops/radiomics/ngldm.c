@@ -7,9 +7,9 @@
 
 enum { FEATURES = CM__EMPHASES };
 static const char *const names[FEATURES] = {
-    "ngl_lde",       "ngl_hde",       "ngl_lgce",   "ngl_hgce",     "ngl_ldlge",  "ngl_ldhge",
-    "ngl_hdlge",     "ngl_hdhge",     "ngl_glnu",   "ngl_glnu_norm", "ngl_dcnu",  "ngl_dcnu_norm",
-    "ngl_dc_perc",   "ngl_gl_var",    "ngl_dc_var", "ngl_dc_entr",  "ngl_dc_energy",
+    "ngl_lde",     "ngl_hde",    "ngl_lgce",   "ngl_hgce",      "ngl_ldlge",     "ngl_ldhge",
+    "ngl_hdlge",   "ngl_hdhge",  "ngl_glnu",   "ngl_glnu_norm", "ngl_dcnu",      "ngl_dcnu_norm",
+    "ngl_dc_perc", "ngl_gl_var", "ngl_dc_var", "ngl_dc_entr",   "ngl_dc_energy",
 };
 enum { MOST = 27 }; /* dependence: the voxel itself and its neighbours of the same level */
 

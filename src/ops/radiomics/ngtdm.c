@@ -1,5 +1,5 @@
-/* Neighbourhood grey tone differences: a voxel's level against the mean of its neighbours. IBSI manual 3.10; Amadasun M,
- * King R. Textural features corresponding to textural properties. IEEE Trans SMC 19(5), 1989. */
+/* Neighbourhood grey tone differences: a voxel's level against the mean of its neighbours. IBSI manual 3.10; Amadasun
+ * M, King R. Textural features corresponding to textural properties. IEEE Trans SMC 19(5), 1989. */
 #include <math.h>
 #include <string.h>
 

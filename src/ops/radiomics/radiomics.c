@@ -22,11 +22,13 @@ typedef struct RadiomicsParams {
 } RadiomicsParams;
 
 static const CmParam params[] = {
-    CM_PARAM_INT(RadiomicsParams, label, 0, -2147483648, 4294967295, "1", "only this label is measured; 0: all, a row each"),
+    CM_PARAM_INT(RadiomicsParams, label, 0, -2147483648, 4294967295, "1",
+                 "only this label is measured; 0: all, a row each"),
     CM_PARAM_ENUM(RadiomicsParams, aggregation, "3D|2D|both", "3D",
                   "texture in the volume (3D), in the slices (2D: averaged, 2_5D: merged), or both"),
-    CM_PARAM_REALS(RadiomicsParams, spacing, "", 0, 1e6, 0, 3, "mm",
-                   "resample to this distance of voxel centres first, one for all axes or one each for x,y,z; 0 keeps an axis"),
+    CM_PARAM_REALS(
+        RadiomicsParams, spacing, "", 0, 1e6, 0, 3, "mm",
+        "resample to this distance of voxel centres first, one for all axes or one each for x,y,z; 0 keeps an axis"),
     CM_PARAM_ENUM(RadiomicsParams, interpolation, "nearest|linear|cubic", "linear", "of the image; cubic: B-spline"),
     CM_PARAM_ENUM(RadiomicsParams, mask_interpolation, "nearest|linear|cubic", "linear", "of the mask"),
     CM_PARAM_REAL(RadiomicsParams, mask_threshold, 0.5, 1e-6, 1, "1",
@@ -39,11 +41,13 @@ static const CmParam params[] = {
                   "leave out intensities further from the mean than this many standard deviations; 0: none"),
     CM_PARAM_ENUM(RadiomicsParams, discretize, "width|count|equal", "width",
                   "grey levels: bins of a fixed width, a fixed number of bins, or bins of equal probability"),
-    CM_PARAM_REAL(RadiomicsParams, bin_width, 25, 1e-12, 1e30, "",
-                  "width of a bin, in image units; the first begins at the range's lower end, else at the smallest intensity"),
+    CM_PARAM_REAL(
+        RadiomicsParams, bin_width, 25, 1e-12, 1e30, "",
+        "width of a bin, in image units; the first begins at the range's lower end, else at the smallest intensity"),
     CM_PARAM_INT(RadiomicsParams, bin_count, 32, 1, 65535, "1", "number of bins"),
-    CM_PARAM_ENUM(RadiomicsParams, volume_bins, "one|width|count", "one",
-                  "levels of the intensity-volume histogram: steps of 1 (definite units such as HU), of a width, or a number"),
+    CM_PARAM_ENUM(
+        RadiomicsParams, volume_bins, "one|width|count", "one",
+        "levels of the intensity-volume histogram: steps of 1 (definite units such as HU), of a width, or a number"),
     CM_PARAM_REAL(RadiomicsParams, volume_bin_width, 2.5, 1e-12, 1e30, "", "for volume_bins=width"),
     CM_PARAM_INT(RadiomicsParams, volume_bin_count, 1000, 2, 10000000, "1", "for volume_bins=count"),
 };
@@ -56,9 +60,16 @@ static const CmPort outputs[] = {{.name = "table", .kind = CM_KIND_TABLE, .help 
 
 /* In the order of the standard. */
 static bool (*const families[])(const CmRoi *, int, CmMeasuredList *, CmError **) = {
-    cm__radiomics_morphology,       cm__radiomics_local, cm__radiomics_statistics, cm__radiomics_histogram,
-    cm__radiomics_volume_histogram, cm__radiomics_glcm,  cm__radiomics_glrlm,      cm__radiomics_zones,
-    cm__radiomics_ngtdm,            cm__radiomics_ngldm,
+    cm__radiomics_morphology,
+    cm__radiomics_local,
+    cm__radiomics_statistics,
+    cm__radiomics_histogram,
+    cm__radiomics_volume_histogram,
+    cm__radiomics_glcm,
+    cm__radiomics_glrlm,
+    cm__radiomics_zones,
+    cm__radiomics_ngtdm,
+    cm__radiomics_ngldm,
 };
 enum { FAMILIES = CM_COUNT(families) };
 
@@ -118,8 +129,7 @@ static bool fill_row(CmTable *table, const Job *job, int64_t k, CmError **err) {
   for (int f = 0, column = 2; f < FAMILIES; f++)
     for (int i = 0; i < job->measured[k].list[f].count; i++, column++) {
       const CmMeasured *item = &job->measured[k].list[f].item[i];
-      if (column == cm_table_columns(table) &&
-          cm_table_add_column(table, item->name, CM_COLUMN_REAL, "", err) < 0)
+      if (column == cm_table_columns(table) && cm_table_add_column(table, item->name, CM_COLUMN_REAL, "", err) < 0)
         return false;
       cm_table_set_real(table, row, column, item->value);
     }
@@ -209,14 +219,20 @@ CM_OP(radiomics) = {
     .summary = "The features of the Image Biomarker Standardisation Initiative, of each labelled region.",
     .details =
         "Names are the tags of the initiative's reference tables: morph_, loc_, stat_, ih_ (intensity histogram), ivh_ "
-        "(intensity-volume histogram), cm_ (co-occurrence), rlm_ (run lengths), szm_ (size zones), dzm_ (distance zones), "
-        "ngt_ (neighbourhood tone differences), ngl_ (neighbouring dependence). Behind texture names stands how slices and "
+        "(intensity-volume histogram), cm_ (co-occurrence), rlm_ (run lengths), szm_ (size zones), dzm_ (distance "
+        "zones), "
+        "ngt_ (neighbourhood tone differences), ngl_ (neighbouring dependence). Behind texture names stands how slices "
+        "and "
         "directions were put together: 2D_avg, 2D_comb, 2_5D_avg, 2_5D_comb, 3D_avg, 3D_comb, or 2D, 2_5D, 3D. "
-        "Chain: image and mask are resampled to `spacing` on a grid around the same centre, intensities rounded, the mask "
+        "Chain: image and mask are resampled to `spacing` on a grid around the same centre, intensities rounded, the "
+        "mask "
         "cut at mask_threshold; `range` and then `outliers` take voxels out of the intensity mask, not of the "
-        "morphological one; intensities become grey levels. Distances of neighbours are one voxel, the dependence of ngl_ is "
-        "on equal levels. Averages leave out slices and directions without a pair or voxel. NaN and infinities are left "
-        "out. A feature that is not defined (a region without voxels in range, a mean of 0 in a quotient) is missing; of a "
+        "morphological one; intensities become grey levels. Distances of neighbours are one voxel, the dependence of "
+        "ngl_ is "
+        "on equal levels. Averages leave out slices and directions without a pair or voxel. NaN and infinities are "
+        "left "
+        "out. A feature that is not defined (a region without voxels in range, a mean of 0 in a quotient) is missing; "
+        "of a "
         "region of one grey level cm_corr is 1 and cm_info_corr1 0, ngt_coarseness 1e6, ngt_contrast, ngt_busyness and "
         "ngt_strength 0.",
     CM_OP_PARAMS(RadiomicsParams, params),
@@ -224,10 +240,12 @@ CM_OP(radiomics) = {
     CM_OP_OUTPUTS(outputs),
     .geometry = CM_GEOMETRY_NONE,
     .tolerance = 1e-9,
-    .cite = "Zwanenburg A et al. The image biomarker standardization initiative. Radiology 295(2), 2020; IBSI reference "
-            "manual v11",
-    .examples = "cormack radiomics ct.nii.gz gtv.nii.gz features.csv --range -500,400 --bin_width 25\n"
-                "cormack radiomics pet.nii.gz tumour.nii.gz f.csv --spacing 2 --discretize count --bin_count 32",
+    .cite =
+        "Zwanenburg A et al. The image biomarker standardization initiative. Radiology 295(2), 2020; IBSI reference "
+        "manual v11",
+    .examples =
+        "cormack radiomics ct.nii.gz gtv.nii.gz features.csv --range -500,400 --bin_width 25\n"
+        "cormack radiomics pet.nii.gz tumour.nii.gz f.csv --spacing 2 --discretize count --bin_count 32",
     .check = check,
     .run = run,
 };

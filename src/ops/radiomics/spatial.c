@@ -43,7 +43,8 @@ static void fill_values(const CmRoi *roi, double mean, const Field *field) {
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++)
       for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t from = cm__roi_at(roi, x, y, z), to = place(field, x - roi->lo[0], y - roi->lo[1], z - roi->lo[2]);
+        const int64_t from = cm__roi_at(roi, x, y, z),
+                      to = place(field, x - roi->lo[0], y - roi->lo[1], z - roi->lo[2]);
         if (!roi->inside[from]) continue;
         field->re[to] = roi->value[from] - mean;
         field->im[to] = 1.0;
@@ -60,7 +61,8 @@ static void sum_up(const CmRoi *roi, double mean, const Field *field, Sums *sums
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++)
       for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t from = cm__roi_at(roi, x, y, z), at = place(field, x - roi->lo[0], y - roi->lo[1], z - roi->lo[2]);
+        const int64_t from = cm__roi_at(roi, x, y, z),
+                      at = place(field, x - roi->lo[0], y - roi->lo[1], z - roi->lo[2]);
         if (!roi->inside[from]) continue;
         const double v = roi->value[from] - mean;
         sums->weight += field->im[at];

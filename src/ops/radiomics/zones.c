@@ -35,7 +35,9 @@ static void set_neighbours(Job *job, bool volume) {
   }
 }
 
-static int32_t nearer(int32_t a, int32_t b) { return a < b ? a : b; }
+static int32_t nearer(int32_t a, int32_t b) {
+  return a < b ? a : b;
+}
 
 /* Forth and back through the voxels: exact for this distance. What lies outside the box is outside the mask. */
 static void measure_edges(const Job *job, bool volume) {

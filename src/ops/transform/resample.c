@@ -1,6 +1,6 @@
 #include <math.h>
 
-#include "ops/transform/warp.h"
+#include "ops/transform/pull.h"
 
 typedef struct ResampleParams {
   CmReals spacing;
@@ -19,11 +19,7 @@ static const CmParam params[] = {
     CM_PARAM_ENUM(
         ResampleParams, align, "centre|edge|first", "centre",
         "with spacing, what stays in place: the centre of the box, its first face, or the first voxel's centre"),
-    CM_PARAM_ENUM(
-        ResampleParams, interpolation, "auto|nearest|linear|cubic|label", "auto",
-        "auto: nearest for label maps, else linear; cubic: B-spline; label: the label with the largest linear weight"),
-    CM_PARAM_REAL(ResampleParams, outside, 0, -1e30, 1e30, "", "value of voxels that the image does not reach"),
-    CM_TYPE_PARAM(ResampleParams),
+    CM_PULL_PARAMS(ResampleParams),
 };
 
 static const CmPort inputs[] = {
@@ -42,17 +38,11 @@ static double list_item(const CmReals *list, int axis) {
 }
 
 static void grid_from_size(const CmImage *image, const CmInts *wanted, CmGeometry *geometry, int64_t size[3]) {
-  *geometry = *cm_image_geometry(image);
-  double shift[3];
   for (int axis = 0; axis < 3; axis++) {
-    const int64_t n = cm_image_dims(image)[axis], asked = axis < wanted->count ? wanted->value[axis] : 0;
-    const double old = geometry->spacing[axis];
-    size[axis] = asked > 0 ? asked : n;
-    geometry->spacing[axis] = old * (double)n / (double)size[axis];
-    shift[axis] = 0.5 * (geometry->spacing[axis] - old);
+    const int64_t asked = axis < wanted->count ? wanted->value[axis] : 0;
+    size[axis] = asked > 0 ? asked : cm_image_dims(image)[axis];
   }
-  for (int row = 0; row < 3; row++)
-    for (int axis = 0; axis < 3; axis++) geometry->origin[row] += geometry->direction[row * 3 + axis] * shift[axis];
+  cm__grid_with_size(image, size, geometry);
 }
 
 static void grid_from_spacing(const CmImage *image, const ResampleParams *p, CmGeometry *geometry, int64_t size[3]) {
@@ -80,7 +70,6 @@ static bool run(const CmCall *call, CmError **err) {
   const ResampleParams *p = call->params;
   const CmImage *image = call->in[0].image, *reference = call->in[1].kind == CM_KIND_NONE ? NULL : call->in[1].image;
   const CmType type = cm_image_type(image);
-  const bool integer = cm_type_is_integer(type);
   CmGeometry geometry;
   int64_t size[3];
   if ((reference != NULL) + (p->spacing.count > 0) + (p->size.count > 0) != 1) {
@@ -95,15 +84,8 @@ static bool run(const CmCall *call, CmError **err) {
     grid_from_size(image, &p->size, &geometry, size);
   else
     grid_from_spacing(image, p, &geometry, size);
-  const bool labels = integer && (call->in[0].kind == CM_KIND_LABELS || cm_image_label_count(image) > 0);
-  CmInterpolation interpolation = labels ? CM_INTERPOLATE_NEAREST : CM_INTERPOLATE_LINEAR;
-  if (p->interpolation > 0) interpolation = (CmInterpolation)(p->interpolation - 1);
-  if (interpolation == CM_INTERPOLATE_LABEL && !integer) {
-    cm_error_set(err, CM_ERR_PARAMETER,
-                 "interpolation=label needs a label map, but the image is %s; convert it to an integer type",
-                 cm_type_name(type));
-    return false;
-  }
+  CmInterpolation interpolation;
+  if (!cm__interpolation(&call->in[0], p->interpolation, &interpolation, err)) return false;
   CmImage *out =
       cm__resample_to(call->ctx, image, &geometry, size, interpolation, p->outside, cm__out_type(p->type, type), err);
   if (!out) return false;
@@ -125,7 +107,9 @@ CM_OP(resample) = {
         "half a voxel "
         "beyond its outermost centres; there the outermost voxel is taken (cubic: mirrored), and `outside` further "
         "out. "
-        "cubic is the B-spline that goes through the voxels. auto takes nearest for what comes as a label map. "
+        "cubic is the B-spline that goes through the voxels; lanczos the sinc under a Lanczos window of five lobes, "
+        "its "
+        "weights scaled to sum to 1. auto takes nearest for what comes as a label map. "
         "Integers are "
         "rounded and clamped unless type=f32. NaN: spreads to what is mixed with it (cubic: to the lines through it). "
         "Time points "

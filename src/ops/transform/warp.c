@@ -34,6 +34,42 @@ static inline void cubic_support(double c, int64_t n, int64_t at[4], double w[4]
   w[3] = u * u * u / 6.0;
 }
 
+enum {
+  CUBIC_TAPS = 4,
+  LANCZOS_LOBES = 5,
+  LANCZOS_TAPS = 2 * LANCZOS_LOBES,
+  MOST_TAPS = LANCZOS_TAPS,
+  BLOCK = 128 /* points at a time */
+};
+
+/* sinc(x) sinc(x / lobes), scaled so that constant areas stay constant; the outermost voxel beyond the border. */
+static void lanczos_support(double c, int64_t n, int64_t at[LANCZOS_TAPS], double w[LANCZOS_TAPS]) {
+  const double pi = 3.14159265358979323846;
+  const int64_t first = (int64_t)floor(c) - LANCZOS_LOBES + 1;
+  double sum = 0.0;
+  for (int k = 0; k < LANCZOS_TAPS; k++) {
+    const double x = pi * (c - (double)(first + k)), wide = x / LANCZOS_LOBES;
+    at[k] = cm__border_index(CM_BORDER_REPLICATE, first + k, n);
+    w[k] = fabs(x) < 1e-9 ? 1.0 : fabs(wide) >= pi ? 0.0 : sin(x) / x * (sin(wide) / wide);
+    sum += w[k];
+  }
+  for (int k = 0; k < LANCZOS_TAPS; k++) w[k] /= sum;
+}
+
+static void support(int taps, double c, int64_t n, int64_t *at, double *w) {
+  if (n == 1) {
+    for (int k = 0; k < taps; k++) {
+      at[k] = 0;
+      w[k] = k == 0;
+    }
+    return;
+  }
+  if (taps == CUBIC_TAPS)
+    cubic_support(c, n, at, w);
+  else
+    lanczos_support(c, n, at, w);
+}
+
 /* Equal ends give that very value, so constant areas stay as they are. */
 static inline double mix(double a, double b, double w) {
   return w == 0.0 ? a : a + w * (b - a);
@@ -42,7 +78,38 @@ static inline double mix(double a, double b, double w) {
 typedef struct Points {
   CmGrid grid;
   double outside;
+  int taps; /* of weighted sums */
 } Points;
+
+/* The eight voxels around each of some points: number of the first value, steps to the others, weights of the far ones.
+ */
+typedef struct Corners {
+  int64_t first[BLOCK], step[3][BLOCK];
+  double weight[3][BLOCK];
+  uint8_t inside[BLOCK];
+} Corners;
+
+CM_SIMD static void find_corners(const Points *points, const double *const at[3], int64_t n, Corners *corners) {
+  const CmGrid *grid = &points->grid;
+  const int64_t size[3] = {grid->nx, grid->ny, grid->nz},
+                stride[3] = {grid->components, grid->row, grid->row * grid->ny};
+  for (int64_t i = 0; i < n; i++) {
+    corners->first[i] = 0;
+    corners->inside[i] = 1;
+  }
+  for (int axis = 0; axis < 3; axis++) {
+    const double last = (double)(size[axis] - 1);
+    for (int64_t i = 0; i < n; i++) {
+      const double c = at[axis][i];
+      const double near = c > 0.0 ? c < last ? c : last : 0.0; /* NaN: 0 */
+      const int64_t low = (int64_t)near;
+      corners->inside[i] = (uint8_t)(corners->inside[i] & (c >= -0.5 - 1e-6) & (c <= last + 0.5 + 1e-6));
+      corners->first[i] += low * stride[axis];
+      corners->step[axis][i] = low + 1 < size[axis] ? stride[axis] : 0;
+      corners->weight[axis][i] = near - (double)low;
+    }
+  }
+}
 
 /* Where the voxels of the result lie along one axis of the image: taps and weights of each. */
 typedef struct Axis {
@@ -86,10 +153,11 @@ typedef struct Spline {
 #undef R
 #undef X
 
-typedef void (*PointsFn)(const Points *, const void *, const double *, const double *, int64_t, double *);
+typedef void (*PointsFn)(const Points *, const void *, const double *const *, int64_t, double *);
 static const PointsFn points_nearest[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_nearest);
 static const PointsFn points_linear[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_linear);
 static const PointsFn points_label[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_label);
+static const PointsFn points_taps[CM_TYPE_COUNT] = CM_TYPE_TABLE(points_taps);
 
 static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Axis *to, CmError **err) {
   const int64_t n = cm_image_dims(warp->out)[axis], size = cm_image_dims(warp->image)[axis];
@@ -114,7 +182,7 @@ static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Ax
       linear_support(c, size, &at[0], &at[1], &w[1]);
       w[0] = 1.0 - w[1];
     } else
-      cubic_support(c, size, at, w);
+      support(taps, c, size, at, w);
   }
   return true;
 }
@@ -146,16 +214,24 @@ static void *spline(CmContext *ctx, const CmImage *image, bool wide, CmError **e
   return job.coefficients;
 }
 
+static int taps_of(CmInterpolation interpolation) {
+  static const int taps[] = {[CM_INTERPOLATE_NEAREST] = 1,
+                             [CM_INTERPOLATE_LINEAR] = 2,
+                             [CM_INTERPOLATE_CUBIC] = CUBIC_TAPS,
+                             [CM_INTERPOLATE_LABEL] = 2,
+                             [CM_INTERPOLATE_LANCZOS] = LANCZOS_TAPS};
+  return taps[interpolation];
+}
+
 static bool warp_aligned(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, bool wide,
                          CmError **err) {
-  static const int taps[] = {1, 2, 4};
   Aligned job = {.ctx = ctx,
                  .warp = warp,
                  .grid = cm__grid(warp->image),
                  .out_grid = cm__grid(warp->out),
                  .source = source,
                  .source_type = source_type,
-                 .taps = taps[warp->interpolation]};
+                 .taps = taps_of(warp->interpolation)};
   bool ok = true;
   for (int axis = 0; axis < 3 && ok; axis++) ok = fill_axis(ctx, warp, axis, job.taps, &job.axis[axis], err);
   int64_t chunk = 65536 / (job.out_grid.row + job.grid.row);
@@ -179,28 +255,37 @@ typedef struct Oblique {
   size_t volume_bytes; /* of a time point of source */
 } Oblique;
 
+/* Where the voxels of a row of the result lie in the image. */
+static void row_points(const Oblique *job, int64_t row, double *const at[3]) {
+  const CmGrid *out = &job->out_grid;
+  const double *map = job->warp->map;
+  const double y = (double)(row % out->ny), z = (double)(row / out->ny % out->nz);
+  for (int axis = 0; axis < 3; axis++) {
+    const double first = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3], step = map[axis * 4];
+    for (int64_t i = 0; i < out->nx; i++) at[axis][i] = first + (double)i * step;
+  }
+}
+
 static bool oblique_rows(void *arg, CmRange range, CmError **err) {
   const Oblique *job = arg;
   const CmGrid *out = &job->out_grid;
-  const double *map = job->warp->map;
-  const double step[3] = {map[0], map[4], map[8]};
-  double *line = cm_alloc_array(job->ctx, (size_t)out->row, sizeof(double), err);
-  if (!line) return false;
+  double *scratch = cm_alloc_array(job->ctx, (size_t)(out->row + 3 * out->nx), sizeof(double), err);
+  if (!scratch) return false;
+  double *line = scratch + 3 * out->nx, *const at[3] = {scratch, scratch + out->nx, scratch + 2 * out->nx};
   for (int64_t row = range.begin; row < range.end; row++) {
-    const double y = (double)(row % out->ny), z = (double)(row / out->ny % out->nz);
-    double p[3];
-    for (int axis = 0; axis < 3; axis++) p[axis] = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3];
     const char *volume = (const char *)job->source + (size_t)(row / (out->ny * out->nz)) * job->volume_bytes;
-    job->fn(&job->points, volume, p, step, out->nx, line);
+    row_points(job, row, at);
+    if (job->warp->move) job->warp->move(job->warp->arg, row % (out->ny * out->nz), at);
+    job->fn(&job->points, volume, (const double *const *)at, out->nx, line);
     cm__line_from_f64(cm_image_type(job->warp->out), line, out->row, cm__row_mut(job->warp->out, out, row));
   }
-  cm_free(line);
+  cm_free(scratch);
   return true;
 }
 
 static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, CmError **err) {
   Oblique job = {.ctx = ctx, .warp = warp, .out_grid = cm__grid(warp->out), .source = source};
-  job.points = (Points){.grid = cm__grid(warp->image), .outside = warp->outside};
+  job.points = (Points){.grid = cm__grid(warp->image), .outside = warp->outside, .taps = taps_of(warp->interpolation)};
   const CmGrid *grid = &job.points.grid;
   job.volume_bytes = (size_t)(grid->row * grid->ny * grid->nz) * cm_type_size(source_type);
   switch (warp->interpolation) {
@@ -210,11 +295,12 @@ static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source,
     case CM_INTERPOLATE_LINEAR:
       job.fn = points_linear[source_type];
       break;
-    case CM_INTERPOLATE_CUBIC:
-      job.fn = source_type == CM_F32 ? points_cubic_f32 : points_cubic_f64;
-      break;
     case CM_INTERPOLATE_LABEL:
       job.fn = points_label[source_type];
+      break;
+    case CM_INTERPOLATE_CUBIC:
+    case CM_INTERPOLATE_LANCZOS:
+      job.fn = points_taps[source_type];
       break;
   }
   int64_t chunk = 8192 / job.out_grid.row;
@@ -242,7 +328,7 @@ bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err) {
     source_type = wide ? CM_F64 : CM_F32;
     if (!source) return false;
   }
-  bool ok = warp->interpolation != CM_INTERPOLATE_LABEL && is_aligned(warp)
+  bool ok = warp->interpolation != CM_INTERPOLATE_LABEL && !warp->move && is_aligned(warp)
                 ? warp_aligned(ctx, warp, source, source_type, wide, err)
                 : warp_oblique(ctx, warp, source, source_type, err);
   cm_free(coefficients);
@@ -263,18 +349,21 @@ void cm__grid_map(const CmGeometry *from, const CmGeometry *to, double map[12]) 
   for (int row = 0; row < 3; row++) map[row * 4 + 3] = origin[row];
 }
 
+CmImage *cm__image_on_grid(CmContext *ctx, const CmImage *image, const CmGeometry *geometry, const int64_t size[3],
+                           CmType type, CmError **err) {
+  const int64_t dims[4] = {size[0], size[1], size[2], cm_image_dims(image)[3]};
+  const int rank = cm_image_rank(image) == 2 && size[2] > 1 ? 3 : cm_image_rank(image);
+  CmImage *out = cm_image_create(ctx, type, rank, dims, cm_image_components(image), err);
+  if (out && (!cm_image_set_geometry(out, geometry, err) || !cm__copy_words(out, image, err))) cm_image_unref(&out);
+  return out;
+}
+
 CmImage *cm__resample_to(CmContext *ctx, const CmImage *image, const CmGeometry *geometry, const int64_t size[3],
                          CmInterpolation interpolation, double outside, CmType type, CmError **err) {
-  const int64_t dims[4] = {size[0], size[1], size[2], cm_image_dims(image)[3]};
-  int rank = cm_image_rank(image);
-  if (rank == 2 && size[2] > 1) rank = 3;
   CmWarp warp = {.what = "resample", .image = image, .interpolation = interpolation, .outside = outside};
   cm__grid_map(geometry, cm_image_geometry(image), warp.map);
-  warp.out = cm_image_create(ctx, type, rank, dims, cm_image_components(image), err);
-  if (!warp.out) return NULL;
-  if (!cm_image_set_geometry(warp.out, geometry, err) || !cm__copy_words(warp.out, image, err) ||
-      !cm__warp(ctx, &warp, err))
-    cm_image_unref(&warp.out);
+  warp.out = cm__image_on_grid(ctx, image, geometry, size, type, err);
+  if (warp.out && !cm__warp(ctx, &warp, err)) cm_image_unref(&warp.out);
   return warp.out;
 }
 
@@ -288,6 +377,18 @@ void cm__grid_with_spacing(const CmImage *image, const double spacing[3], CmGeom
     size[axis] = count < 1.0 ? 1 : count > (double)CM_MAX_DIM ? CM_MAX_DIM : (int64_t)count;
     shift[axis] = 0.5 * ((double)(n - 1) * old - (double)(size[axis] - 1) * wanted);
     geometry->spacing[axis] = wanted;
+  }
+  for (int row = 0; row < 3; row++)
+    for (int axis = 0; axis < 3; axis++) geometry->origin[row] += geometry->direction[row * 3 + axis] * shift[axis];
+}
+
+void cm__grid_with_size(const CmImage *image, const int64_t size[3], CmGeometry *geometry) {
+  double shift[3];
+  *geometry = *cm_image_geometry(image);
+  for (int axis = 0; axis < 3; axis++) {
+    const double old = geometry->spacing[axis];
+    geometry->spacing[axis] = old * (double)cm_image_dims(image)[axis] / (double)size[axis];
+    shift[axis] = 0.5 * (geometry->spacing[axis] - old);
   }
   for (int row = 0; row < 3; row++)
     for (int axis = 0; axis < 3; axis++) geometry->origin[row] += geometry->direction[row * 3 + axis] * shift[axis];

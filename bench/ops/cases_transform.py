@@ -1,0 +1,81 @@
+"""Resampling and the other transforms."""
+from bench_ops import Case, cv2, nd, np, sitk, skimage
+import cormack
+
+MATRIX = [1.02, 0.05, -0.03, -0.08, 0.95, 0.02, 0.01, 0.04, 1.1]
+HOW = {"nearest": sitk.sitkNearestNeighbor, "linear": sitk.sitkLinear, "cubic": sitk.sitkBSpline, "lanczos": sitk.sitkLanczosWindowedSinc}
+
+
+def resampled(spacing, how):
+    def call(i):
+        size = [int(np.ceil(n * s / spacing - 1e-6)) for n, s in zip(i.array.shape[::-1], i.spacing)]
+        origin = [0.5 * ((n - 1) * s - (m - 1) * spacing) for n, m, s in zip(i.array.shape[::-1], size, i.spacing)]
+        return sitk.Resample(i.sitk, size, sitk.Transform(3, sitk.sitkIdentity), HOW[how], origin, [spacing] * 3)
+    return call
+
+
+def zoomed(spacing, order):
+    return lambda i: nd.zoom(i.array, [s / spacing for s in i.spacing[::-1]], order=order, mode="nearest", grid_mode=True)
+
+
+def transform(i):
+    made = sitk.AffineTransform(3)
+    made.SetMatrix(MATRIX)
+    made.SetCenter([(n - 1) / 2 * s for n, s in zip(i.array.shape[::-1], i.spacing)])
+    return made
+
+
+def affine(how):
+    return lambda i: sitk.Resample(i.sitk, i.sitk, transform(i), HOW[how])
+
+
+def affine_scipy(i):
+    return nd.affine_transform(i.array, np.array(MATRIX).reshape(3, 3)[::-1, ::-1], order=1)
+
+
+def field(i):
+    return i.kept("field", lambda: np.stack([nd.zoom(np.random.default_rng(k).normal(size=(4, 4, 4)).astype(np.float32) * 5,
+                                                     [n / 4 for n in i.array.shape], order=1) for k in range(3)], -1))
+
+
+def ours_warp(i):
+    return {"image": i.image, "field": i.kept("our_field", lambda: cormack.Image(field(i), i.spacing, components=True))}
+
+
+def displacement(i):
+    def make():
+        made = sitk.GetImageFromArray(field(i).astype(np.float64), isVector=True)
+        made.SetSpacing([float(s) for s in i.spacing])
+        return made
+    return i.kept("sitk_field", make)
+
+
+def turned(i):
+    n = i.array.shape[::-1]
+    return cv2.warpAffine(i.array, cv2.getRotationMatrix2D(((n[0] - 1) / 2, (n[1] - 1) / 2), -17, 1), n, flags=cv2.INTER_LINEAR)
+
+
+CASES = [
+    Case("resample", {"spacing": 1, "interpolation": "linear"}, "ct", {"SimpleITK": resampled(1, "linear"), "SciPy": zoomed(1, 1)}),
+    Case("resample", {"spacing": 1, "interpolation": "cubic"}, "ct", {"SimpleITK": resampled(1, "cubic"), "SciPy": zoomed(1, 3)}),
+    Case("resample", {"spacing": 1, "interpolation": "lanczos"}, "ct", {"SimpleITK": resampled(1, "lanczos")}),
+    Case("resample", {"spacing": 1, "interpolation": "nearest"}, "ct", {"SimpleITK": resampled(1, "nearest"), "SciPy": zoomed(1, 0)}),
+    Case("resample", {"size": [1024, 1024], "interpolation": "linear"}, "xray8", {"OpenCV": lambda i: cv2.resize(i.array, (1024, 1024), interpolation=cv2.INTER_LINEAR)}),
+    Case("affine", {"matrix": MATRIX, "interpolation": "linear"}, "ct", {"SimpleITK": affine("linear"), "SciPy": affine_scipy}),
+    Case("affine", {"matrix": MATRIX, "interpolation": "cubic"}, "ct", {"SimpleITK": affine("cubic")}),
+    Case("affine", {"matrix": MATRIX, "interpolation": "nearest"}, "ct", {"SimpleITK": affine("nearest")}),
+    Case("rotate", {"angles": 17}, "xray8", {"OpenCV": turned}),
+    Case("warp", {}, "ct", {"SimpleITK": lambda i: sitk.Warp(i.sitk, displacement(i))}, inputs=ours_warp),
+    Case("reorient", {"orientation": "RAS"}, "ct", {"SimpleITK": lambda i: sitk.DICOMOrient(i.sitk, "RAS")}),
+    Case("reorient", {"orientation": "SPL"}, "ct", {"SimpleITK": lambda i: sitk.DICOMOrient(i.sitk, "SPL"),
+                                                    "NumPy": lambda i: np.ascontiguousarray(i.array.transpose(2, 1, 0))}),
+    Case("flip", {"axes": "x"}, "ct", {"SimpleITK": lambda i: sitk.Flip(i.sitk, [True, False, False]),
+                                       "NumPy": lambda i: np.ascontiguousarray(i.array[:, :, ::-1])}),
+    Case("flip", {"axes": "x"}, "xray8", {"OpenCV": lambda i: cv2.flip(i.array, 1)}),
+    Case("pad", {"before": 16, "border": "mirror"}, "ct", {"SimpleITK": lambda i: sitk.MirrorPad(i.sitk, [16] * 3, [16] * 3),
+                                                           "NumPy": lambda i: np.pad(i.array, 16, "reflect")}),
+    Case("crop", {"start": [16, 16, 16], "size": [64, 64, 24]}, "ct", {"NumPy": lambda i: i.array[16:40, 16:80, 16:80].copy()}),
+    Case("pyramid", {}, "ct", {"scikit-image": lambda i: skimage.transform.pyramid_reduce(i.f32, preserve_range=True),
+                               "SimpleITK": lambda i: sitk.Shrink(sitk.DiscreteGaussian(i.sitk_f32, 0.44, useImageSpacing=False), [2] * 3)}),
+    Case("pyramid", {}, "xray8", {"OpenCV": lambda i: cv2.pyrDown(i.array)}),
+]
