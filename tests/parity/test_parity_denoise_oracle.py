@@ -125,6 +125,12 @@ CASES = [
     Case("anisotropic_diffusion", DIFFUSION | {"iterations": 3, "conductance": 20.0, "scale": "absolute", "gradient": "face", "function": name},
          REAL + EXTREME, "NumPy reference (paper)", lambda p, name=name: perona_malik(p, 20.0, name == "quadratic"), 1e-6, "f32", relative=True)
     for name in ("exponential", "quadratic")
+] + [
+    Case("total_variation", {"weight": 20.0, "scale": "absolute", "eps": 0.0, "iterations": n, "type": "f32"},
+         tuple(name for name in REAL + FINITE if name != "one_row"), "scikit-image denoise_tv_chambolle",
+         lambda p, n=n: skimage.restoration.denoise_tv_chambolle(np.squeeze(p.f64), 20.0, eps=0, max_num_iter=n).reshape(p.shape)
+         if p.array.size > 1 else p.f64, 1e-6, "f32", relative=True)
+    for n in (2, 20)
 ]
 
 parity.main(__name__, CASES)
