@@ -6,8 +6,20 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define CM_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+/* Where comparisons are summed: the widest set would turn them to masks and back. */
+#define CM_SIMD_256 __attribute__((target_clones("arch=x86-64-v3", "default")))
 #else
 #define CM_SIMD
+#define CM_SIMD_256
+#endif
+
+/* In front of a loop whose turns touch nothing of each other's: rows of one block, say. */
+#if defined(__clang__)
+#define CM_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define CM_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define CM_INDEPENDENT
 #endif
 
 #endif

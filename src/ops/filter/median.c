@@ -1,14 +1,18 @@
-/* Median and rank. Small windows go through selection networks, many voxels side by side. For large ones a tile is
- * sorted once; a window is then a set of ranks, kept as bits, that slides along x while a pointer follows the value of
- * the rank. */
+/* Median and rank. Small windows go through selection networks, many voxels side by side. In middle ones of up to 16
+ * bits the answer lies between the medians of slabs, and is found by counting, many voxels side by side as well. For
+ * large ones a tile is sorted once; a window is then a set of ranks, kept as bits, that slides along x while a pointer
+ * follows the value of the rank. */
 #include <float.h>
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/filter/median_network.h"
 #include "ops/lines.h"
 #include "ops/simd.h"
 
 enum { MOST_NETWORK = 49, SPARE = 128 }; /* values of a window that networks do; values to spare behind rows */
+enum { MOST_BISECTION = 1000 };          /* bytes of a window that are counted */
+typedef enum Way { BY_COLUMNS, BY_NETWORK, BY_BISECTION, BY_RANK } Way;
 
 typedef struct MedianParams {
   CmReals radius;
@@ -41,7 +45,7 @@ typedef struct Median {
   double border_value;
   int64_t radius[3];
   int64_t rank; /* of the value sought among those of the box, from 0 */
-  bool network;
+  Way way;
   int64_t tile[3], tiles[3]; /* size of a tile, number of tiles */
 } Median;
 
@@ -170,17 +174,19 @@ static bool work(void *arg, CmRange range, CmError **err) {
   const Median *job = arg;
   Tile tile;
   tile_at(job, range.begin, &tile);
-  const size_t values = (size_t)tile_values(job, tile.size), row = (size_t)(tile.size[0] * job->grid.components);
+  const bool direct = job->way == BY_COLUMNS && cm_type_is_integer(cm_image_type(job->image)); /* no keys are loaded */
+  const size_t values = direct ? 0 : (size_t)tile_values(job, tile.size),
+               row = (size_t)(tile.size[0] * job->grid.components);
   const size_t wide = (size_t)((tile.size[0] + 2 * job->radius[0]) * job->grid.components),
-               room = job->network ? 0 : values;
+               room = job->way != BY_RANK ? 0 : values;
   void *keys = cm_alloc_array(job->ctx, values + SPARE, job->grid.size, err);
-  void *line = cm_alloc_array(job->ctx, row + 3 * wide + 2 * SPARE, job->grid.size, err);
+  void *line = cm_alloc_array(job->ctx, 2 * row + 27 * wide + 4 * SPARE, job->grid.size, err);
   double *scratch = cm_alloc_array(job->ctx, row, sizeof(double), err);
   Ranks ranks = {.items = cm_alloc_array(job->ctx, room, sizeof(RankItem), err)};
   ranks.spare = cm_alloc_array(job->ctx, room, sizeof(RankItem), err);
   ranks.rank = cm_alloc_array(job->ctx, room, sizeof(uint32_t), err);
   ranks.bits = cm_alloc_array(job->ctx, room / 64 + 2, sizeof(uint64_t), err);
-  ranks.median = cm_alloc_array(job->ctx, job->network ? 0 : row, sizeof(uint32_t), err);
+  ranks.median = cm_alloc_array(job->ctx, job->way != BY_RANK ? 0 : row, sizeof(uint32_t), err);
   bool ok = keys && line && scratch && ranks.items && ranks.spare && ranks.rank && ranks.bits && ranks.median;
   if (ok) {
     memset((char *)keys + values * job->grid.size, 0, SPARE * job->grid.size);
@@ -198,11 +204,12 @@ static bool work(void *arg, CmRange range, CmError **err) {
   return ok;
 }
 
-/* Networks: whole rows, in tiles that fit the cache. Ranks: cubes (squares) with a halo of about their size. */
+/* Networks and counting: whole rows, in tiles that fit the cache. Ranks: cubes (squares) with a halo of about their
+ * size. */
 static void plan_tiles(Median *job) {
   const int64_t size[3] = {job->grid.nx, job->grid.ny, job->grid.nz}, row = job->grid.row * (int64_t)job->grid.size;
   int64_t *tile = job->tile;
-  if (job->network) {
+  if (job->way != BY_RANK) {
     int64_t budget = row * job->grid.rows / 64;
     budget = budget < 65536 ? 65536 : budget > 524288 ? 524288 : budget;
     tile[0] = size[0];
@@ -235,6 +242,13 @@ static void plan_tiles(Median *job) {
   }
 }
 
+static Way choose_way(const Median *job, int64_t window, int64_t size) {
+  const int64_t across = 2 * job->radius[0] + 1, slab = window / across;
+  if (window <= MOST_NETWORK && job->rank == window / 2)
+    return (across == 3 && (slab == 3 || slab == 9)) || (across == 5 && slab == 5) ? BY_COLUMNS : BY_NETWORK;
+  return size <= 2 && window * size <= MOST_BISECTION ? BY_BISECTION : BY_RANK;
+}
+
 static bool run_box(const CmCall *call, const char *what, double percentile, CmError **err) {
   const MedianParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -258,7 +272,7 @@ static bool run_box(const CmCall *call, const char *what, double percentile, CmE
   }
   job.rank = (int64_t)((double)window * percentile / 100.0);
   job.rank = job.rank < window ? job.rank : window - 1;
-  job.network = window <= MOST_NETWORK && job.rank == window / 2;
+  job.way = choose_way(&job, window, (int64_t)cm_type_size(cm_image_type(image)));
   plan_tiles(&job);
   if (tile_values(&job, job.tile) > (int64_t)UINT32_MAX) {
     cm_error_set(err, CM_ERR_PARAMETER, "the window is too large for %d components; give a smaller radius",
