@@ -80,7 +80,7 @@ static bool X(column_down)(void *arg, CmRange range, CmError **err) {
   const CmBank *bank = job->bank;
   const int64_t *wide = job->wide, *half = job->half, plane = wide[0] * wide[1], shift = bank_shift(bank, job->border);
   const int64_t count = 2 * half[2] + bank->length - 2, made = (2 * bank->length + 2) * wide[0];
-  R *beyond = cm_alloc_array(job->ctx, (size_t)(made + wide[0]), sizeof(R), err), *line = beyond + made;
+  R *beyond = cm_alloc_array(job->ctx, (size_t)(made + wide[0]), sizeof(R), err), *line = beyond ? beyond + made : NULL;
   const R **rows = cm_alloc_array(job->ctx, (size_t)count, sizeof(R *), err);
   const bool ok = beyond && rows;
   for (int64_t y = range.begin; ok && y < range.end; y++) {

@@ -5,10 +5,12 @@
 #define LOWEST ((T)-INFINITY)
 #define HIGHEST ((T)INFINITY)
 #define TURN(v, erode) ((erode) ? -(v) : (v))
+#define NUMBER(v) ((v) == (v) ? (v) : LOWEST)
 #else
 #define LOWEST ((T)T_MIN)
 #define HIGHEST ((T)T_MAX)
 #define TURN(v, erode) ((T)((erode) ? ~(v) : (v)))
+#define NUMBER(v) (v)
 #endif
 
 /* limit and marker as they are, to the reversed order, the marker brought to the limit. */
@@ -17,7 +19,7 @@ CM_SIMD static void X(start_row)(const void *limit, void *marker, int64_t n, boo
   T *v = marker;
   for (int64_t i = 0; i < n; i++) {
     const T most = TURN(high[i], erode), own = TURN(v[i], erode);
-    const T low = own == own ? own : LOWEST;
+    const T low = NUMBER(own);
     v[i] = low < most ? low : most;
   }
 }
@@ -127,3 +129,4 @@ static bool X(raise_near)(const Geodesic *job, int64_t at, Wave *next, CmError *
 #undef LOWEST
 #undef HIGHEST
 #undef TURN
+#undef NUMBER

@@ -14,9 +14,10 @@ CM_SIMD static int64_t X(count_row)(const void *row, int64_t nx, CmComponentsOf 
   const uint8_t zero = of == CM_COMPONENTS_ZERO;
   uint32_t count = X(is_set)(v[0]) != zero;
   if (of == CM_COMPONENTS_VALUE)
-    for (int64_t x = 1; x < nx; x++) count += (uint32_t)((v[x] != v[x - 1]) & (v[x] != 0));
+    for (int64_t x = 1; x < nx; x++) count += (uint32_t)(v[x] != v[x - 1]) & (uint32_t)(v[x] != 0);
   else
-    for (int64_t x = 1; x < nx; x++) count += (uint32_t)((X(is_set)(v[x]) != zero) & (X(is_set)(v[x - 1]) == zero));
+    for (int64_t x = 1; x < nx; x++)
+      count += (uint32_t)(X(is_set)(v[x]) != zero) & (uint32_t)(X(is_set)(v[x - 1]) == zero);
   return count;
 }
 
