@@ -3,6 +3,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/intensity/stats.h"
+#include "ops/measure/gather.h"
 #include "ops/simd.h"
 
 enum { CHECKERBOARD, DISK, SMALL_DISK };
@@ -155,15 +156,6 @@ static void set_weights(Level *job) {
     job->weight[axis] = n[axis] > 1 ? finest / spacing[axis] * (finest / spacing[axis]) : 0.0;
 }
 
-static bool check_start(const Level *job, CmError **err) {
-  if (!job->start) return true;
-  const int64_t nt = cm_image_dims(job->start)[3];
-  if (cm_image_same_grid(job->image, "image", job->start, "start", err) && (nt == 1 || nt == job->grid.nt)) return true;
-  cm_error_set(err, CM_ERR_GEOMETRY, "start has %lld time points and the image %lld; give one, or as many",
-               (long long)nt, (long long)job->grid.nt);
-  return false;
-}
-
 static bool run(const CmCall *call, CmError **err) {
   const ChanVeseParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -186,7 +178,8 @@ static bool run(const CmCall *call, CmError **err) {
   const int64_t chunk = job.grid.row < 16384 ? 16384 / job.grid.row : 1;
   const size_t plane = (size_t)rows * (size_t)(job.grid.nx + 2);
   set_weights(&job);
-  if (!cm__mask_open(&mask, &call->in[1], image, err) || !check_start(&job, err)) goto done;
+  if (!cm__mask_open(&mask, &call->in[1], image, err) || (job.start && !cm__check_times(image, job.start, err)))
+    goto done;
   job.labels = cm_image_create_like(call->ctx, image, CM_U8, 1, err);
   if (!job.labels || !cm_image_set_unit(job.labels, "1", err)) goto done;
   if (call->wanted && call->wanted[1]) {
