@@ -27,7 +27,8 @@ static inline float cm__exp2_minus(float t) {
 /* log2(e): exp(-x) = 2^-(x * CM_LOG2_E) */
 #define CM_LOG2_E 1.4426950408889634
 
-/* e^x: relative error below 2e-15; 0 below -708, the largest finite power above 709; NaN stays. 2^n e^r, |r| <= ln 2 / 2. */
+/* e^x: relative error below 2e-15; 0 below -708, the largest finite power above 709; NaN stays. 2^n e^r, |r| <= ln 2
+ * / 2. */
 static inline double cm__exp(double x) {
   const double at = x < -708.0 ? -708.0 : x > 709.0 ? 709.0 : x;
   const double shifted = at * 1.4426950408889634 + 6755399441055744.0; /* 1.5 * 2^52: n stands in the low bits */

@@ -137,6 +137,8 @@ static Outcome run_call(const Call *call, CmHash *hash, CmErrorCode *code, uint6
     assert_true(cm_params_set(call->op, params, "spacing", "1.3", &err));
   if (strcmp(call->op->name, "crop") == 0 && !call->optional)
     assert_true(cm_params_set(call->op, params, "size", "4,3,2", &err));
+  if (strcmp(call->op->name, "nyul") == 0 && !call->optional)
+    assert_true(cm_params_set(call->op, params, "scale", "0,10,20,30,40,50,60,70,80,90,100", &err));
   if (call->param && !cm_params_set(call->op, params, call->param, call->value, &err)) goto done;
   if (!make_inputs(ctx, call->op, call->form, call->optional, in, &err)) goto done;
   const uint64_t before = cm_context_allocation_count(ctx);
@@ -302,6 +304,8 @@ static void test_cancelled(void **state) {
         assert_true(cm_params_set(cm_op_at(i), params, "spacing", "1.3", &err));
       if (strcmp(cm_op_at(i)->name, "crop") == 0)
         assert_true(cm_params_set(cm_op_at(i), params, "size", "4,3,2", &err));
+      if (strcmp(cm_op_at(i)->name, "nyul") == 0)
+        assert_true(cm_params_set(cm_op_at(i), params, "scale", "0,10,20,30,40,50,60,70,80,90,100", &err));
       const bool ok = cm_op_run(ctx, cm_op_at(i), params, in, out, NULL, &err);
       cm_free(params);
       if (ok) print_error("%s does not ask whether to stop\n", cm_op_at(i)->name);

@@ -84,12 +84,12 @@ static void curve_row(void *arg, int64_t row, double *line, int64_t n) {
   }
 }
 
-#define LOOK_UP(name, Place, Out)                                                                              \
+#define LOOK_UP(name, Place, Out)                                                                                  \
   static void look_up_##name(const void *from, int64_t n, int64_t step, Place turn, const void *table, void *to) { \
-    const Place *v = from;                                                                                     \
-    const Out *t = table;                                                                                      \
-    Out *out = to;                                                                                             \
-    for (int64_t i = 0; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                    \
+    const Place *v = from;                                                                                         \
+    const Out *t = table;                                                                                          \
+    Out *out = to;                                                                                                 \
+    for (int64_t i = 0; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                        \
   }
 LOOK_UP(8_8, uint8_t, uint8_t)
 LOOK_UP(8_16, uint8_t, uint16_t)
@@ -102,10 +102,10 @@ LOOK_UP(16_64, uint16_t, uint64_t)
 
 /* Values of the image's type are places in the table, signed ones turned by the top bit. */
 static void look_up(CmType type, const void *from, int64_t n, int64_t step, size_t size, const void *table, void *to) {
-  static void (*const of_8[4])(const void *, int64_t, int64_t, uint8_t, const void *,
-                               void *) = {look_up_8_8, look_up_8_16, look_up_8_32, look_up_8_64};
-  static void (*const of_16[4])(const void *, int64_t, int64_t, uint16_t, const void *,
-                                void *) = {look_up_16_8, look_up_16_16, look_up_16_32, look_up_16_64};
+  static void (*const of_8[4])(const void *, int64_t, int64_t, uint8_t, const void *, void *) = {
+      look_up_8_8, look_up_8_16, look_up_8_32, look_up_8_64};
+  static void (*const of_16[4])(const void *, int64_t, int64_t, uint16_t, const void *, void *) = {
+      look_up_16_8, look_up_16_16, look_up_16_32, look_up_16_64};
   const int kind = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
   if (cm_type_size(type) == 1)
     of_8[kind](from, n, step, type == CM_I8 ? 0x80 : 0, table, to);

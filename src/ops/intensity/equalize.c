@@ -17,8 +17,9 @@ static const CmParam params[] = {
     CM_PARAM_ENUM(EqualizeParams, method, "linear|levels", "linear",
                   "linear: the share of values up to v, linear between the middles of the bins; levels: the same less "
                   "the share of the first bin, a step per bin"),
-    CM_PARAM_INT(EqualizeParams, bins, 256, 2, 65536, "1",
-                 "bins of the histogram between the smallest and the largest value; integers get at most one per value"),
+    CM_PARAM_INT(
+        EqualizeParams, bins, 256, 2, 65536, "1",
+        "bins of the histogram between the smallest and the largest value; integers get at most one per value"),
     CM_PARAM_REALS(EqualizeParams, range, "", -1e30, 1e30, 0, 2, "",
                    "what the shares 0 and 1 become, e.g. 0,255; not given: the smallest and the largest value"),
     CM_PARAM_ENUM(EqualizeParams, outside_mask, "map|keep|zero", "keep",
@@ -66,8 +67,9 @@ static bool find(void *arg, const CmPart *part, int64_t at, CmCurve *curve, CmEr
     return false;
   }
   if (!isfinite(moments.max - moments.min)) {
-    cm_error_set(err, CM_ERR_DATA, "the values reach from %g to %g, too far apart for a histogram; clip the image first",
-                 moments.min, moments.max);
+    cm_error_set(err, CM_ERR_DATA,
+                 "the values reach from %g to %g, too far apart for a histogram; clip the image first", moments.min,
+                 moments.max);
     return false;
   }
   if (moments.min == moments.max) return true;
@@ -104,7 +106,8 @@ CM_OP(equalize) = {
     .details =
         "low + F(v) * (high - low), F being the share of values up to v by a histogram. linear with range=0,1 is "
         "scikit-image's "
-        "equalize_hist, levels with range=0,255 on u8 OpenCV's equalizeHist: (N(v) - N0) / (N - N0), N0 being the count "
+        "equalize_hist, levels with range=0,255 on u8 OpenCV's equalizeHist: (N(v) - N0) / (N - N0), N0 being the "
+        "count "
         "of the first bin that holds anything. Mask: the histogram is that of what is "
         "inside. A part without contrast stays as it is. NaN: left out, stays NaN.",
     CM_OP_PARAMS(EqualizeParams, params),

@@ -98,12 +98,14 @@ static bool find_slice(void *arg, CmRange range, CmError **err) {
 
 static double load(const CmImage *image, int64_t at) {
   double v;
-  cm__line_to_f64(cm_image_type(image), (const char *)cm_image_data(image) + (size_t)at * cm_type_size(cm_image_type(image)), 1, &v);
+  cm__line_to_f64(cm_image_type(image),
+                  (const char *)cm_image_data(image) + (size_t)at * cm_type_size(cm_image_type(image)), 1, &v);
   return v;
 }
 
 static void store(CmImage *image, int64_t at, double v) {
-  cm__line_from_f64(cm_image_type(image), &v, 1, (char *)cm_image_data_mut(image) + (size_t)at * cm_type_size(cm_image_type(image)));
+  cm__line_from_f64(cm_image_type(image), &v, 1,
+                    (char *)cm_image_data_mut(image) + (size_t)at * cm_type_size(cm_image_type(image)));
 }
 
 static bool nothing_known(const Impute *job, int64_t at, CmError **err) {
@@ -197,8 +199,8 @@ static void estimate(CmGapMethod method, Plane *p, bool along_y, double *to, dou
   }
 }
 
-/* By the nearer of the two in linear and spline: gaps that are known on both sides before others, weighted by the inverse
- * of their length. */
+/* By the nearer of the two in linear and spline: gaps that are known on both sides before others, weighted by the
+ * inverse of their length. */
 static bool mix(const Plane *p, int64_t i, double *v) {
   const double a = p->gap_x[i], b = p->gap_y[i];
   if (a == 0.0 && b == 0.0) return false;
@@ -319,7 +321,8 @@ static bool fill(Impute *job, CmError **err) {
   if (total > 0 && job->p->method == REFUSE) return refuse(job, total, err);
   if (along == ALONG_AUTO) along = job->grid.nz > 1 ? 3 : ALONG_PLANE;
   const CmType type = cm_image_type(job->image), to = cm__out_type(job->p->type, type);
-  job->out = type == to ? cm_image_copy(job->ctx, job->image, err) : cm_image_convert(job->ctx, job->image, to, true, err);
+  job->out =
+      type == to ? cm_image_copy(job->ctx, job->image, err) : cm_image_convert(job->ctx, job->image, to, true, err);
   if (!job->out || total == 0) return job->out != NULL;
   if (along == ALONG_PLANE) return cm_parallel_for(job->ctx, "impute", slices, 1, fill_slices, job, err);
   return fill_along(job, along - 1, err);

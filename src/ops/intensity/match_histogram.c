@@ -152,8 +152,9 @@ static bool quantiles(const Match *job, const CmPart *part, double *values, doub
   for (int64_t k = 0; k <= p->points + 1; k++) values[k] = k == 0 ? low : moments.max;
   if (!(moments.max > low)) return true;
   if (!isfinite(moments.max - moments.min)) {
-    cm_error_set(err, CM_ERR_DATA, "the values reach from %g to %g, too far apart for a histogram; clip the image first",
-                 moments.min, moments.max);
+    cm_error_set(err, CM_ERR_DATA,
+                 "the values reach from %g to %g, too far apart for a histogram; clip the image first", moments.min,
+                 moments.max);
     return false;
   }
   const CmBins bins = {.low = low, .high = moments.max, .count = p->levels};

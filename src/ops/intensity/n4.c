@@ -66,10 +66,10 @@ typedef struct Fit {
   int64_t band, bands; /* rows of a piece, pieces of a plane */
   float *logs, *now;   /* logarithms; less the field */
   uint8_t *inside;
-  Partial *partial;      /* by piece */
-  double *histogram;     /* by piece: bins + 1 */
-  double *planes;        /* by piece: points of x by y */
-  CmSplineAxis axes[3];  /* of this level */
+  Partial *partial;     /* by piece */
+  double *histogram;    /* by piece: bins + 1 */
+  double *planes;       /* by piece: points of x by y */
+  CmSplineAxis axes[3]; /* of this level */
   double *lattice, *change, *known;
   int64_t points; /* of the lattice */
   double least, slope;
@@ -103,8 +103,8 @@ static bool load_rows(void *arg, CmRange range, CmError **err) {
   Partial *partial = &fit->partial[range.begin];
   *partial = (Partial){.least = INFINITY, .most = -INFINITY};
   for (int64_t y = begin; line && inside && y < end; y++) {
-    const int64_t row = (fit->t * grid->nz + fit->offset[2] + z * fit->step[2]) * grid->ny + fit->offset[1] +
-                        y * fit->step[1];
+    const int64_t row =
+        (fit->t * grid->nz + fit->offset[2] + z * fit->step[2]) * grid->ny + fit->offset[1] + y * fit->step[1];
     cm__line_to_f64(cm_image_type(fit->image), cm__row(fit->image, grid, row), grid->row, line);
     memset(inside, 1, (size_t)grid->nx);
     if (fit->mask->image) cm__mask_row(fit->mask, row, inside);
@@ -330,8 +330,8 @@ static void close_level(Fit *fit) {
 /* Axes and sums of a level; its lattice is there already. */
 static bool open_level(Fit *fit, int level, CmError **err) {
   for (int k = 0; k < 3; k++)
-    if (!cm__spline_axis(fit->ctx, &fit->axes[k], fit->n[k], fit->offset[k], fit->step[k],
-                         cm_image_dims(fit->image)[k], spans_at(fit, k, level), err))
+    if (!cm__spline_axis(fit->ctx, &fit->axes[k], fit->n[k], fit->offset[k], fit->step[k], cm_image_dims(fit->image)[k],
+                         spans_at(fit, k, level), err))
       return false;
   fit->change = cm_alloc_array(fit->ctx, (size_t)fit->points, sizeof(double), err);
   fit->known = cm_alloc_array(fit->ctx, (size_t)fit->points, sizeof(double), err);
@@ -346,7 +346,12 @@ static bool refine(Fit *fit, int level, CmError **err) {
   for (int k = 0; k < 3; k++) points[k] = spans_at(fit, k, level) + 3;
   for (int k = 0; k < 3; k++) {
     if (cm_image_dims(fit->image)[k] == 1) continue;
-    const int64_t inner = k == 0 ? 1 : k == 1 ? points[0] : points[0] * points[1], outer = k == 0 ? points[1] * points[2] : k == 1 ? points[2] : 1;
+    const int64_t inner = k == 0   ? 1
+                          : k == 1 ? points[0]
+                                   : points[0] * points[1],
+                  outer = k == 0   ? points[1] * points[2]
+                          : k == 1 ? points[2]
+                                   : 1;
     const int64_t finer = 2 * points[k] - 3;
     double *lattice = cm_alloc_array(fit->ctx, (size_t)(inner * finer * outer), sizeof(double), err);
     if (!lattice) return false;
@@ -463,8 +468,8 @@ static bool apply(const Fit *fit, CmImage *out, CmImage *bias, CmError **err) {
     const int64_t n = cm_image_dims(fit->image)[k];
     ok = cm__spline_axis(fit->ctx, &job.axes[k], n, 0, 1, n, spans_at(fit, k, level), err);
   }
-  ok = ok && cm_parallel_for(fit->ctx, NULL, fit->grid.ny * fit->grid.nz, cm__row_chunk(&fit->grid), apply_rows, &job,
-                             err);
+  ok = ok &&
+       cm_parallel_for(fit->ctx, NULL, fit->grid.ny * fit->grid.nz, cm__row_chunk(&fit->grid), apply_rows, &job, err);
   for (int k = 0; k < 3; k++) cm__spline_axis_free(&job.axes[k]);
   return ok;
 }

@@ -4,11 +4,11 @@
 
 #include "ops/intensity/stats.h"
 
-#define CM_LANDMARKS_PARAM(S)                                                                           \
-  CM_PARAM_REALS(S, percentiles, "1,10,20,30,40,50,60,70,80,90,99", 0, 100, 2, 32, "%",                 \
+#define CM_LANDMARKS_PARAM(S)                                                           \
+  CM_PARAM_REALS(S, percentiles, "1,10,20,30,40,50,60,70,80,90,99", 0, 100, 2, 32, "%", \
                  "the landmarks, rising; the first and the last are the ends of the scale")
-#define CM_FOREGROUND_PARAM(S)                                                                 \
-  CM_PARAM_ENUM(S, foreground, "mask|mean", "mask",                                            \
+#define CM_FOREGROUND_PARAM(S)                      \
+  CM_PARAM_ENUM(S, foreground, "mask|mean", "mask", \
                 "which voxels are measured: all inside the mask, or of those the ones above their mean")
 
 /* CM_ERR_PARAMETER unless they rise. */

@@ -1,7 +1,7 @@
 #include <stdio.h>
 
-#include "ops/intensity/nyul.h"
 #include "cormack/parallel.h"
+#include "ops/intensity/nyul.h"
 
 typedef struct LandmarksParams {
   CmReals percentiles;

@@ -70,8 +70,8 @@ static bool rescale_rows(void *arg, CmRange range, CmError **err) {
       cm_error_set(err, CM_ERR_DATA,
                    "voxel %lld,%lld,%lld becomes %g, which %s does not hold; set in_range and out_range, or "
                    "beyond=clamp",
-                   (long long)(bad / grid.components), (long long)(row % grid.ny),
-                   (long long)(row / grid.ny % grid.nz), line[bad], cm_type_name(cm_image_type(job->out)));
+                   (long long)(bad / grid.components), (long long)(row % grid.ny), (long long)(row / grid.ny % grid.nz),
+                   line[bad], cm_type_name(cm_image_type(job->out)));
   }
   cm_free(line);
   return ok;

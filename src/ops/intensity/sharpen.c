@@ -71,5 +71,6 @@ void cm__sharpen(const CmSharpen *s, const double *histogram, double least, doub
   double *weighted = spectrum;
   convolve(s, padded, blur, weighted);
   convolve(s, sharp, blur, mean);
-  for (int64_t k = 0; k < s->bins; k++) expected[k] = mean[k + offset] != 0.0 ? weighted[k + offset] / mean[k + offset] : 0.0;
+  for (int64_t k = 0; k < s->bins; k++)
+    expected[k] = mean[k + offset] != 0.0 ? weighted[k + offset] / mean[k + offset] : 0.0;
 }

@@ -21,8 +21,7 @@ bool cm__spline_axis(CmContext *ctx, CmSplineAxis *axis, int64_t n, int64_t offs
   int64_t span = 0;
   axis->first[0] = 0;
   for (int64_t i = 0; i < n; i++) {
-    const double p =
-        length > 1 ? (double)spans * (double)(offset + i * step) / (double)(length - 1) : 0.0;
+    const double p = length > 1 ? (double)spans * (double)(offset + i * step) / (double)(length - 1) : 0.0;
     while (span + 1 < spans && p >= (double)(span + 1)) axis->first[++span] = i;
     const double u = p - (double)span, v = 1.0 - u;
     double w[4] = {v * v * v / 6.0, (3.0 * u * u * u - 6.0 * u * u + 4.0) / 6.0,

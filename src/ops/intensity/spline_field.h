@@ -7,10 +7,10 @@
 /* One axis: samples in [0, 1] of it, cut into equal spans; a sample in span s is touched by the points s .. s + 3. An
  * axis of one sample has one point that counts. */
 typedef struct CmSplineAxis {
-  int64_t n, spans, points; /* points = spans + 3 */
-  int64_t *first;           /* of each span and one past the last: its first sample */
-  float *weight[4];         /* of the four points, for each sample */
-  float *square[4], *fit[4];/* weight^2, and weight^3 / sum of weight^2: what Lee's approximation adds up */
+  int64_t n, spans, points;  /* points = spans + 3 */
+  int64_t *first;            /* of each span and one past the last: its first sample */
+  float *weight[4];          /* of the four points, for each sample */
+  float *square[4], *fit[4]; /* weight^2, and weight^3 / sum of weight^2: what Lee's approximation adds up */
 } CmSplineAxis;
 
 /* Sample i stands at (offset + i * step) / (length - 1) of the axis. Free with cm__spline_axis_free, on failure too. */
