@@ -163,7 +163,8 @@ CM_OP(nyul) = {
     .output_count = 1,
     .geometry = CM_GEOMETRY_KEEP,
     .cite =
-        "Nyul LG, Udupa JK. On standardizing the MR image intensity scale. Magn Reson Med 42(6), 1999; Nyul LG, Udupa "
+        "Nyul LG, Udupa JK. On standardizing the MR image intensity scale. Magnetic Resonance in Medicine 42(6), 1999; "
+        "Nyul LG, Udupa "
         "JK, Zhang X. IEEE Trans Med Imaging 19(2), 2000",
     .examples =
         "cormack nyul t1.nii.gz out.nii.gz --landmarks landmarks.csv --mask brain.nii.gz\n"
