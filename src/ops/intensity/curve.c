@@ -20,10 +20,21 @@ void cm__curve_free(CmCurve *curve) {
   *curve = (CmCurve){0};
 }
 
+double cm__between(double a, double b, double part) {
+  const double span = b - a;
+  if (part == 0.0) return a;
+  return isfinite(span) ? a + span * part : a * (1.0 - part) + b * part;
+}
+
+/* How far v lies between a and b; in halves, since the ends of double are further apart than it holds. */
+static double share_of(double v, double a, double b) {
+  return (0.5 * v - 0.5 * a) / (0.5 * b - 0.5 * a);
+}
+
+/* Where an end is infinite all are in the first bucket. */
 static int64_t bucket(const CmCurve *curve, double v) {
-  const double share = (v - curve->at[0]) / (curve->at[curve->n - 1] - curve->at[0]);
-  const double k = share * (double)curve->buckets;
-  return k < 0.0 ? 0 : k >= (double)curve->buckets ? curve->buckets - 1 : (int64_t)k;
+  const double k = share_of(v, curve->at[0], curve->at[curve->n - 1]) * (double)curve->buckets;
+  return !(k > 0.0) ? 0 : k >= (double)curve->buckets ? curve->buckets - 1 : (int64_t)k;
 }
 
 /* from[k]: the last point that lies at or before everything in bucket k. bucket() rises with its value, so that the
@@ -57,8 +68,7 @@ static double through(const CmCurve *curve, double v) {
     else
       high = middle;
   }
-  const double part = (v - curve->at[low]) / (curve->at[low + 1] - curve->at[low]);
-  return curve->to[low] + (curve->to[low + 1] - curve->to[low]) * part;
+  return cm__between(curve->to[low], curve->to[low + 1], share_of(v, curve->at[low], curve->at[low + 1]));
 }
 
 typedef struct Job {

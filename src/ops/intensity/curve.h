@@ -11,6 +11,9 @@ typedef struct CmCurve {
   int64_t buckets, *from; /* internal: where to search */
 } CmCurve;
 
+/* a at part 0, b at part 1, also where b - a is more than a double holds. */
+double cm__between(double a, double b, double part);
+
 /* Memory for n points (at and to; free with cm__curve_free). */
 bool cm__curve_open(CmContext *ctx, CmCurve *curve, int64_t n, CmError **err);
 void cm__curve_free(CmCurve *curve);

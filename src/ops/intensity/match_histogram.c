@@ -133,8 +133,8 @@ static bool match_exactly(CmContext *ctx, const CmPart *part, const CmPart *refe
     else if (k == 0 || to.share[k] == from.share[i])
       curve->to[i] = to.value[k];
     else
-      curve->to[i] = to.value[k - 1] + (to.value[k] - to.value[k - 1]) *
-                                           ((from.share[i] - to.share[k - 1]) / (to.share[k] - to.share[k - 1]));
+      curve->to[i] = cm__between(to.value[k - 1], to.value[k],
+                                 (from.share[i] - to.share[k - 1]) / (to.share[k] - to.share[k - 1]));
   }
   cm_free(from.value);
   cm_free(to.value);
