@@ -124,6 +124,8 @@ static K *X(place)(const Median *job, const Tile *tile, int64_t row, K *line) {
   return line;
 }
 
+/* clang-format indents a row of L() further each time */
+/* clang-format off */
 /* The values of a window are variables v0, v1 …: an array would keep the loops from becoming vectors. */
 #define L(k, value) K v##k = value;
 #define S(a, b)                               \
@@ -149,10 +151,9 @@ CM_SIMD static void X(sort5)(const K *const *rows, K *restrict columns, int64_t 
   for (int64_t i = 0; i < n; i++) {
     L(0, a[i])
     L(1, b[i])
-    L(2, c[i])
-    L(3, d[i])
-    L(4, e[i]) SORT_5(S) low[i] = v0,
-                         low[wide + i] = v1, low[2 * wide + i] = v2, high[i] = v3, high[wide + i] = v4;
+    L(2, c[i]) L(3, d[i]) L(4, e[i]) SORT_5(S) low[i] = v0,
+                                               low[wide + i] = v1, low[2 * wide + i] = v2, high[i] = v3,
+                                               high[wide + i] = v4;
   }
 }
 
@@ -176,9 +177,8 @@ CM_SIMD static void X(median9)(const K *restrict columns, int64_t wide, int64_t 
   for (int64_t i = 0; i < n; i++) {
     L(0, a[i])
     L(1, a[i + step])
-    L(2, a[i + 2 * step])
-    L(3, b[i])
-    L(4, b[i + step]) L(5, b[i + 2 * step]) L(6, c[i]) L(7, c[i + step]) L(8, c[i + 2 * step]) MEDIAN_9(S) to[i] = v4;
+    L(2, a[i + 2 * step]) L(3, b[i]) L(4, b[i + step]) L(5, b[i + 2 * step]) L(6, c[i]) L(7, c[i + step])
+        L(8, c[i + 2 * step]) MEDIAN_9(S) to[i] = v4;
   }
 }
 
@@ -188,13 +188,11 @@ CM_SIMD static void X(median25)(const K *restrict columns, int64_t wide, int64_t
     L(0, a[i])
     L(1, a[i + step])
     L(2, a[i + 2 * step])
-    L(3, a[i + 3 * step])
-    L(4, a[i + 4 * step])
-    L(5, b[i]) L(6, b[i + step]) L(7, b[i + 2 * step]) L(8, b[i + 3 * step]) L(9, b[i + 4 * step]) L(10, c[i])
-        L(11, c[i + step]) L(12, c[i + 2 * step]) L(13, c[i + 3 * step]) L(14, c[i + 4 * step]) L(15, d[i])
-            L(16, d[i + step]) L(17, d[i + 2 * step]) L(18, d[i + 3 * step]) L(19, d[i + 4 * step]) L(20, e[i])
-                L(21, e[i + step]) L(22, e[i + 2 * step]) L(23, e[i + 3 * step]) L(24, e[i + 4 * step]) MEDIAN_25(S)
-                    to[i] = v12;
+    L(3, a[i + 3 * step]) L(4, a[i + 4 * step]) L(5, b[i]) L(6, b[i + step]) L(7, b[i + 2 * step]) L(8, b[i + 3 * step])
+        L(9, b[i + 4 * step]) L(10, c[i]) L(11, c[i + step]) L(12, c[i + 2 * step]) L(13, c[i + 3 * step])
+            L(14, c[i + 4 * step]) L(15, d[i]) L(16, d[i + step]) L(17, d[i + 2 * step]) L(18, d[i + 3 * step])
+                L(19, d[i + 4 * step]) L(20, e[i]) L(21, e[i + step]) L(22, e[i + 2 * step]) L(23, e[i + 3 * step])
+                    L(24, e[i + 4 * step]) MEDIAN_25(S) to[i] = v12;
   }
 }
 
@@ -205,16 +203,16 @@ CM_SIMD static void X(median27)(const K *restrict columns, int64_t wide, int64_t
     L(0, a[i])
     L(1, a[i + step])
     L(2, a[i + 2 * step])
-    L(3, b[i])
-    L(4, b[i + step])
-    L(5, b[i + 2 * step]) L(6, c[i]) L(7, c[i + step]) L(8, c[i + 2 * step]) L(9, d[i]) L(10, d[i + step])
-        L(11, d[i + 2 * step]) L(12, e[i]) L(13, e[i + step]) L(14, e[i + 2 * step]) L(15, f[i]) L(16, f[i + step])
-            L(17, f[i + 2 * step]) L(18, g[i]) L(19, g[i + step]) L(20, g[i + 2 * step]) L(21, h[i]) L(22, h[i + step])
-                L(23, h[i + 2 * step]) L(24, j[i]) L(25, j[i + step]) L(26, j[i + 2 * step]) MEDIAN_27(S) to[i] = v2;
+    L(3, b[i]) L(4, b[i + step]) L(5, b[i + 2 * step]) L(6, c[i]) L(7, c[i + step]) L(8, c[i + 2 * step]) L(9, d[i])
+        L(10, d[i + step]) L(11, d[i + 2 * step]) L(12, e[i]) L(13, e[i + step]) L(14, e[i + 2 * step]) L(15, f[i])
+            L(16, f[i + step]) L(17, f[i + 2 * step]) L(18, g[i]) L(19, g[i + step]) L(20, g[i + 2 * step]) L(21, h[i])
+                L(22, h[i + step]) L(23, h[i + 2 * step]) L(24, j[i]) L(25, j[i + step]) L(26, j[i + 2 * step])
+                    MEDIAN_27(S) to[i] = v2;
   }
 }
 #undef S
 #undef L
+/* clang-format on */
 
 /* Pointers to the rows of the window of row (y, z) of the tile, at its left end; returns how many. */
 static int X(window_rows)(const Median *job, const Tile *tile, const K *keys, int64_t y, int64_t z, const K **rows) {
