@@ -1,7 +1,9 @@
 /* The catalogue of 100,000 generated instances (1,000 patients of 100 images, 2 KiB each): adding them when their bytes
  * are on the disk alone, as those of an archive are that nobody has read lately, and when they are in memory; adding
- * again; a query by patient; rate, ratios and memory. bench_catalog [INSTANCES]; files are made in
- * $CORMACK_BENCH/catalog (out/bench/catalog) once, the catalogue anew each time. */
+ * again; a query by patient; rate, ratios and memory; and the floor of adding again, a bare listing and stat of the
+ * same files with as many threads. bench_catalog [INSTANCES]; files are made in $CORMACK_BENCH/catalog
+ * (out/bench/catalog) once, the catalogue anew each time. */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +16,7 @@
 #include "cormack/catalog.h"
 #include "cormack/dicom.h"
 #include "cormack/file.h"
+#include "cormack/parallel.h"
 
 #define IMAGES 100 /* of a patient */
 
@@ -112,6 +115,46 @@ static bool add(CmContext *ctx, const char *catalog, const char *root, CmCatalog
   return good;
 }
 
+/* ---- the floor: what the system takes to list the folders and to ask each file for its size and times, which nothing
+ * that is to notice a file rewritten in place can do without ---- */
+
+typedef struct Floor {
+  const char *root;
+  int64_t *asked; /* files, by folder */
+} Floor;
+
+static bool ask_folders(void *arg, CmRange range, CmError **err) {
+  const Floor *floor = arg;
+  (void)err;
+  for (int64_t i = range.begin; i < range.end; i++) {
+    char path[4200];
+    struct stat info;
+    snprintf(path, sizeof path, "%s/p%06lld", floor->root, (long long)i);
+    DIR *folder = opendir(path);
+    for (struct dirent *entry; folder && (entry = readdir(folder));)
+      if (entry->d_name[0] != '.') floor->asked[i] += fstatat(dirfd(folder), entry->d_name, &info, 0) == 0;
+    if (folder) closedir(folder);
+  }
+  return true;
+}
+
+/* Seconds of one walk; negative + err where it fails or does not find all files. */
+static double walk_bare(CmContext *ctx, const char *root, int64_t count, CmError **err) {
+  int64_t folders = (count + IMAGES - 1) / IMAGES, found = 0;
+  Floor floor = {.root = root, .asked = cm_calloc(ctx, (size_t)folders, sizeof *floor.asked, err)};
+  double start = now(), seconds = -1;
+  if (floor.asked && cm_parallel_for(ctx, NULL, folders, 4, ask_folders, &floor, err)) {
+    seconds = now() - start;
+    for (int64_t i = 0; i < folders; i++) found += floor.asked[i];
+    if (found != count) {
+      cm_error_set(err, CM_ERR_FAULT, "the bare walk found %lld files", (long long)found);
+      seconds = -1;
+    }
+  }
+  cm_free(floor.asked);
+  return seconds;
+}
+
 static long peak_kib(void) {
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
@@ -134,16 +177,19 @@ static void forget_bytes(const char *root, int64_t count) {
 static int measure(CmContext *ctx, const char *root, const char *catalog, int64_t count) {
   CmCatalogReport first, again;
   CmError *err = NULL;
-  double cold, added, unchanged = 1e9, asked = 1e9, seconds;
+  double cold, added, unchanged = 1e9, asked = 1e9, bare = 1e9, seconds;
   forget_bytes(root, count);
   unlink(catalog);
   if (!add(ctx, catalog, root, &first, &cold, &err)) return fail(err);
   unlink(catalog);
   if (!add(ctx, catalog, root, &first, &added, &err)) return fail(err);
   long peak = peak_kib();
-  for (int i = 0; i < 5; i++) {
+  for (int i = 0; i < 15; i++) {
     if (!add(ctx, catalog, root, &again, &seconds, &err)) return fail(err);
     if (seconds < unchanged) unchanged = seconds;
+    seconds = walk_bare(ctx, root, count, &err); /* in turn, so that both meet the same machine */
+    if (seconds < 0) return fail(err);
+    if (seconds < bare) bare = seconds;
   }
   for (int i = 0; i < 5; i++) {
     double start = now();
@@ -163,6 +209,10 @@ static int measure(CmContext *ctx, const char *root, const char *catalog, int64_
          (double)count / cold, cold / unchanged);
   printf("add, bytes in memory  %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", added,
          (double)count / added, added / unchanged);
+  printf(
+      "bare listing and stat %8.3f s %10.0f files a second: the floor; re-adding takes %.2f times as long, and adding "
+      "from memory %.1f times\n",
+      bare, (double)count / bare, unchanged / bare, added / bare);
   printf("re-add                %8.3f s %10.0f files a second\nquery by patient      %8.2f ms\n", unchanged,
          (double)count / unchanged, asked * 1e3);
   printf("memory                %8ld MiB peak of the process, %.1f MiB of it counted by the context\n", peak / 1024,
