@@ -173,8 +173,8 @@ CM_API const CmParam *cm_op_find_param(const CmOp *op, const char *name);
 
 /* Parameters of one call: a struct of op->params_size, filled with the defaults. Free with cm_free(). */
 CM_API CM_NODISCARD void *cm_params_create(CmContext *ctx, const CmOp *op, CmError **err);
-/* Parses and checks one value. CM_ERR_PARAMETER names the parameter, what is wrong, and the range or the nearest name.
- */
+/* Parses and checks one value. CM_ERR_PARAMETER names the parameter, what is wrong, and the range or the nearest name;
+ * what was set before then stands. */
 CM_API bool cm_params_set(const CmOp *op, void *params, const char *name, const char *value, CmError **err);
 /* Several: "radius=2 edge=mirror". */
 CM_API bool cm_params_set_words(CmContext *ctx, const CmOp *op, void *params, const char *words, CmError **err);

@@ -118,21 +118,19 @@ static bool next_item(const char **from, char *item, size_t size) {
   return true;
 }
 
+/* The lists are parsed beside `to` and stored whole: a refused value leaves the one before it. */
 static bool parse_list(const CmParam *param, const char *value, void *to, CmError **err) {
-  CmInts *ints = to;
-  CmReals *reals = to;
+  CmInts ints = {0};
+  CmReals reals = {0};
   char item[64];
-  int32_t count = 0;
-  memset(to, 0, param->type == CM_INTS ? sizeof *ints : sizeof *reals);
+  int32_t count = 0, given = 0;
   for (const char *from = value; next_item(&from, item, sizeof item); count++) {
     if (count == param->max_count || count == CM_LIST_MAX) break;
-    bool good = param->type == CM_INTS ? parse_int(param, item, &ints->value[count], err)
-                                       : parse_real(param, item, &reals->value[count], err);
+    bool good = param->type == CM_INTS ? parse_int(param, item, &ints.value[count], err)
+                                       : parse_real(param, item, &reals.value[count], err);
     if (!good) return false;
   }
-  const char *rest = value;
-  int32_t given = 0;
-  while (next_item(&rest, item, sizeof item)) given++;
+  for (const char *rest = value; next_item(&rest, item, sizeof item);) given++;
   if (given < param->min_count || given > param->max_count || given > CM_LIST_MAX) {
     char wanted[96];
     if (param->min_count == param->max_count)
@@ -141,10 +139,11 @@ static bool parse_list(const CmParam *param, const char *value, void *to, CmErro
       snprintf(wanted, sizeof wanted, "%d to %d numbers separated by commas", param->min_count, param->max_count);
     return refuse_value(param, value, wanted, err);
   }
+  ints.count = reals.count = count;
   if (param->type == CM_INTS)
-    ints->count = count;
+    *(CmInts *)to = ints;
   else
-    reals->count = count;
+    *(CmReals *)to = reals;
   return true;
 }
 

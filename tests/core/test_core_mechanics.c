@@ -188,6 +188,9 @@ static void parameters_parse_and_refuse(void **state) {
   assert_true(params->flag && params->count == 3 && params->edge == 1 && params->list.count == 0);
   assert_true(cm_params_set(&probe, params, "list", "[1, 2.5]", &err));
   assert_true(params->list.count == 2 && params->list.value[1] == 2.5);
+  assert_false(cm_params_set(&probe, params, "list", "1, x", &err));
+  cm_error_free(&err);
+  assert_true(params->list.count == 2 && params->list.value[1] == 2.5); /* refused: as before */
   assert_true(cm_params_set(&probe, params, "edge", "zero", &err));
   char *json = cm_params_to_json(ctx, &probe, params, &err);
   assert_string_equal(json,
