@@ -2,8 +2,9 @@
 import itertools
 
 import parity
+import scipy.signal
 import skimage.restoration
-from parity import EXTREME, REAL, Case, cv2, np, sitk
+from parity import EXTREME, REAL, Case, cv2, nd, np, sitk
 
 FINITE = tuple(name for name in EXTREME if name != "nan")
 SMALL = ("one_voxel", "one_slice", "odd", "odd_2d", "anisotropic", "f64", "flat")
@@ -91,6 +92,39 @@ def perona_malik(p, k, quadratic, steps=3):
     return v
 
 
+# ---- local statistics
+
+
+def sizes(p, radius):
+    """Sides of the box in the order of the array's axes; an axis one voxel long is left alone."""
+    return tuple(1 if n == 1 else 2 * r + 1 for n, r in zip(p.shape, radius[: len(p.shape)][::-1]))
+
+
+def wiener(p, radius, noise, mode):
+    """Lim, section 9.2, in two passes."""
+    size = sizes(p, radius)
+    padded = np.pad(p.f64, [(n // 2, n // 2) for n in size], mode=mode)
+    boxes = np.lib.stride_tricks.sliding_window_view(padded, size).reshape(*p.shape, -1)
+    mean, variance = boxes.mean(-1), boxes.var(-1)
+    noise = noise or np.nanmean(variance)
+    share = np.divide(noise, variance, out=np.ones_like(variance), where=~(variance <= noise))
+    return mean + (1 - share) * (p.f64 - mean)
+
+
+def adaptive_median(p, radius):
+    """Gonzalez and Woods, section 5.3: stages A and B, for all voxels at once."""
+    a = np.where(np.isnan(p.f64), np.inf, p.f64)
+    result, left = np.empty_like(a), np.ones(a.shape, bool)
+    for step in range(1, max(radius) + 1):
+        size = sizes(p, [min(r, step) for r in radius])
+        low, middle, high = (f(a, size=size, mode="nearest") for f in (nd.minimum_filter, nd.median_filter, nd.maximum_filter))
+        found = left & (low < middle) & (middle < high)
+        result[found] = np.where((low < a) & (a < high), a, middle)[found]
+        left &= ~found
+    result[left] = middle[left]
+    return np.where(np.isnan(p.f64) & np.isinf(result), np.nan, result)
+
+
 CASES = [
     nlm_case({}, REAL + FINITE),
     nlm_case({"patch_radius": 2, "search_radius": 3, "border": "mirror"}, ("xray", "one_slice", "odd", "odd_2d"), mode="reflect"),
@@ -131,6 +165,14 @@ CASES = [
          lambda p, n=n: skimage.restoration.denoise_tv_chambolle(np.squeeze(p.f64), 20.0, eps=0, max_num_iter=n).reshape(p.shape)
          if p.array.size > 1 else p.f64, 1e-6, "f32", relative=True)
     for n in (2, 20)
+] + [
+    Case("wiener", {"radius": 1, "border": "constant", "type": "f64"}, (*REAL, "odd_2d", "noise_2d", "odd"), "SciPy signal.wiener",
+         lambda p: scipy.signal.wiener(p.f64, 3), 1e-12, "SciPy sums in another order", relative=True),
+    *[Case("wiener", {"radius": radius, "noise": noise, "border": border, "type": "f64"}, REAL + EXTREME, "NumPy reference (Lim)",
+           lambda p, radius=radius, noise=noise, mode=mode: wiener(p, radius, noise, mode), 1e-12, "sums in another order", relative=True)
+      for radius, noise, border, mode in (((1, 1, 1), 0, "replicate", "edge"), ((2, 3, 1), 400.0, "mirror", "reflect"), ((4, 0, 0), 0, "wrap", "wrap"))],
+    *[Case("adaptive_median", {"max_radius": radius}, (*REAL, *EXTREME, "noise_2d"), "NumPy reference (Gonzalez and Woods)",
+           lambda p, radius=radius: adaptive_median(p, radius), 0, "") for radius in ((1, 1, 1), (3, 3, 3), (4, 2, 1))],
 ]
 
 parity.main(__name__, CASES)
