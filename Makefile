@@ -47,7 +47,7 @@ bench: build
 	@bench/run.sh
 
 lint: build
-	@tools/setup.sh check
+	@tools/setup.sh check peers
 	@tools/lint.sh
 
 docs: build

@@ -7,7 +7,7 @@ cohort=$folder/cohort result=$folder/result
 stamp=$cohort/complete # written last, so a cohort that was broken off has none
 made_by="$(build/cormack --version), program $(sha256sum <build/cormack | cut -c1-64): phantom thorax"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$made_by" ]; then
-  rm -rf "$cohort" "$result"
+  rm -rf "$cohort"
   build/cormack phantom thorax "$cohort"
   printf '%s\n' "$made_by" >"$stamp"
 fi

@@ -50,6 +50,7 @@ check 'Files over 800 lines:' long_files
 check 'Unfinished work:' unfinished
 check 'Headers that do not compile alone:' headers_alone
 check 'Commit subjects over 60 characters:' subjects
+check 'src/io/dicom/dictionary_table.c:' .venv/bin/python tools/make_dicom_tables.py --check
 check 'docs/reference is not what the registry says (make docs mends it):' reference
 [ $status = 0 ] && echo 'lint: clean'
 exit $status

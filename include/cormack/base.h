@@ -23,6 +23,8 @@
 
 /* CM_VERSION of the library that is loaded, for those who do not see this header. */
 CM_API const char *cm_version(void);
+/* SHA-256 of the library's sources, in hex: results that were kept are valid only for the code that made them. */
+CM_API const char *cm_source_hash(void);
 
 typedef struct CmContext CmContext;
 typedef struct CmError CmError;

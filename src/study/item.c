@@ -43,8 +43,7 @@ static bool add_file_hash(CmHasher *hasher, CmStore *store, const char *path, Cm
 bool cm__item_hash(const CmInputs *inputs, const CmItem *item, CmStore *store, CmHash *hash, CmError **err) {
   const CmSpecInput *input = &inputs->spec->inputs[item->input];
   CmHasher hasher;
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "read " CM_VERSION);
+  cm__store_key_start(&hasher, "read");
   int64_t numbers[4] = {input->kind, input->fill, input->suv, item->kind};
   cm_hash_add(&hasher, numbers, sizeof numbers);
   if (item->kind == CM__ITEM_VOLUME) {

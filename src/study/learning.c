@@ -15,8 +15,7 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   CmHasher hasher;
   CmHash table;
   cm_table_hash(features, &table);
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "learn " CM_VERSION);
+  cm__store_key_start(&hasher, "learn");
   cm_hash_add(&hasher, table.bytes, sizeof table.bytes);
   cm_hash_add_text(&hasher, spec->labels.target);
   cm_hash_add_text(&hasher, learn->positive);
@@ -29,7 +28,6 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   for (int i = 0; i < learn->learner_count; i++) {
     cm_hash_add_text(&hasher, learn->learners[i].name);
     cm_hash_add_text(&hasher, learn->learners[i].kind->about.name);
-    cm_hash_add_text(&hasher, learn->learners[i].kind->about.since);
     cm_hash_add_text(&hasher, learn->learner_json[i]);
   }
   cm_hash_finish(&hasher, key);

@@ -225,6 +225,8 @@ static void add_head(CmTextBuffer *to, const CmFinish *f) {
   add_hash(to, "study_file", &f->result.study_hash);
   cm__text_add(to, ",\n  ");
   add_field(to, "cormack", CM_VERSION);
+  cm__text_add(to, ",\n  ");
+  add_field(to, "source_hash", cm_source_hash());
   cm__text_add(to, ",\n");
 }
 

@@ -100,8 +100,7 @@ static bool expect_outputs(Run *run, CmError **err) {
  * is done again. */
 static bool whole_key(Run *run, CmHash *key, CmError **err) {
   CmHasher hasher;
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "study " CM_VERSION);
+  cm__store_key_start(&hasher, "study");
   cm_hash_add_text(&hasher, run->spec->text);
   for (int n = 0; n < run->plan.node_count; n++) {
     const CmNode *node = &run->plan.nodes[n];

@@ -339,6 +339,12 @@ static bool parts_exist(const CmStore *store, const CmStoreEntry *entry) {
   return true;
 }
 
+void cm__store_key_start(CmHasher *hasher, const char *what) {
+  cm_hash_start(hasher);
+  cm_hash_add_text(hasher, what);
+  cm_hash_add_text(hasher, cm_source_hash());
+}
+
 const CmStoreEntry *cm__store_find(CmStore *store, const CmHash *key) {
   CmStoreEntry *entry;
   pthread_mutex_lock(&store->mutex);

@@ -30,6 +30,8 @@ typedef struct CmStorePart {
 CM_NODISCARD CmStore *cm__store_open(CmContext *ctx, const char *out, CmStoreMode mode, CmError **err);
 void cm__store_close(CmStore **store);
 
+/* Starts a key of `what`: it holds for the code that is running, since other code may make other bytes of the same. */
+void cm__store_key_start(CmHasher *hasher, const char *what);
 /* NULL where nothing whole is kept under the key. Lives until the store is closed. */
 const CmStoreEntry *cm__store_find(CmStore *store, const CmHash *key);
 int cm__store_parts(const CmStoreEntry *entry);

@@ -122,10 +122,8 @@ static bool make_key(const Job *job, CmNode *node, CmError **err) {
     return cm__item_hash(&plan->inputs, &plan->inputs.items[node->item], job->work->store, &node->key, err);
   const CmSpecStep *step = &plan->spec->steps[node->step];
   CmHasher hasher;
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "step " CM_VERSION);
+  cm__store_key_start(&hasher, "step");
   cm_hash_add_text(&hasher, step->op->name);
-  cm_hash_add_text(&hasher, step->op->since);
   cm_hash_add_text(&hasher, step->params_json);
   if (step->days) {
     cm_hash_add_text(&hasher, node->visit);
@@ -255,8 +253,7 @@ static bool get_value(Job *job, int at, int port, CmValue *value, CmError **err)
 
 static void export_key(const CmHash *value, const char *path, CmHash *key) {
   CmHasher hasher;
-  cm_hash_start(&hasher);
-  cm_hash_add_text(&hasher, "image " CM_VERSION);
+  cm__store_key_start(&hasher, "image");
   cm_hash_add(&hasher, value->bytes, sizeof value->bytes);
   cm_hash_add_text(&hasher, path);
   cm_hash_finish(&hasher, key);
