@@ -54,7 +54,7 @@ except ImportError as error:
     sys.exit(77)
 
 __all__ = ["Case", "cc3d", "cormack", "cv2", "edt", "nd", "np", "pywt", "sitk", "skimage", "sklearn", "threads"]
-SINGLE = ("SciPy", "scikit-image", "NumPy", "PyWavelets", "connected-components-3d")
+SINGLE = ("SciPy", "scikit-image", "NumPy", "PyWavelets", "connected-components-3d", "MedPy", "surface-distance")
 BUDGET = 4.0  # seconds a participant
 threads = 1  # how many the peers may use now, for those that take the number as an argument
 

@@ -47,7 +47,8 @@ from pictures import EXTREME, MASKS, REAL, Picture
 __all__ = ["EXTREME", "MASKS", "REAL", "Case", "Picture", "cc3d", "compare_fraction", "compare_partition", "compare_table", "cormack", "cv2", "edt",
            "main", "nd", "np", "pywt", "sitk", "skimage", "sklearn"]
 PEERS = {"SciPy": "scipy", "scikit-image": "scikit-image", "SimpleITK": "simpleitk", "OpenCV": "opencv-python-headless", "PyWavelets": "PyWavelets",
-         "connected-components-3d": "connected-components-3d", "edt": "edt", "scikit-learn": "scikit-learn", "NumPy": "numpy"}
+         "connected-components-3d": "connected-components-3d", "edt": "edt", "scikit-learn": "scikit-learn", "NumPy": "numpy", "MedPy": "medpy",
+         "surface-distance": "surface-distance"}
 
 
 # ---- how results are compared: each gives one number, the largest difference
