@@ -2,13 +2,16 @@
 #   make demo     build, make a cohort of CT studies, run the whole job, end with the path of a report
 #   make test     build and run all tests
 #   make parity   each operation beside an independent implementation; writes docs/parity.md
-#   make build | bench | fuzz | lint | sanitize | docs | install | clean
+#   make bench    each operation beside its peers, MINUTES=30 at most; writes docs/bench.md and build/bench.json; ONLY='median ct' runs a
+#                 part, RESUME=1 goes on with a run that was stopped
+#   make build | fuzz | lint | sanitize | docs | install | clean
 # CM_SETUP=no leaves the installation of packages to you.
 
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 30
 DEMO ?= demo
+MINUTES ?= 30
 CTEST = ctest --test-dir
 
 .PHONY: build demo test parity bench fuzz lint sanitize docs install clean
@@ -44,7 +47,7 @@ fuzz:
 bench: build
 	@tools/setup.sh test peers
 	@cmake --build build -j $(JOBS) --target benches
-	@bench/run.sh
+	@.venv/bin/python bench/ops/bench_ops.py --write --minutes $(MINUTES) $(if $(RESUME),--resume) $(ONLY)
 
 lint: build
 	@tools/setup.sh check peers

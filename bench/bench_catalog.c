@@ -1,7 +1,7 @@
 /* The catalogue of 100,000 generated instances (1,000 patients of 100 images, 2 KiB each): adding them when their bytes
  * are on the disk alone, as those of an archive are that nobody has read lately, and when they are in memory; adding
- * again; a query by patient; rate, ratios and memory; and the floor of adding again, a bare listing and stat of the
- * same files with as many threads. bench_catalog [INSTANCES]; files are made in $CORMACK_BENCH/catalog
+ * again; a query by patient; the peak of the process's memory in KiB; and the floor of adding again, a bare listing and
+ * stat of the same files with as many threads. Seconds. bench_catalog [INSTANCES] (bench_catalog.py starts it); files are made in $CORMACK_BENCH/catalog
  * (out/bench/catalog) once, the catalogue anew each time. */
 #include <dirent.h>
 #include <fcntl.h>
@@ -204,19 +204,8 @@ static int measure(CmContext *ctx, const char *root, const char *catalog, int64_
   }
   if (first.added != count || again.unchanged != count || again.added)
     return fprintf(stderr, "not all were added, or some again\n"), 1;
-  printf("%lld instances, %d threads\n", (long long)count, cm_context_threads(ctx));
-  printf("add, bytes on disk    %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", cold,
-         (double)count / cold, cold / unchanged);
-  printf("add, bytes in memory  %8.2f s %10.0f files a second, re-adding is %.1f times faster\n", added,
-         (double)count / added, added / unchanged);
-  printf(
-      "bare listing and stat %8.3f s %10.0f files a second: the floor; re-adding takes %.2f times as long, and adding "
-      "from memory %.1f times\n",
-      bare, (double)count / bare, unchanged / bare, added / bare);
-  printf("re-add                %8.3f s %10.0f files a second\nquery by patient      %8.2f ms\n", unchanged,
-         (double)count / unchanged, asked * 1e3);
-  printf("memory                %8ld MiB peak of the process, %.1f MiB of it counted by the context\n", peak / 1024,
-         (double)cm_context_memory_peak(ctx) / 1048576);
+  printf("instances %lld\nthreads %d\ncold %.6f\nwarm %.6f\nagain %.6f\nbare %.6f\nquery %.6f\npeak %ld\n", (long long)count,
+         cm_context_threads(ctx), cold, added, unchanged, bare, asked, peak);
   return 0;
 }
 

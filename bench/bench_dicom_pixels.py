@@ -1,17 +1,18 @@
 """Decoding of one 512 x 512 CT slice by Cormack and by pydicom with its codecs, in the same run, one thread.
 
-Run: make bench, or .venv/bin/python bench/bench_dicom_pixels.py build/bench/bench_dicom_pixels ../shared/data
+Run: make bench ONLY=bench_dicom_pixels
 """
 import logging
+import os
 import pathlib
 import statistics
 import subprocess
-import sys
 import time
 import warnings
 
 import pydicom
 from pydicom.pixels import get_decoder
+from rows import note
 
 warnings.simplefilter("ignore")
 logging.disable(logging.CRITICAL)
@@ -34,7 +35,7 @@ def pydicom_seconds(path, plugin):
 
 
 def main():
-    program, data = sys.argv[1], pathlib.Path(sys.argv[2])
+    program, data = pathlib.Path(os.environ["CORMACK"]).parent / "bench/bench_dicom_pixels", pathlib.Path(os.environ["CORMACK_TEST_DATA"])
     folder = data / "dicom" / "cornerstone_ct_all_syntaxes"
     paths = [next(folder.glob(f"CTImage.dcm_{name}*")) for name in SYNTAXES]
     out = subprocess.run([program, str(BUDGET), *map(str, paths)], check=True, capture_output=True, text=True).stdout
@@ -49,6 +50,8 @@ def main():
                 peers[plugin or "numpy"] = pydicom_seconds(path, plugin) * 1e3
             except Exception:  # a plugin that does not do this file
                 continue
+        note(f"decode a slice, {name}", ours[path][0] / 1e3, {f"pydicom {k}": v / 1e3 for k, v in peers.items()}, limit_share=ours[path][4] / ours[path][0],
+             limit="copying the voxels")
         best = min(peers, key=peers.get)
         print(f"{name:24} {ours[path][0]:10.3f} {ours[path][1]:9.3f} {ours[path][2]:8.3f} {ours[path][3]:8.3f} {ours[path][4]:8.3f}   "
               f"{peers[best]:.3f} {best} ({peers[best] / ours[path][0]:.1f}x)  " + ", ".join(f"{k} {v:.1f}" for k, v in peers.items() if k != best))

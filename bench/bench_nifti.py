@@ -14,6 +14,7 @@ import time
 import nibabel as nib
 import numpy as np
 import SimpleITK as sitk
+from rows import note
 
 CORMACK = os.environ.get("CORMACK", "build/cormack")
 ROUNDS = 3
@@ -71,6 +72,7 @@ def main():
             for peer, seconds in times.items():
                 size = f"  {sizes[peer] / 1e6:7.1f} MB" if what == "write" else ""
                 print(f"{what:6} {peer:18} {seconds:7.2f} s  {megabytes / seconds:7.0f} MB/s  {seconds / times['cormack']:5.1f} x cormack{size}")
+            note(f"{what} .nii.gz, {'x'.join(map(str, SHAPE))} i16", times.pop("cormack"), {k: v for k, v in times.items() if "cormack" not in k})
     return 0
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from rows import note
 
 CORMACK = os.environ.get("CORMACK", "build/cormack")
 
@@ -130,6 +131,8 @@ def main():
         for kind in (".nii", ".nii.gz"):
             ours = next(v for k, v in median.items() if k.startswith(f"folder -> {kind} ") or k.startswith(f"folder -> {kind}: cormack"))
             fastest = min(v for k, v in median.items() if k.startswith(f"folder -> {kind}:") and "cormack" not in k)
+            peers = {k.partition(": ")[2]: times[k] for k in median if k.startswith(f"folder -> {kind}:") and "cormack" not in k}
+            note(f"{options.slices} slices to {kind}", ours, peers, os.cpu_count(), median["the bytes of the files, read"] / ours, "reading the files")
             print(f"  {kind}: the faster peer takes {fastest / ours:.2f} times as long as Cormack")
         for name in ("ours.nii.gz", "itk.nii.gz"):
             print(f"  {name}: {(work / name).stat().st_size / 1e6:.1f} MB")

@@ -69,7 +69,12 @@ def get(name):
     return Input(name, array, SPACINGS.get(name, (1.0, 1.0, 1.0)), name == "colour")
 
 
-SPACINGS = {"ct": (0.75, 0.75, 1.25), "ct_mask": (0.75, 0.75, 1.25), "mr_mask": (1.0, 1.0, 1.0)}
+def forget():
+    """Lets go of all inputs and of what was made of them; they are read again in a moment."""
+    get.cache_clear()
+
+
+SPACINGS = dict.fromkeys(("ct", "ct_mask", "ct_part", "ct_part_mask"), (0.75, 0.75, 1.25))
 
 
 def _read(path):
@@ -102,6 +107,35 @@ def ct():
 def ct_mask():
     """512 x 512 x 256, u8: what is not air in the CT"""
     return (get("ct").array > -400).astype(np.uint8)
+
+
+def _middle(array, part):
+    """The middle: 1/part of each axis."""
+    return array[tuple(slice((n - max(8, n // k)) // 2, (n - max(8, n // k)) // 2 + max(8, n // k)) for n, k in zip(array.shape, part))]
+
+
+@maker
+def ct_part():
+    """256 x 256 x 128, i16: the middle of the CT"""
+    return _middle(get("ct").array, (2, 2, 2))
+
+
+@maker
+def ct_part_mask():
+    """256 x 256 x 128, u8: what is not air in it"""
+    return _middle(get("ct_mask").array, (2, 2, 2))
+
+
+@maker
+def mr_part():
+    """128 x 128 x 90, f32: the middle of the MR"""
+    return _middle(get("mr").array, (2, 2, 2))
+
+
+@maker
+def mr_part_mask():
+    """128 x 128 x 90, u8: the head in it"""
+    return _middle(get("mr_mask").array, (2, 2, 2))
 
 
 @maker

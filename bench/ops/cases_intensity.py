@@ -1,0 +1,85 @@
+"""Values: ranges, histograms, gaps, bias fields."""
+import skimage.exposure
+from bench_ops import Case, cv2, np, sitk
+
+PERCENTILES = [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99]
+GAPS = [40, 41, 90, 130, 131, 132, 200]
+
+
+def n4_itk(i):
+    """As ITK's users do it: fitted to every fourth voxel, taken out of all."""
+    small, mask = sitk.Shrink(i.sitk, [4] * 3), sitk.Shrink(i.of("mr_mask").sitk, [4] * 3)
+    correct = sitk.N4BiasFieldCorrectionImageFilter()
+    correct.Execute(small, mask)
+    return i.sitk / sitk.Exp(correct.GetLogBiasFieldAsImage(i.sitk))
+
+
+def n4_itk_part(i):
+    return sitk.N4BiasFieldCorrection(i.sitk, i.of("mr_part_mask").sitk, 0.0, [10])
+
+
+def percentiles(i):
+    low, high = np.percentile(i.array, [1, 99])
+    return ((i.array.clip(low, high) - np.float32(low)) / np.float32(high - low)).astype(np.float32)
+
+
+def other(i):
+    return i.kept("other", lambda: np.ascontiguousarray((i.array[::-1] // 2 if i.array.dtype.kind in "iu" else i.array[::-1] * 0.5).astype(i.array.dtype)))
+
+
+def both(i):
+    return {"image": i.image, "reference": i.kept("other_image", lambda: i.like(other(i)))}
+
+
+def matched_itk(i):
+    match = sitk.HistogramMatchingImageFilter()
+    match.SetNumberOfHistogramLevels(1024)
+    match.SetNumberOfMatchPoints(7)
+    match.ThresholdAtMeanIntensityOn()
+    return match.Execute(i.sitk, i.kept("sitk_other", lambda: sitk.GetImageFromArray(other(i))))
+
+
+def nyul_numpy(i):
+    at = np.percentile(i.array, PERCENTILES)
+    return np.interp(i.array, at, np.linspace(0, 100, 11)).astype(np.float32)
+
+
+def filled_numpy(i):
+    """Along z, between the nearest known slices."""
+    made, known = i.array.copy(), [z for z in range(len(i.array)) if z not in GAPS]
+    for z in (z for z in GAPS if z < len(made)):
+        below, above = max(k for k in known if k < z), min(k for k in known if k > z)
+        t = np.float32((z - below) / (above - below))
+        made[z] = np.rint(made[below] * (1 - t) + made[above] * t)
+    return made
+
+
+CASES = [
+    Case("n4", {}, "mr", {"SimpleITK": n4_itk}, lambda i: {"image": i.image, "mask": i.of("mr_mask").image}, must=4),
+    Case("n4", {"shrink": 1, "iterations": 10}, "mr_part", {"SimpleITK": n4_itk_part},
+         lambda i: {"image": i.image, "mask": i.of("mr_part_mask").image}, must=4),
+    Case("normalize", {}, "ct", {"SimpleITK": lambda i: sitk.RescaleIntensity(sitk.Cast(i.sitk, sitk.sitkFloat32), 0, 1),
+                                 "scikit-image": lambda i: skimage.exposure.rescale_intensity(i.array, out_range=(0.0, 1.0))}),
+    Case("normalize", {"method": "percentile"}, "ct", {"NumPy": percentiles}),
+    Case("standardize", {}, "ct", {"SimpleITK": lambda i: sitk.Normalize(i.sitk), "NumPy": lambda i: (i.f32 - i.f32.mean()) / i.f32.std()}),
+    Case("standardize", {"method": "median_iqr"}, "mr", {
+        "NumPy": lambda i: (i.array - np.median(i.array)) / np.subtract(*np.percentile(i.array, [75, 25])).astype(np.float32)}),
+    Case("window", {"preset": "lung"}, "ct", {"SimpleITK": lambda i: sitk.Cast(sitk.IntensityWindowing(i.sitk, -1350, 150), sitk.sitkUInt8)}),
+    Case("clip", {"lower": -100, "upper": 300}, "ct", {
+        "SimpleITK": lambda i: sitk.Clamp(i.sitk, sitk.sitkInt16, -100, 300), "NumPy": lambda i: np.clip(i.array, -100, 300)}),
+    Case("gamma", {"gamma": 0.5}, "mr", {"scikit-image": lambda i: skimage.exposure.adjust_gamma(i.array, 0.5)}),
+    Case("gamma", {"gamma": 0.5, "range": [0, 255]}, "xray8", {
+        "OpenCV": lambda i: cv2.LUT(i.array, np.rint((np.arange(256) / 255) ** 0.5 * 255).astype(np.uint8)),
+        "scikit-image": lambda i: skimage.exposure.adjust_gamma(i.array, 0.5)}),
+    Case("rescale", {"type": "u8", "in_range": [-1350, 150], "beyond": "clamp"}, "ct", {
+        "SimpleITK": lambda i: sitk.Cast(sitk.IntensityWindowing(i.sitk, -1350, 150), sitk.sitkUInt8)}),
+    Case("rescale", {"type": "u8"}, "xray", {"OpenCV": lambda i: cv2.convertScaleAbs(i.array, alpha=1 / 257)}),
+    Case("equalize", {"method": "levels"}, "xray8", {"OpenCV": lambda i: cv2.equalizeHist(i.array)}),
+    Case("equalize", {}, "xray", {"scikit-image": lambda i: skimage.exposure.equalize_hist(i.array)}),
+    Case("match_histogram", {}, "xray", {"scikit-image": lambda i: skimage.exposure.match_histograms(i.array, other(i))}, both),
+    Case("match_histogram", {}, "mr", {"scikit-image": lambda i: skimage.exposure.match_histograms(i.array, other(i))}, both),
+    Case("match_histogram", {"method": "quantiles"}, "mr", {"SimpleITK": matched_itk}, both),
+    Case("nyul_landmarks", {}, "mr", {"NumPy": lambda i: np.percentile(i.array, PERCENTILES)}),
+    Case("nyul", {"scale": np.linspace(0, 100, 11).tolist()}, "mr", {"NumPy": nyul_numpy}),
+    Case("impute", {"slices": GAPS, "along": "z"}, "ct", {"NumPy": filled_numpy}),
+]
