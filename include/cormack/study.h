@@ -43,8 +43,8 @@ typedef struct CmStudyOptions {
 CM_API void cm_study_default_options(CmStudyOptions *options);
 
 /* What would be done, as text for people or as JSON. Finds the inputs, reads their headers, and, where options->out
- * holds an earlier run, says how much of it can be kept; computes and writes nothing. options may be NULL. Free with
- * cm_free(). */
+ * holds an earlier run, says how much of it can be kept. Computes nothing, and writes nothing but the index of a
+ * catalogue that names folders to add (`file` with `path`). options may be NULL. Free with cm_free(). */
 CM_API CM_NODISCARD char *cm_study_plan(CmContext *ctx, const CmStudy *study, const CmStudyOptions *options, bool json,
                                         CmError **err);
 

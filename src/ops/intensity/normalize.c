@@ -57,43 +57,30 @@ static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part,
   return true;
 }
 
+static bool map_part(CmContext *ctx, const void *values, const CmPart *part, CmLinear *map, CmError **err) {
+  const NormalizeParams *p = values;
+  double low, high;
+  if (!limits(ctx, p, part, &low, &high, err)) return false;
+  const bool flat = !(high > low), turned = p->out_max < p->out_min;
+  *map = (CmLinear){.from = low,
+                    .range = flat ? 1.0 : high - low,
+                    .span = flat ? 0.0 : p->out_max - p->out_min,
+                    .to = p->out_min,
+                    .low = p->clip ? (turned ? p->out_max : p->out_min) : -INFINITY,
+                    .high = p->clip ? (turned ? p->out_min : p->out_max) : INFINITY};
+  return true;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   static const CmType types[] = {CM_F32, CM_F64, CM_U8, CM_U16, CM_I16};
   const NormalizeParams *p = call->params;
-  const CmImage *image = call->in[0].image;
-  const CmGrid grid = cm__grid(image);
-  const CmScope scope = (CmScope)p->per;
-  const int64_t parts = cm__part_count(&grid, scope, p->per_component);
-  CmMask mask;
-  CmImage *out = NULL;
-  CmLinear *maps = NULL;
-  bool ok = false;
-  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
-  maps = cm_alloc_array(call->ctx, (size_t)parts, sizeof(CmLinear), err);
-  if (!maps) return false;
-  for (int64_t k = 0; k < parts; k++) {
-    const CmPart part = cm__part_at(image, &mask, &grid, scope, p->per_component, k);
-    double low, high;
-    if (!limits(call->ctx, p, &part, &low, &high, err)) goto done;
-    const bool flat = !(high > low), turned = p->out_max < p->out_min;
-    maps[k] = (CmLinear){.from = low,
-                         .range = flat ? 1.0 : high - low,
-                         .span = flat ? 0.0 : p->out_max - p->out_min,
-                         .to = p->out_min,
-                         .low = p->clip ? (turned ? p->out_max : p->out_min) : -INFINITY,
-                         .high = p->clip ? (turned ? p->out_min : p->out_max) : INFINITY};
-  }
-  out = cm_image_create_like(call->ctx, image, types[p->type], cm_image_components(image), err);
-  if (!out || !cm_image_set_unit(out, "1", err) ||
-      !cm__linear(call->ctx, "normalize", image, &mask, (CmOutsideMask)p->outside_mask, scope, p->per_component, maps,
-                  out, err))
-    goto done;
-  call->out[0] = cm_value_image(cm_image_ref(out));
-  ok = true;
-done:
-  cm_image_unref(&out);
-  cm_free(maps);
-  return ok;
+  const CmLinearOp op = {.what = "normalize",
+                         .per = (CmScope)p->per,
+                         .per_component = p->per_component,
+                         .outside = (CmOutsideMask)p->outside_mask,
+                         .type = types[p->type],
+                         .map = map_part};
+  return cm__linear_run(call, &op, err);
 }
 
 static bool check(const void *values, CmError **err) {

@@ -78,8 +78,26 @@ static void map_row(void *arg, int64_t row, double *line, int64_t n) {
     map_line(&job->maps[cm__part_of(&job->grid, job->scope, job->per_component, row, c)], line + c, n - c, step);
 }
 
-bool cm__linear(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
-                CmScope scope, bool per_component, const CmLinear *maps, CmImage *out, CmError **err) {
-  Maps job = {.grid = cm__grid(image), .scope = scope, .per_component = per_component, .maps = maps};
-  return cm__points(ctx, what, image, mask, outside, map_row, &job, out, err);
+bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err) {
+  const CmImage *image = call->in[0].image;
+  const CmGrid grid = cm__grid(image);
+  const int64_t parts = cm__part_count(&grid, op->per, op->per_component);
+  CmMask mask;
+  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
+  CmLinear *maps = cm_alloc_array(call->ctx, (size_t)parts, sizeof(CmLinear), err);
+  bool ok = maps != NULL;
+  for (int64_t k = 0; ok && k < parts; k++) {
+    const CmPart part = cm__part_at(image, &mask, &grid, op->per, op->per_component, k);
+    ok = op->map(call->ctx, call->params, &part, &maps[k], err);
+  }
+  Maps job = {.grid = grid, .scope = op->per, .per_component = op->per_component, .maps = maps};
+  CmImage *out = ok ? cm_image_create_like(call->ctx, image, op->type, cm_image_components(image), err) : NULL;
+  ok = out && cm_image_set_unit(out, "1", err) &&
+       cm__points(call->ctx, op->what, image, &mask, op->outside, map_row, &job, out, err);
+  if (ok)
+    call->out[0] = cm_value_image(out);
+  else
+    cm_image_unref(&out);
+  cm_free(maps);
+  return ok;
 }

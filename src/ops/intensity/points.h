@@ -18,7 +18,16 @@ bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const Cm
 typedef struct CmLinear {
   double from, range, span, to, low, high;
 } CmLinear;
-bool cm__linear(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
-                CmScope scope, bool per_component, const CmLinear *maps, CmImage *out, CmError **err);
+/* A linear map of each part, measured in the part (CM_FILTER_PORTS: image, mask -> image of unit 1). `map` sets the
+ * part's map, or an error. */
+typedef struct CmLinearOp {
+  const char *what;
+  CmScope per;
+  bool per_component;
+  CmOutsideMask outside;
+  CmType type; /* of the result */
+  bool (*map)(CmContext *ctx, const void *params, const CmPart *part, CmLinear *map, CmError **err);
+} CmLinearOp;
+bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err);
 
 #endif

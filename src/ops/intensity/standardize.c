@@ -49,41 +49,28 @@ static bool centre_and_scale(CmContext *ctx, const StandardizeParams *p, const C
   return true;
 }
 
+static bool map_part(CmContext *ctx, const void *values, const CmPart *part, CmLinear *map, CmError **err) {
+  const StandardizeParams *p = values;
+  const double limit = p->clip > 0.0 ? p->clip : INFINITY;
+  double centre, scale;
+  if (!centre_and_scale(ctx, p, part, &centre, &scale, err)) return false;
+  *map = (CmLinear){.from = centre,
+                    .range = scale > 0.0 ? scale : 1.0,
+                    .span = scale > 0.0 ? 1.0 : 0.0,
+                    .low = -limit,
+                    .high = limit};
+  return true;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   const StandardizeParams *p = call->params;
-  const CmImage *image = call->in[0].image;
-  const CmGrid grid = cm__grid(image);
-  const CmScope scope = (CmScope)p->per;
-  const int64_t parts = cm__part_count(&grid, scope, p->per_component);
-  CmMask mask;
-  CmImage *out = NULL;
-  CmLinear *maps = NULL;
-  bool ok = false;
-  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
-  maps = cm_alloc_array(call->ctx, (size_t)parts, sizeof(CmLinear), err);
-  if (!maps) return false;
-  for (int64_t k = 0; k < parts; k++) {
-    const CmPart part = cm__part_at(image, &mask, &grid, scope, p->per_component, k);
-    double centre, scale;
-    if (!centre_and_scale(call->ctx, p, &part, &centre, &scale, err)) goto done;
-    const double limit = p->clip > 0.0 ? p->clip : INFINITY;
-    maps[k] = (CmLinear){.from = centre,
-                         .range = scale > 0.0 ? scale : 1.0,
-                         .span = scale > 0.0 ? 1.0 : 0.0,
-                         .low = -limit,
-                         .high = limit};
-  }
-  out = cm_image_create_like(call->ctx, image, p->type == 1 ? CM_F64 : CM_F32, cm_image_components(image), err);
-  if (!out || !cm_image_set_unit(out, "1", err) ||
-      !cm__linear(call->ctx, "standardize", image, &mask, (CmOutsideMask)p->outside_mask, scope, p->per_component, maps,
-                  out, err))
-    goto done;
-  call->out[0] = cm_value_image(cm_image_ref(out));
-  ok = true;
-done:
-  cm_image_unref(&out);
-  cm_free(maps);
-  return ok;
+  const CmLinearOp op = {.what = "standardize",
+                         .per = (CmScope)p->per,
+                         .per_component = p->per_component,
+                         .outside = (CmOutsideMask)p->outside_mask,
+                         .type = p->type == 1 ? CM_F64 : CM_F32,
+                         .map = map_part};
+  return cm__linear_run(call, &op, err);
 }
 
 CM_OP(standardize) = {
