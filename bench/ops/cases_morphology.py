@@ -44,4 +44,7 @@ CASES = [
         "scikit-image": lambda i: skimage.morphology.remove_small_objects(i.array > 0, max_size=100)}),
     Case("remove_small", {"max_size": 100, "what": "holes"}, "ct_mask", {
         "scikit-image": lambda i: skimage.morphology.remove_small_holes(i.array > 0, max_size=100)}),
+    Case("skeleton", {}, "ct_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
+    Case("skeleton", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
+    Case("thinning", {"max_iterations": 3}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.thin(i.array > 0, 3)}),
 ]
