@@ -13,6 +13,13 @@ CmKmeans cm__kmeans_options(int64_t classes) {
   return (CmKmeans){.classes = classes, .n_init = 1, .max_iterations = 300, .tolerance = 1e-4};
 }
 
+bool cm__initial_check(const CmReals *initial, int64_t classes, int64_t components, CmError **err) {
+  if (!initial->count || initial->count == classes * components) return true;
+  cm_error_set(err, CM_ERR_PARAMETER, "initial has %d numbers; %lld classes of %lld components need %lld",
+               initial->count, (long long)classes, (long long)components, (long long)(classes * components));
+  return false;
+}
+
 typedef struct Lloyd {
   const CmSamples *s;
   int64_t classes; /* centres to look at */
@@ -179,7 +186,7 @@ static void swap(double *a, double *b) {
 }
 
 /* By insertion: there are few, and equal ones keep their order. */
-static void sort_classes(CmClusters *c) {
+void cm__clusters_sort(CmClusters *c) {
   for (int64_t k = 1; k < c->classes; k++)
     for (int64_t at = k; at > 0 && compare_centres(c, at - 1, at) > 0; at--) {
       for (int64_t f = 0; f < c->features; f++)
@@ -222,7 +229,7 @@ bool cm__kmeans(const CmSamples *s, const CmKmeans *options, CmClusters *best, C
     *best = now;
     now = spare;
   }
-  sort_classes(best);
+  cm__clusters_sort(best);
   ok = true;
 done:
   cm_free(sum);
@@ -240,7 +247,7 @@ static void label_block(void *arg, const CmSampleBlock *block, double *scratch, 
 
 bool cm__clusters_paint(const CmSamples *s, const CmClusters *c, CmImage *labels, CmError **err) {
   Lloyd job = {.s = s, .classes = c->classes, .centre = c->centre};
-  return cm__samples_paint(s, "k-means", label_block, &job, 0, labels, NULL, err);
+  return cm__samples_paint(s, "k-means", label_block, &job, 0, 0, labels, NULL, err);
 }
 
 CmImage *cm__kmeans_image(CmContext *ctx, const CmImage *image, const CmMask *mask, bool standardize,

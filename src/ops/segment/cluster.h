@@ -15,6 +15,8 @@ typedef struct CmKmeans {
   uint64_t seed;    /* of the starts */
   const double *initial; /* [classes][features] in the image's units, in place of k-means++; NULL */
 } CmKmeans;
+/* CM_ERR_PARAMETER unless the list is empty or has a number for each class and component. */
+bool cm__initial_check(const CmReals *initial, int64_t classes, int64_t components, CmError **err);
 /* 300 iterations, tolerance 1e-4, one start, seed 0. */
 CmKmeans cm__kmeans_options(int64_t classes);
 
@@ -34,6 +36,8 @@ bool cm__kmeans(const CmSamples *samples, const CmKmeans *options, CmClusters *c
 /* 1 for the class of the first centroid, 2 ...; 0 where there is no sample. labels: u8 on the grid of the image; the
  * part's rows are written. */
 bool cm__clusters_paint(const CmSamples *samples, const CmClusters *clusters, CmImage *labels, CmError **err);
+/* Into the order of the centres. */
+void cm__clusters_sort(CmClusters *clusters);
 void cm__clusters_free(CmClusters *clusters);
 
 /* All of it on a whole image, whose components are the features: a new u8 image, 1 ... classes, 0 outside the mask (may

@@ -69,13 +69,9 @@ static bool run(const CmCall *call, CmError **err) {
   CmImage *labels = NULL;
   CmClassTable table = {.table = NULL};
   bool ok = false;
-  if (p->initial.count && p->initial.count != p->classes * grid.components) {
-    cm_error_set(err, CM_ERR_PARAMETER, "initial has %d numbers; %lld classes of %lld components need %lld",
-                 p->initial.count, (long long)p->classes, (long long)grid.components,
-                 (long long)(p->classes * grid.components));
+  if (!cm__initial_check(&p->initial, p->classes, grid.components, err) ||
+      !cm__mask_open(&mask, &call->in[1], image, err))
     return false;
-  }
-  if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   labels = cm_image_create_like(call->ctx, image, CM_U8, 1, err);
   if (!labels || !cm_image_set_unit(labels, "1", err)) goto done;
   for (int64_t k = 0; k < parts; k++) {

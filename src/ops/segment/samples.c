@@ -122,6 +122,14 @@ static int64_t chunk_size(const CmSamples *s) {
   return s->bins ? BIN_CHUNK : cm__row_chunk(&s->grid);
 }
 
+CM_SIMD double cm__sample_dot(const double *a, const double *b, int64_t n) {
+  double lane[CM_SAMPLE_LANES] = {0}, sum = 0.0;
+  for (int64_t i = 0; i < n; i += CM_SAMPLE_LANES)
+    for (int k = 0; k < CM_SAMPLE_LANES; k++) lane[k] += a[i + k] * b[i + k];
+  for (int k = 0; k < CM_SAMPLE_LANES; k++) sum += lane[k];
+  return sum;
+}
+
 /* ---- sums ------------------------------------------------------------------------------------------------------ */
 
 typedef struct Sum {
@@ -261,7 +269,7 @@ typedef struct Paint {
   const CmSamples *s;
   CmSampleFn fn;
   void *arg;
-  int64_t values;
+  int64_t values, room;
   CmImage *labels, *maps;
   double *label_of, *map_of; /* [range], [range][values]: by counted value */
 } Paint;
@@ -286,7 +294,7 @@ static void store(CmImage *image, int64_t voxel, const double *value, int64_t n)
 static bool paint_block(void *arg, const CmSampleBlock *block, const int64_t *voxel, CmError **err) {
   PaintChunk *chunk = arg;
   const Paint *job = chunk->job;
-  double *line = chunk->scratch + (1 + job->values) * B;
+  double *line = chunk->scratch + (1 + job->values) * B + job->room;
   (void)err;
   job->fn(job->arg, block, chunk->scratch, NULL);
   for (int64_t i = 0; i < block->n; i++) {
@@ -306,7 +314,8 @@ static bool paint_block(void *arg, const CmSampleBlock *block, const int64_t *vo
 
 static bool paint_samples(const Paint *job, int64_t begin, int64_t end, CmError **err) {
   PaintChunk chunk = {.job = job, .bin = begin};
-  chunk.scratch = cm_alloc_array(job->s->ctx, (size_t)((1 + job->values) * B + job->values), sizeof(double), err);
+  chunk.scratch =
+      cm_alloc_array(job->s->ctx, (size_t)((1 + job->values) * B + job->room + job->values), sizeof(double), err);
   const bool ok = chunk.scratch && walk(job->s, begin, end, paint_block, &chunk, err);
   cm_free(chunk.scratch);
   return ok;
@@ -350,9 +359,9 @@ static bool paint_rows(void *arg, CmRange range, CmError **err) {
   return (job->s->bins ? look_up_rows : paint_samples)(job, range.begin, range.end, err);
 }
 
-bool cm__samples_paint(const CmSamples *s, const char *what, CmSampleFn fn, void *arg, int64_t values, CmImage *labels,
-                       CmImage *maps, CmError **err) {
-  Paint job = {.s = s, .fn = fn, .arg = arg, .values = values, .labels = labels, .maps = maps};
+bool cm__samples_paint(const CmSamples *s, const char *what, CmSampleFn fn, void *arg, int64_t values, int64_t room,
+                       CmImage *labels, CmImage *maps, CmError **err) {
+  Paint job = {.s = s, .fn = fn, .arg = arg, .values = values, .room = room, .labels = labels, .maps = maps};
   bool ok = false;
   if (s->bins) {
     size_t size;

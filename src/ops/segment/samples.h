@@ -43,8 +43,12 @@ bool cm__samples_sum(const CmSamples *samples, const char *what, CmSampleFn fn, 
 bool cm__samples_pick(const CmSamples *samples, CmSampleFn fn, void *arg, double u, double *picked, CmError **err);
 /* Writes a label per voxel (labels: integer image), and per voxel `maps` values (maps: f32 or f64 with as many
  * components; NULL: none); 0 where there is no sample. fn fills scratch[i] with the label and
- * scratch[(1 + k) * CM_SAMPLE_BLOCK + i] with value k; where maps is NULL it has room for them all the same. */
+ * scratch[(1 + k) * CM_SAMPLE_BLOCK + i] with value k; where maps is NULL it has room for them all the same, and for
+ * `room` doubles after them. */
 bool cm__samples_paint(const CmSamples *samples, const char *what, CmSampleFn fn, void *arg, int64_t values,
-                       CmImage *labels, CmImage *maps, CmError **err);
+                       int64_t room, CmImage *labels, CmImage *maps, CmError **err);
+
+/* Sum of a * b over a block (n: padded), in an order that no machine changes. */
+double cm__sample_dot(const double *a, const double *b, int64_t n);
 
 #endif
