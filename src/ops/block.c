@@ -2,79 +2,25 @@
 
 #include <string.h>
 
-/* One component of n voxels from x on, as float. */
-static void load_line(const CmBlocks *blocks, int64_t row, int64_t x, int64_t n, int64_t component, float *scratch,
-                      float *to) {
-  const CmGrid *grid = &blocks->grid;
-  const int64_t c = grid->components;
-  const char *from = (const char *)cm__row(blocks->image, grid, row) + (size_t)(x * c) * grid->size;
-  if (c == 1) {
-    cm__line_to_f32(cm_image_type(blocks->image), from, n, to);
-    return;
-  }
-  cm__line_to_f32(cm_image_type(blocks->image), from, n * c, scratch);
-  for (int64_t i = 0; i < n; i++) to[i] = scratch[i * c + component];
-}
-
-/* Voxels begin..end of the block's row, all of them beyond the border along x. */
-static void load_beyond(const CmBlocks *blocks, const CmBlock *block, int64_t row, int64_t begin, int64_t end,
-                        float *scratch, float *to) {
-  for (int64_t i = begin; i < end; i++) {
-    const int64_t x = cm__border_index(blocks->border, block->start[0] + i, blocks->grid.nx);
-    if (x < 0)
-      to[i] = (float)blocks->border_value;
-    else
-      load_line(blocks, row, x, 1, block->component, scratch, to + i);
-  }
-}
-
-/* Row (y, z) of the block: what lies in the image at once, the rest voxel by voxel. */
-static void load_row(const CmBlocks *blocks, const CmBlock *block, int64_t y, int64_t z, float *scratch, float *to) {
-  const CmGrid *grid = &blocks->grid;
-  const int64_t yy = cm__border_index(blocks->border, y, grid->ny), zz = cm__border_index(blocks->border, z, grid->nz);
-  const int64_t start = block->start[0], n = block->size[0];
-  if (yy < 0 || zz < 0) {
-    for (int64_t i = 0; i < n; i++) to[i] = (float)blocks->border_value;
-    return;
-  }
-  const int64_t row = (block->t * grid->nz + zz) * grid->ny + yy;
-  const int64_t first = start > 0 ? start : 0, behind = start + n < grid->nx ? start + n : grid->nx;
-  const bool touches = behind > first;
-  if (touches) load_line(blocks, row, first, behind - first, block->component, scratch, to + (first - start));
-  const int64_t left = touches ? first - start : n;
-  load_beyond(blocks, block, row, 0, left, scratch, to);
-  if (touches) load_beyond(blocks, block, row, behind - start, n, scratch, to);
-}
-
-void cm__block_load(const CmBlocks *blocks, const CmBlock *block, float *scratch, float *to) {
-  for (int64_t z = 0; z < block->size[2]; z++)
-    for (int64_t y = 0; y < block->size[1]; y++, to += block->size[0])
-      load_row(blocks, block, block->start[1] + y, block->start[2] + z, scratch, to);
-}
-
 int64_t cm__block_store_scratch(const CmBlocks *blocks) {
   /* a line as double, the image's, the line in the type of the result, and the mask */
   return blocks->grid.row + 3 * blocks->grid.nx;
 }
 
-void cm__block_store_line(const CmBlocks *blocks, int64_t row, int64_t x, int64_t component, const float *line,
-                          int64_t n, double *scratch) {
-  const CmGrid *grid = &blocks->grid;
-  const CmType type = cm_image_type(blocks->out);
-  const int64_t c = grid->components;
-  const size_t size = cm_type_size(type);
-  char *to = (char *)cm_image_data_mut(blocks->out) + (size_t)(row * grid->row + x * c + component) * size;
-  double *wide = scratch, *before = scratch + grid->nx, *typed = before + grid->row;
-  char *put = c == 1 ? to : (char *)typed;
-  if (blocks->mask && blocks->mask->image) {
-    uint8_t *inside = (uint8_t *)(typed + grid->nx);
-    cm__mask_row(blocks->mask, row, inside);
-    const char *from = (const char *)cm__row(blocks->image, grid, row) + (size_t)(x * c) * grid->size;
-    cm__line_to_f64(cm_image_type(blocks->image), from, n * c, before);
-    for (int64_t i = 0; i < n; i++) wide[i] = inside[x + i] ? (double)line[i] : before[i * c + component];
-    cm__line_from_f64(type, wide, n, put);
-  } else {
-    cm__line_from_f32(type, line, n, put);
-  }
-  for (int64_t i = 0; c > 1 && i < n; i++) memcpy(to + (size_t)(i * c) * size, put + (size_t)i * size, size);
-}
+#define R float
+#define X(name) name##_f32
+#define Y(name) name
+#define LINE_TO cm__line_to_f32
+#define LINE_FROM cm__line_from_f32
+#include "ops/block_tmpl.c"
+#undef R
+#undef X
+#undef Y
+#undef LINE_TO
+#undef LINE_FROM
+#define R double
+#define X(name) name##_f64
+#define Y(name) name##_f64
+#define LINE_TO cm__line_to_f64
+#define LINE_FROM cm__line_from_f64
+#include "ops/block_tmpl.c"

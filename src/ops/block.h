@@ -1,4 +1,5 @@
-/* Boxes of voxels, one component at a time, as float, with what lies beyond the border filled in; and the way back. */
+/* Boxes of voxels, one component at a time, as float or double, with what lies beyond the
+ * border filled in; and the way back. */
 #ifndef CM_OPS_BLOCK_H
 #define CM_OPS_BLOCK_H
 
@@ -22,6 +23,7 @@ typedef struct CmBlock {
 
 /* Fills `to` (x fastest, size[0] * size[1] * size[2] numbers). scratch: nx * components floats. */
 void cm__block_load(const CmBlocks *blocks, const CmBlock *block, float *scratch, float *to);
+void cm__block_load_f64(const CmBlocks *blocks, const CmBlock *block, double *scratch, double *to);
 
 /* How many doubles cm__block_store_line() needs as scratch. */
 int64_t cm__block_store_scratch(const CmBlocks *blocks);
@@ -29,5 +31,7 @@ int64_t cm__block_store_scratch(const CmBlocks *blocks);
  * image's value. */
 void cm__block_store_line(const CmBlocks *blocks, int64_t row, int64_t x, int64_t component, const float *line,
                           int64_t n, double *scratch);
+void cm__block_store_line_f64(const CmBlocks *blocks, int64_t row, int64_t x, int64_t component, const double *line,
+                              int64_t n, double *scratch);
 
 #endif

@@ -12,6 +12,23 @@
 bool cm__fourier(CmContext *ctx, const char *what, const int64_t n[3], double *re, double *im, bool inverse,
                  CmError **err);
 
+/* A real volume that is filtered by its spectrum: its transform is multiplied by a gain and transformed back. Of the
+ * spectrum, which is symmetric, one half is kept: n[0] / 2 + 1 complex numbers a row, in double. */
+enum { CM_FOURIER_LINES = 8 };
+typedef struct CmFourierFilter {
+  const char *what; /* for progress; may be NULL */
+  int64_t n[3];
+  /* Row `row` (z * n[1] + y) of the volume: n[0] numbers to read or to keep. From several workers at once. */
+  bool (*load)(void *arg, int worker, int64_t row, double *to, CmError **err);
+  void (*store)(void *arg, int worker, int64_t row, const double *line);
+  /* The gain, real and the same for k and -k, along CM_FOURIER_LINES lines of the spectrum: line b runs along `axis` (1
+   * or 2) through frequency at[b][0..2], whose number along `axis` is 0; number k of it goes to gain[k *
+   * CM_FOURIER_LINES + b]. scratch: as long as gain. */
+  void (*gain)(void *arg, int axis, const int64_t at[CM_FOURIER_LINES][3], double *scratch, double *gain);
+  void *arg;
+} CmFourierFilter;
+bool cm__fourier_filter(CmContext *ctx, const CmFourierFilter *job, CmError **err);
+
 /* The smallest 2^a 3^b 5^c that is not below `least`. */
 int64_t cm__fourier_size(int64_t least);
 
