@@ -16,6 +16,7 @@ Names of images are those of pictures.py; the peer is called with the Picture (p
 writes docs/parity.md. Say in `reason` why the tolerance is what it is; measured, not loosened. A peer whose integers are cut and not
 rounded, or whose float has fewer digits, is given f64."""
 import dataclasses
+import importlib.util
 import json
 import os
 import pathlib
@@ -127,11 +128,11 @@ class Case:
 
     @property
     def name(self):
-        return f"{self.op} {' '.join(f'{k}={_text(v)}' for k, v in self.params.items())}".strip()
+        return f"{self.op} {' '.join(f'{k}={param_text(v)}' for k, v in self.params.items())}".strip()
 
 
-def _text(value):
-    return ",".join(map(_text, value)) if isinstance(value, (list, tuple)) else f"{value:g}" if isinstance(value, float) else str(value)
+def param_text(value):
+    return ",".join(map(param_text, value)) if isinstance(value, (list, tuple)) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def run_ours(case, picture):
@@ -197,6 +198,18 @@ def run_case(case, rows):
     return failed
 
 
+def versions():
+    return {peer: version(home) for peer, home in PEERS.items()}
+
+
+def load(path):
+    """The cases of a file."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.CASES
+
+
 def main(name, cases):
     """Runs the cases if the file is the program; writes build/parity/<group>.json when all were run and none failed."""
     if name != "__main__":
@@ -211,8 +224,7 @@ def main(name, cases):
         folder = package.BUILD / "parity"
         folder.mkdir(exist_ok=True)
         group = pathlib.Path(sys.argv[0]).stem.removeprefix("test_parity_").removesuffix("_oracle")
-        versions = {peer: version(home) for peer, home in PEERS.items()}
-        text = json.dumps({"group": group, "versions": versions, "rows": rows}, indent=1)
+        text = json.dumps({"group": group, "versions": versions(), "rows": rows}, indent=1)
         temporary = folder / f"{group}.json.{os.getpid()}"
         temporary.write_text(text)
         temporary.replace(folder / f"{group}.json")
