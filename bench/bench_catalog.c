@@ -1,8 +1,8 @@
 /* The catalogue of 100,000 generated instances (1,000 patients of 100 images, 2 KiB each): adding them when their bytes
  * are on the disk alone, as those of an archive are that nobody has read lately, and when they are in memory; adding
  * again; a query by patient; the peak of the process's memory in KiB; and the floor of adding again, a bare listing and
- * stat of the same files with as many threads. Seconds. bench_catalog [INSTANCES] (bench_catalog.py starts it); files are made in $CORMACK_BENCH/catalog
- * (out/bench/catalog) once, the catalogue anew each time. */
+ * stat of the same files with as many threads. Seconds. bench_catalog [INSTANCES] (bench_catalog.py starts it); files
+ * are made in $CORMACK_BENCH/catalog (out/bench/catalog) once, the catalogue anew each time. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -204,8 +204,8 @@ static int measure(CmContext *ctx, const char *root, const char *catalog, int64_
   }
   if (first.added != count || again.unchanged != count || again.added)
     return fprintf(stderr, "not all were added, or some again\n"), 1;
-  printf("instances %lld\nthreads %d\ncold %.6f\nwarm %.6f\nagain %.6f\nbare %.6f\nquery %.6f\npeak %ld\n", (long long)count,
-         cm_context_threads(ctx), cold, added, unchanged, bare, asked, peak);
+  printf("instances %lld\nthreads %d\ncold %.6f\nwarm %.6f\nagain %.6f\nbare %.6f\nquery %.6f\npeak %ld\n",
+         (long long)count, cm_context_threads(ctx), cold, added, unchanged, bare, asked, peak);
   return 0;
 }
 

@@ -1,5 +1,6 @@
 """Mixtures of Gaussians against scikit-learn, fuzzy c-means against Bezdek's equations. Both sides start from the same classes and
 take the same number of steps, so that not only the ends agree."""
+import functools
 import warnings
 
 import parity
@@ -50,6 +51,7 @@ class Start(GaussianMixture):
         self._initialize(x, self.given)
 
 
+@functools.cache
 def mixture(p, kind, stack):
     values, inside = samples(p, stack)
     floor = 1e-6 * (1 if stack else values.var())  # ours is a share of the variance
