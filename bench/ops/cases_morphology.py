@@ -47,4 +47,10 @@ CASES = [
     Case("skeleton", {}, "ct_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("skeleton", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("thinning", {"max_iterations": 3}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.thin(i.array > 0, 3)}),
+    Case("h_maxima", {"h": 100}, "ct", {"scikit-image": lambda i: skimage.morphology.h_maxima(i.array, 100, np.ones((3, 3, 3)))}),
+    Case("regional_maxima", {}, "ct", {"scikit-image": lambda i: skimage.morphology.local_maxima(i.array),
+                                       "SimpleITK": lambda i: sitk.RegionalMaxima(plain(i), fullyConnected=True)}),
+    Case("regional_minima", {}, "xray", {"scikit-image": lambda i: skimage.morphology.local_minima(i.array)}),
+    Case("expand_labels", {"distance": 8}, "sparse512", {
+        "scikit-image": lambda i: skimage.segmentation.expand_labels(i.array, 8, i.spacing[::-1])}),
 ]

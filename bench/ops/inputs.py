@@ -204,3 +204,10 @@ def labels512():
         return seeds[tuple(nd.distance_transform_edt(seeds == 0, return_distances=False, return_indices=True))]
     small = seeds[::4, ::4, ::4][tuple(nearest)]
     return np.kron(small, np.ones((4, 4, 4), np.uint16))[: shape[0], : shape[1], : shape[2]]
+
+
+@maker
+def sparse512():
+    """512 x 512 x 512, u16: labels as of cells, eaten away so that background lies between them"""
+    labels = get("labels512").array
+    return labels * (nd.minimum_filter(labels, 9) == nd.maximum_filter(labels, 9))

@@ -237,6 +237,25 @@ def label_map():
     return _labels((14, 26, 29)), (0.9, 0.9, 2.5)
 
 
+def _seeds(shape):
+    made = np.zeros(shape, np.uint16)
+    random = _random(31)
+    made[tuple(random.integers(0, n, 40) for n in shape)] = random.permutation(40) + 1
+    return made
+
+
+@picture
+def seeds():
+    """40 labels of a voxel each, 33 x 29 x 17 of u16, 0.9 x 0.9 x 2.5 mm"""
+    return _seeds((17, 29, 33)), (0.9, 0.9, 2.5)
+
+
+@picture
+def seeds_2d():
+    """40 labels of a pixel each, 2D, 71 x 57 of u16"""
+    return _seeds((57, 71))
+
+
 @picture
 def full_mask():
     """mask, 12 x 10 x 8, all 1"""

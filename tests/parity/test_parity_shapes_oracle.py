@@ -36,6 +36,42 @@ def slices(function):
     return lambda p: np.stack([function(plane) for plane in bright(p)])
 
 
+GREY = ("ct", "mr", "xray", "ct_slice", "one_row", "odd", "odd_2d", "noise_2d", "anisotropic", "u16_full", "i16_full", "flat", "one_slice")
+
+
+def footprint(p, rank):
+    return nd.generate_binary_structure(len(p.shape), min(rank, len(p.shape)))
+
+
+def hills(function, h, rank=3):
+    """Whole numbers as 32 bits, since scikit-image's range of 16 bits overflows."""
+    return lambda p: function(p.array.astype(np.int32) if p.array.dtype.kind in "iu" else p.array, h, footprint(p, rank))
+
+
+def grown(distance, spaced=True):
+    """scikit-image's labels, and ours where two labels are as near: it takes any, we the smaller one."""
+    return lambda p: skimage.segmentation.expand_labels(p.array, distance, p.axis_spacing if spaced else 1)
+
+
+def settled(spaced=True):
+    def compare(made, p):
+        """0 where the label is the smallest of the nearest ones."""
+        spacing = p.axis_spacing if spaced else 1
+        away = {k: nd.distance_transform_edt(p.array != k, spacing) for k in np.unique(p.array) if k}
+        if not away:
+            return made.array
+        least = np.min(list(away.values()), axis=0)
+        nearest = np.zeros(p.shape)
+        for k in sorted(away, reverse=True):
+            nearest[away[k] <= least + 1e-6] = k
+        return np.where(made.array > 0, made.array - nearest, 0)
+    return compare
+
+
+def plain(p):
+    return p.array.astype(np.float64)
+
+
 CASES = [
     Case("skeleton", {}, SLICES, "scikit-image skeletonize", lambda p: morph.skeletonize(bright(p)), 0, "", inputs=mask_of),
     Case("skeleton", {"method": "zhang"}, ("lungs", "blobs"), "scikit-image skeletonize", slices(morph.skeletonize), 0, "", inputs=mask_of),
@@ -46,5 +82,22 @@ CASES = [
     Case("thinning", {"max_iterations": 2}, ("blobs_2d", "xray", "odd_2d"), "scikit-image thin", lambda p: morph.thin(bright(p), 2), 0, "", inputs=mask_of),
     Case("thinning", {}, VOLUMES, "scikit-image skeletonize", lee, 0, LOST, inputs=mask_of, of=kept),
     Case("thinning", {"method": "guo_hall", "max_iterations": 1}, ("lungs",), "scikit-image thin", slices(lambda plane: morph.thin(plane, 1)), 0, "", inputs=mask_of),
+    Case("h_maxima", {"h": 40}, GREY, "scikit-image h_maxima", hills(morph.h_maxima, 40), 0, ""),
+    Case("h_maxima", {"h": 12, "connectivity": "6"}, ("ct", "mr", "odd_2d", "anisotropic"), "scikit-image h_maxima", hills(morph.h_maxima, 12, 1), 0, ""),
+    Case("h_minima", {"h": 40}, GREY, "scikit-image h_minima", hills(morph.h_minima, 40), 0, ""),
+    Case("regional_maxima", {}, GREY, "scikit-image local_maxima", lambda p: morph.local_maxima(plain(p), footprint(p, 3)), 0, ""),
+    Case("regional_maxima", {"connectivity": "6", "allow_borders": False}, ("ct", "mr", "xray", "odd", "i16_full"), "scikit-image local_maxima",
+         lambda p: morph.local_maxima(plain(p), footprint(p, 1), allow_borders=False), 0, ""),
+    Case("regional_minima", {}, GREY, "scikit-image local_minima", lambda p: morph.local_minima(plain(p), footprint(p, 3)), 0, ""),
+    Case("regional_minima", {"connectivity": "18", "allow_borders": False}, ("ct", "mr", "odd"), "scikit-image local_minima",
+         lambda p: morph.local_minima(plain(p), footprint(p, 2), allow_borders=False), 0, ""),
+    Case("expand_labels", {"distance": 3.1}, ("label_map", "blobs", "lungs", "empty_mask", "full_mask", "one_voxel_mask"), "scikit-image expand_labels",
+         lambda p: grown(3.1)(p) > 0, 0, "", of=lambda made, p: made.array > 0),
+    Case("expand_labels", {"distance": 4, "units": "voxel"}, ("label_map", "blobs", "blobs_2d", "lungs"), "scikit-image expand_labels",
+         lambda p: grown(4, False)(p) > 0, 0, "", of=lambda made, p: made.array > 0),
+    Case("expand_labels", {"distance": 50}, ("seeds", "seeds_2d"), "scikit-image expand_labels", lambda p: grown(50)(p), 0.03,
+         "where two labels are as near scikit-image takes any", compare=parity.compare_fraction),
+    Case("expand_labels", {"distance": 6}, ("seeds", "seeds_2d", "label_map"), "NumPy reference (the smallest of the nearest labels)",
+         lambda p: np.zeros(p.shape), 0, "", of=settled()),
 ]
 parity.main(__name__, CASES)
