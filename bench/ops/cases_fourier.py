@@ -2,7 +2,7 @@
 import bench_ops
 import scipy.fft
 import skimage.filters
-from bench_ops import Case, nd, np
+from bench_ops import Case, cv2, nd, np
 
 PLAIN = {"per": "voxel", "pad": 0, "border": "wrap"}
 
@@ -26,10 +26,21 @@ def gaussian(i):
     return scipy.fft.irfftn(spectrum, i.f32.shape, workers=bench_ops.threads)
 
 
+def opencv_gabor(i, frequency, both):
+    """Its filter2D takes large kernels by their spectrum."""
+    kernel = skimage.filters.gabor_kernel(frequency, 0.5)
+    real = cv2.filter2D(i.f32, cv2.CV_32F, kernel.real)
+    return cv2.magnitude(real, cv2.filter2D(i.f32, cv2.CV_32F, kernel.imag)) if both else real
+
+
 CASES = [
     *[Case("fourier_filter", {"cutoff": 0.1, **PLAIN}, name, {
         "scikit-image": lambda i: skimage.filters.butterworth(i.f32, 0.1, False, 2), "transform of scipy.fft": multiplied})
       for name in ("ct", "mr", "xray", "xrayf")],
     Case("fourier_filter", {"cutoff": 0.1, "profile": "gaussian", **PLAIN}, "mr", {"transform of scipy.fft": gaussian}),
     Case("notch", {"frequency": "0.25,0.1", "radius": 0.05, "pad": 0, "border": "wrap"}, "xray", {"transform of scipy.fft": multiplied}),
+    *[Case("gabor", {"frequency": f, "theta": 28.6479, "per": "voxel", "part": part}, "xray", {
+        "OpenCV": lambda i, f=f, part=part: opencv_gabor(i, f, part == "magnitude")})
+      for f, part in ((0.1, "real"), (0.1, "magnitude"), (0.4, "real"))],
+    Case("gabor", {"frequency": 0.4, "per": "voxel"}, "mr", {"SciPy": lambda i: nd.convolve(i.array, np.ones((9, 9, 9), np.float32))}),
 ]

@@ -20,6 +20,35 @@ static int64_t line_begin(const Axis *axis, int64_t line) {
                            : line / axis->inner * axis->inner * axis->plan->n + line % axis->inner;
 }
 
+/* Lines that lie side by side are moved as whole rows of LINES numbers. */
+static bool side_by_side(const int64_t begin[LINES]) {
+  for (int b = 1; b < LINES; b++)
+    if (begin[b] != begin[0] + b) return false;
+  return true;
+}
+
+CM_SIMD static void take_lines(const double *restrict from, const int64_t begin[LINES], int64_t stride, int64_t n,
+                               double *restrict to) {
+  if (side_by_side(begin)) {
+    for (int64_t k = 0; k < n; k++)
+      for (int b = 0; b < LINES; b++) to[k * LINES + b] = from[begin[0] + k * stride + b];
+    return;
+  }
+  for (int64_t k = 0; k < n; k++)
+    for (int b = 0; b < LINES; b++) to[k * LINES + b] = from[begin[b] + k * stride];
+}
+
+CM_SIMD static void put_lines(const double *restrict from, const int64_t begin[LINES], int count, int64_t stride,
+                              int64_t n, double scale, double *restrict to) {
+  if (count == LINES && side_by_side(begin)) {
+    for (int64_t k = 0; k < n; k++)
+      for (int b = 0; b < LINES; b++) to[begin[0] + k * stride + b] = from[k * LINES + b] * scale;
+    return;
+  }
+  for (int64_t k = 0; k < n; k++)
+    for (int b = 0; b < count; b++) to[begin[b] + k * stride] = from[k * LINES + b] * scale;
+}
+
 static bool transform_lines(void *arg, CmRange range, CmError **err) {
   const Axis *axis = arg;
   const CmFourierWork *work = &axis->work[range.worker];
@@ -29,17 +58,11 @@ static bool transform_lines(void *arg, CmRange range, CmError **err) {
     int64_t begin[LINES];
     const int count = (int)(axis->lines - first < LINES ? axis->lines - first : LINES);
     for (int b = 0; b < LINES; b++) begin[b] = line_begin(axis, first + (b < count ? b : 0));
-    for (int64_t k = 0; k < n; k++)
-      for (int b = 0; b < LINES; b++) {
-        work->re[0][k * LINES + b] = axis->re[begin[b] + k * axis->stride];
-        work->im[0][k * LINES + b] = axis->im[begin[b] + k * axis->stride];
-      }
+    take_lines(axis->re, begin, axis->stride, n, work->re[0]);
+    take_lines(axis->im, begin, axis->stride, n, work->im[0]);
     const int at = cm__fourier_lines(axis->plan, work);
-    for (int64_t k = 0; k < n; k++)
-      for (int b = 0; b < count; b++) {
-        axis->re[begin[b] + k * axis->stride] = work->re[at][k * LINES + b] * axis->scale;
-        axis->im[begin[b] + k * axis->stride] = work->im[at][k * LINES + b] * axis->scale;
-      }
+    put_lines(work->re[at], begin, count, axis->stride, n, axis->scale, axis->re);
+    put_lines(work->im[at], begin, count, axis->stride, n, axis->scale, axis->im);
   }
   return true;
 }
@@ -183,20 +206,14 @@ static bool lines_filtered(void *arg, CmRange range, CmError **err) {
       number[b][1] = half->axis == 1 ? 0 : line / half->m;
       number[b][2] = 0;
     }
-    for (int64_t k = 0; k < n; k++)
-      for (int b = 0; b < LINES; b++) {
-        work->re[0][k * LINES + b] = half->re[begin[b] + k * stride];
-        work->im[0][k * LINES + b] = half->im[begin[b] + k * stride];
-      }
+    take_lines(half->re, begin, stride, n, work->re[0]);
+    take_lines(half->im, begin, stride, n, work->im[0]);
     int at = cm__fourier_lines(&half->plan[half->axis], work);
     job->gain(job->arg, half->axis, number, gain + n * LINES, gain);
     apply_gain(gain, work->re[at], work->im[at], n * LINES);
     at = cm__fourier_lines_back(&half->plan[half->axis], work, at);
-    for (int64_t k = 0; k < n; k++)
-      for (int b = 0; b < count; b++) {
-        half->re[begin[b] + k * stride] = work->re[at][k * LINES + b];
-        half->im[begin[b] + k * stride] = work->im[at][k * LINES + b];
-      }
+    put_lines(work->re[at], begin, count, stride, n, 1.0, half->re);
+    put_lines(work->im[at], begin, count, stride, n, 1.0, half->im);
   }
   return true;
 }

@@ -75,7 +75,54 @@ def notch_case(centres, radius, profile, images, kind="reject", pad=0, border="w
                 lambda p: notch(p, centres, radius, profile, kind == "reject", pad=pad, mode=mode), 1e-12, ORDER, refuses=NAN, relative=True)
 
 
+def gabor_kernel(p, frequency, theta, phi, sigma, truncate, phase, per_mm):
+    """Complex weights in the order of the array's axes; an axis one voxel long has one."""
+    mm = np.array(p.spacing if per_mm else (1, 1, 1), float)
+    flat = len(p.shape) == 2 or p.shape[0] == 1
+    sizes = (*p.shape[::-1], 1)[:3]
+    theta, phi, phase = np.radians([theta, phi, phase])
+    axes = np.array([[np.cos(phi) * np.cos(theta), np.cos(phi) * np.sin(theta), np.sin(phi)], [-np.sin(theta), np.cos(theta), 0],
+                     [-np.sin(phi) * np.cos(theta), -np.sin(phi) * np.sin(theta), np.cos(phi)]])
+    widths = np.array([sigma[0], sigma[1], sigma[1]])
+    ends = np.abs(axes * widths[:, None])[: 2 if flat else 3].max(0) * truncate / mm
+    radius = [0 if n == 1 else max(int(np.ceil(e)), 1) for n, e in zip(sizes, ends)]
+    x, y, z = np.meshgrid(*[np.arange(-r, r + 1) * d for r, d in zip(radius, mm)], indexing="ij")
+    a, b, c = (axis[0] * x + axis[1] * y + axis[2] * z for axis in axes)
+    height = np.exp(-0.5 * (a**2 / sigma[0] ** 2 + (b**2 + c**2) / sigma[1] ** 2))
+    scale = mm[:2].prod() / (2 * np.pi * sigma[0] * sigma[1]) if flat else mm.prod() / ((2 * np.pi) ** 1.5 * sigma[0] * sigma[1] ** 2)
+    made = (scale * height * np.exp(1j * (2 * np.pi * frequency * a + phase))).T
+    return made if len(p.shape) == 3 else made[0]
+
+
+def gabor(p, part, mode, frequency, theta, phi, sigma, truncate=3, phase=0, per_mm=False):
+    kernel = gabor_kernel(p, frequency, theta, phi, sigma, truncate, phase, per_mm)
+    real, imaginary = (nd.convolve(p.f64, k, mode=mode) for k in (kernel.real, kernel.imag))
+    return {"real": real, "imaginary": imaginary, "magnitude": np.hypot(real, imaginary)}[part]
+
+
+def gabor_case(part, images, border="replicate", mode="nearest", per="voxel", **shape):
+    given = {"phi": 0, "phase": 0, "truncate": 3} | shape
+    return Case("gabor", {"part": part, "border": border, "per": per, "type": "f64", **given}, images, "NumPy reference (Daugman)",
+                lambda p: gabor(p, part, mode, per_mm=per == "mm", **given), 1e-12, ORDER, refuses=NAN, relative=True)
+
+
+def skimage_gabor(part, images, **words):
+    params = {"part": ("real", "imaginary")[part], "per": "voxel", "type": "f64", "frequency": words["frequency"], "theta": np.degrees(words["theta"])}
+    params |= {"sigma": [words["sigma_x"], words["sigma_y"]]} if "sigma_x" in words else {}
+    params |= {"bandwidth": words["bandwidth"]} if "bandwidth" in words else {}
+    return Case("gabor", params, images, "scikit-image gabor", lambda p: skimage.filters.gabor(p.f64, mode="nearest", **words)[part], 1e-12,
+                ORDER, relative=True)
+
+
+FLAT = ("xray", "ct_slice", "odd_2d", "noise_2d")
 CASES = [
+    *[skimage_gabor(part, FLAT, frequency=0.2, theta=0.6) for part in (0, 1)],
+    skimage_gabor(0, FLAT, frequency=0.07, theta=2.0, bandwidth=1.7),
+    skimage_gabor(1, FLAT, frequency=0.4, theta=-0.3, sigma_x=1.2, sigma_y=0.8),
+    gabor_case("magnitude", ("xray", "odd_2d"), "mirror", "mirror", frequency=0.25, theta=30, sigma=[2.0, 3.5]),
+    gabor_case("real", ("ct", "mr", *EXTREME), frequency=0.2, theta=20, phi=0, sigma=[1.2, 0.6], truncate=2.5, phase=40),
+    gabor_case("imaginary", ("ct", "odd", "i16_full"), "wrap", "wrap", frequency=0.3, theta=70, phi=35, sigma=[0.8, 1.1], truncate=2),
+    gabor_case("magnitude", ("ct", "anisotropic", "u16_full"), "reflect", "reflect", "mm", frequency=0.1, theta=-50, phi=20, sigma=[3.0, 2.0], truncate=2),
     butterworth(0.1, False, 2, 0, REAL + EXTREME),
     butterworth(0.1, True, 2, 0, REAL + tuple(n for n in EXTREME if n not in ("flat", "one_voxel"))),
     butterworth(0.23, False, 5, 7, LONG),

@@ -5,6 +5,7 @@
 
 #include "ops/block.h"
 #include "ops/exp.h"
+#include "ops/filter/overlap.h"
 #include "ops/simd.h"
 
 /* ---- gains ---- */
@@ -75,12 +76,6 @@ typedef struct Walk {
   double **scratch; /* one a worker */
 } Walk;
 
-CM_SIMD static bool all_finite(const double *v, int64_t n) {
-  int64_t odd = 0;
-  for (int64_t i = 0; i < n; i++) odd |= v[i] - v[i] != 0.0; /* NaN and infinity give NaN */
-  return odd == 0;
-}
-
 static bool load(void *arg, int worker, int64_t row, double *to, CmError **err) {
   const Walk *walk = arg;
   const int64_t *n = walk->job->n, *pad = walk->pad;
@@ -89,11 +84,7 @@ static bool load(void *arg, int worker, int64_t row, double *to, CmError **err) 
                         .start = {-pad[0], row % n[1] - pad[1], row / n[1] - pad[2]},
                         .size = {n[0], 1, 1}};
   cm__block_load_f64(&walk->blocks, &line, walk->scratch[worker], to);
-  if (all_finite(to, n[0])) return true;
-  cm_error_set(err, CM_ERR_DATA,
-               "the image holds values that are NaN or infinite, which would spread everywhere; fill them first "
-               "(impute)");
-  return false;
+  return cm__check_finite(to, n[0], err);
 }
 
 static void store(void *arg, int worker, int64_t row, const double *line) {
