@@ -72,6 +72,17 @@ def plain(p):
     return p.array.astype(np.float64)
 
 
+HULLS = ("lungs", "blobs", "blobs_2d", "seeds", "seeds_2d", "odd", "odd_2d", "xray", "full_mask", "empty_mask")
+
+
+def hull_of_each(p):
+    """Every label's hull; labels keep their voxels, and where hulls meet the smaller label has it."""
+    made = p.array.copy()
+    for k in range(1, int(p.array.max(initial=0)) + 1):
+        made[(made == 0) & morph.convex_hull_image(p.array == k)] = k
+    return made
+
+
 CASES = [
     Case("skeleton", {}, SLICES, "scikit-image skeletonize", lambda p: morph.skeletonize(bright(p)), 0, "", inputs=mask_of),
     Case("skeleton", {"method": "zhang"}, ("lungs", "blobs"), "scikit-image skeletonize", slices(morph.skeletonize), 0, "", inputs=mask_of),
@@ -99,5 +110,11 @@ CASES = [
          "where two labels are as near scikit-image takes any", compare=parity.compare_fraction),
     Case("expand_labels", {"distance": 6}, ("seeds", "seeds_2d", "label_map"), "NumPy reference (the smallest of the nearest labels)",
          lambda p: np.zeros(p.shape), 0, "", of=settled()),
+    Case("convex_hull", {}, HULLS, "scikit-image convex_hull_image", lambda p: morph.convex_hull_image(bright(p)), 0, "", inputs=mask_of),
+    Case("convex_hull", {"offset_coordinates": False}, HULLS, "scikit-image convex_hull_image",
+         lambda p: morph.convex_hull_image(bright(p), offset_coordinates=False), 0, "", inputs=mask_of),
+    Case("convex_hull", {"of": "label"}, ("label_map", "lungs", "blobs_2d"), "scikit-image convex_hull_image", hull_of_each, 0, ""),
+    Case("convex_hull", {"of": "object"}, ("blobs_2d", "odd_2d", "seeds_2d"), "scikit-image convex_hull_object",
+         lambda p: morph.convex_hull_object(bright(p)), 0, "", inputs=mask_of),
 ]
 parity.main(__name__, CASES)

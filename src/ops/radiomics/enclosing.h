@@ -2,7 +2,7 @@
 #ifndef CM_OPS_RADIOMICS_ENCLOSING_H
 #define CM_OPS_RADIOMICS_ENCLOSING_H
 
-#include "ops/radiomics/hull.h"
+#include "ops/hull.h"
 
 /* Sides of the box of least volume among those that lie against a face of the hull, in units of scale; NaN where the
  * hull has no faces. The least box of all touches in edges alone and may be slightly smaller (O'Rourke J. Finding

@@ -1,6 +1,6 @@
 /* Point by point: the faces that a new point sees are replaced by those from it to their rim. In whole numbers, where
  * «sees» is exact, the seen faces always make one patch and no new face is flat. */
-#include "ops/radiomics/hull.h"
+#include "ops/hull.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The convex hull of points in space. */
-#ifndef CM_OPS_RADIOMICS_HULL_H
-#define CM_OPS_RADIOMICS_HULL_H
+#ifndef CM_OPS_HULL_H
+#define CM_OPS_HULL_H
 
 #include "cormack/context.h"
 
