@@ -1,4 +1,8 @@
+#include <math.h>
+
+#include "ops/box.h"
 #include "ops/filter/separable.h"
+#include "ops/simd.h"
 
 typedef struct AdaptiveParams {
   int32_t method;
@@ -37,25 +41,108 @@ typedef struct Compare {
   const CmImage *image;
   CmGrid grid;
   double count; /* of voxels in the box */
+  CmImage *out;
+  int64_t component;
+  bool scaled;
 } Compare;
 
-static void compare(void *arg, void *line, int64_t row, int64_t n, bool wide) {
+/* values become the label where they are on the chosen side of sum / count * factor - offset, else 0. */
+CM_SIMD static void choose(const Compare *job, double *restrict values, const double *restrict sum, int64_t n) {
+  const double count = job->count, factor = job->p->factor, offset = job->p->offset, label = (double)job->p->foreground;
+  if (job->p->select == 0)
+    for (int64_t i = 0; i < n; i++) values[i] = values[i] > sum[i] / count * factor - offset ? label : 0.0;
+  else
+    for (int64_t i = 0; i < n; i++) values[i] = values[i] <= sum[i] / count * factor - offset ? label : 0.0;
+}
+
+CM_SIMD static void choose_whole(const Compare *job, const CmBoxPiece *piece, uint8_t *restrict to) {
+  const int32_t *restrict values = piece->whole, *restrict sum = piece->whole_sum;
+  const double count = job->count, factor = job->p->factor, offset = job->p->offset;
+  const bool bright = job->p->select == 0;
+  const uint8_t label = (uint8_t)job->p->foreground;
+  for (int64_t i = 0; i < piece->n; i++) {
+    const bool above = (double)values[i] > (double)sum[i] / count * factor - offset;
+    to[i] = above == bright ? label : 0;
+  }
+}
+
+/* The same where factor is 1 and all are whole numbers that int32_t holds: (value + offset) * count > sum. */
+CM_SIMD static void choose_scaled(const Compare *job, const CmBoxPiece *piece, uint8_t *restrict to) {
+  const int32_t *restrict values = piece->whole, *restrict sum = piece->whole_sum;
+  const int32_t count = (int32_t)job->count, offset = (int32_t)job->p->offset;
+  const bool bright = job->p->select == 0;
+  const uint8_t label = (uint8_t)job->p->foreground;
+  for (int64_t i = 0; i < piece->n; i++) {
+    const bool above = (values[i] + offset) * count > sum[i];
+    to[i] = above == bright ? label : 0;
+  }
+}
+
+/* May choose_scaled() do it? Where sum / count is not whole it is far from any whole number for double's digits. */
+static bool scales(const CmImage *image, const AdaptiveParams *p, double count) {
+  const CmType type = cm_image_type(image);
+  const double most = fmax(fabs(cm_type_min(type)), cm_type_max(type)) + fabs(p->offset);
+  return cm_type_is_integer(type) && p->factor == 1.0 && p->offset == rint(p->offset) && most * count <= 2147483647.0;
+}
+
+static void compare_piece(void *arg, const CmBoxPiece *piece) {
   const Compare *job = arg;
-  const AdaptiveParams *p = job->p;
+  const int64_t c = job->grid.components;
+  uint8_t *to = (uint8_t *)cm_image_data_mut(job->out) + piece->row * job->grid.row + piece->x * c + job->component;
+  if (piece->whole) {
+    enum { PART = 512 };
+    uint8_t line[PART];
+    CmBoxPiece part = *piece;
+    for (part.n = PART; part.x < piece->x + piece->n; part.x += PART, part.whole += PART, part.whole_sum += PART) {
+      if (part.x + PART > piece->x + piece->n) part.n = piece->x + piece->n - part.x;
+      (job->scaled ? choose_scaled : choose_whole)(job, &part, c == 1 ? to + (part.x - piece->x) : line);
+      for (int64_t i = 0; c > 1 && i < part.n; i++) to[(part.x - piece->x + i) * c] = line[i];
+    }
+    return;
+  }
+  choose(job, piece->values, piece->sum, piece->n);
+  for (int64_t i = 0; i < piece->n; i++) to[i * c] = (uint8_t)piece->values[i];
+}
+
+static void compare_row(void *arg, void *line, int64_t row, int64_t n, bool wide) {
+  const Compare *job = arg;
   const char *from = cm__row(job->image, &job->grid, row);
-  double *values = line; /* the job is exact */
+  double *sum = line; /* the job is exact */
   (void)wide;
   enum { PART = 256 };
   double original[PART];
   for (int64_t begin = 0; begin < n; begin += PART) {
     const int64_t count = n - begin < PART ? n - begin : PART;
     cm__line_to_f64(cm_image_type(job->image), from + (size_t)begin * job->grid.size, count, original);
-    for (int64_t i = 0; i < count; i++) {
-      const double limit = values[begin + i] / job->count * p->factor - p->offset;
-      const bool chosen = p->select == 0 ? original[i] > limit : original[i] <= limit;
-      values[begin + i] = chosen ? (double)p->foreground : 0.0;
-    }
+    choose(job, original, sum + begin, count);
+    for (int64_t i = 0; i < count; i++) sum[begin + i] = original[i];
   }
+}
+
+/* Against sums over boxes; tap by tap where they are larger than cm__box() takes. */
+static bool by_mean(const CmCall *call, Compare *job, CmSeparable *taps, CmError **err) {
+  const AdaptiveParams *p = job->p;
+  CmBox box = {.what = taps->what,
+               .image = job->image,
+               .border = taps->border,
+               .border_value = taps->border_value,
+               .piece = compare_piece,
+               .arg = job};
+  if (!cm__axis_radii(&p->radius, p->units, job->image, box.radius, err)) return false;
+  if (!cm__box_fits(&box))
+    return cm__separable_box(call->ctx, taps, &p->radius, p->units, job->image, &job->count, err) &&
+           cm__separable(call->ctx, taps, err);
+  for (int axis = 0; axis < 3; axis++) job->count *= (double)(2 * box.radius[axis] + 1);
+  job->scaled = scales(job->image, p, job->count);
+  for (int64_t t = 0; t < job->grid.nt; t++)
+    for (job->component = 0; job->component < job->grid.components; job->component++)
+      if (!cm__box(call->ctx, &box, t, job->component, err)) return false;
+  return true;
+}
+
+static bool by_gaussian(const CmCall *call, const AdaptiveParams *p, CmSeparable *taps, CmError **err) {
+  return cm__separable_gaussian(call->ctx, taps, &p->sigma, p->units, p->truncate, taps->image, err) &&
+         cm__separable(call->ctx, taps, err);
 }
 
 static bool run(const CmCall *call, CmError **err) {
@@ -68,15 +155,12 @@ static bool run(const CmCall *call, CmError **err) {
                      .border = (CmBorder)p->border,
                      .border_value = p->border_value,
                      .exact = true,
-                     .finish = compare,
+                     .finish = compare_row,
                      .arg = &comparison};
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
-  const bool made = p->method == 0
-                        ? cm__separable_box(call->ctx, &job, &p->radius, p->units, image, &comparison.count, err)
-                        : cm__separable_gaussian(call->ctx, &job, &p->sigma, p->units, p->truncate, image, err);
-  if (!made) return false;
-  job.out = cm_image_create_like(call->ctx, image, CM_U8, cm_image_components(image), err);
-  const bool ok = job.out && cm_image_set_unit(job.out, "1", err) && cm__separable(call->ctx, &job, err) &&
+  comparison.out = job.out = cm_image_create_like(call->ctx, image, CM_U8, cm_image_components(image), err);
+  const bool ok = job.out && cm_image_set_unit(job.out, "1", err) &&
+                  (p->method == 0 ? by_mean(call, &comparison, &job, err) : by_gaussian(call, p, &job, err)) &&
                   cm__mask_blank(call->ctx, &mask, job.out, err);
   cm__separable_free(&job);
   if (!ok) {

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "cormack/parallel.h"
+#include "ops/block.h"
 #include "ops/eigen.h"
 #include "ops/filter/terms.h"
 #include "ops/simd.h"
@@ -73,13 +74,13 @@ static int64_t plane_slot(const Tile *tile, int64_t z) {
 
 #define R float
 #define X(name) name##_f32
-#define load_f32 cm__line_to_f32
+#define load_f32 cm__block_load
 #include "ops/enhance/hessian_tmpl.c"
 #undef R
 #undef X
 #define R double
 #define X(name) name##_f64
-#define load_f64 cm__line_to_f64
+#define load_f64 cm__block_load_f64
 #include "ops/enhance/hessian_tmpl.c"
 #undef R
 #undef X

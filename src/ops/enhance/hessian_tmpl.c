@@ -78,43 +78,6 @@ typedef struct X(Work) {
   R *band[3]; /* rows of the tile in the orders along z */
 } X(Work);
 
-/* Voxels begin..end of a padded row, all of them beyond the border along x. */
-static void X(load_beyond)(const Tile *tile, const char *from, int64_t begin, int64_t end, R *to) {
-  const Plan *plan = tile->plan;
-  const CmGrid *grid = &plan->grid;
-  for (int64_t i = begin; i < end; i++) {
-    const int64_t x = cm__border_index(plan->job->border, tile->x0 - plan->radius[0] + i, grid->nx);
-    if (x < 0)
-      to[i] = (R)plan->job->border_value;
-    else
-      X(load)
-    (cm_image_type(plan->job->image), from + (size_t)(x * grid->components + plan->component) * grid->size, 1, to + i);
-  }
-}
-
-/* Row (y, z), which may lie beyond the border, with what lies beside it along x. */
-static void X(load_row)(const X(Work) * work, int64_t y, int64_t z, R *to) {
-  const Tile *tile = work->tile;
-  const Plan *plan = tile->plan;
-  const CmHessian *job = plan->job;
-  const CmGrid *grid = &plan->grid;
-  const int64_t r = plan->radius[0], c = grid->components, width = tile->n + 2 * r;
-  const int64_t yy = cm__border_index(job->border, y, grid->ny), zz = cm__border_index(job->border, z, grid->nz);
-  if (yy < 0 || zz < 0) {
-    for (int64_t i = 0; i < width; i++) to[i] = (R)(job->border_value - plan->origin);
-    return;
-  }
-  const char *from = cm__row(job->image, grid, (plan->t * grid->nz + zz) * grid->ny + yy);
-  const int64_t begin = tile->x0 - r, first = begin > 0 ? begin : 0,
-                behind = begin + width < grid->nx ? begin + width : grid->nx, n = behind - first;
-  R *line = c > 1 ? work->loaded : to + (first - begin);
-  X(load)(cm_image_type(job->image), from + (size_t)(first * c) * grid->size, n * c, line);
-  for (int64_t i = 0; c > 1 && i < n; i++) to[first - begin + i] = line[i * c + plan->component];
-  X(load_beyond)(tile, from, 0, first - begin, to);
-  X(load_beyond)(tile, from, behind - begin, width, to);
-  for (int64_t i = 0; i < width; i++) to[i] -= (R)plan->origin;
-}
-
 /* Points near[-radius..radius] to the rows around row y of a band. */
 static void X(point)(const X(Work) * work, const R *band, int64_t y) {
   const Plan *plan = work->tile->plan;
@@ -156,9 +119,20 @@ static void X(row)(const X(Work) * work, int64_t y, int64_t z) {
 /* Plane z, which may lie beyond the border, into its slot. */
 static void X(load_plane)(const X(Work) * work, int64_t z) {
   const Tile *tile = work->tile;
-  R *plane = work->ring + plane_slot(tile, z) * tile->slot;
-  for (int64_t k = 0; k < tile->tall; k++)
-    X(load_row)(work, tile->plan->all_rows ? k : tile->y0 - tile->plan->radius[1] + k, z, plane + k * tile->stride);
+  const Plan *plan = tile->plan;
+  const CmBlocks blocks = {.image = plan->job->image,
+                           .grid = plan->grid,
+                           .border = plan->job->border,
+                           .border_value = plan->job->border_value};
+  CmBlock row = {.t = plan->t,
+                 .component = plan->component,
+                 .start = {tile->x0 - plan->radius[0], plan->all_rows ? 0 : tile->y0 - plan->radius[1], z},
+                 .size = {tile->n + 2 * plan->radius[0], 1, 1}};
+  R *to = work->ring + plane_slot(tile, z) * tile->slot;
+  for (int64_t k = 0; k < tile->tall; k++, row.start[1]++, to += tile->stride) {
+    X(load)(&blocks, &row, work->loaded, to);
+    for (int64_t i = 0; i < row.size[0]; i++) to[i] -= (R)plan->origin;
+  }
 }
 
 /* The orders along z of all rows of plane z. */
