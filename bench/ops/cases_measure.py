@@ -1,6 +1,8 @@
 """Measures of one image against another, of regions and of lines."""
+import skimage.measure
+import skimage.metrics
 import surface_distance
-from bench_ops import Case, np, sitk
+from bench_ops import Case, cv2, np, sitk
 from medpy.metric import binary as medpy
 
 
@@ -35,10 +37,38 @@ def far_itk(i):
     sitk.HausdorffDistanceImageFilter().Execute(moved_itk(i), i.sitk)
 
 
+def noisy(i):
+    """Another image of the same: what a filter would make of it."""
+    return i.kept("noisy", lambda: np.roll(i.array, 1, -1))
+
+
+def pair(i):
+    return i.kept("pair", lambda: {"image": i.like(noisy(i)), "reference": i.image})
+
+
+def labelled(i):
+    return i.kept("labelled", lambda: {"image": i.image, "regions": i.like(np.digitize(i.array, (-500, 0, 500)).astype(np.uint8))})
+
+
+def deviations(i):
+    labels = labelled(i)["regions"].array
+    for k in (1, 2, 3):
+        inside = i.array[labels == k]
+        inside.mean(), inside.std(ddof=1)
+
+
 CASES = [
     Case("segmentation_metrics", {}, "ct_mask", {"MedPy assd": lambda i: medpy.assd(moved(i) > 0, i.array > 0, spacing(i))}, both),
     Case("segmentation_metrics", {"surface": "surfel"}, "ct_mask", {
         "surface-distance": lambda i: surface_distance.compute_surface_distances(i.array > 0, moved(i) > 0, spacing(i))}, both),
     Case("segmentation_metrics", {"surface": "set"}, "ct_mask", {"SimpleITK": far_itk}, both),
     Case("segmentation_metrics", {"distances": False}, "ct_mask", {"SimpleITK": overlap_itk}, both),
+    Case("psnr", {}, "ct", {"scikit-image": lambda i: skimage.metrics.peak_signal_noise_ratio(i.array, noisy(i), data_range=4095)}, pair),
+    Case("mutual_information", {}, "ct", {"scikit-image": lambda i: skimage.metrics.normalized_mutual_information(i.array, noisy(i))}, pair),
+    Case("histogram", {}, "ct", {"NumPy histogram": lambda i: np.histogram(i.array, 256), "scikit-image": lambda i: skimage.exposure.histogram(i.array, 256)}),
+    Case("histogram", {}, "xray8", {"NumPy bincount": lambda i: np.bincount(i.array.ravel()), "OpenCV calcHist": lambda i: cv2.calcHist([i.array], [0], None, [256], [0, 256])}),
+    Case("histogram", {}, "mr", {"NumPy histogram": lambda i: np.histogram(i.array, 256)}),
+    Case("snr", {"method": "background"}, "ct", {"NumPy": deviations}, labelled),
+    Case("line_profile", {"start": (50, 60), "end": (900, 800), "width": 9}, "xray", {
+        "scikit-image": lambda i: skimage.measure.profile_line(i.array, (60, 50), (800, 900), 9, 1, mode="nearest")}),
 ]

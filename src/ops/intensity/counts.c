@@ -1,5 +1,6 @@
 #include "ops/intensity/counts.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,7 +22,7 @@ CmBins cm__bins_between(CmType type, double low, double high, int64_t bins) {
 }
 
 double cm__bin_edge(const CmBins *bins, int64_t at) {
-  return at == bins->count ? bins->high : bins->low + (bins->high - bins->low) * ((double)at / (double)bins->count);
+  return at == bins->count ? bins->high : (double)at * ((bins->high - bins->low) / (double)bins->count) + bins->low;
 }
 
 double cm__bin_centre(const CmBins *bins, int64_t at) {
@@ -77,11 +78,16 @@ static bool count_plain(const Count *job, CmRange range, CmError **err) {
   return true;
 }
 
-CM_SIMD static void places(const double *v, int64_t n, double low, double span, double count, int32_t *to) {
+/* at: which bin, -1 beyond; edge: 1 where it lies so near to an edge that rounding may have moved it. */
+CM_SIMD static void places(const double *v, int64_t n, const CmBins *bins, double margin, int32_t *to, uint8_t *edge) {
+  const double low = bins->low, span = bins->high - bins->low, count = (double)bins->count;
   for (int64_t i = 0; i < n; i++) {
     const double at = (v[i] - low) / span * count;
     const bool in = at >= 0.0 && at <= count;
-    to[i] = in ? (int32_t)at : -1;
+    const int32_t bin = in ? (int32_t)at : -1;
+    const double part = at - (double)bin;
+    to[i] = bin;
+    edge[i] = part < margin || part > 1.0 - margin;
   }
 }
 
@@ -98,13 +104,21 @@ static int64_t settle(const CmBins *bins, double value, int64_t at) {
   return bin;
 }
 
-static void count_values(const CmBins *bins, const double *v, int64_t n, int64_t *counts) {
+void cm__count_values(const CmBins *bins, const double *v, int64_t n, int64_t *counts) {
+  const double largest = fmax(fabs(bins->low), fabs(bins->high)), count = (double)bins->count;
+  const double margin = 16.0 * DBL_EPSILON * count * (1.0 + largest / (bins->high - bins->low));
   int32_t at[PIECE];
+  uint8_t edge[PIECE];
   for (int64_t i = 0; i < n; i += PIECE) {
     const int64_t m = n - i < PIECE ? n - i : PIECE;
-    places(v + i, m, bins->low, bins->high - bins->low, (double)bins->count, at);
-    for (int64_t k = 0; k < m; k++)
-      if (at[k] >= 0 && v[i + k] >= bins->low && v[i + k] <= bins->high) counts[settle(bins, v[i + k], at[k])]++;
+    places(v + i, m, bins, margin, at, edge);
+    for (int64_t k = 0; k < m; k++) {
+      if (at[k] < 0) continue;
+      if (!edge[k])
+        counts[at[k]]++;
+      else if (v[i + k] >= bins->low && v[i + k] <= bins->high)
+        counts[settle(bins, v[i + k], at[k])]++;
+    }
   }
 }
 
@@ -121,7 +135,7 @@ static bool count_rows(void *arg, CmRange range, CmError **err) {
   for (int64_t row = range.begin; ok && row < range.end; row++) {
     const int64_t n = cm__part_row(part, part->row_begin + row, values, inside);
     if (job->bins)
-      count_values(job->bins, values, n, to);
+      cm__count_values(job->bins, values, n, to);
     else
       for (int64_t i = 0; i < n; i++) to[(int64_t)(values[i] - least)]++;
   }

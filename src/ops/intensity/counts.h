@@ -15,6 +15,8 @@ CmBins cm__bins_between(CmType type, double low, double high, int64_t bins);
 double cm__bin_centre(const CmBins *bins, int64_t at);
 double cm__bin_edge(const CmBins *bins, int64_t at);
 
+/* Adds n values, none NaN, to the counts. */
+void cm__count_values(const CmBins *bins, const double *values, int64_t n, int64_t *counts);
 /* counts: bins->count numbers, set. */
 bool cm__part_histogram(CmContext *ctx, const CmPart *part, const CmBins *bins, int64_t *counts, CmError **err);
 

@@ -100,33 +100,46 @@ static bool measure_rows(void *arg, CmRange range, CmError **err) {
   return ok;
 }
 
-bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
+/* Count, mean, smallest and largest; all but the count NaN where there is no value. */
+static bool measure_sums(Measure *job, int64_t rows, int64_t chunk, CmMoments *moments, CmError **err) {
+  double count = 0, sum = 0, low = INFINITY, high = -INFINITY;
+  *moments = (CmMoments){.mean = NAN, .variance = NAN, .min = NAN, .max = NAN};
+  job->step = 0;
+  if (!cm_parallel_for(job->ctx, NULL, rows, chunk, measure_rows, job, err)) return false;
+  for (int64_t k = 0; k < cm_chunk_count(rows, chunk); k++) {
+    count += job->partial[k][0];
+    sum += job->partial[k][1];
+    low = job->partial[k][2] < low ? job->partial[k][2] : low;
+    high = job->partial[k][3] > high ? job->partial[k][3] : high;
+  }
+  if (count > 0) *moments = (CmMoments){(int64_t)count, sum / count, NAN, low, high};
+  return true;
+}
+
+static bool measure_part(CmContext *ctx, const CmPart *part, bool variance, CmMoments *moments, CmError **err) {
   const CmGrid grid = cm__grid(part->image);
   const int64_t rows = part->row_end - part->row_begin, chunk = cm__row_chunk(&grid),
                 chunks = cm_chunk_count(rows, chunk);
   Measure job = {.ctx = ctx, .part = part, .partial = cm_alloc_array(ctx, (size_t)chunks, sizeof(double[4]), err)};
-  double count = 0, sum = 0, squares = 0;
-  bool ok = false;
-  *moments = (CmMoments){.mean = NAN, .variance = NAN, .min = NAN, .max = NAN};
-  if (!job.partial || !cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err)) goto done;
-  double low = INFINITY, high = -INFINITY;
-  for (int64_t k = 0; k < chunks; k++) {
-    count += job.partial[k][0];
-    sum += job.partial[k][1];
-    low = job.partial[k][2] < low ? job.partial[k][2] : low;
-    high = job.partial[k][3] > high ? job.partial[k][3] : high;
+  bool ok = job.partial && measure_sums(&job, rows, chunk, moments, err);
+  if (ok && variance && moments->count) {
+    double squares = 0;
+    job.step = 1;
+    job.mean = moments->mean;
+    ok = cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
+    for (int64_t k = 0; ok && k < chunks; k++) squares += job.partial[k][1];
+    moments->variance = squares / (double)moments->count;
   }
-  ok = true;
-  if (count == 0) goto done;
-  job.step = 1;
-  job.mean = sum / count;
-  ok = cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
-  for (int64_t k = 0; ok && k < chunks; k++) squares += job.partial[k][1];
-  *moments =
-      (CmMoments){.count = (int64_t)count, .mean = job.mean, .variance = squares / count, .min = low, .max = high};
-done:
   cm_free(job.partial);
   return ok;
+}
+
+bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
+  return measure_part(ctx, part, true, moments, err);
+}
+
+bool cm__part_ends(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
+  return measure_part(ctx, part, false, moments, err);
 }
 
 /* ---- order statistics: digits of 16 bits of keys that sort like the values
