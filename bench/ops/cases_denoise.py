@@ -22,6 +22,12 @@ CASES = [
         "OpenCV": lambda i: cv2.fastNlMeansDenoising(i.array, None, 10, 7, 21)}, must=1),
     Case("non_local_means", {"patch_radius": 3, "search_radius": 10, "h": 600.0, "distance": "l1", "border": "mirror"}, "xray", {
         "OpenCV": lambda i: cv2.fastNlMeansDenoising(i.array, [600], None, 7, 21, cv2.NORM_L1)}, must=1),
+    Case("bilateral", {"sigma": 2, "units": "voxel", "range_sigma": 20, "shape": "ball"}, "xray8", {
+        "OpenCV": lambda i: cv2.bilateralFilter(i.array, 9, 20, 2)}, must=1),
+    Case("bilateral", {"sigma": 2, "units": "voxel", "range_sigma": 2000, "shape": "ball"}, "xrayf", {
+        "OpenCV": lambda i: cv2.bilateralFilter(i.array, 9, 2000, 2)}, must=1),
+    Case("bilateral", {"sigma": 1, "units": "voxel", "range_sigma": 50, "truncate": 2.5}, "mr", {
+        "SimpleITK": lambda i: sitk.Bilateral(i.sitk, [s for s in i.spacing], 50)}),
     Case("anisotropic_diffusion", {"iterations": 5, "type": "f32"}, "ct", {
         "SimpleITK": lambda i: sitk.GradientAnisotropicDiffusion(i.sitk_f32, 0.04, 3.0, 1, 5)}, passes=5, must=4),
     Case("curvature_diffusion", {"iterations": 5, "type": "f32"}, "ct", {

@@ -166,6 +166,12 @@ CASES = [
          if p.array.size > 1 else p.f64, 1e-6, "f32", relative=True)
     for n in (2, 20)
 ] + [
+    Case("bilateral", {"sigma": 2.0, "units": "voxel", "range_sigma": 25.0, "shape": "ball", "border": "mirror"}, ("xray", "odd_2d", "noise_2d"),
+         "OpenCV bilateralFilter", lambda p: cv2.bilateralFilter(p.array, 9, 25.0, 2.0, borderType=cv2.BORDER_REFLECT_101), 1, "near a half either rounds its own way"),
+    Case("bilateral", {"sigma": 1.5, "units": "voxel", "range_sigma": 80.0, "shape": "ball", "border": "mirror"}, ("ct_slice",),
+         "OpenCV bilateralFilter", lambda p: cv2.bilateralFilter(p.array, 7, 80.0, 1.5, borderType=cv2.BORDER_REFLECT_101), 2e-6,
+         "OpenCV interpolates exp in a table", relative=True),
+] + [
     Case("wiener", {"radius": 1, "border": "constant", "type": "f64"}, (*REAL, "odd_2d", "noise_2d", "odd"), "SciPy signal.wiener",
          lambda p: scipy.signal.wiener(p.f64, 3), 1e-12, "SciPy sums in another order", relative=True),
     *[Case("wiener", {"radius": radius, "noise": noise, "border": border, "type": "f64"}, REAL + EXTREME, "NumPy reference (Lim)",
