@@ -7,9 +7,14 @@ static void X(load_line)(const Stationary *job, int64_t y, int64_t z, R *spare, 
     memcpy(line, (const R *)job->volume + (z * grid->ny + y) * grid->nx, (size_t)grid->nx * sizeof(R));
     return;
   }
-  const void *row = cm__row(job->image, grid, (job->t * grid->nz + z) * grid->ny + y);
+  const void *row = cm__row(job->image, grid, image_row(job, y, z));
   X(to_line)(cm_image_type(job->image), row, grid->row, grid->components == 1 ? line : spare);
   for (int64_t x = 0; grid->components > 1 && x < grid->nx; x++) line[x] = spare[x * grid->components + job->component];
+  for (int64_t x = 0; job->flip[0] && x < grid->nx / 2; x++) {
+    const R left = line[x];
+    line[x] = line[grid->nx - 1 - x];
+    line[grid->nx - 1 - x] = left;
+  }
 }
 
 static const R *X(taps)(const Stationary *job, int high) {
@@ -79,10 +84,20 @@ static void X(store_line)(const Stationary *job, const R *line, int64_t y, int64
     return;
   }
   const CmGrid out = cm__grid(job->out);
-  void *row = cm__row_mut(job->out, &out, (job->t * grid->nz + z) * grid->ny + y);
+  void *row = cm__row_mut(job->out, &out, image_row(job, y, z));
   const int64_t step = out.components, at = job->component * job->count[2] + slot;
   float *f32 = (float *)row + at;
   double *f64 = (double *)row + at;
+  if (job->turns > 1) {
+    for (int64_t x = 0; x < grid->nx; x++) {
+      const int64_t to = (job->flip[0] ? grid->nx - 1 - x : x) * step;
+      if (cm_image_type(job->out) == CM_F32)
+        f32[to] = (float)pooled(job, (double)line[x], (double)f32[to]);
+      else
+        f64[to] = pooled(job, (double)line[x], f64[to]);
+    }
+    return;
+  }
   if (cm_image_type(job->out) == CM_F32)
     for (int64_t x = 0; x < grid->nx; x++) f32[x * step] = (float)line[x];
   else

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/filter/pooling.h"
 #include "ops/filter/wavelet_transform.h"
 #include "ops/simd.h"
 
@@ -11,6 +12,8 @@ typedef struct StationaryParams {
   int32_t wavelet;
   int64_t level;
   CmText band;
+  bool rotation_invariant;
+  int32_t pooling;
   int32_t axes;
   bool normalize;
   int32_t border, type;
@@ -21,6 +24,9 @@ static const CmParam params[] = {
     CM_PARAM_INT(StationaryParams, level, 1, 1, 12, "1", "whose bands are given: 1 is the finest"),
     CM_PARAM_TEXT(StationaryParams, band, "all",
                   "all bands, or one: L (low) or H (high) for x, y and z in turn, such as LLH"),
+    CM_PARAM_BOOL(StationaryParams, rotation_invariant, "false",
+                  "one band in all right-angle turns (4 in the plane, 24 in space), pooled"),
+    CM_PARAM_ENUM(StationaryParams, pooling, CM_POOLING_CHOICES, "mean", CM_POOLING_HELP),
     CM_AXES_PARAM(StationaryParams),
     CM_PARAM_BOOL(StationaryParams, normalize, "false",
                   "the filters are divided by the root of 2, so that the approximation keeps the mean"),
@@ -52,7 +58,24 @@ typedef struct Stationary {
   void *next;
   int64_t t, component, slab_rows;
   bool wide;
+  /* Turned around, band after band gathers in out: the image is read, and the result stored, from the other end. */
+  bool flip[3];
+  int turn, turns;
+  CmPooling pooling;
 } Stationary;
+
+/* The row of the image that is row (y, z) of what is filtered. */
+static int64_t image_row(const Stationary *job, int64_t y, int64_t z) {
+  const CmGrid *grid = &job->grid;
+  if (job->flip[1]) y = grid->ny - 1 - y;
+  if (job->flip[2]) z = grid->nz - 1 - z;
+  return (job->t * grid->nz + z) * grid->ny + y;
+}
+
+static double pooled(const Stationary *job, double v, double before) {
+  if (job->turn > 0) v = cm__pool(job->pooling, before, v);
+  return job->turn == job->turns - 1 && job->pooling == CM_POOL_MEAN ? v / job->turns : v;
+}
 
 typedef struct Scratch {
   void *padded, *spare, *band, *slab, *zeros;
@@ -132,14 +155,13 @@ static bool run_level(Stationary *job, int64_t level, CmError **err) {
 }
 
 /* The approximations of the levels before, then the bands that are wanted. */
-static bool do_volume(Stationary *job, const StationaryParams *p, CmImage *out, const int *wanted, int count,
-                      CmError **err) {
+static bool do_turn(Stationary *job, int64_t levels, CmImage *out, const int *wanted, int count, CmError **err) {
   const int64_t values = job->grid.nx * job->grid.ny * job->grid.nz;
   const int low = 0;
   void *volume = NULL;
   bool ok = true;
   job->out = NULL;
-  for (int64_t level = 1; ok && level < p->level; level++) {
+  for (int64_t level = 1; ok && level < levels; level++) {
     plan_slots(job, &low, 1);
     job->next = cm_alloc_array(job->ctx, (size_t)values, job->wide ? 8 : 4, err);
     job->volume = volume;
@@ -150,9 +172,49 @@ static bool do_volume(Stationary *job, const StationaryParams *p, CmImage *out, 
   plan_slots(job, wanted, count);
   job->volume = volume;
   job->out = out;
-  ok = ok && run_level(job, p->level, err);
+  ok = ok && run_level(job, levels, err);
   cm_free(volume);
+  job->volume = NULL;
   return ok;
+}
+
+/* A right-angle turn of a separable filter: a band whose letters stand in another order, on the image turned around
+ * along some axes (bit k: axis k). */
+typedef struct Turn {
+  int band, flips;
+} Turn;
+
+/* All turns of `band` about n axes; the low and the high filter are the same for all axes, so that many coincide. */
+static int find_turns(int band, int n, Turn turns[24]) {
+  static const int orders[6][3] = {{0, 1, 2}, {1, 0, 2}, {1, 2, 0},
+                                   {2, 1, 0}, {2, 0, 1}, {0, 2, 1}}; /* even, odd ... */
+  static const int order_count[4] = {1, 1, 2, 6};
+  int count = 0;
+  for (int o = 0; o < order_count[n]; o++)
+    for (int flips = 0; flips < 1 << n; flips++) {
+      Turn turn = {.band = 0, .flips = flips};
+      int odd = o & 1, k = 0;
+      for (int axis = 0; axis < n; axis++) {
+        turn.band = turn.band << 1 | (band >> (n - 1 - orders[o][axis]) & 1);
+        odd ^= flips >> axis & 1;
+      }
+      while (k < count && (turns[k].band != turn.band || turns[k].flips != flips)) k++;
+      if (!odd && k == count) turns[count++] = turn;
+    }
+  return count;
+}
+
+static bool do_volume(Stationary *job, const StationaryParams *p, CmImage *out, const int *wanted, int count,
+                      int letters, CmError **err) {
+  Turn turns[24];
+  if (!p->rotation_invariant) return do_turn(job, p->level, out, wanted, count, err);
+  job->turns = find_turns(wanted[0], letters, turns);
+  for (job->turn = 0; job->turn < job->turns; job->turn++) {
+    const Turn *turn = &turns[job->turn];
+    for (int axis = 0, bit = 0; axis < 3; axis++) job->flip[axis] = job->active[axis] && turn->flips >> bit++ & 1;
+    if (!do_turn(job, p->level, out, &turn->band, 1, err)) return false;
+  }
+  return true;
 }
 
 /* Which bands are wanted, as bits; how many, or 0. */
@@ -191,6 +253,7 @@ static bool run(const CmCall *call, CmError **err) {
                     .grid = cm__grid(image),
                     .image = image,
                     .border = (CmBorder)p->border,
+                    .pooling = (CmPooling)p->pooling,
                     .wide = type == CM_F64 || !cm__type_fits_f32(cm_image_type(image))};
   CmMask mask;
   int wanted[8], letters = 0;
@@ -205,6 +268,10 @@ static bool run(const CmCall *call, CmError **err) {
                  (long long)job.grid.components);
     return false;
   }
+  if (p->rotation_invariant && count > 1) {
+    cm_error_set(err, CM_ERR_PARAMETER, "rotation_invariant=true needs one band, such as band=LLH");
+    return false;
+  }
   cm__wavelet_bank(p->wavelet, &job.bank);
   if (p->normalize) scale_bank(&job.bank);
   job.shift = job.bank.length / 2 - 1;
@@ -212,7 +279,7 @@ static bool run(const CmCall *call, CmError **err) {
   bool ok = out != NULL;
   for (job.t = 0; ok && job.t < job.grid.nt; job.t++)
     for (job.component = 0; ok && job.component < job.grid.components; job.component++)
-      ok = do_volume(&job, p, out, wanted, count, err);
+      ok = do_volume(&job, p, out, wanted, count, letters, err);
   if (!ok || !cm__mask_blank(call->ctx, &mask, out, err)) {
     cm_image_unref(&out);
     return false;
@@ -232,8 +299,11 @@ CM_OP(stationary_wavelet) = {
         "h[L-1-t], where h has L weights whose squares sum to 1; v is the image, or the approximation (all L) of the "
         "level before. These are PyWavelets' swtn and PyRadiomics' wavelet images; letters stand for x, y and z in "
         "turn, "
-        "as there, and axes one voxel long have none. normalize=true divides h and g by the root of 2 (IBSI 2; "
-        "PyWavelets' norm). Border: replicate aaa|abcd|ddd, reflect cba|abcd|dcb, mirror dcb|abcd|cba, wrap "
+        "as there, and axes one voxel long have none. normalize=true divides h and g by the root of 2 "
+        "(PyWavelets' norm). The separable wavelets of IBSI 2 are those without it; rotation_invariant=true pools a "
+        "band "
+        "over all turns by right angles. Border: replicate aaa|abcd|ddd, reflect cba|abcd|dcb, mirror dcb|abcd|cba, "
+        "wrap "
         "bcd|abcd|abc, zero 000|abcd|000; swtn knows wrap alone. Every time point and component is treated by itself. "
         "u8 "
         "to i16 and f32 are calculated in f32, the others and type=f64 in f64. Mask: voxels outside are 0; "
