@@ -64,6 +64,10 @@ CASES = [
     Case("segmentation_metrics", {"surface": "set"}, "ct_mask", {"SimpleITK": far_itk}, both),
     Case("segmentation_metrics", {"distances": False}, "ct_mask", {"SimpleITK": overlap_itk}, both),
     Case("psnr", {}, "ct", {"scikit-image": lambda i: skimage.metrics.peak_signal_noise_ratio(i.array, noisy(i), data_range=4095)}, pair),
+    Case("ssim", {"range": "fixed", "data_range": 4095.0}, "ct", {"scikit-image": lambda i: skimage.metrics.structural_similarity(
+        i.array, noisy(i), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=4095)}, pair),
+    Case("ssim", {"window": "uniform", "sample_covariance": True, "range": "fixed", "data_range": 65535.0}, "xray", {
+        "scikit-image": lambda i: skimage.metrics.structural_similarity(i.array, noisy(i), data_range=65535)}, pair),
     Case("mutual_information", {}, "ct", {"scikit-image": lambda i: skimage.metrics.normalized_mutual_information(i.array, noisy(i))}, pair),
     Case("histogram", {}, "ct", {"NumPy histogram": lambda i: np.histogram(i.array, 256), "scikit-image": lambda i: skimage.exposure.histogram(i.array, 256)}),
     Case("histogram", {}, "xray8", {"NumPy bincount": lambda i: np.bincount(i.array.ravel()), "OpenCV calcHist": lambda i: cv2.calcHist([i.array], [0], None, [256], [0, 256])}),

@@ -127,6 +127,40 @@ def planes(p):
     return list(zip(*pairs))
 
 
+def similarity(full=False, **given):
+    def call(p):
+        a, b = other(p).astype(np.float64).squeeze(), p.f64.squeeze()
+        options = {"win_size": 7} if "sigma" not in given else {"gaussian_weights": True}
+        options |= {"use_sample_covariance": False} | given
+        mean, values = skimage.metrics.structural_similarity(a, b, data_range=np.ptp(b), full=True, channel_axis=-1 if p.components else None, **options)
+        return values.reshape(p.array.shape) if full else {"ssim": [mean], "data_range": [np.ptp(b)]}
+    return call
+
+
+def similarity_inside(p):
+    a, b = other(p).astype(np.float64), p.f64
+    inside = p.mask > 0
+    _, values = skimage.metrics.structural_similarity(a, b, data_range=np.ptp(b[inside]), full=True, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    return {"ssim": [values[inside].mean()], "count": [inside.sum()]}
+
+
+def by_slice(p):
+    """Slice by slice, as 2D."""
+    a, b = other(p).astype(np.float64), p.f64
+    return {"ssim": [skimage.metrics.structural_similarity(u, v, data_range=np.ptp(b), win_size=7) for u, v in zip(a.reshape(-1, *a.shape[-2:]), b.reshape(-1, *a.shape[-2:]))]}
+
+
+def small_on_large(p):
+    """Variances of what is left of a million, which scikit-image loses in the squares."""
+    a, b = other(p).astype(np.float64) - 9e5, p.f64 - 1e6
+    m, n = nd.uniform_filter(a, 5), nd.uniform_filter(b, 5)
+    va, vb, both = (nd.uniform_filter(u * v, 5) - s * t for u, v, s, t in ((a, a, m, m), (b, b, n, n), (a, b, m, n)))
+    m, n, c1, c2 = m + 9e5, n + 1e6, (0.01 * np.ptp(b)) ** 2, (0.03 * np.ptp(b)) ** 2
+    return {"ssim": [np.mean(((2 * m * n + c1) * (2 * both + c2) / ((m * m + n * n + c1) * (va + vb + c2)))[2:-2, 2:-2, 2:-2])]}
+
+
+LIKE = ("ct", "mr", "xray", "ct_slice", "one_slice", "odd_2d", "u16_full", "anisotropic", "colour")
+
 # ---- signal and noise
 
 SHARE = {1: scipy.stats.rayleigh.std(), 4: scipy.stats.chi(8).std()}  # of magnitudes of noise, 1 and 4 channels
@@ -226,6 +260,16 @@ CASES = [
     Case("histogram", {"bins": 50, "range": [-300, 200]}, ("ct", "odd", "nan"), "NumPy histogram", lambda p: counts(p, 50, (-300, 200)), 1e-12, FLOATS, compare=parity.compare_table),
     Case("histogram", {"width": 25, "range": [-1000, 1000]}, ("ct", "mr", "anisotropic"), "NumPy histogram", lambda p: counts(p, 80, (-1000, 1000)), 1e-12, FLOATS, compare=parity.compare_table),
     Case("histogram", {"bins": 40}, ("ct", "mr", "xray", "odd", "u16_full", "nan"), "NumPy histogram", counts_by_label, 1e-12, FLOATS, inputs=lambda p: {"image": p.image, "labels": p.labels}, compare=parity.compare_table),
+    Case("ssim", {}, ("ct", "mr", "xray", "ct_slice", "one_slice", "odd_2d", "anisotropic", "colour"), "scikit-image structural_similarity", similarity(sigma=1.5), 1e-9, FLOATS, inputs=pair, **TABLE),
+    Case("ssim", {"window": "uniform", "sample_covariance": True}, (*LIKE, "i16_full"), "scikit-image structural_similarity", similarity(use_sample_covariance=True), 1e-9, FLOATS, inputs=pair, **TABLE),
+    Case("ssim", {"sigma": 0.8, "k1": 0.02, "k2": 0.05}, ("ct", "xray", "odd"), "scikit-image structural_similarity", similarity(sigma=0.8, K1=0.02, K2=0.05), 1e-9, FLOATS, inputs=pair, **TABLE),
+    Case("ssim", {"edges": "all"}, ("ct", "mr", "xray", "ct_slice", "one_slice", "odd_2d", "anisotropic", "colour", "one_row"), "scikit-image structural_similarity", similarity(True, sigma=1.5), 1e-6, "a map of f32", inputs=pair, output="map"),
+    Case("ssim", {"window": "uniform", "radius": 1}, ("odd", "mr", "xray"), "scikit-image structural_similarity", similarity(True, win_size=3), 1e-6, "a map of f32", inputs=pair, output="map"),
+    Case("ssim", {"edges": "all"}, ("ct", "xray", "anisotropic"), "scikit-image structural_similarity", similarity_inside, 1e-9, FLOATS, inputs=in_mask, **TABLE),
+    Case("ssim", {"slices": True, "per": "slice", "window": "uniform", "sample_covariance": True}, ("ct", "mr", "times"), "scikit-image structural_similarity", by_slice, 1e-9, FLOATS, inputs=pair, **TABLE),
+    Case("ssim", {"edges": "all", "range": "fixed", "sigma": 0.5}, ("flat", "one_voxel", "nan"), "closed form", lambda p: {"ssim": [1.0]}, 1e-12, FLOATS, inputs=lambda p: {"image": p.array, "reference": p.array}, **TABLE),
+    Case("ssim", {"window": "uniform", "radius": 2}, ("f64",), "SciPy, by the formula", small_on_large, 1e-9, FLOATS, inputs=pair, **TABLE),
+    Case("ssim", {}, ("odd",), "closed form", None, 0, "", inputs=pair, refuses={"odd": "no window lies inside"}),
     *[Case("snr", {"method": method, "channels": channels}, NOISY + (("nan",) if method != "difference" else ()), "NumPy, SciPy rayleigh and chi", snr(method, channels), 1e-9, FLOATS, inputs=twice if method == "difference" else regions, **TABLE)
       for method, channels in (("region", 1), ("background", 1), ("air", 1), ("air", 4), ("difference", 1))],
     Case("snr", {"method": "air", "background": 9}, ("odd",), "closed form", None, 0, "", inputs=regions, refuses={"odd": "label 9, the background"}),
