@@ -7,6 +7,17 @@
 #include "ops/morphology/pack.h"
 #include "ops/simd.h"
 
+/* 64 bytes, 0 or 1, as bits: of eight bytes one multiplication brings byte k to bit 56 + k. */
+static inline uint64_t gather(const uint8_t is[64]) {
+  uint64_t bits = 0;
+  for (int k = 0; k < 8; k++) {
+    uint64_t eight = 0;
+    for (int i = 0; i < 8; i++) eight |= (uint64_t)is[8 * k + i] << (8 * i);
+    bits |= (eight * UINT64_C(0x0102040810204080)) >> 56 << (8 * k);
+  }
+  return bits;
+}
+
 #define CM_TEMPLATE "ops/morphology/bits_tmpl.c"
 #include "ops/each_type.h"
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/segment/components_bits.h"
 #include "ops/simd.h"
 
 enum { WORD = 8 }; /* voxels looked at together */
@@ -12,17 +13,18 @@ enum { NEIGHBOURS = 4, UP = 2, UP_BACK = 4, DOWN_BACK = 8 };
 #define CM_TEMPLATE "ops/segment/components_tmpl.c"
 #include "ops/each_type.h"
 
-static int64_t (*const count_row[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf) = CM_TYPE_TABLE(count_row);
-static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, CmComponentsOf, uint8_t *,
-                                                CmRun *) = CM_TYPE_TABLE(row_runs);
-static void (*const paint_run[CM_TYPE_COUNT])(void *, const CmRun *, int64_t) = CM_TYPE_TABLE(paint_run);
+static int64_t (*const count_row[CM_TYPE_COUNT])(const void *, int64_t) = CM_TYPE_TABLE(count_row);
+static int64_t (*const row_runs[CM_TYPE_COUNT])(const void *, int64_t, uint8_t *, CmRun *) = CM_TYPE_TABLE(row_runs);
+static void (*const paint_row[CM_TYPE_COUNT])(void *, int64_t, const CmRun *, const CmRun *,
+                                              const int64_t *) = CM_TYPE_TABLE(paint_row);
+static void (*const paint_over[CM_TYPE_COUNT])(void *, const CmRun *, const CmRun *,
+                                               const int64_t *) = CM_TYPE_TABLE(paint_over);
 
 typedef struct Find {
   CmContext *ctx;
   const CmImage *image;
   CmComponents *found;
   CmConnect connect;
-  CmComponentsOf of;
   int64_t chunk; /* rows */
 } Find;
 
@@ -38,8 +40,8 @@ static bool count_runs(void *arg, CmRange range, CmError **err) {
   Find *find = arg;
   (void)err;
   for (int64_t row = range.begin; row < range.end; row++)
-    find->found->row_begin[row + 1] = count_row[cm_image_type(find->image)](
-        cm__row(find->image, &find->found->grid, row), find->found->grid.nx, find->of);
+    find->found->row_begin[row + 1] =
+        count_row[cm_image_type(find->image)](cm__row(find->image, &find->found->grid, row), find->found->grid.nx);
   return true;
 }
 
@@ -104,7 +106,7 @@ static bool find_runs(void *arg, CmRange range, CmError **err) {
   uint8_t *change = cm_calloc(find->ctx, (size_t)(found->grid.nx + WORD), 1, err);
   for (int64_t row = range.begin; change && row < range.end; row++) {
     int64_t begin = found->row_begin[row], end = found->row_begin[row + 1];
-    row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, find->of, change,
+    row_runs[cm_image_type(find->image)](cm__row(find->image, &found->grid, row), found->grid.nx, change,
                                          found->runs + begin);
     for (int64_t run = begin; run < end; run++) found->runs[run].component = (uint32_t)run;
     unite_row(find, row, range.begin, row);
@@ -113,12 +115,11 @@ static bool find_runs(void *arg, CmRange range, CmError **err) {
   return change != NULL;
 }
 
-static void measure(const Find *find, CmComponent *item, const CmRun *run, int64_t row) {
-  const CmGrid *grid = &find->found->grid;
+void cm__component_add(CmComponent *item, const CmGrid *grid, const CmRun *run, int64_t row) {
   const int64_t n = run->x1 - run->x0, at[3] = {run->x0, row % grid->ny, row / grid->ny % grid->nz};
   if (item->voxels == 0) {
     item->first = row * grid->nx + run->x0;
-    item->value = find->of == CM_COMPONENTS_VALUE ? (int64_t)cm_image_value(find->image, item->first) : 1;
+    item->value = 1;
     item->t = row / (grid->ny * grid->nz);
     memcpy(item->box_min, at, sizeof(at));
     memcpy(item->box_max, at, sizeof(at));
@@ -132,6 +133,17 @@ static void measure(const Find *find, CmComponent *item, const CmRun *run, int64
   item->sum[0] += 0.5 * (double)n * (double)(run->x0 + run->x1 - 1);
   item->sum[1] += (double)(n * at[1]);
   item->sum[2] += (double)(n * at[2]);
+}
+
+bool cm__components_room(CmContext *ctx, CmComponents *found, CmError **err) {
+  const int64_t rows = found->grid.rows;
+  for (int64_t row = 0; row < rows; row++) found->row_begin[row + 1] += found->row_begin[row];
+  if (found->row_begin[rows] > (int64_t)UINT32_MAX) {
+    cm_error_set(err, CM_ERR_DATA, "more than 4294967295 runs of voxels; smooth or crop the image first");
+    return false;
+  }
+  found->runs = cm_alloc_array(ctx, (size_t)found->row_begin[rows], sizeof(CmRun), err);
+  return found->runs != NULL;
 }
 
 /* Numbers the roots in order, and measures. */
@@ -150,43 +162,42 @@ static bool number(CmContext *ctx, const Find *find, CmError **err) {
       CmRun *run = &found->runs[at];
       /* what a run points to stands before it and has its number already */
       run->component = run->component == at ? (uint32_t)count++ : found->runs[run->component].component;
-      measure(find, &found->items[run->component], run, row);
+      CmComponent *item = &found->items[run->component];
+      cm__component_add(item, grid, run, row);
+      if (item->first == row * grid->nx + run->x0) item->value = (int64_t)cm_image_value(find->image, item->first);
     }
   return true;
+}
+
+/* Voxels join with equal ones only. */
+static bool find_values(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponents *found, CmError **err) {
+  const CmGrid *grid = &found->grid;
+  /* about 16 pieces of whole planes (rows in 2D): seams between them are united afterwards */
+  const int64_t plane = grid->nz * grid->nt > 1 ? grid->ny : 1, planes = grid->rows / plane;
+  Find find = {
+      .ctx = ctx, .image = image, .found = found, .connect = connect, .chunk = plane * cm_chunk_count(planes, 16)};
+  if (!cm_parallel_for(ctx, NULL, grid->rows, cm__row_chunk(grid), count_runs, &find, err) ||
+      !cm__components_room(ctx, found, err) ||
+      !cm_parallel_for(ctx, "connected components", grid->rows, find.chunk, find_runs, &find, err))
+    return false;
+  for (int64_t seam = find.chunk; seam < grid->rows; seam += find.chunk)
+    for (int64_t row = seam; row < seam + plane && row < grid->rows; row++) unite_row(&find, row, 0, seam);
+  return number(ctx, &find, err);
 }
 
 bool cm__components_find(CmContext *ctx, const CmImage *image, CmConnect connect, CmComponentsOf of,
                          CmComponents *found, CmError **err) {
   *found = (CmComponents){.grid = cm__grid(image)};
   const CmGrid *grid = &found->grid;
-  /* about 16 pieces of whole planes (rows in 2D): seams between them are united afterwards */
-  const int64_t plane = grid->nz * grid->nt > 1 ? grid->ny : 1, planes = grid->rows / plane;
-  Find find = {.ctx = ctx,
-               .image = image,
-               .found = found,
-               .connect = connect,
-               .of = of,
-               .chunk = plane * cm_chunk_count(planes, 16)};
   if (grid->components != 1) {
     cm_error_set(err, CM_ERR_DATA, "the image has %lld components; give one with one", (long long)grid->components);
     return false;
   }
   found->row_begin = cm_calloc(ctx, (size_t)grid->rows + 1, sizeof(int64_t), err);
-  if (!found->row_begin || !cm_parallel_for(ctx, NULL, grid->rows, cm__row_chunk(grid), count_runs, &find, err))
-    goto error;
-  for (int64_t row = 0; row < grid->rows; row++) found->row_begin[row + 1] += found->row_begin[row];
-  if (found->row_begin[grid->rows] > (int64_t)UINT32_MAX) {
-    cm_error_set(err, CM_ERR_DATA, "more than 4294967295 runs of voxels; smooth or crop the image first");
-    goto error;
-  }
-  found->runs = cm_alloc_array(ctx, (size_t)found->row_begin[grid->rows], sizeof(CmRun), err);
-  if (!found->runs || !cm_parallel_for(ctx, "connected components", grid->rows, find.chunk, find_runs, &find, err))
-    goto error;
-  for (int64_t seam = find.chunk; seam < grid->rows; seam += find.chunk)
-    for (int64_t row = seam; row < seam + plane && row < grid->rows; row++) unite_row(&find, row, 0, seam);
-  if (!number(ctx, &find, err)) goto error;
-  return true;
-error:
+  if (found->row_begin &&
+      (of == CM_COMPONENTS_VALUE ? find_values(ctx, image, connect, found, err)
+                                 : cm__components_of_bits(ctx, image, connect, of == CM_COMPONENTS_ZERO, found, err)))
+    return true;
   cm__components_free(found);
   return false;
 }
@@ -214,10 +225,11 @@ static bool paint_rows(void *arg, CmRange range, CmError **err) {
   grid.size = cm_type_size(type);
   for (int64_t row = range.begin; row < range.end; row++) {
     void *to = cm__row_mut(paint->out, &grid, row);
-    if (!paint->keep) memset(to, 0, (size_t)grid.nx * grid.size);
-    for (int64_t run = found->row_begin[row]; run < found->row_begin[row + 1]; run++)
-      if (paint->label[found->runs[run].component] != 0)
-        paint_run[type](to, &found->runs[run], paint->label[found->runs[run].component]);
+    const CmRun *run = found->runs + found->row_begin[row], *end = found->runs + found->row_begin[row + 1];
+    if (paint->keep)
+      paint_over[type](to, run, end, paint->label);
+    else
+      paint_row[type](to, grid.nx, run, end, paint->label);
   }
   return true;
 }
