@@ -6,6 +6,23 @@
 #include "cormack/parallel.h"
 #include "ops/simd.h"
 
+enum { MOST_PAIRS = 4 };
+
+/* Rows and planes do not lie powers of two apart: they would share sets of the cache. */
+static int64_t band_pitch(int64_t n) {
+  return n + 16 + (16 - n % 16) % 16;
+}
+
+static int64_t ring_pitch(int64_t rows, int64_t n) {
+  return rows * n + 16;
+}
+
+/* How much of a row is filtered along y at a time: all its neighbours stay in the first-level cache. */
+static int64_t part_of_row(int64_t radius) {
+  const int64_t part = 6144 / (2 * radius + 1) / 64 * 64;
+  return part < 256 ? 256 : part;
+}
+
 /* What one worker needs for one tile; the template's functions see R as float and as double. */
 #define R float
 #define X(name) name##_f32
@@ -16,6 +33,7 @@ typedef struct TileF32 {
   const CmSeparable *job;
   CmGrid grid;
   int64_t t, y0, y1;
+  int64_t carried; /* rows of the tile above, in flat images: what it has filtered along x is used again */
   const R *half[3];
   R *scratch;
   const R **pointers;
@@ -35,6 +53,7 @@ typedef struct TileF64 {
   const CmSeparable *job;
   CmGrid grid;
   int64_t t, y0, y1;
+  int64_t carried; /* rows of the tile above, in flat images: what it has filtered along x is used again */
   const R *half[3];
   R *scratch;
   const R **pointers;
@@ -50,7 +69,7 @@ typedef struct Plan {
   CmContext *ctx;
   const CmSeparable *job;
   CmGrid grid;
-  int64_t tile_rows, tiles; /* rows of a tile, tiles of a time point */
+  int64_t tile_rows, strip, strips; /* rows of a tile, tiles that one worker does in turn, strips of a time point */
   bool wide;
 } Plan;
 
@@ -62,8 +81,8 @@ static int64_t tile_values(const Plan *plan, int64_t rows) {
   const CmTaps *taps = plan->job->taps;
   const CmGrid *grid = &plan->grid;
   int64_t line = (grid->nx + 2 * taps[0].radius) * grid->components;
-  int64_t band = taps[1].radius ? (rows + 2 * taps[1].radius) * grid->row : 0;
-  return line + band + (2 * taps[2].radius + 1) * rows * grid->row + grid->row;
+  int64_t band = taps[1].radius ? (rows + 2 * taps[1].radius) * band_pitch(grid->row) : 0;
+  return line + band + (2 * taps[2].radius + 1) * ring_pitch(rows, grid->row) + grid->row;
 }
 
 /* Tiles that stay in the second-level cache, and that take at most a sixty-fourth of the image. */
@@ -76,19 +95,21 @@ static void plan_tiles(Plan *plan) {
   plan->tile_rows = 64;
   while (plan->tile_rows > least && tile_values(plan, plan->tile_rows) * value > budget) plan->tile_rows--;
   if (plan->tile_rows > grid->ny) plan->tile_rows = grid->ny;
-  plan->tiles = cm_chunk_count(grid->ny, plan->tile_rows);
+  plan->strip = grid->nz == 1 ? 8 : 1;
+  plan->strips = cm_chunk_count(grid->ny, plan->tile_rows * plan->strip);
 }
 
 static bool do_tile(void *arg, CmRange range, CmError **err) {
   const Plan *plan = arg;
   const CmSeparable *job = plan->job;
   const CmGrid *grid = &plan->grid;
-  const int64_t tile = range.begin % plan->tiles;
-  int64_t most = 0, y0 = tile * plan->tile_rows, y1 = y0 + plan->tile_rows < grid->ny ? y0 + plan->tile_rows : grid->ny;
+  const int64_t begin = range.begin % plan->strips * plan->strip * plan->tile_rows;
+  int64_t most = 0, end = begin + plan->strip * plan->tile_rows;
+  if (end > grid->ny) end = grid->ny;
   for (int axis = 0; axis < 3; axis++) most = job->taps[axis].radius > most ? job->taps[axis].radius : most;
   const size_t value = plan->wide ? 8 : 4;
   bool ok = false;
-  void *scratch = cm_alloc_array(plan->ctx, (size_t)tile_values(plan, y1 - y0), value, err);
+  void *scratch = cm_alloc_array(plan->ctx, (size_t)tile_values(plan, plan->tile_rows), value, err);
   void *pointers = cm_alloc_array(plan->ctx, (size_t)(2 * most + 1), sizeof(void *), err);
   void *half = cm_alloc_array(plan->ctx, (size_t)(3 * most + 3), value, err);
   uint8_t *inside = cm_alloc(plan->ctx, (size_t)grid->nx, err);
@@ -97,9 +118,7 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   if (!scratch || !pointers || !half || !inside || !restored) goto done;
   TileF32 narrow = {.job = job,
                     .grid = *grid,
-                    .t = range.begin / plan->tiles,
-                    .y0 = y0,
-                    .y1 = y1,
+                    .t = range.begin / plan->strips,
                     .scratch = scratch,
                     .pointers = pointers,
                     .inside = inside,
@@ -107,8 +126,6 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   TileF64 wide = {.job = job,
                   .grid = *grid,
                   .t = narrow.t,
-                  .y0 = y0,
-                  .y1 = y1,
                   .scratch = scratch,
                   .pointers = pointers,
                   .inside = inside,
@@ -125,10 +142,15 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
     narrow.half[axis] = f32;
     wide.half[axis] = f64;
   }
-  if (plan->wide)
-    tile_f64(&wide);
-  else
-    tile_f32(&narrow);
+  for (int64_t y = begin; y < end; y += plan->tile_rows) {
+    narrow.y0 = wide.y0 = y;
+    narrow.y1 = wide.y1 = y + plan->tile_rows < end ? y + plan->tile_rows : end;
+    narrow.carried = wide.carried = y > begin ? plan->tile_rows : 0;
+    if (plan->wide)
+      tile_f64(&wide);
+    else
+      tile_f32(&narrow);
+  }
   ok = true;
 done:
   cm_free(scratch);
@@ -142,7 +164,7 @@ done:
 bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err) {
   Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .wide = cm__separable_wide(job)};
   plan_tiles(&plan);
-  return cm_parallel_for(ctx, job->what, plan.tiles * plan.grid.nt, 1, do_tile, &plan, err);
+  return cm_parallel_for(ctx, job->what, plan.strips * plan.grid.nt, 1, do_tile, &plan, err);
 }
 
 bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err) {

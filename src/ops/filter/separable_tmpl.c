@@ -1,25 +1,54 @@
 /* The work of one tile, in R (float or double). A tile is a band of rows y0..y1 of one time point: it walks along z
  * with the planes that the z taps need in a ring, each filtered along x and y already. */
 
-/* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. */
+/* Some pairs of taps from k on, added to `out`, or to the middle one where they are the first. */
+static inline void X(pairs)(const R *const *rows, const R *half, int64_t k, int count, bool first, bool odd,
+                            R *restrict out, int64_t n) {
+  const R *centre = rows[0], *a[MOST_PAIRS], *b[MOST_PAIRS];
+  R tap[MOST_PAIRS];
+  for (int j = 0; j < count; j++) {
+    a[j] = rows[-k - j];
+    b[j] = rows[k + j];
+    tap[j] = half[k + j];
+  }
+  const R middle = half[0];
+  for (int64_t i = 0; i < n; i++) {
+    R sum = first ? middle * centre[i] : out[i];
+    for (int j = 0; j < count; j++) sum = sum + tap[j] * (odd ? b[j][i] - a[j][i] : a[j][i] + b[j][i]);
+    out[i] = sum;
+  }
+}
+
+/* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. Four pairs a turn: as many
+ * pointers as there are registers. */
 CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,
                            int64_t n) {
-  const R sign = (R)parity, middle = half[0];
-  const R *centre = rows[0];
-  for (int64_t i = 0; i < n; i++) out[i] = middle * centre[i];
-  int64_t k = 1;
-  for (; k + 1 <= radius; k += 2) {
-    const R *a0 = rows[-k], *b0 = rows[k], *a1 = rows[-k - 1], *b1 = rows[k + 1];
-    const R t0 = half[k], t1 = half[k + 1];
-    if (parity > 0)
-      for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (a0[i] + b0[i]) + t1 * (a1[i] + b1[i]);
-    else
-      for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (b0[i] + sign * a0[i]) + t1 * (b1[i] + sign * a1[i]);
-  }
-  if (k <= radius) {
-    const R *a0 = rows[-k], *b0 = rows[k];
-    const R t0 = half[k];
-    for (int64_t i = 0; i < n; i++) out[i] = out[i] + t0 * (b0[i] + sign * a0[i]);
+  const bool odd = parity < 0;
+  for (int64_t k = 1; k <= radius; k += MOST_PAIRS) {
+    const bool first = k == 1;
+    switch (radius - k + 1 < MOST_PAIRS ? radius - k + 1 : MOST_PAIRS) {
+#define PAIRS(count)                                     \
+  if (first && odd)                                      \
+    X(pairs)(rows, half, k, count, true, true, out, n);  \
+  else if (first)                                        \
+    X(pairs)(rows, half, k, count, true, false, out, n); \
+  else if (odd)                                          \
+    X(pairs)(rows, half, k, count, false, true, out, n); \
+  else                                                   \
+    X(pairs)(rows, half, k, count, false, false, out, n)
+      case 1:
+        PAIRS(1);
+        break;
+      case 2:
+        PAIRS(2);
+        break;
+      case 3:
+        PAIRS(3);
+        break;
+      default:
+        PAIRS(4);
+#undef PAIRS
+    }
   }
 }
 
@@ -63,18 +92,20 @@ static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to) {
 /* Plane z of the tile, filtered along x and y, into `to` (rows of the tile). */
 static void X(plane)(const Tile *tile, int64_t z, R *line, R *band, R *to) {
   const CmTaps *taps = &tile->job->taps[1];
-  const int64_t rows = tile->y1 - tile->y0, n = tile->grid.row;
+  const int64_t rows = tile->y1 - tile->y0, n = tile->grid.row, pitch = band_pitch(n), part = part_of_row(taps->radius);
   if (taps->radius == 0) {
     for (int64_t y = 0; y < rows; y++) X(row_x)(tile, tile->y0 + y, z, line, to + y * n);
     return;
   }
-  for (int64_t y = -taps->radius; y < rows + taps->radius; y++)
-    X(row_x)(tile, tile->y0 + y, z, line, band + (y + taps->radius) * n);
+  if (tile->carried) memmove(band, band + tile->carried * pitch, (size_t)(2 * taps->radius * pitch) * sizeof(R));
+  for (int64_t y = tile->carried ? taps->radius : -taps->radius; y < rows + taps->radius; y++)
+    X(row_x)(tile, tile->y0 + y, z, line, band + (y + taps->radius) * pitch);
   const R **near = tile->pointers + taps->radius;
-  for (int64_t y = 0; y < rows; y++) {
-    for (int64_t k = -taps->radius; k <= taps->radius; k++) near[k] = band + (y + taps->radius + k) * n;
-    X(fir)(near, tile->half[1], taps->radius, taps->parity, to + y * n, n);
-  }
+  for (int64_t x = 0; x < n; x += part)
+    for (int64_t y = 0; y < rows; y++) {
+      for (int64_t k = -taps->radius; k <= taps->radius; k++) near[k] = band + (y + taps->radius + k) * pitch + x;
+      X(fir)(near, tile->half[1], taps->radius, taps->parity, to + y * n + x, n - x < part ? n - x : part);
+    }
 }
 
 static void X(store)(const Tile *tile, int64_t row, R *line) {
@@ -96,9 +127,9 @@ static void X(store)(const Tile *tile, int64_t row, R *line) {
 static void X(tile)(const Tile *tile) {
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &tile->job->taps[2];
-  const int64_t rows = tile->y1 - tile->y0, n = grid->row, ring = 2 * taps->radius + 1, slot = rows * n;
+  const int64_t rows = tile->y1 - tile->y0, n = grid->row, ring = 2 * taps->radius + 1, slot = ring_pitch(rows, n);
   R *line = tile->scratch, *band = line + (grid->nx + 2 * tile->job->taps[0].radius) * grid->components;
-  R *planes = band + (tile->job->taps[1].radius ? (rows + 2 * tile->job->taps[1].radius) * n : 0);
+  R *planes = band + (tile->job->taps[1].radius ? (rows + 2 * tile->job->taps[1].radius) * band_pitch(n) : 0);
   R *result = planes + ring * slot;
   for (int64_t z = -taps->radius; z < taps->radius; z++)
     X(plane)(tile, z, line, band, planes + (z + taps->radius) * slot);
