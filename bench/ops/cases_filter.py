@@ -2,6 +2,7 @@
 from bench_ops import Case, cv2, nd, np, sitk, skimage
 
 VOXEL = {"units": "voxel"}
+BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
 def box(peer, radius):
@@ -32,4 +33,8 @@ CASES = [
         "SciPy": lambda i: nd.gaussian_laplace(i.array, 2), "SimpleITK recursive": lambda i: sitk.LaplacianRecursiveGaussian(i.sitk, 2)}),
     Case("convolve", {"size": "5,5,1", "kernel": ",".join(["1"] * 25), "normalize": True}, "xray", {
         "OpenCV": lambda i: cv2.filter2D(i.array, -1, np.full((5, 5), 0.04))}),
+    *[Case("convolve_separable", {"x": "1,4,6,4,1", "y": "1,4,6,4,1", "normalize": True, "type": "f32"}, name, {
+        "OpenCV": lambda i: cv2.sepFilter2D(i.array, cv2.CV_32F, BINOMIAL, BINOMIAL)}) for name in ("xray8", "xray", "xrayf")],
+    Case("convolve_separable", {"x": "1,4,6,4,1", "y": "1,4,6,4,1", "z": "1,4,6,4,1", "normalize": True}, "mr", {
+        "SciPy": lambda i: nd.convolve1d(nd.convolve1d(nd.convolve1d(i.array, BINOMIAL, 0), BINOMIAL, 1), BINOMIAL, 2)}),
 ]

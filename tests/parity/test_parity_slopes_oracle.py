@@ -120,12 +120,28 @@ def crossings(p):
     return sitk.ZeroCrossing(p.sitk_like(p.f64 - np.median(p.f64)))
 
 
+def separable(kernels, mode):
+    """One axis after the other, also along those one voxel long."""
+    border = {"nearest": "replicate"}.get(mode, mode)
+
+    def peer(p):
+        made = p.f64.reshape((1, *p.shape)[-3:])
+        for name in kernels:
+            made = nd.convolve1d(made, kernels[name], "zyx".index(name), mode=mode)
+        return made.reshape(p.shape)
+
+    return Case("convolve_separable", {**kernels, "border": border, "type": "f64"}, ALL, "SciPy convolve1d", peer, 1e-12, "order of the sums", relative=True)
+
+
 CASES = [
     *[Case("mean", {"radius": r, "type": "f64"}, ALL, "SciPy uniform_filter",
            lambda p, r=r: nd.uniform_filter(p.f64, [2 * v + 1 if n > 1 else 1 for v, n in zip(r[::-1][-p.f64.ndim:] if p.f64.ndim == 3 else r[1::-1], p.f64.shape)],
                                             mode="nearest"), 1e-12, SUMS, relative=True) for r in ((1, 1, 1), (3, 2, 1))],
     Case("unsharp", {"sigma": 2, "units": "voxel", "amount": 1.5, "border": "reflect", "type": "f64"}, ALL, "SciPy, a + 1.5 (a - gaussian)",
          lambda p: p.f64 + 1.5 * (p.f64 - nd.gaussian_filter(p.f64, 2, mode="reflect")), 1e-12, SUMS, relative=True),
+    *[separable(*given) for given in (
+        ({"x": (1, 4, 6, 4, 1), "y": (1, 4, 6, 4, 1)}, "nearest"), ({"x": (0.3, -1, 2.5, 0.7), "z": (-1, 0, 2)}, "mirror"),
+        ({"x": (2,), "y": (1, 2, 0, 3, 5, -2, 4, 1, 1)}, "wrap"), ({"y": (0.5,)}, "constant"), ({"x": (1, 2, 1), "y": (3, 1), "z": (1, 1)}, "reflect"))],
     Case("convolve", {"kernel": ",".join(map(str, KERNEL)), "size": [3, 3, 1], "type": "f64"}, ALL, "SciPy convolve",
          lambda p: nd.convolve(p.f64, np.reshape(KERNEL, (1,) * (p.f64.ndim - 2) + (3, 3)), mode="nearest"), 1e-12, "order of the sums", relative=True),
     Case("laplacian", {"per": "voxel", "type": "f64"}, ALL, "SciPy laplace", laplacian, 1e-12, SUMS, relative=True),

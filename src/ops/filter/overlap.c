@@ -104,7 +104,7 @@ static bool do_tiles(void *arg, CmRange range, CmError **err) {
   const bool pairs = !job->magnitude;
   const int64_t tile = pairs ? 2 * range.begin : range.begin;
   const size_t total = (size_t)walk->total;
-  double *re = cm_alloc_array(walk->ctx, total, 2 * sizeof(double), err), *im = re + total;
+  double *re = cm_alloc_array(walk->ctx, total, 2 * sizeof(double), err), *im = re ? re + total : NULL;
   double *scratch = cm_alloc_array(walk->ctx, (size_t)cm__block_store_scratch(&job->blocks), sizeof(double), err);
   bool ok = re && scratch;
   if (ok) {

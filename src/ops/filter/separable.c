@@ -95,7 +95,7 @@ static void plan_tiles(Plan *plan) {
   plan->tile_rows = 64;
   while (plan->tile_rows > least && tile_values(plan, plan->tile_rows) * value > budget) plan->tile_rows--;
   if (plan->tile_rows > grid->ny) plan->tile_rows = grid->ny;
-  plan->strip = grid->nz == 1 ? 8 : 1;
+  plan->strip = grid->nz == 1 && plan->job->taps[2].radius == 0 ? 8 : 1; /* one plane: it is filtered once */
   plan->strips = cm_chunk_count(grid->ny, plan->tile_rows * plan->strip);
 }
 
@@ -111,7 +111,7 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   bool ok = false;
   void *scratch = cm_alloc_array(plan->ctx, (size_t)tile_values(plan, plan->tile_rows), value, err);
   void *pointers = cm_alloc_array(plan->ctx, (size_t)(2 * most + 1), sizeof(void *), err);
-  void *half = cm_alloc_array(plan->ctx, (size_t)(3 * most + 3), value, err);
+  void *half = cm_alloc_array(plan->ctx, (size_t)(3 * (2 * most + 1)), value, err);
   uint8_t *inside = cm_alloc(plan->ctx, (size_t)grid->nx, err);
   double *restored =
       cm_alloc_array(plan->ctx, job->mask && job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
@@ -131,9 +131,10 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
                   .inside = inside,
                   .restored = restored};
   for (int axis = 0; axis < 3; axis++) {
-    float *f32 = (float *)half + axis * (most + 1);
-    double *f64 = (double *)half + axis * (most + 1);
-    for (int64_t k = 0; job->taps[axis].radius && k <= job->taps[axis].radius; k++) {
+    float *f32 = (float *)half + axis * (2 * most + 1);
+    double *f64 = (double *)half + axis * (2 * most + 1);
+    const int64_t radius = job->taps[axis].radius, count = job->taps[axis].parity == 0 ? 2 * radius + 1 : radius + 1;
+    for (int64_t k = 0; radius && k < count; k++) {
       if (plan->wide)
         f64[k] = job->taps[axis].half[k];
       else

@@ -4,12 +4,12 @@
 
 #include "ops/lines.h"
 
-/* Taps -radius..radius of one axis, given as the half 0..radius: tap(-k) = parity * tap(k). Radius 0: the axis is left
- * alone (tap 0 is not applied). */
+/* Taps -radius..radius of one axis: out[i] = sum of tap(k) v[i + k]. Given as the half 0..radius, tap(-k) = parity *
+ * tap(k), or all of them. Radius 0: the axis is left alone (tap 0 is not applied). */
 typedef struct CmTaps {
   int64_t radius;
-  int parity;   /* +1 symmetric, -1 antisymmetric (tap 0 must be 0) */
-  double *half; /* radius + 1 numbers */
+  int parity;   /* +1 symmetric, -1 antisymmetric (tap 0 must be 0), 0 neither: those that are 0 take no part */
+  double *half; /* radius + 1 numbers; parity 0: 2 * radius + 1, tap(-radius) first */
 } CmTaps;
 
 typedef struct CmSeparable {

@@ -19,11 +19,51 @@ static inline void X(pairs)(const R *const *rows, const R *half, int64_t k, int 
   }
 }
 
+/* Taps that are not alike on both sides, by fours. */
+static inline void X(some)(const R *const *rows, const R *tap, int count, bool first, R *restrict out, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    R sum = first ? (R)0 : out[i];
+    for (int j = 0; j < count; j++) sum = sum + tap[j] * rows[j][i];
+    out[i] = sum;
+  }
+}
+
+CM_SIMD static void X(any)(const R *const *rows, const R *taps, int64_t radius, R *restrict out, int64_t n) {
+  const R *from[MOST_PAIRS];
+  R tap[MOST_PAIRS];
+  int count = 0;
+  bool first = true;
+  for (int64_t k = -radius; k <= radius; k++) {
+    if (taps[k + radius] != (R)0) {
+      from[count] = rows[k];
+      tap[count++] = taps[k + radius];
+    }
+    if (count == MOST_PAIRS) {
+      if (first)
+        X(some)(from, tap, MOST_PAIRS, true, out, n);
+      else
+        X(some)(from, tap, MOST_PAIRS, false, out, n);
+      first = false;
+      count = 0;
+    }
+  }
+  if (count == 1)
+    X(some)(from, tap, 1, first, out, n);
+  else if (count == 2)
+    X(some)(from, tap, 2, first, out, n);
+  else if (count == 3 || first)
+    X(some)(from, tap, count, first, out, n);
+}
+
 /* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. Four pairs a turn: as many
  * pointers as there are registers. */
 CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,
                            int64_t n) {
   const bool odd = parity < 0;
+  if (parity == 0) {
+    X(any)(rows, half, radius, out, n);
+    return;
+  }
   for (int64_t k = 1; k <= radius; k += MOST_PAIRS) {
     const bool first = k == 1;
     switch (radius - k + 1 < MOST_PAIRS ? radius - k + 1 : MOST_PAIRS) {
