@@ -105,7 +105,7 @@ bool cm__body_measure(CmContext *ctx, const int64_t n[3], const double spacing[3
   uint8_t *planes = cm_alloc(ctx, 2 * plane, err);
   double(*xy)[2] = cm_alloc_array(ctx, (size_t)(4 * n[1]), sizeof(*xy), err);
   if (!planes || !xy) goto done;
-  cm__mesh_cases(spacing, cases);
+  cm__mesh_cases(spacing, CM_MESH_CLOSED, cases);
   voxels.plane[0] = planes;
   voxels.plane[1] = planes + plane;
   memset(planes, 0, plane);
@@ -116,7 +116,7 @@ bool cm__body_measure(CmContext *ctx, const int64_t n[3], const double spacing[3
     count_cases(&voxels, counts);
     for (int k = 1; k < 255; k++) {
       out->area += (double)counts[k] * cases[k].area;
-      out->volume += (double)counts[k] * (cases[k].volume + (double)z * spacing[2] * cases[k].along_z);
+      out->volume += (double)counts[k] * (cases[k].volume + (double)z * spacing[2] * cases[k].along[2]);
     }
     if (!add_levels(&voxels, z, xy, hull, err)) goto done;
     uint8_t *swap = voxels.plane[0];

@@ -47,7 +47,10 @@ static void add_triangle(const double a[3], const double b[3], const double c[3]
   normal[1] = 0.5 * (u[2] * v[0] - u[0] * v[2]);
   normal[2] = 0.5 * (u[0] * v[1] - u[1] * v[0]);
   to->area += sqrt(normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]);
-  to->along_z += normal[2];
+  for (int k = 0; k < 3; k++) {
+    to->along[k] += normal[k];
+    to->cone += normal[k] * a[k] / 3.0;
+  }
   to->volume += normal[2] * (a[2] + b[2] + c[2]) / 3.0;
 }
 
@@ -69,6 +72,29 @@ static void add_part(const double (*p)[3], int third[MOST_CORNERS][MOST_CORNERS]
   add_part(p, third, k, last, to);
 }
 
+/* PyRadiomics' table cuts a polygon of seven corners into the fan of its symmetric corner: the one from which those to
+ * the left are as far as those to the right. */
+static int symmetric_corner(const double (*p)[3]) {
+  for (int apex = 0; apex < 7; apex++) {
+    double worst = 0.0;
+    for (int step = 1; step <= 3; step++) {
+      double left = 0.0, right = 0.0;
+      for (int k = 0; k < 3; k++) {
+        const double l = p[(apex + step) % 7][k] - p[apex][k], r = p[(apex + 7 - step) % 7][k] - p[apex][k];
+        left += l * l;
+        right += r * r;
+      }
+      worst = fmax(worst, fabs(left - right));
+    }
+    if (worst < 1e-9) return apex;
+  }
+  return 0;
+}
+
+static void add_fan(const double (*mm)[3], int n, int apex, CmMeshCase *to) {
+  for (int k = 1; k + 1 < n; k++) add_triangle(mm[apex], mm[(apex + k) % n], mm[(apex + k + 1) % n], to);
+}
+
 /* n corners: in voxels to choose the triangles, in mm to measure them. */
 static void add_polygon(const double (*voxel)[3], const double (*mm)[3], int n, CmMeshCase *to) {
   double best[MOST_CORNERS][MOST_CORNERS] = {{0}};
@@ -88,22 +114,37 @@ static void add_polygon(const double (*voxel)[3], const double (*mm)[3], int n, 
   add_part(mm, third, 0, n - 1, to);
 }
 
-void cm__mesh_cases(const double spacing[3], CmMeshCase cases[256]) {
+static void add_case(int inside, const double spacing[3], CmMeshRule rule, CmMeshCase *to) {
   static const double unit[3] = {1.0, 1.0, 1.0};
-  for (int inside = 0; inside < 256; inside++) {
-    int next[12];
-    bool done[12] = {false};
-    cases[inside] = (CmMeshCase){0, 0, 0};
-    link_edges(inside, next);
-    for (int start = 0; start < 12; start++) {
-      double voxel[MOST_CORNERS][3], mm[MOST_CORNERS][3];
-      int n = 0;
-      for (int e = start; next[e] >= 0 && !done[e] && n < MOST_CORNERS; e = next[e]) {
-        done[e] = true;
-        edge_middle(e, unit, voxel[n]);
-        edge_middle(e, spacing, mm[n++]);
-      }
-      if (n > 0) add_polygon((const double(*)[3])voxel, (const double(*)[3])mm, n, &cases[inside]);
+  int next[12];
+  bool done[12] = {false};
+  link_edges(inside, next);
+  for (int start = 0; start < 12; start++) {
+    double voxel[MOST_CORNERS][3], mm[MOST_CORNERS][3];
+    int n = 0;
+    for (int e = start; next[e] >= 0 && !done[e] && n < MOST_CORNERS; e = next[e]) {
+      done[e] = true;
+      edge_middle(e, unit, voxel[n]);
+      edge_middle(e, spacing, mm[n++]);
     }
+    if (n == 7 && rule == CM_MESH_PYRADIOMICS)
+      add_fan((const double(*)[3])mm, n, symmetric_corner((const double(*)[3])voxel), to);
+    else if (n > 0)
+      add_polygon((const double(*)[3])voxel, (const double(*)[3])mm, n, to);
+  }
+}
+
+void cm__mesh_cases(const double spacing[3], CmMeshRule rule, CmMeshCase cases[256]) {
+  for (int inside = 0; inside < 256; inside++) {
+    CmMeshCase *to = &cases[inside];
+    *to = (CmMeshCase){0};
+    if (rule == CM_MESH_CLOSED || (inside >> 6 & 1)) {
+      add_case(inside, spacing, rule, to);
+      continue;
+    }
+    add_case(inside ^ 255, spacing, rule, to);
+    for (int k = 0; k < 3; k++) to->along[k] = -to->along[k];
+    to->volume = -to->volume;
+    to->cone = -to->cone;
   }
 }

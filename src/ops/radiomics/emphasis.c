@@ -17,7 +17,7 @@ static bool reserve(CmEntries *entries, int64_t more, CmError **err) {
   return true;
 }
 
-bool cm__entries_add(CmEntries *entries, int64_t level, int64_t size, int64_t count, CmError **err) {
+bool cm__entries_add(CmEntries *entries, int64_t level, int64_t size, double count, CmError **err) {
   if (!reserve(entries, 1, err)) return false;
   entries->item[entries->count++] = (CmEntry){level, size, count};
   return true;
@@ -33,7 +33,7 @@ bool cm__entries_append(CmEntries *entries, const CmEntries *more, CmError **err
 bool cm__entries_from(CmEntries *entries, const int64_t *matrix, int64_t levels, int64_t sizes, CmError **err) {
   for (int64_t i = 0; i < levels; i++)
     for (int64_t j = 0; j < sizes; j++)
-      if (matrix[i * sizes + j] > 0 && !cm__entries_add(entries, i + 1, j + 1, matrix[i * sizes + j], err))
+      if (matrix[i * sizes + j] > 0 && !cm__entries_add(entries, i + 1, j + 1, (double)matrix[i * sizes + j], err))
         return false;
   return true;
 }
@@ -79,13 +79,13 @@ static double squared_sums(const CmEntries *entries, size_t offset) {
       squares += sum * sum;
       sum = 0.0;
     }
-    sum += (double)entry->count;
+    sum += entry->count;
   }
   return squares + sum * sum;
 }
 
 static void add_emphases(const CmEntry *entry, double *out) {
-  const double c = (double)entry->count, i = (double)entry->level, j = (double)entry->size;
+  const double c = entry->count, i = (double)entry->level, j = (double)entry->size;
   const double ii = i * i, jj = j * j;
   out[CM__SHORT] += c / jj;
   out[CM__LONG] += c * jj;
@@ -101,12 +101,14 @@ static void spread(const CmEntries *entries, double total, double *out) {
   double mean_level = 0.0, mean_size = 0.0;
   for (int64_t k = 0; k < entries->count; k++) {
     const CmEntry *entry = &entries->item[k];
-    mean_level += (double)entry->count * (double)entry->level / total;
-    mean_size += (double)entry->count * (double)entry->size / total;
+    mean_level += entry->count * (double)entry->level;
+    mean_size += entry->count * (double)entry->size;
   }
+  mean_level /= total;
+  mean_size /= total;
   for (int64_t k = 0; k < entries->count; k++) {
     const CmEntry *entry = &entries->item[k];
-    const double p = (double)entry->count / total, level = (double)entry->level - mean_level,
+    const double p = entry->count / total, level = (double)entry->level - mean_level,
                  size = (double)entry->size - mean_size;
     out[CM__LEVEL_VARIANCE] += p * level * level;
     out[CM__SIZE_VARIANCE] += p * size * size;
@@ -120,7 +122,7 @@ void cm__emphases(CmEntries *entries, double voxels, double out[CM__EMPHASES]) {
   for (int k = 0; k < CM__EMPHASES; k++) out[k] = entries->count > 0 ? 0.0 : NAN;
   if (entries->count == 0) return;
   for (int64_t k = 0; k < entries->count; k++) {
-    total += (double)entries->item[k].count;
+    total += entries->item[k].count;
     add_emphases(&entries->item[k], out);
   }
   for (int k = CM__SHORT; k <= CM__LONG_HIGH; k++) out[k] /= total;

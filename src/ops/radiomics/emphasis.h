@@ -6,7 +6,8 @@
 #include "cormack/context.h"
 
 typedef struct CmEntry {
-  int64_t level, size, count;
+  int64_t level, size;
+  double count; /* may be weighted */
 } CmEntry;
 
 /* The entries of a matrix that are not 0, in any order and with repetitions until cm__entries_merge(). */
@@ -16,7 +17,7 @@ typedef struct CmEntries {
   int64_t count, room;
 } CmEntries;
 
-bool cm__entries_add(CmEntries *entries, int64_t level, int64_t size, int64_t count, CmError **err);
+bool cm__entries_add(CmEntries *entries, int64_t level, int64_t size, double count, CmError **err);
 bool cm__entries_append(CmEntries *entries, const CmEntries *more, CmError **err);
 /* From a dense matrix levels x sizes whose first row and column stand for 1. */
 bool cm__entries_from(CmEntries *entries, const int64_t *matrix, int64_t levels, int64_t sizes, CmError **err);

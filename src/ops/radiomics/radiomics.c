@@ -3,6 +3,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/radiomics/chain.h"
+#include "ops/radiomics/pyrad.h"
 
 typedef struct RadiomicsParams {
   int64_t label;
@@ -19,6 +20,8 @@ typedef struct RadiomicsParams {
   int32_t volume_bins;
   double volume_bin_width;
   int64_t volume_bin_count;
+  int32_t convention;
+  CmPyradParams pyrad;
 } RadiomicsParams;
 
 static const CmParam params[] = {
@@ -50,13 +53,18 @@ static const CmParam params[] = {
         "levels of the intensity-volume histogram: steps of 1 (definite units such as HU), of a width, or a number"),
     CM_PARAM_REAL(RadiomicsParams, volume_bin_width, 2.5, 1e-12, 1e30, "", "for volume_bins=width"),
     CM_PARAM_INT(RadiomicsParams, volume_bin_count, 1000, 2, 10000000, "1", "for volume_bins=count"),
+    CM_PARAM_ENUM(RadiomicsParams, convention, "ibsi|pyradiomics", "ibsi",
+                  "whose definitions and names: each has its own parameters, those of PyRadiomics are marked so"),
+    CM__PYRAD_PARAMS(RadiomicsParams),
 };
 
 static const CmPort inputs[] = {
     {.name = "image", .kind = CM_KIND_IMAGE, .help = "what is measured"},
-    {.name = "labels", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .help = "mask or label map; 0 is background"},
+    {.name = "labels", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .components = true, .help = "mask or label map; 0 is background"},
 };
 static const CmPort outputs[] = {{.name = "table", .kind = CM_KIND_TABLE, .help = "a row per label"}};
+
+enum { IBSI, PYRADIOMICS };
 
 /* In the order of the standard. */
 static bool (*const families[])(const CmRoi *, int, CmMeasuredList *, CmError **) = {
@@ -166,20 +174,6 @@ static void read_chain(const RadiomicsParams *p, const CmImage *image, CmChain *
     chain->spacing[k] = p->spacing.count == 1 ? p->spacing.value[0] : k < p->spacing.count ? p->spacing.value[k] : 0.0;
 }
 
-/* Keeps the asked label alone. CM_ERR_DATA where nothing is left. */
-static bool choose_labels(Job *job, int64_t only, CmError **err) {
-  int64_t kept = 0;
-  for (int64_t k = 0; k < job->labels.count; k++)
-    if (only == 0 || job->labels.items[k].value == only) job->labels.items[kept++] = job->labels.items[k];
-  job->labels.count = kept;
-  if (kept > 0) return true;
-  if (only)
-    cm_error_set(err, CM_ERR_DATA, "the label map has no voxel of label %lld", (long long)only);
-  else
-    cm_error_set(err, CM_ERR_DATA, "the label map is empty: no voxel differs from 0");
-  return false;
-}
-
 static bool run(const CmCall *call, CmError **err) {
   static const int ways[] = {CM__BY_VOLUME, CM__BY_SLICE, CM__BY_SLICE | CM__BY_VOLUME};
   const RadiomicsParams *p = call->params;
@@ -188,9 +182,16 @@ static bool run(const CmCall *call, CmError **err) {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "the image has several time points; crop one of them");
     return false;
   }
+  if (p->convention == PYRADIOMICS)
+    return cm__pyrad_run(call, &p->pyrad, offsetof(RadiomicsParams, pyrad), p->label, err);
+  if (cm_image_components(call->in[1].image) > 1) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "the label map has several components; only convention=pyradiomics chooses one");
+    return false;
+  }
+  if (!cm_image_same_grid(call->in[0].image, "image", call->in[1].image, "labels", err)) return false;
   read_chain(p, call->in[0].image, &job.chain);
   CmTable *table = NULL;
-  bool ok = cm__label_list(call->ctx, call->in[1].image, &job.labels, err) && choose_labels(&job, p->label, err) &&
+  bool ok = cm__label_list(call->ctx, call->in[1].image, &job.labels, err) && cm__label_choose(&job.labels, p->label, err) &&
             (job.measured = cm_calloc(call->ctx, (size_t)job.labels.count, sizeof(*job.measured), err));
   if (ok && job.labels.count == 1) /* the families then share the threads */
     ok = measure_labels(&job, (CmRange){.begin = 0, .end = 1}, err);
@@ -205,8 +206,31 @@ static bool run(const CmCall *call, CmError **err) {
   return ok;
 }
 
+/* A parameter of the book that is not used would do nothing: it is refused. */
+static bool check_book(const RadiomicsParams *p, CmError **err) {
+  static const char *const both[] = {"label", "convention"};
+  const CmOp *op = cm_op_find("radiomics");
+  char value[CM_TEXT_MAX];
+  for (int k = 0; op && k < op->param_count; k++) {
+    const CmParam *param = &op->params[k];
+    const bool theirs = strncmp(param->help, "(pyradiomics)", 13) == 0;
+    if (strcmp(param->name, both[0]) == 0 || strcmp(param->name, both[1]) == 0) continue;
+    if (theirs == (p->convention == PYRADIOMICS)) continue;
+    RadiomicsParams initial = {.label = 0};
+    if (!cm_params_set(op, &initial, param->name, param->initial, err)) return false;
+    char usual[CM_TEXT_MAX];
+    cm_params_get(op, p, param, value, sizeof value);
+    cm_params_get(op, &initial, param, usual, sizeof usual);
+    if (strcmp(value, usual) == 0) continue;
+    cm_error_set(err, CM_ERR_PARAMETER, "%s belongs to convention=%s", param->name, theirs ? "pyradiomics" : "ibsi");
+    return false;
+  }
+  return true;
+}
+
 static bool check(const void *values, CmError **err) {
   const RadiomicsParams *p = values;
+  if (!check_book(p, err)) return false;
   if (p->range.count == 0 || (p->range.count == 2 && p->range.value[0] < p->range.value[1])) return true;
   cm_error_set(err, CM_ERR_PARAMETER, "range must be LOW,HIGH with LOW below HIGH");
   return false;
@@ -238,7 +262,7 @@ CM_OP(radiomics) = {
     CM_OP_PARAMS(RadiomicsParams, params),
     CM_OP_INPUTS(inputs),
     CM_OP_OUTPUTS(outputs),
-    .geometry = CM_GEOMETRY_NONE,
+    .geometry = CM_GEOMETRY_CHANGE,
     .tolerance = 1e-9,
     .cite =
         "Zwanenburg A et al. The image biomarker standardization initiative. Radiology 295(2), 2020; IBSI reference "

@@ -149,3 +149,16 @@ int64_t cm__label_find(const CmLabelList *list, int64_t t, int64_t value, int64_
       list->count ? bsearch(&wanted, list->items, (size_t)list->count, sizeof(CmLabelBox), by_time_and_label) : NULL;
   return item ? item - list->items : -1;
 }
+
+bool cm__label_choose(CmLabelList *list, int64_t only, CmError **err) {
+  int64_t kept = 0;
+  for (int64_t k = 0; k < list->count; k++)
+    if (only == 0 || list->items[k].value == only) list->items[kept++] = list->items[k];
+  list->count = kept;
+  if (kept > 0) return true;
+  if (only)
+    cm_error_set(err, CM_ERR_DATA, "the label map has no voxel of label %lld", (long long)only);
+  else
+    cm_error_set(err, CM_ERR_DATA, "the label map is empty: no voxel differs from 0");
+  return false;
+}

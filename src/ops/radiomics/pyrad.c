@@ -1,0 +1,545 @@
+/* PyRadiomics' extraction (docs, «Pipeline Modules»): image and mask are prepared, shape is measured on the mask, and the
+ * other classes on every image type. */
+#include "ops/radiomics/pyrad.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cormack/parallel.h"
+
+/* ---- classes and their features, as PyRadiomics lists them; `old`: deprecated, only when asked for by name ---- */
+
+typedef struct Feature {
+  const char *name;
+  bool old;
+} Feature;
+
+static const Feature firstorder[] = {{"10Percentile", 0},
+                                     {"90Percentile", 0},
+                                     {"Energy", 0},
+                                     {"Entropy", 0},
+                                     {"InterquartileRange", 0},
+                                     {"Kurtosis", 0},
+                                     {"Maximum", 0},
+                                     {"MeanAbsoluteDeviation", 0},
+                                     {"Mean", 0},
+                                     {"Median", 0},
+                                     {"Minimum", 0},
+                                     {"Range", 0},
+                                     {"RobustMeanAbsoluteDeviation", 0},
+                                     {"RootMeanSquared", 0},
+                                     {"Skewness", 0},
+                                     {"StandardDeviation", 1},
+                                     {"TotalEnergy", 0},
+                                     {"Uniformity", 0},
+                                     {"Variance", 0}};
+static const Feature shape[] = {{"Compactness1", 1},
+                                {"Compactness2", 1},
+                                {"Elongation", 0},
+                                {"Flatness", 0},
+                                {"LeastAxisLength", 0},
+                                {"MajorAxisLength", 0},
+                                {"Maximum2DDiameterColumn", 0},
+                                {"Maximum2DDiameterRow", 0},
+                                {"Maximum2DDiameterSlice", 0},
+                                {"Maximum3DDiameter", 0},
+                                {"MeshVolume", 0},
+                                {"MinorAxisLength", 0},
+                                {"SphericalDisproportion", 1},
+                                {"Sphericity", 0},
+                                {"SurfaceArea", 0},
+                                {"SurfaceVolumeRatio", 0},
+                                {"VoxelVolume", 0}};
+static const Feature shape2d[] = {{"Elongation", 0},
+                                  {"MajorAxisLength", 0},
+                                  {"MaximumDiameter", 0},
+                                  {"MeshSurface", 0},
+                                  {"MinorAxisLength", 0},
+                                  {"Perimeter", 0},
+                                  {"PerimeterSurfaceRatio", 0},
+                                  {"PixelSurface", 0},
+                                  {"SphericalDisproportion", 1},
+                                  {"Sphericity", 0}};
+static const Feature glcm[] = {{"Autocorrelation", 0},
+                               {"ClusterProminence", 0},
+                               {"ClusterShade", 0},
+                               {"ClusterTendency", 0},
+                               {"Contrast", 0},
+                               {"Correlation", 0},
+                               {"DifferenceAverage", 0},
+                               {"DifferenceEntropy", 0},
+                               {"DifferenceVariance", 0},
+                               {"Id", 0},
+                               {"Idm", 0},
+                               {"Idmn", 0},
+                               {"Idn", 0},
+                               {"Imc1", 0},
+                               {"Imc2", 0},
+                               {"InverseVariance", 0},
+                               {"JointAverage", 0},
+                               {"JointEnergy", 0},
+                               {"JointEntropy", 0},
+                               {"MCC", 0},
+                               {"MaximumProbability", 0},
+                               {"SumAverage", 0},
+                               {"SumEntropy", 0},
+                               {"SumSquares", 0}};
+static const Feature glrlm[] = {{"GrayLevelNonUniformity", 0},
+                                {"GrayLevelNonUniformityNormalized", 0},
+                                {"GrayLevelVariance", 0},
+                                {"HighGrayLevelRunEmphasis", 0},
+                                {"LongRunEmphasis", 0},
+                                {"LongRunHighGrayLevelEmphasis", 0},
+                                {"LongRunLowGrayLevelEmphasis", 0},
+                                {"LowGrayLevelRunEmphasis", 0},
+                                {"RunEntropy", 0},
+                                {"RunLengthNonUniformity", 0},
+                                {"RunLengthNonUniformityNormalized", 0},
+                                {"RunPercentage", 0},
+                                {"RunVariance", 0},
+                                {"ShortRunEmphasis", 0},
+                                {"ShortRunHighGrayLevelEmphasis", 0},
+                                {"ShortRunLowGrayLevelEmphasis", 0}};
+static const Feature glszm[] = {{"GrayLevelNonUniformity", 0},
+                                {"GrayLevelNonUniformityNormalized", 0},
+                                {"GrayLevelVariance", 0},
+                                {"HighGrayLevelZoneEmphasis", 0},
+                                {"LargeAreaEmphasis", 0},
+                                {"LargeAreaHighGrayLevelEmphasis", 0},
+                                {"LargeAreaLowGrayLevelEmphasis", 0},
+                                {"LowGrayLevelZoneEmphasis", 0},
+                                {"SizeZoneNonUniformity", 0},
+                                {"SizeZoneNonUniformityNormalized", 0},
+                                {"SmallAreaEmphasis", 0},
+                                {"SmallAreaHighGrayLevelEmphasis", 0},
+                                {"SmallAreaLowGrayLevelEmphasis", 0},
+                                {"ZoneEntropy", 0},
+                                {"ZonePercentage", 0},
+                                {"ZoneVariance", 0}};
+static const Feature ngtdm[] = {{"Busyness", 0}, {"Coarseness", 0}, {"Complexity", 0}, {"Contrast", 0}, {"Strength", 0}};
+static const Feature gldm[] = {{"DependenceEntropy", 0},
+                               {"DependenceNonUniformity", 0},
+                               {"DependenceNonUniformityNormalized", 0},
+                               {"DependenceVariance", 0},
+                               {"GrayLevelNonUniformity", 0},
+                               {"GrayLevelVariance", 0},
+                               {"HighGrayLevelEmphasis", 0},
+                               {"LargeDependenceEmphasis", 0},
+                               {"LargeDependenceHighGrayLevelEmphasis", 0},
+                               {"LargeDependenceLowGrayLevelEmphasis", 0},
+                               {"LowGrayLevelEmphasis", 0},
+                               {"SmallDependenceEmphasis", 0},
+                               {"SmallDependenceHighGrayLevelEmphasis", 0},
+                               {"SmallDependenceLowGrayLevelEmphasis", 0}};
+
+/* Names that PyRadiomics still takes and gives no value for: they equal another feature. */
+static const char *const removed[] = {"Dissimilarity",        "Homogeneity1", "Homogeneity2",
+                                      "SumVariance",          "DependencePercentage"};
+
+enum { FIRSTORDER, SHAPE, SHAPE2D, GLCM, GLRLM, GLSZM, NGTDM, GLDM, CLASSES };
+typedef struct Class {
+  const char *name;
+  const Feature *features;
+  int count;
+  CmPyradClassFn *measure; /* NULL: of the mask */
+  size_t choice;           /* offset of the parameter that says what is wanted */
+} Class;
+#define CLASS(name, list, fn) \
+  { #name, list, CM_COUNT(list), fn, offsetof(CmPyradParams, name) }
+static const Class classes[CLASSES] = {
+    CLASS(firstorder, firstorder, cm__pyrad_firstorder), CLASS(shape, shape, NULL),
+    CLASS(shape2D, shape2d, NULL),                       CLASS(glcm, glcm, cm__pyrad_glcm),
+    CLASS(glrlm, glrlm, cm__pyrad_glrlm),                CLASS(glszm, glszm, cm__pyrad_glszm),
+    CLASS(ngtdm, ngtdm, cm__pyrad_ngtdm),                CLASS(gldm, gldm, cm__pyrad_gldm),
+};
+
+/* Bits of the features that are wanted of each class. */
+typedef struct Wanted {
+  uint32_t of[CLASSES];
+} Wanted;
+
+static int find_feature(const Class *class, const char *name, size_t length) {
+  for (int k = 0; k < class->count; k++)
+    if (strlen(class->features[k].name) == length && strncmp(class->features[k].name, name, length) == 0) return k;
+  return -1;
+}
+
+static bool refuse_feature(const Class *class, const char *name, int length, CmError **err) {
+  const char *names[CM__PYRAD_MOST];
+  char text[CM__FEATURE_NAME];
+  snprintf(text, sizeof text, "%.*s", length, name);
+  for (int k = 0; k < CM_COUNT(removed); k++)
+    if (strcmp(removed[k], text) == 0) return true;
+  for (int k = 0; k < class->count; k++) names[k] = class->features[k].name;
+  const char *nearest = cm_nearest_name(text, names, class->count);
+  cm_error_set(err, CM_ERR_PARAMETER, "%s has no feature «%s»%s%s%s", class->name, text,
+               nearest ? "; did you mean «" : "", nearest ? nearest : "", nearest ? "»?" : "");
+  return false;
+}
+
+static bool read_class(const CmPyradParams *p, const Class *class, uint32_t *wanted, CmError **err) {
+  const char *at = ((const CmText *)(const void *)((const char *)p + class->choice))->value;
+  *wanted = 0;
+  if (strcmp(at, "none") == 0 || !*at) return true;
+  for (int k = 0; strcmp(at, "all") == 0 && k < class->count; k++)
+    if (!class->features[k].old) *wanted |= 1u << k;
+  if (*wanted) return true;
+  for (at += strspn(at, ", "); *at; at += strspn(at, ", ")) {
+    const size_t length = strcspn(at, ", ");
+    const int k = find_feature(class, at, length);
+    if (k >= 0)
+      *wanted |= 1u << k;
+    else if (!refuse_feature(class, at, (int)length, err))
+      return false;
+    at += length;
+  }
+  return true;
+}
+
+static bool add_features(CmPyradItems *to, const char *image, const Class *class, uint32_t wanted, const double *values,
+                         CmError **err) {
+  char name[2 * CM__FEATURE_NAME];
+  for (int k = 0; k < class->count; k++) {
+    if (!(wanted >> k & 1u)) continue;
+    snprintf(name, sizeof name, "%s_%s_%s", image, class->name, class->features[k].name);
+    if (!cm__pyrad_add(to, name, values[k], err)) return false;
+  }
+  return true;
+}
+
+/* ---- one region ---- */
+
+typedef struct Region {
+  CmImage *image; /* in which it lies; each its own where it is resampled or cropped */
+  CmPyradRoi roi, whole;
+  CmPyradItems items;
+  bool refused;
+} Region;
+
+typedef struct Job {
+  CmContext *ctx;
+  const CmPyradParams *p;
+  const CmOp *op;
+  const void *values;
+  CmImage *image, *labels;
+  bool shared; /* all regions lie in one image */
+  CmLabelList list;
+  Region *regions;
+  Wanted wanted;
+  CmPyradType types[CM__PYRAD_TYPES];
+  int type_count;
+  CmPyradFacts facts;
+} Job;
+
+static bool tell(const Job *job, Region *region, const char *prefix, const CmImage *grid, const CmImage *image,
+                 CmError **err) {
+  return !job->p->additionalInfo || cm__pyrad_tell_mask(&region->items, prefix, grid, image, &region->roi, err);
+}
+
+/* Finds the region in the image that is measured. */
+static bool locate(const Job *job, Region *region, const CmLabelBox *box, CmError **err) {
+  const CmPyradParams *p = job->p;
+  const bool resample = p->resampledPixelSpacing.count > 0 && p->interpolator != CM__PYRAD_NO_INTERPOLATOR;
+  if (!cm__pyrad_roi_make(job->ctx, job->labels, box->value, box->box_min, box->box_max, &region->roi, err) ||
+      !tell(job, region, "original", job->labels, NULL, err))
+    return false;
+  if (resample) {
+    cm__pyrad_roi_free(&region->roi);
+    return cm__pyrad_resample(job->ctx, job->image, job->labels, box, p, &region->image, &region->roi, err) &&
+           (!p->additionalInfo || (cm__pyrad_tell_image(&region->items, "interpolated", region->image, err) &&
+                                   tell(job, region, "interpolated", region->image, region->image, err)));
+  }
+  region->image = cm_image_ref(job->image);
+  CmError *differs = NULL;
+  if (!cm__pyrad_same_grid(job->image, job->labels, p->geometryTolerance, &differs)) {
+    CmImage *mask = NULL;
+    if (!p->correctMask) {
+      *err = differs;
+      cm_error_context(err, "correctMask=true puts the mask on the image's grid");
+      return false;
+    }
+    cm_error_free(&differs);
+    const int64_t *dims = cm_image_dims(job->image);
+    const int64_t lo[3] = {0, 0, 0}, hi[3] = {dims[0] - 1, dims[1] - 1, dims[2] - 1};
+    cm__pyrad_roi_free(&region->roi);
+    mask = cm__pyrad_correct(job->ctx, job->image, job->labels, box, err);
+    const bool ok = mask && cm__pyrad_roi_make(job->ctx, mask, box->value, lo, hi, &region->roi, err) &&
+                    tell(job, region, "corrected", mask, job->image, err);
+    cm_image_unref(&mask);
+    if (!ok) return false;
+  }
+  if (!p->preCrop) return true;
+  CmImage *cropped = cm__pyrad_crop(job->ctx, region->image, &region->roi, p->padDistance, err);
+  cm_image_unref(&region->image);
+  region->image = cropped;
+  return cropped != NULL;
+}
+
+/* The part of a region within another's box; both in the same image. */
+static bool cut_to(const CmPyradRoi *box, CmPyradRoi *roi, CmError **err) {
+  const size_t count = (size_t)(box->size[0] * box->size[1] * box->size[2]);
+  uint8_t *inside = cm_alloc(roi->ctx, count, err);
+  if (!inside) return false;
+  roi->voxels = 0;
+  for (int64_t z = 0; z < box->size[2]; z++)
+    for (int64_t y = 0; y < box->size[1]; y++) {
+      const int64_t at = ((z + box->lo[2] - roi->lo[2]) * roi->size[1] + y + box->lo[1] - roi->lo[1]) * roi->size[0] +
+                         box->lo[0] - roi->lo[0];
+      uint8_t *to = inside + (z * box->size[1] + y) * box->size[0];
+      memcpy(to, roi->inside + at, (size_t)box->size[0]);
+      for (int64_t x = 0; x < box->size[0]; x++) roi->voxels += to[x];
+    }
+  cm_free(roi->inside);
+  roi->inside = inside;
+  memcpy(roi->lo, box->lo, sizeof roi->lo);
+  memcpy(roi->size, box->size, sizeof roi->size);
+  return true;
+}
+
+/* Axis across a region that is one slice; -1: it is none. */
+static int slice_axis(const Job *job, const Region *region) {
+  if (cm_image_rank(region->image) < 3) return 2;
+  const int axis = 2 - (int)job->p->force2Ddimension;
+  return job->p->force2D && region->roi.size[axis] == 1 ? axis : -1;
+}
+
+static bool measure_shape(const Job *job, Region *region, CmError **err) {
+  const double *spacing = cm_image_geometry(region->image)->spacing;
+  const int axis = slice_axis(job, region);
+  double out[CM__PYRAD_MOST];
+  if (job->wanted.of[SHAPE] && cm_image_rank(region->image) >= 3 &&
+      (!cm__pyrad_shape(&region->whole, spacing, out, err) ||
+       !add_features(&region->items, "original", &classes[SHAPE], job->wanted.of[SHAPE], out, err)))
+    return false;
+  return !job->wanted.of[SHAPE2D] || axis < 0 ||
+         (cm__pyrad_shape2d(&region->whole, spacing, axis, out, err) &&
+          add_features(&region->items, "original", &classes[SHAPE2D], job->wanted.of[SHAPE2D], out, err));
+}
+
+/* Everything but the image types. */
+static bool prepare(const Job *job, Region *region, const CmLabelBox *box, CmError **err) {
+  region->items.ctx = job->ctx;
+  if (job->p->additionalInfo &&
+      !cm__pyrad_tell_start(&region->items, job->op, job->values, job->image, job->labels, &job->facts, err))
+    return false;
+  if (!locate(job, region, box, err) || !cm__pyrad_check(&region->roi, job->p, err)) return false;
+  if (!cm__pyrad_roi_copy(&region->roi, &region->whole, err)) return false;
+  if (job->p->resegmentRange.count > 0) {
+    if (!cm__pyrad_resegment(region->image, job->p, &region->roi, err) ||
+        !cm__pyrad_check(&region->roi, job->p, err) ||
+        !tell(job, region, "resegmented", region->image, region->image, err))
+      return false;
+    if (job->p->resegmentShape) cm__pyrad_roi_free(&region->whole);
+    if (job->p->resegmentShape ? !cm__pyrad_roi_copy(&region->roi, &region->whole, err)
+                               : !cut_to(&region->roi, &region->whole, err))
+      return false;
+  }
+  return measure_shape(job, region, err);
+}
+
+/* A region that cannot be measured among others is left with missing features; alone it is an error. */
+static bool prepare_labels(void *arg, CmRange range, CmError **err) {
+  Job *job = arg;
+  for (int64_t k = range.begin; k < range.end; k++) {
+    CmError *why = NULL;
+    if (prepare(job, &job->regions[k], &job->list.items[k], &why)) continue;
+    if (job->list.count == 1 || (cm_error_code(why) != CM_ERR_DATA && cm_error_code(why) != CM_ERR_GEOMETRY)) {
+      *err = why;
+      return false;
+    }
+    cm_log(job->ctx, CM_LOG_WARNING, "%s; its features are missing", cm_error_text(why));
+    cm_error_free(&why);
+    job->regions[k].refused = true;
+  }
+  return true;
+}
+
+/* ---- image types ---- */
+
+/* Regions first .. first + count of one image. */
+typedef struct Group {
+  Job *job;
+  Region *regions;
+  int64_t count;
+  const CmPyradImage *image;
+  CmPyradView *views;
+  double (*out)[CLASSES][CM__PYRAD_MOST];
+} Group;
+
+static bool make_views(void *arg, CmRange range, CmError **err) {
+  Group *g = arg;
+  for (int64_t k = range.begin; k < range.end; k++)
+    if (!g->regions[k].refused &&
+        !cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi, g->image->params,
+                             &g->views[k], err)) {
+      cm_error_context(err, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
+      return false;
+    }
+  return true;
+}
+
+/* Items: classes of the first region, of the second ... */
+static bool measure_views(void *arg, CmRange range, CmError **err) {
+  Group *g = arg;
+  for (int64_t k = range.begin; k < range.end; k++) {
+    const int64_t region = k / CLASSES, class = k % CLASSES;
+    if (g->regions[region].refused || !classes[class].measure || !g->job->wanted.of[class]) continue;
+    if (!classes[class].measure(&g->views[region], g->out[region][class], err)) {
+      cm_error_context(err, "%s, label %lld, %s", g->image->name, (long long)g->regions[region].roi.label,
+                       classes[class].name);
+      return false;
+    }
+  }
+  return true;
+}
+
+static bool measure_image(void *arg, const CmPyradImage *image, CmError **err) {
+  Group *g = arg;
+  CmContext *ctx = g->job->ctx;
+  g->image = image;
+  g->views = cm_calloc(ctx, (size_t)g->count, sizeof(*g->views), err);
+  g->out = g->views ? cm_calloc(ctx, (size_t)g->count, sizeof(*g->out), err) : NULL;
+  bool ok = g->out && cm_parallel_for(ctx, NULL, g->count, 1, make_views, g, err) &&
+            cm_parallel_for(ctx, NULL, g->count * CLASSES, 1, measure_views, g, err);
+  for (int64_t k = 0; k < g->count && g->views; k++) cm__pyrad_view_free(&g->views[k]);
+  for (int64_t k = 0; ok && k < g->count; k++)
+    for (int c = 0; ok && c < CLASSES; c++)
+      if (classes[c].measure && !g->regions[k].refused)
+        ok = add_features(&g->regions[k].items, image->name, &classes[c], g->job->wanted.of[c], g->out[k][c], err);
+  cm_free(g->views);
+  cm_free(g->out);
+  return ok;
+}
+
+/* All image types of the regions, which lie in one image. */
+static bool measure_group(Job *job, Region *regions, int64_t count, CmError **err) {
+  Group group = {.job = job, .regions = regions, .count = count};
+  CmPyradSource source = {.ctx = job->ctx};
+  int64_t hi[3] = {0, 0, 0};
+  for (int64_t k = 0; k < count; k++) {
+    if (regions[k].refused) continue;
+    for (int axis = 0; axis < 3; axis++) {
+      const int64_t lo = regions[k].roi.lo[axis], end = lo + regions[k].roi.size[axis];
+      if (!source.image || lo < source.lo[axis]) source.lo[axis] = lo;
+      if (!source.image || end > hi[axis]) hi[axis] = end;
+    }
+    source.image = regions[k].image;
+  }
+  if (!source.image) return true;
+  for (int axis = 0; axis < 3; axis++) source.size[axis] = hi[axis] - source.lo[axis];
+  for (int t = 0; t < job->type_count; t++)
+    if (!cm__pyrad_images(&source, &job->types[t], measure_image, &group, err)) return false;
+  return true;
+}
+
+static bool measure_labels(void *arg, CmRange range, CmError **err) {
+  Job *job = arg;
+  for (int64_t k = range.begin; k < range.end; k++)
+    if (!measure_group(job, &job->regions[k], 1, err)) return false;
+  return true;
+}
+
+static bool measure_all(Job *job, CmError **err) {
+  bool texture = false;
+  for (int c = 0; c < CLASSES; c++) texture = texture || (classes[c].measure && job->wanted.of[c]);
+  if (!texture) return true;
+  if (job->shared) return measure_group(job, job->regions, job->list.count, err);
+  return cm_parallel_for(job->ctx, job->list.count > 1 ? "radiomics" : NULL, job->list.count, 1, measure_labels, job,
+                         err);
+}
+
+/* ---- the table ---- */
+
+/* The column of this name, at `guess` if it is there, made where it is not. */
+static int column_of(CmTable *table, const char *name, int guess, CmColumnType type, CmError **err) {
+  if (guess < cm_table_columns(table) && strcmp(cm_table_column_name(table, guess), name) == 0) return guess;
+  const int found = cm_table_find_column(table, name);
+  return found >= 0 ? found : cm_table_add_column(table, name, type, "", err);
+}
+
+static bool fill_row(CmTable *table, const Job *job, int64_t k, CmError **err) {
+  const CmPyradItems *items = &job->regions[k].items;
+  const int64_t row = cm_table_add_row(table, err), value = job->list.items[k].value;
+  CmLabel named;
+  if (row < 0) return false;
+  cm_table_set_int(table, row, 0, value);
+  if (cm_image_find_label(job->labels, value, &named) && named.name && *named.name &&
+      !cm_table_set_text(table, row, 1, named.name, err))
+    return false;
+  for (int i = 0, column = 1; i < items->count; i++) {
+    const CmPyradItem *item = &items->item[i];
+    column = column_of(table, item->name, column + 1, item->text ? CM_COLUMN_TEXT : CM_COLUMN_REAL, err);
+    if (column < 0 || (item->text && !cm_table_set_text(table, row, column, item->text, err))) return false;
+    if (!item->text) cm_table_set_real(table, row, column, item->value);
+  }
+  return true;
+}
+
+static CmTable *make_table(const Job *job, CmError **err) {
+  CmTable *table = cm_table_create(job->ctx, err);
+  bool ok = table && cm_table_add_column(table, "label", CM_COLUMN_INT, "", err) >= 0 &&
+            cm_table_add_column(table, "name", CM_COLUMN_TEXT, "", err) >= 0;
+  for (int64_t k = 0; ok && k < job->list.count; k++) ok = fill_row(table, job, k, err);
+  if (!ok) cm_table_unref(&table);
+  return table;
+}
+
+/* ---- the call ---- */
+
+/* One component of a label map. */
+static CmImage *choose_channel(CmContext *ctx, CmImage *labels, int64_t channel, CmError **err) {
+  const int components = cm_image_components(labels);
+  if (channel >= components) {
+    cm_error_set(err, CM_ERR_PARAMETER, "label_channel %lld is asked for; the label map has %d (from 0)",
+                 (long long)channel, components);
+    return NULL;
+  }
+  if (components == 1) return cm_image_ref(labels);
+  CmImage *out = cm_image_create_like(ctx, labels, cm_image_type(labels), 1, err);
+  const size_t size = cm_type_size(cm_image_type(labels));
+  char *to = out ? cm_image_data_mut(out) : NULL;
+  const char *from = (const char *)cm_image_data(labels) + (size_t)channel * size;
+  for (int64_t k = 0; to && k < cm_image_voxels(labels); k++)
+    memcpy(to + (size_t)k * size, from + (size_t)(k * components) * size, size);
+  return out;
+}
+
+static bool start(Job *job, const CmCall *call, int64_t label, size_t offset, CmError **err) {
+  for (int c = 0; c < CLASSES; c++)
+    if (!read_class(job->p, &classes[c], &job->wanted.of[c], err)) return false;
+  if (!cm__pyrad_types_read(job->ctx, job->p, offset, job->types, &job->type_count, err)) return false;
+  job->labels = choose_channel(job->ctx, call->in[1].image, job->p->label_channel, err);
+  if (!job->labels || !cm__label_list(job->ctx, job->labels, &job->list, err) ||
+      !cm__label_choose(&job->list, label, err) ||
+      (job->p->additionalInfo &&
+       !cm__pyrad_facts(job->ctx, call->in[0].image, job->labels, &job->facts, err)))
+    return false;
+  job->image = job->p->normalize ? cm__pyrad_normalize(job->ctx, call->in[0].image, job->p, err)
+                                 : cm_image_ref(call->in[0].image);
+  job->shared = !job->p->preCrop &&
+                (job->p->resampledPixelSpacing.count == 0 || job->p->interpolator == CM__PYRAD_NO_INTERPOLATOR);
+  job->regions = job->image ? cm_calloc(job->ctx, (size_t)job->list.count, sizeof(Region), err) : NULL;
+  return job->regions != NULL;
+}
+
+bool cm__pyrad_run(const CmCall *call, const CmPyradParams *params, size_t params_offset, int64_t label,
+                   CmError **err) {
+  Job job = {.ctx = call->ctx, .p = params, .op = cm_op_find("radiomics"), .values = call->params};
+  bool ok = start(&job, call, label, params_offset, err) &&
+            cm_parallel_for(job.ctx, NULL, job.list.count, 1, prepare_labels, &job, err) && measure_all(&job, err);
+  CmTable *table = ok ? make_table(&job, err) : NULL;
+  if (table) call->out[0] = cm_value_table(table);
+  for (int64_t k = 0; job.regions && k < job.list.count; k++) {
+    cm_image_unref(&job.regions[k].image);
+    cm__pyrad_roi_free(&job.regions[k].roi);
+    cm__pyrad_roi_free(&job.regions[k].whole);
+    cm__pyrad_items_free(&job.regions[k].items);
+  }
+  cm_free(job.regions);
+  cm_free(job.list.items);
+  cm__pyrad_types_free(job.types, job.type_count);
+  cm_image_unref(&job.image);
+  cm_image_unref(&job.labels);
+  return table != NULL;
+}

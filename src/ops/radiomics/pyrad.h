@@ -1,0 +1,162 @@
+/* Radiomics by PyRadiomics' book: van Griethuysen JJM et al. Computational radiomics system to decode the radiographic
+ * phenotype. Cancer Res 77(21), 2017; definitions of version 3.0.1. */
+#ifndef CM_OPS_RADIOMICS_PYRAD_H
+#define CM_OPS_RADIOMICS_PYRAD_H
+
+#include "ops/radiomics/pyrad_params.h"
+#include "ops/radiomics/region.h"
+#include "ops/segment/label_list.h"
+
+bool cm__pyrad_run(const CmCall *call, const CmPyradParams *params, size_t params_offset, int64_t label, CmError **err);
+
+/* ---- results ---- */
+
+typedef struct CmPyradItem {
+  char name[CM__FEATURE_NAME];
+  double value;
+  char *text; /* NULL: a number */
+} CmPyradItem;
+
+typedef struct CmPyradItems {
+  CmContext *ctx;
+  CmPyradItem *item;
+  int count, room;
+} CmPyradItems;
+
+bool cm__pyrad_add(CmPyradItems *items, const char *name, double value, CmError **err);
+/* Takes text over, on failure as well; NULL (no memory) is a failure. */
+bool cm__pyrad_add_text(CmPyradItems *items, const char *name, char *text, CmError **err);
+void cm__pyrad_items_free(CmPyradItems *items);
+
+/* ---- images and masks ---- */
+
+/* The region of one label: a box of an image, and which of its voxels are inside. */
+typedef struct CmPyradRoi {
+  CmContext *ctx;
+  int64_t label;
+  int64_t lo[3], size[3]; /* box in the image, x, y, z; tight */
+  int64_t voxels;
+  uint8_t *inside; /* of the box; 0 or 1 */
+} CmPyradRoi;
+void cm__pyrad_roi_free(CmPyradRoi *roi);
+bool cm__pyrad_roi_copy(const CmPyradRoi *from, CmPyradRoi *to, CmError **err);
+/* The voxels of `labels` that have the label, within the box lo..hi (inclusive) that holds them all; tight. CM_ERR_DATA
+ * where there is none. */
+bool cm__pyrad_roi_make(CmContext *ctx, const CmImage *labels, int64_t label, const int64_t lo[3], const int64_t hi[3],
+                        CmPyradRoi *roi, CmError **err);
+/* Values of the box lo, size of an image as double, x fastest. */
+bool cm__pyrad_values(CmContext *ctx, const CmImage *image, const int64_t lo[3], const int64_t size[3], double *to,
+                      CmError **err);
+
+CM_NODISCARD CmImage *cm__pyrad_normalize(CmContext *ctx, const CmImage *image, const CmPyradParams *p, CmError **err);
+/* Image and region on the grid of resampledPixelSpacing, or cropped where that is the image's own. */
+bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
+                        const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err);
+/* The part of the image around the region that preCrop keeps; moves the region into it. */
+CM_NODISCARD CmImage *cm__pyrad_crop(CmContext *ctx, CmImage *image, CmPyradRoi *roi, int64_t pad, CmError **err);
+/* labels on the grid of image by nearest neighbour. CM_ERR_GEOMETRY where the label's box leaves the image. */
+CM_NODISCARD CmImage *cm__pyrad_correct(CmContext *ctx, const CmImage *image, const CmImage *labels,
+                                        const CmLabelBox *box, CmError **err);
+bool cm__pyrad_same_grid(const CmImage *image, const CmImage *labels, double tolerance, CmError **err);
+/* minimumROIDimensions, minimumROISize. */
+bool cm__pyrad_check(const CmPyradRoi *roi, const CmPyradParams *p, CmError **err);
+/* Leaves out what resegmentRange says; the box becomes tight again. */
+bool cm__pyrad_resegment(const CmImage *image, const CmPyradParams *p, CmPyradRoi *roi, CmError **err);
+
+/* ---- image types ---- */
+
+/* One image to measure: `box` of the source (lo, size), with a name such as "wavelet-LLH". */
+typedef struct CmPyradImage {
+  CmImage *image;
+  int64_t at[3]; /* where its first voxel lies in the source */
+  char name[64];
+  const CmPyradParams *params; /* with the settings of its image type */
+} CmPyradImage;
+typedef bool (*CmPyradImageFn)(void *arg, const CmPyradImage *image, CmError **err);
+
+typedef struct CmPyradSource {
+  CmContext *ctx;
+  CmImage *image;
+  int64_t lo[3], size[3]; /* box that holds all regions */
+  const CmPyradRoi *rois; /* of LBP3D */
+  int64_t roi_count;
+} CmPyradSource;
+
+enum { CM__PYRAD_TYPES = 9 };
+typedef struct CmPyradType {
+  int kind;        /* index into the names of image types */
+  void *values;    /* all parameters of the operation */
+  CmPyradParams p; /* its PyRadiomics part */
+} CmPyradType;
+/* The parameter imageType, with the settings of each. Free with cm__pyrad_types_free(), after a failure as well. */
+bool cm__pyrad_types_read(CmContext *ctx, const CmPyradParams *p, size_t params_offset, CmPyradType *types, int *count,
+                          CmError **err);
+void cm__pyrad_types_free(CmPyradType *types, int count);
+const char *cm__pyrad_type_name(int kind);
+/* Calls fn for each image of this type in turn. */
+bool cm__pyrad_images(const CmPyradSource *source, const CmPyradType *type, CmPyradImageFn fn, void *arg,
+                      CmError **err);
+
+/* ---- features ---- */
+
+/* A region of one image, ready for the classes. */
+typedef struct CmPyradView {
+  CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
+  const CmPyradParams *p;
+  bool flat_image; /* of rank 2 */
+  int present;     /* levels that occur */
+  int *level_value; /* of each that occurs, rising; roi.level holds the index + 1 */
+  int highest;     /* Ng */
+} CmPyradView;
+bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
+                         const CmPyradParams *p, CmPyradView *view, CmError **err);
+void cm__pyrad_view_free(CmPyradView *view);
+
+/* Offsets of neighbours, each direction once (the other half is their negative): the largest part of each is one of the
+ * distances, none goes beyond the size of the region, none across the slices of force2D. */
+typedef struct CmPyradAngles {
+  int count;
+  int (*step)[3]; /* x, y, z */
+} CmPyradAngles;
+bool cm__pyrad_angles(const CmPyradView *view, const CmInts *distances, CmPyradAngles *angles, CmError **err);
+/* Of one angle, by weightingNorm: its length in mm; `none`: 0. */
+double cm__pyrad_length(const CmPyradView *view, const int step[3]);
+
+enum { CM__PYRAD_MOST = 32 };
+typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
+CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
+/* mask alone */
+bool cm__pyrad_shape(const CmPyradRoi *roi, const double spacing[3], double out[CM__PYRAD_MOST], CmError **err);
+/* axis: across the slice, whose size is 1 */
+bool cm__pyrad_shape2d(const CmPyradRoi *roi, const double spacing[3], int axis, double out[CM__PYRAD_MOST],
+                       CmError **err);
+
+/* Second largest eigenvalue of a symmetric matrix n x n (n > 1), which is overwritten; d, e: n numbers of scratch. */
+double cm__pyrad_second_eigenvalue(double *matrix, int n, double *d, double *e);
+
+/* ---- diagnostics ---- */
+
+/* What is the same for all labels. */
+typedef struct CmPyradFacts {
+  char image_hash[41], mask_hash[41];
+  double mean, least, most;
+} CmPyradFacts;
+bool cm__pyrad_facts(CmContext *ctx, const CmImage *image, const CmImage *labels, CmPyradFacts *facts, CmError **err);
+bool cm__pyrad_tell_start(CmPyradItems *to, const CmOp *op, const void *values, const CmImage *image,
+                          const CmImage *labels, const CmPyradFacts *facts, CmError **err);
+bool cm__pyrad_tell_image(CmPyradItems *to, const char *prefix, const CmImage *image, CmError **err);
+/* grid: of the mask. image: on that grid, NULL where intensities are not told. */
+bool cm__pyrad_tell_mask(CmPyradItems *to, const char *prefix, const CmImage *grid, const CmImage *image,
+                         const CmPyradRoi *roi, CmError **err);
+
+/* SHA-1 (FIPS 180-4) as 40 hexadecimal digits: ITK's hash of an image. For comparison only. */
+typedef struct CmSha1 {
+  uint32_t state[5];
+  uint8_t block[64];
+  uint64_t bytes;
+} CmSha1;
+void cm__sha1_start(CmSha1 *sha);
+void cm__sha1_add(CmSha1 *sha, const void *bytes, size_t size);
+void cm__sha1_finish(CmSha1 *sha, char hex[41]);
+
+#endif

@@ -1,0 +1,257 @@
+/* Grey level co-occurrence by PyRadiomics' definitions (docs, «Gray Level Co-occurrence Matrix»): features of each
+ * direction, averaged over the directions that have a pair; or of the weighted sum of all. Logarithms are taken of
+ * p + eps there; as p is far above eps, that is log2(p) + eps / (p ln 2) here. */
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "ops/radiomics/pyrad.h"
+
+enum {
+  AUTOCORRELATION,
+  CLUSTER_PROMINENCE,
+  CLUSTER_SHADE,
+  CLUSTER_TENDENCY,
+  CONTRAST,
+  CORRELATION,
+  DIFFERENCE_AVERAGE,
+  DIFFERENCE_ENTROPY,
+  DIFFERENCE_VARIANCE,
+  ID,
+  IDM,
+  IDMN,
+  IDN,
+  IMC1,
+  IMC2,
+  INVERSE_VARIANCE,
+  JOINT_AVERAGE,
+  JOINT_ENERGY,
+  JOINT_ENTROPY,
+  MCC,
+  MAXIMUM_PROBABILITY,
+  SUM_AVERAGE,
+  SUM_ENTROPY,
+  SUM_SQUARES,
+  FEATURES
+};
+
+#define EPS_BITS (DBL_EPSILON * 1.4426950408889634) /* eps / ln 2 */
+
+typedef struct Job {
+  const CmPyradView *view;
+  int n;            /* levels that occur */
+  double *count;    /* n x n: of one direction, or weighted of all */
+  double *matrix;   /* n x n: scratch of MCC */
+  double *px, *py;  /* n each */
+  double *sum;      /* 2 highest + 1: by i + j */
+  double *difference; /* highest: by |i - j| */
+  double *d, *e;    /* scratch of the eigenvalues */
+  double *block;
+} Job;
+
+static void count_pairs(const Job *job, const int step[3], double weight) {
+  const CmRoi *roi = &job->view->roi;
+  const int64_t next = cm__roi_at(roi, step[0], step[1], step[2]), n = job->n;
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
+      const uint16_t *row = roi->level + cm__roi_at(roi, 0, y, z);
+      for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
+        const int64_t a = row[x], b = row[x + next];
+        if (a > 0 && b > 0) job->count[(a - 1) * n + b - 1] += weight;
+      }
+    }
+}
+
+static void make_symmetric(const Job *job) {
+  const int n = job->n;
+  for (int i = 0; i < n; i++)
+    for (int j = i; j < n; j++) {
+      const double both = job->count[i * (int64_t)n + j] + job->count[j * (int64_t)n + i];
+      job->count[i * (int64_t)n + j] = job->count[j * (int64_t)n + i] = both;
+    }
+}
+
+static double bits(double p) {
+  return p > 0.0 ? -p * log2(p) - EPS_BITS : 0.0;
+}
+
+/* Shares in place of counts; what depends on single entries, and all the sums. */
+static void collect(Job *job, double total, double *out) {
+  const int n = job->n, *level = job->view->level_value;
+  const int64_t highest = job->view->highest;
+  memset(job->px, 0, (size_t)n * sizeof(double));
+  memset(job->py, 0, (size_t)n * sizeof(double));
+  memset(job->sum, 0, (size_t)(2 * highest + 1) * sizeof(double));
+  memset(job->difference, 0, (size_t)highest * sizeof(double));
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++) {
+      double *p = &job->count[i * (int64_t)n + j];
+      if (*p == 0.0) continue;
+      *p /= total;
+      const double ij = (double)level[i] * level[j];
+      job->px[i] += *p;
+      job->py[j] += *p;
+      job->sum[level[i] + level[j]] += *p;
+      job->difference[level[i] > level[j] ? level[i] - level[j] : level[j] - level[i]] += *p;
+      out[AUTOCORRELATION] += *p * ij;
+      out[JOINT_ENERGY] += *p * *p;
+      out[JOINT_ENTROPY] += bits(*p);
+      if (*p > out[MAXIMUM_PROBABILITY]) out[MAXIMUM_PROBABILITY] = *p;
+    }
+}
+
+static void from_differences(const Job *job, double *out) {
+  const int64_t highest = job->view->highest;
+  const double ng = (double)highest;
+  for (int64_t k = 0; k < highest; k++) {
+    const double p = job->difference[k], d = (double)k;
+    if (p == 0.0) continue;
+    out[CONTRAST] += p * d * d;
+    out[DIFFERENCE_AVERAGE] += d * p;
+    out[DIFFERENCE_ENTROPY] += bits(p);
+    out[ID] += p / (1.0 + d);
+    out[IDM] += p / (1.0 + d * d);
+    out[IDMN] += p / (1.0 + d * d / (ng * ng));
+    out[IDN] += p / (1.0 + d / ng);
+    if (k > 0) out[INVERSE_VARIANCE] += p / (d * d);
+  }
+  for (int64_t k = 0; k < highest; k++) {
+    const double d = (double)k - out[DIFFERENCE_AVERAGE];
+    out[DIFFERENCE_VARIANCE] += job->difference[k] * d * d;
+  }
+}
+
+static void from_sums(const Job *job, double ux, double uy, double *out) {
+  for (int64_t k = 2; k <= 2 * (int64_t)job->view->highest; k++) {
+    const double p = job->sum[k], d = (double)k - ux - uy, dd = d * d;
+    if (p == 0.0) continue;
+    out[SUM_AVERAGE] += (double)k * p;
+    out[SUM_ENTROPY] += bits(p);
+    out[CLUSTER_TENDENCY] += dd * p;
+    out[CLUSTER_SHADE] += dd * d * p;
+    out[CLUSTER_PROMINENCE] += dd * dd * p;
+  }
+}
+
+typedef struct Margins {
+  double ux, uy, sx, sy; /* means and variances */
+  double hx, hy;         /* entropies with eps */
+  double bits_x, bits_y; /* without */
+  int nx, ny;            /* levels that occur */
+} Margins;
+
+static Margins measure_margins(const Job *job) {
+  const int *level = job->view->level_value;
+  Margins m = {0};
+  for (int i = 0; i < job->n; i++) {
+    m.ux += job->px[i] * level[i];
+    m.uy += job->py[i] * level[i];
+    m.bits_x -= job->px[i] > 0.0 ? job->px[i] * log2(job->px[i]) : 0.0;
+    m.bits_y -= job->py[i] > 0.0 ? job->py[i] * log2(job->py[i]) : 0.0;
+    m.nx += job->px[i] > 0.0;
+    m.ny += job->py[i] > 0.0;
+  }
+  for (int i = 0; i < job->n; i++) {
+    m.sx += job->px[i] * (level[i] - m.ux) * (level[i] - m.ux);
+    m.sy += job->py[i] * (level[i] - m.uy) * (level[i] - m.uy);
+  }
+  m.hx = m.bits_x - m.nx * EPS_BITS;
+  m.hy = m.bits_y - m.ny * EPS_BITS;
+  return m;
+}
+
+/* HXY1 = -sum of p log2(px py + eps), which is the entropies of the margins less what eps gives. */
+static void information(const Job *job, const Margins *m, double *out) {
+  const int n = job->n;
+  double more = 0.0;
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j < n; j++) {
+      const double p = job->count[i * (int64_t)n + j];
+      if (p > 0.0) more += p / (job->px[i] * job->py[j]);
+    }
+  const double hxy = out[JOINT_ENTROPY], hxy1 = m->bits_x + m->bits_y - more * EPS_BITS;
+  const double hxy2 = m->bits_x + m->bits_y - (double)m->nx * m->ny * EPS_BITS;
+  const double most = fmax(m->hx, m->hy);
+  out[IMC1] = n == 1 ? 0.0 : hxy - hxy1;
+  if (most != 0.0) out[IMC1] /= most;
+  out[IMC2] = hxy2 > hxy ? sqrt(1.0 - exp(-2.0 * (hxy2 - hxy))) : 0.0;
+}
+
+/* Root of the second largest eigenvalue of Q(i, j) = sum over k of p(i, k) p(j, k) / (px(i) py(k)), through the
+ * symmetric matrix that has the same ones. */
+static double correlation_coefficient(const Job *job) {
+  const int n = job->n;
+  if (n < 2) return 1.0;
+  for (int i = 0; i < n; i++)
+    for (int j = 0; j <= i; j++) {
+      const double *a = job->count + i * (int64_t)n, *b = job->count + j * (int64_t)n;
+      double q = 0.0;
+      for (int k = 0; k < n; k++)
+        if (a[k] > 0.0 && b[k] > 0.0)
+          q += a[k] * b[k] /
+               sqrt((job->px[i] * job->py[k] + DBL_EPSILON) * (job->px[j] * job->py[k] + DBL_EPSILON));
+      job->matrix[i * (int64_t)n + j] = job->matrix[j * (int64_t)n + i] = q;
+    }
+  const double second = cm__pyrad_second_eigenvalue(job->matrix, n, job->d, job->e);
+  return second > 0.0 ? sqrt(second) : 0.0;
+}
+
+/* false: no pair. */
+static bool describe(Job *job, double out[FEATURES]) {
+  const int64_t size = (int64_t)job->n * job->n;
+  double total = 0.0;
+  if (job->view->p->symmetricalGLCM) make_symmetric(job);
+  for (int64_t k = 0; k < size; k++) total += job->count[k];
+  if (!(total > 0.0)) return false;
+  memset(out, 0, FEATURES * sizeof(double));
+  collect(job, total, out);
+  const Margins m = measure_margins(job);
+  from_differences(job, out);
+  from_sums(job, m.ux, m.uy, out);
+  const double spread = sqrt(m.sx) * sqrt(m.sy);
+  out[CORRELATION] = spread > 0.0 ? (out[AUTOCORRELATION] - m.ux * m.uy) / (spread + DBL_EPSILON) : 1.0;
+  out[JOINT_AVERAGE] = m.ux;
+  out[SUM_SQUARES] = m.sx;
+  information(job, &m, out);
+  out[MCC] = correlation_coefficient(job);
+  return true;
+}
+
+static void by_angle(Job *job, const CmPyradAngles *angles, CmFeatureMean *mean) {
+  const size_t bytes = (size_t)job->n * (size_t)job->n * sizeof(double);
+  const bool together = job->view->p->weightingNorm != CM__PYRAD_NONE;
+  double out[FEATURES];
+  memset(job->count, 0, bytes);
+  for (int a = 0; a < angles->count; a++) {
+    const double length = cm__pyrad_length(job->view, angles->step[a]);
+    count_pairs(job, angles->step[a], exp(-length * length));
+    if (together && a + 1 < angles->count) continue;
+    if (describe(job, out)) cm__feature_mean_add(mean, out, FEATURES);
+    memset(job->count, 0, bytes);
+  }
+}
+
+bool cm__pyrad_glcm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  const size_t n = (size_t)view->present, highest = (size_t)view->highest;
+  Job job = {.view = view, .n = view->present};
+  CmPyradAngles angles = {0};
+  CmFeatureMean mean = {0};
+  size_t matrix;
+  const bool ok = cm_size_multiply(n, n, &matrix, err) && cm__pyrad_angles(view, &view->p->distances, &angles, err) &&
+                  (job.block = cm_alloc_array(view->roi.ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err));
+  if (ok) {
+    job.count = job.block;
+    job.matrix = job.count + matrix;
+    job.px = job.matrix + matrix;
+    job.py = job.px + n;
+    job.d = job.py + n;
+    job.e = job.d + n;
+    job.difference = job.e + n;
+    job.sum = job.difference + highest;
+    by_angle(&job, &angles, &mean);
+    cm__feature_mean_take(&mean, out, FEATURES);
+  }
+  cm_free(job.block);
+  cm_free(angles.step);
+  return ok;
+}
