@@ -1,5 +1,5 @@
-/* PyRadiomics' extraction (docs, «Pipeline Modules»): image and mask are prepared, shape is measured on the mask, and the
- * other classes on every image type. */
+/* PyRadiomics' extraction (docs, «Pipeline Modules»): image and mask are prepared, shape is measured on the mask, and
+ * the other classes on every image type. */
 #include "ops/radiomics/pyrad.h"
 
 #include <math.h>
@@ -117,7 +117,8 @@ static const Feature glszm[] = {{"GrayLevelNonUniformity", 0},
                                 {"ZoneEntropy", 0},
                                 {"ZonePercentage", 0},
                                 {"ZoneVariance", 0}};
-static const Feature ngtdm[] = {{"Busyness", 0}, {"Coarseness", 0}, {"Complexity", 0}, {"Contrast", 0}, {"Strength", 0}};
+static const Feature ngtdm[] = {
+    {"Busyness", 0}, {"Coarseness", 0}, {"Complexity", 0}, {"Contrast", 0}, {"Strength", 0}};
 static const Feature gldm[] = {{"DependenceEntropy", 0},
                                {"DependenceNonUniformity", 0},
                                {"DependenceNonUniformityNormalized", 0},
@@ -134,8 +135,8 @@ static const Feature gldm[] = {{"DependenceEntropy", 0},
                                {"SmallDependenceLowGrayLevelEmphasis", 0}};
 
 /* Names that PyRadiomics still takes and gives no value for: they equal another feature. */
-static const char *const removed[] = {"Dissimilarity",        "Homogeneity1", "Homogeneity2",
-                                      "SumVariance",          "DependencePercentage"};
+static const char *const removed[] = {"Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance",
+                                      "DependencePercentage"};
 
 enum { FIRSTORDER, SHAPE, SHAPE2D, GLCM, GLRLM, GLSZM, NGTDM, GLDM, CLASSES };
 typedef struct Class {
@@ -148,10 +149,14 @@ typedef struct Class {
 #define CLASS(name, list, fn) \
   { #name, list, CM_COUNT(list), fn, offsetof(CmPyradParams, name) }
 static const Class classes[CLASSES] = {
-    CLASS(firstorder, firstorder, cm__pyrad_firstorder), CLASS(shape, shape, NULL),
-    CLASS(shape2D, shape2d, NULL),                       CLASS(glcm, glcm, cm__pyrad_glcm),
-    CLASS(glrlm, glrlm, cm__pyrad_glrlm),                CLASS(glszm, glszm, cm__pyrad_glszm),
-    CLASS(ngtdm, ngtdm, cm__pyrad_ngtdm),                CLASS(gldm, gldm, cm__pyrad_gldm),
+    CLASS(firstorder, firstorder, cm__pyrad_firstorder),
+    CLASS(shape, shape, NULL),
+    CLASS(shape2D, shape2d, NULL),
+    CLASS(glcm, glcm, cm__pyrad_glcm),
+    CLASS(glrlm, glrlm, cm__pyrad_glrlm),
+    CLASS(glszm, glszm, cm__pyrad_glszm),
+    CLASS(ngtdm, ngtdm, cm__pyrad_ngtdm),
+    CLASS(gldm, gldm, cm__pyrad_gldm),
 };
 
 /* Bits of the features that are wanted of each class. */
@@ -326,8 +331,7 @@ static bool prepare(const Job *job, Region *region, const CmLabelBox *box, CmErr
   if (!locate(job, region, box, err) || !cm__pyrad_check(&region->roi, job->p, err)) return false;
   if (!cm__pyrad_roi_copy(&region->roi, &region->whole, err)) return false;
   if (job->p->resegmentRange.count > 0) {
-    if (!cm__pyrad_resegment(region->image, job->p, &region->roi, err) ||
-        !cm__pyrad_check(&region->roi, job->p, err) ||
+    if (!cm__pyrad_resegment(region->image, job->p, &region->roi, err) || !cm__pyrad_check(&region->roi, job->p, err) ||
         !tell(job, region, "resegmented", region->image, region->image, err))
       return false;
     if (job->p->resegmentShape) cm__pyrad_roi_free(&region->whole);
@@ -370,9 +374,8 @@ typedef struct Group {
 static bool make_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
   for (int64_t k = range.begin; k < range.end; k++)
-    if (!g->regions[k].refused &&
-        !cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi, g->image->params,
-                             &g->views[k], err)) {
+    if (!g->regions[k].refused && !cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
+                                                       g->image->params, &g->views[k], err)) {
       cm_error_context(err, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
       return false;
     }
@@ -512,8 +515,7 @@ static bool start(Job *job, const CmCall *call, int64_t label, size_t offset, Cm
   job->labels = choose_channel(job->ctx, call->in[1].image, job->p->label_channel, err);
   if (!job->labels || !cm__label_list(job->ctx, job->labels, &job->list, err) ||
       !cm__label_choose(&job->list, label, err) ||
-      (job->p->additionalInfo &&
-       !cm__pyrad_facts(job->ctx, call->in[0].image, job->labels, &job->facts, err)))
+      (job->p->additionalInfo && !cm__pyrad_facts(job->ctx, call->in[0].image, job->labels, &job->facts, err)))
     return false;
   job->image = job->p->normalize ? cm__pyrad_normalize(job->ctx, call->in[0].image, job->p, err)
                                  : cm_image_ref(call->in[0].image);

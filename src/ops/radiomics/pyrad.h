@@ -103,10 +103,10 @@ bool cm__pyrad_images(const CmPyradSource *source, const CmPyradType *type, CmPy
 typedef struct CmPyradView {
   CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
   const CmPyradParams *p;
-  bool flat_image; /* of rank 2 */
-  int present;     /* levels that occur */
+  bool flat_image;  /* of rank 2 */
+  int present;      /* levels that occur */
   int *level_value; /* of each that occurs, rising; roi.level holds the index + 1 */
-  int highest;     /* Ng */
+  int highest;      /* Ng */
 } CmPyradView;
 bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
                          const CmPyradParams *p, CmPyradView *view, CmError **err);

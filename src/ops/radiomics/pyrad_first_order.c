@@ -24,25 +24,10 @@ bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], C
   cm_free(counts);
   const double kurtosis = s.variance > 0.0 ? s.kurtosis + 3.0 : 0.0;
   const double volume = roi->spacing[0] * roi->spacing[1] * (view->flat_image ? 1.0 : roi->spacing[2]);
-  const double list[] = {s.p10,
-                         s.p90,
-                         energy,
-                         entropy,
-                         s.iqr,
-                         kurtosis,
-                         s.most,
-                         s.mad,
-                         s.mean,
-                         s.median,
-                         s.least,
-                         s.range,
-                         s.rmad,
-                         sqrt(energy / n),
-                         s.skewness,
-                         sqrt(s.variance),
-                         energy * volume,
-                         uniformity,
-                         s.variance};
+  const double list[] = {
+      s.p10,           s.p90,      energy,    entropy, s.iqr,  kurtosis,         s.most,     s.mad,
+      s.mean,          s.median,   s.least,   s.range, s.rmad, sqrt(energy / n), s.skewness, sqrt(s.variance),
+      energy * volume, uniformity, s.variance};
   for (int k = 0; k < CM_COUNT(list); k++) out[k] = list[k];
   return true;
 }

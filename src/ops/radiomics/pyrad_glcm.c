@@ -39,13 +39,13 @@ enum {
 
 typedef struct Job {
   const CmPyradView *view;
-  int n;            /* levels that occur */
-  double *count;    /* n x n: of one direction, or weighted of all */
-  double *matrix;   /* n x n: scratch of MCC */
-  double *px, *py;  /* n each */
-  double *sum;      /* 2 highest + 1: by i + j */
+  int n;              /* levels that occur */
+  double *count;      /* n x n: of one direction, or weighted of all */
+  double *matrix;     /* n x n: scratch of MCC */
+  double *px, *py;    /* n each */
+  double *sum;        /* 2 highest + 1: by i + j */
   double *difference; /* highest: by |i - j| */
-  double *d, *e;    /* scratch of the eigenvalues */
+  double *d, *e;      /* scratch of the eigenvalues */
   double *block;
 } Job;
 
@@ -188,8 +188,7 @@ static double correlation_coefficient(const Job *job) {
       double q = 0.0;
       for (int k = 0; k < n; k++)
         if (a[k] > 0.0 && b[k] > 0.0)
-          q += a[k] * b[k] /
-               sqrt((job->px[i] * job->py[k] + DBL_EPSILON) * (job->px[j] * job->py[k] + DBL_EPSILON));
+          q += a[k] * b[k] / sqrt((job->px[i] * job->py[k] + DBL_EPSILON) * (job->px[j] * job->py[k] + DBL_EPSILON));
       job->matrix[i * (int64_t)n + j] = job->matrix[j * (int64_t)n + i] = q;
     }
   const double second = cm__pyrad_second_eigenvalue(job->matrix, n, job->d, job->e);
@@ -237,8 +236,9 @@ bool cm__pyrad_glcm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError
   CmPyradAngles angles = {0};
   CmFeatureMean mean = {0};
   size_t matrix;
-  const bool ok = cm_size_multiply(n, n, &matrix, err) && cm__pyrad_angles(view, &view->p->distances, &angles, err) &&
-                  (job.block = cm_alloc_array(view->roi.ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err));
+  const bool ok =
+      cm_size_multiply(n, n, &matrix, err) && cm__pyrad_angles(view, &view->p->distances, &angles, err) &&
+      (job.block = cm_alloc_array(view->roi.ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err));
   if (ok) {
     job.count = job.block;
     job.matrix = job.count + matrix;

@@ -46,19 +46,27 @@ typedef struct Bend {
 
 static double bend(const Bend *job, double v) {
   switch (job->curve) {
-    case SQUARE: return (job->factor * v) * (job->factor * v);
-    case SQUARE_ROOT: return v > 0.0 ? sqrt(v * job->factor) : v < 0.0 ? -sqrt(-v * job->factor) : v;
-    case LOGARITHM: return job->factor * (v > 0.0 ? log(v + 1.0) : v < 0.0 ? -log(1.0 - v) : v);
-    default: return exp(job->factor * v);
+    case SQUARE:
+      return (job->factor * v) * (job->factor * v);
+    case SQUARE_ROOT:
+      return v > 0.0 ? sqrt(v * job->factor) : v < 0.0 ? -sqrt(-v * job->factor) : v;
+    case LOGARITHM:
+      return job->factor * (v > 0.0 ? log(v + 1.0) : v < 0.0 ? -log(1.0 - v) : v);
+    default:
+      return exp(job->factor * v);
   }
 }
 
 static double factor_of(Curve curve, double most) {
   switch (curve) {
-    case SQUARE: return 1.0 / sqrt(most);
-    case SQUARE_ROOT: return most;
-    case LOGARITHM: return most / log(most + 1.0);
-    default: return log(most) / most;
+    case SQUARE:
+      return 1.0 / sqrt(most);
+    case SQUARE_ROOT:
+      return most;
+    case LOGARITHM:
+      return most / log(most + 1.0);
+    default:
+      return log(most) / most;
   }
 }
 
@@ -138,8 +146,11 @@ static bool slope_rows(void *arg, CmRange range, CmError **err) {
   if (!line) return false;
   for (int64_t k = range.begin; k < range.end; k++) {
     const int64_t y = s->lo[1] + k % s->size[1], z = s->lo[2] + k / s->size[1];
-    const int64_t near[5][2] = {{y, z}, {y > 0 ? y - 1 : 0, z}, {y + 1 < grid.ny ? y + 1 : y, z},
-                                {y, z > 0 ? z - 1 : 0}, {y, z + 1 < grid.nz ? z + 1 : z}};
+    const int64_t near[5][2] = {{y, z},
+                                {y > 0 ? y - 1 : 0, z},
+                                {y + 1 < grid.ny ? y + 1 : y, z},
+                                {y, z > 0 ? z - 1 : 0},
+                                {y, z + 1 < grid.nz ? z + 1 : z}};
     for (int i = 0; i < 5; i++)
       cm__line_to_f64(type, cm__row(s->image, &grid, near[i][1] * grid.ny + near[i][0]), grid.nx, line + i * grid.nx);
     for (int64_t x = 0; x < s->size[0]; x++) {
@@ -171,9 +182,8 @@ static bool gradient(const CmPyradSource *source, const CmPyradType *type, CmPyr
 
 static const char *const type_names[CM__PYRAD_TYPES] = {"Original",  "LoG",         "Wavelet",  "Square", "SquareRoot",
                                                         "Logarithm", "Exponential", "Gradient", "LBP2D"};
-static CmPyradMakeFn *const makers[CM__PYRAD_TYPES] = {original,  cm__pyrad_log, cm__pyrad_wavelet, square,
-                                                       square_root, logarithm,   exponential,       gradient,
-                                                       cm__pyrad_lbp2d};
+static CmPyradMakeFn *const makers[CM__PYRAD_TYPES] = {
+    original, cm__pyrad_log, cm__pyrad_wavelet, square, square_root, logarithm, exponential, gradient, cm__pyrad_lbp2d};
 
 const char *cm__pyrad_type_name(int kind) {
   return type_names[kind];

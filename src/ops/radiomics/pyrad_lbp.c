@@ -65,10 +65,14 @@ static double pattern_at(const Patterns *job, const double *slice, const int64_t
     bits |= above << k;
   }
   switch ((Method)job->p->lbp2DMethod) {
-    case VARIANCE: return variance_of(texture, samples);
-    case UNIFORM: return changes <= 2 ? ones : samples + 1;
-    case ROTATED: return least_rotation(bits, samples);
-    default: return bits;
+    case VARIANCE:
+      return variance_of(texture, samples);
+    case UNIFORM:
+      return changes <= 2 ? ones : samples + 1;
+    case ROTATED:
+      return least_rotation(bits, samples);
+    default:
+      return bits;
   }
 }
 

@@ -1,7 +1,7 @@
 /* LoG images: the Laplacian of a Gaussian by recursive filters, normalized across scale, as ITK's
- * LaplacianRecursiveGaussianImageFilter calculates it (steps between stored as float). Deriche R. Recursively implementing
- * the Gaussian and its derivatives. INRIA RR-1893, 1993; Farnebäck G, Westin CF. Improving Deriche-style recursive
- * Gaussian filters. J Math Imaging Vis 26, 2006. */
+ * LaplacianRecursiveGaussianImageFilter calculates it (steps between stored as float). Deriche R. Recursively
+ * implementing the Gaussian and its derivatives. INRIA RR-1893, 1993; Farnebäck G, Westin CF. Improving Deriche-style
+ * recursive Gaussian filters. J Math Imaging Vis 26, 2006. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 
 typedef struct Tones {
   const CmPyradView *view;
-  double *share;  /* p: of the voxels at a level */
-  double *apart;  /* s: sum of the distances from the mean of the neighbours */
+  double *share; /* p: of the voxels at a level */
+  double *apart; /* s: sum of the distances from the mean of the neighbours */
   double voxels;
 } Tones;
 

@@ -16,7 +16,8 @@ CmImage *cm__pyrad_normalize(CmContext *ctx, const CmImage *image, const CmPyrad
   const double mean = sum / (double)count;
   for (int64_t k = 0; k < count; k++) square += (v[k] - mean) * (v[k] - mean);
   if (!(square > 0.0)) {
-    cm_error_set(err, CM_ERR_DATA, "the image has one value only (or one that is not a number): it cannot be normalized");
+    cm_error_set(err, CM_ERR_DATA,
+                 "the image has one value only (or one that is not a number): it cannot be normalized");
     cm_image_unref(&out);
     return NULL;
   }
@@ -34,7 +35,8 @@ bool cm__pyrad_same_grid(const CmImage *image, const CmImage *labels, double tol
   if (tolerance <= 0.0) return cm_image_same_grid(image, "the image", labels, "the label map", err);
   for (int k = 0; k < 3; k++)
     if (cm_image_dims(image)[k] != cm_image_dims(labels)[k]) {
-      cm_error_set(err, CM_ERR_GEOMETRY, "image and label map differ in size; correctMask=true puts the mask on its grid");
+      cm_error_set(err, CM_ERR_GEOMETRY,
+                   "image and label map differ in size; correctMask=true puts the mask on its grid");
       return false;
     }
   double worst = 0.0;
@@ -53,8 +55,7 @@ bool cm__pyrad_same_grid(const CmImage *image, const CmImage *labels, double tol
 static bool box_in_image(const CmImage *image, const CmImage *labels, const CmLabelBox *box, CmError **err) {
   for (int corner = 0; corner < 2; corner++) {
     double index[3], at[3];
-    for (int k = 0; k < 3; k++)
-      index[k] = corner ? (double)box->box_max[k] + 0.5 : (double)box->box_min[k] - 0.5;
+    for (int k = 0; k < 3; k++) index[k] = corner ? (double)box->box_max[k] + 0.5 : (double)box->box_min[k] - 0.5;
     cm_geometry_to_physical(cm_image_geometry(labels), index, at);
     cm_geometry_to_index(cm_image_geometry(image), at, index);
     for (int k = 0; k < 3; k++)
@@ -163,7 +164,8 @@ bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, c
   }
   if (same) return resample_mask_alone(ctx, image, labels, box, p, resampled, roi, err);
   choose_grid(labels, box, spacing, p->padDistance, &geometry, size);
-  CmImage *mask = cm__resample_to(ctx, labels, &geometry, size, CM_INTERPOLATE_NEAREST, 0.0, cm_image_type(labels), err);
+  CmImage *mask =
+      cm__resample_to(ctx, labels, &geometry, size, CM_INTERPOLATE_NEAREST, 0.0, cm_image_type(labels), err);
   CmImage *real = mask ? cm__resample_to(ctx, image, &geometry, size, kinds[p->interpolator], 0.0, CM_F64, err) : NULL;
   if (real) *resampled = cut_to_type(ctx, real, cm_image_type(image), err);
   const bool ok = real && *resampled && roi_of_whole(ctx, mask, box->value, roi, err);

@@ -1,5 +1,5 @@
-/* Shape by PyRadiomics' definitions (docs, «Shape Features (3D)» and «(2D)»): mesh, diameters between its corners, axes of
- * the voxels' covariance divided by n. */
+/* Shape by PyRadiomics' definitions (docs, «Shape Features (3D)» and «(2D)»): mesh, diameters between its corners, axes
+ * of the voxels' covariance divided by n. */
 #include <math.h>
 #include <string.h>
 
@@ -122,7 +122,8 @@ typedef struct Contour {
   double perimeter, surface;
 } Contour;
 
-/* Lines halfway between the centres of neighbours; of a square with two opposite corners inside, around each of them. */
+/* Lines halfway between the centres of neighbours; of a square with two opposite corners inside, around each of them.
+ */
 static void add_square(int corners, double dx, double dy, Contour *to) {
   const double cut = 0.5 * sqrt(dx * dx + dy * dy), quarter = dx * dy;
   const int inside = (corners & 1) + (corners >> 1 & 1) + (corners >> 2 & 1) + (corners >> 3 & 1);

@@ -1,5 +1,5 @@
-/* Run lengths, size zones and dependences by PyRadiomics' definitions (docs, «Gray Level Run Length Matrix», «Gray Level
- * Size Zone Matrix», «Gray Level Dependence Matrix»). Their features are those that `emphasis.h` knows. */
+/* Run lengths, size zones and dependences by PyRadiomics' definitions (docs, «Gray Level Run Length Matrix», «Gray
+ * Level Size Zone Matrix», «Gray Level Dependence Matrix»). Their features are those that `emphasis.h` knows. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
@@ -23,7 +23,8 @@ static bool take(CmEntries *entries, const CmPyradView *view, const double *matr
   entries->count = 0;
   for (int i = 0; i < view->present; i++)
     for (int64_t j = 0; j < sizes; j++)
-      if (matrix[i * sizes + j] > 0.0 && !cm__entries_add(entries, view->level_value[i], j + 1, matrix[i * sizes + j], err))
+      if (matrix[i * sizes + j] > 0.0 &&
+          !cm__entries_add(entries, view->level_value[i], j + 1, matrix[i * sizes + j], err))
         return false;
   return true;
 }
@@ -93,9 +94,8 @@ static bool by_angle(const Runs *runs, const CmPyradAngles *angles, CmFeatureMea
   memset(runs->matrix, 0, bytes);
   for (int a = 0; ok && a < angles->count; a++) {
     const bool together = norm != CM__PYRAD_NONE;
-    const double length = norm == CM__PYRAD_NONE || norm == CM__PYRAD_NO_WEIGHTING
-                              ? 1.0
-                              : cm__pyrad_length(runs->view, angles->step[a]);
+    const double length =
+        norm == CM__PYRAD_NONE || norm == CM__PYRAD_NO_WEIGHTING ? 1.0 : cm__pyrad_length(runs->view, angles->step[a]);
     if (any_line(&runs->view->roi, angles->step[a])) find_runs(runs, angles->step[a], length);
     if (together && a + 1 < angles->count) continue;
     ok = take(&entries, runs->view, runs->matrix, runs->longest, err);
@@ -137,8 +137,7 @@ bool cm__pyrad_glrlm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmErro
   double all[CM__EMPHASES];
   for (int k = 0; k < 3; k++)
     if (view->roi.hi[k] - view->roi.lo[k] > runs.longest) runs.longest = view->roi.hi[k] - view->roi.lo[k];
-  runs.matrix =
-      cm_alloc_array(view->roi.ctx, (size_t)view->present * (size_t)runs.longest, sizeof(*runs.matrix), err);
+  runs.matrix = cm_alloc_array(view->roi.ctx, (size_t)view->present * (size_t)runs.longest, sizeof(*runs.matrix), err);
   const bool ok = runs.matrix && cm__pyrad_angles(view, &near, &angles, err) && by_angle(&runs, &angles, &mean, err);
   if (ok) {
     cm__feature_mean_take(&mean, all, CM__EMPHASES);
@@ -210,8 +209,8 @@ bool cm__pyrad_glszm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmErro
   double all[CM__EMPHASES];
   uint8_t *seen = cm_calloc(view->roi.ctx, count, 1, err);
   int64_t *stack = seen ? cm_alloc_array(view->roi.ctx, (size_t)view->roi.voxels, sizeof(*stack), err) : NULL;
-  const bool ok = stack && cm__pyrad_angles(view, &next, &angles, err) &&
-                  find_zones(view, &angles, seen, stack, &zones, err);
+  const bool ok =
+      stack && cm__pyrad_angles(view, &next, &angles, err) && find_zones(view, &angles, seen, stack, &zones, err);
   if (ok) {
     describe(&zones, (double)view->roi.voxels, all);
     pick(all, order, CM_COUNT(order), out);

@@ -96,8 +96,8 @@ bool cm__pyrad_facts(CmContext *ctx, const CmImage *image, const CmImage *labels
   return ok;
 }
 
-static bool add_named(CmPyradItems *to, const char *what, const char *prefix, const char *name, char *text, double value,
-                      bool is_text, CmError **err) {
+static bool add_named(CmPyradItems *to, const char *what, const char *prefix, const char *name, char *text,
+                      double value, bool is_text, CmError **err) {
   char whole[CM__FEATURE_NAME];
   snprintf(whole, sizeof whole, "diagnostics_%s-%s_%s", what, prefix, name);
   return is_text ? cm__pyrad_add_text(to, whole, text, err) : cm__pyrad_add(to, whole, value, err);
@@ -105,8 +105,8 @@ static bool add_named(CmPyradItems *to, const char *what, const char *prefix, co
 
 static bool tell_grid(CmPyradItems *to, const char *what, const char *prefix, const CmImage *image, CmError **err) {
   const int axes = axes_of(image);
-  return add_named(to, what, prefix, "Spacing",
-                   tuple_of_reals(to->ctx, cm_image_geometry(image)->spacing, axes, err), 0, true, err) &&
+  return add_named(to, what, prefix, "Spacing", tuple_of_reals(to->ctx, cm_image_geometry(image)->spacing, axes, err),
+                   0, true, err) &&
          add_named(to, what, prefix, "Size", tuple_of_ints(to->ctx, cm_image_dims(image), axes, err), 0, true, err);
 }
 
@@ -119,10 +119,21 @@ static bool tell_range(CmPyradItems *to, const char *what, const char *prefix, d
 
 /* {'binWidth': 25.0, ...}: the settings that differ from their defaults, and those that PyRadiomics always lists. */
 static char *tell_settings(CmContext *ctx, const CmOp *op, const void *values, CmError **err) {
-  static const char *const always[] = {
-      "minimumROIDimensions", "minimumROISize", "normalize", "normalizeScale", "removeOutliers", "resampledPixelSpacing",
-      "interpolator", "preCrop", "padDistance", "distances", "force2D", "force2Ddimension", "resegmentRange", "label",
-      "additionalInfo"};
+  static const char *const always[] = {"minimumROIDimensions",
+                                       "minimumROISize",
+                                       "normalize",
+                                       "normalizeScale",
+                                       "removeOutliers",
+                                       "resampledPixelSpacing",
+                                       "interpolator",
+                                       "preCrop",
+                                       "padDistance",
+                                       "distances",
+                                       "force2D",
+                                       "force2Ddimension",
+                                       "resegmentRange",
+                                       "label",
+                                       "additionalInfo"};
   char *text = cm_sprintf(ctx, err, "{");
   for (int i = 0; text && i < op->param_count; i++) {
     const CmParam *param = &op->params[i];
@@ -135,11 +146,22 @@ static char *tell_settings(CmContext *ctx, const CmOp *op, const void *values, C
     if (!listed && strcmp(value, param->initial) == 0) continue;
     const bool list = param->type == CM_INTS || param->type == CM_REALS, quoted = param->type == CM_ENUM;
     const bool none = *value == 0 || strcmp(value, "none") == 0 ||
-                      (strcmp(value, "0") == 0 && (strcmp(param->name, "minimumROISize") == 0 ||
-                                                   strcmp(param->name, "removeOutliers") == 0));
-    const char *shown = none ? "None" : strcmp(value, "true") == 0 ? "True" : strcmp(value, "false") == 0 ? "False" : value;
+                      (strcmp(value, "0") == 0 &&
+                       (strcmp(param->name, "minimumROISize") == 0 || strcmp(param->name, "removeOutliers") == 0));
+    const char *shown = none                          ? "None"
+                        : strcmp(value, "true") == 0  ? "True"
+                        : strcmp(value, "false") == 0 ? "False"
+                                                      : value;
     char *longer = cm_sprintf(ctx, err, "%s%s'%s': %s%s%s", text, text[1] ? ", " : "", param->name,
-                              none ? "" : list ? "[" : quoted ? "'" : "", shown, none ? "" : list ? "]" : quoted ? "'" : "");
+                              none     ? ""
+                              : list   ? "["
+                              : quoted ? "'"
+                                       : "",
+                              shown,
+                              none     ? ""
+                              : list   ? "]"
+                              : quoted ? "'"
+                                       : "");
     cm_free(text);
     text = longer;
   }
@@ -165,7 +187,8 @@ bool cm__pyrad_tell_start(CmPyradItems *to, const CmOp *op, const void *values, 
                             cm_sprintf(to->ctx, err, "%dD", axes_of(image)), err) &&
          tell_grid(to, "Image", "original", image, err) &&
          tell_range(to, "Image", "original", facts->mean, facts->least, facts->most, err) &&
-         cm__pyrad_add_text(to, "diagnostics_Mask-original_Hash", cm_sprintf(to->ctx, err, "%s", facts->mask_hash), err);
+         cm__pyrad_add_text(to, "diagnostics_Mask-original_Hash", cm_sprintf(to->ctx, err, "%s", facts->mask_hash),
+                            err);
 }
 
 /* Mean, least and most of the voxels that are 1 in inside (NULL: all). */
@@ -231,8 +254,9 @@ static bool tell_intensities(CmPyradItems *to, const char *prefix, const CmImage
 
 static char *tell_box(CmContext *ctx, const CmPyradRoi *roi, int axes, CmError **err) {
   const long long lo[3] = {roi->lo[0], roi->lo[1], roi->lo[2]}, n[3] = {roi->size[0], roi->size[1], roi->size[2]};
-  return axes == 2 ? cm_sprintf(ctx, err, "(%lld, %lld, %lld, %lld)", lo[0], lo[1], n[0], n[1])
-                   : cm_sprintf(ctx, err, "(%lld, %lld, %lld, %lld, %lld, %lld)", lo[0], lo[1], lo[2], n[0], n[1], n[2]);
+  return axes == 2
+             ? cm_sprintf(ctx, err, "(%lld, %lld, %lld, %lld)", lo[0], lo[1], n[0], n[1])
+             : cm_sprintf(ctx, err, "(%lld, %lld, %lld, %lld, %lld, %lld)", lo[0], lo[1], lo[2], n[0], n[1], n[2]);
 }
 
 bool cm__pyrad_tell_mask(CmPyradItems *to, const char *prefix, const CmImage *grid, const CmImage *image,

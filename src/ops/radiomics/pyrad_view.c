@@ -31,8 +31,8 @@ static bool load(CmPyradView *view, const CmImage *image, const int64_t at[3], c
       !cm__pyrad_values(roi->ctx, image, lo, from->size, roi->value, err))
     return false;
   for (int64_t row = 0; row < rows; row++) {
-    uint8_t *to = roi->inside + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % from->size[1],
-                                           roi->lo[2] + row / from->size[1]);
+    uint8_t *to =
+        roi->inside + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % from->size[1], roi->lo[2] + row / from->size[1]);
     for (int64_t x = 0; x < nx; x++) {
       to[x] = from->inside[row * nx + x] && isfinite(roi->value[row * nx + x]);
       roi->voxels += to[x];
@@ -118,8 +118,9 @@ static bool find_levels(CmPyradView *view, const Bins *bins, double **starts, Cm
   int64_t count = 0;
   for (int64_t at = 0; at < roi->voxels; count++) at = end_of_bin(roi, bins, at, bin_of(bins, roi->sorted[at]));
   if (count > MOST_PRESENT || bin_of(bins, roi->sorted[roi->voxels - 1]) > 1e7) {
-    cm_error_set(err, CM_ERR_PARAMETER, "intensities from %g to %g give too many grey levels (at most %d); choose a wider bin",
-                 roi->sorted[0], roi->sorted[roi->voxels - 1], MOST_PRESENT);
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "intensities from %g to %g give too many grey levels (at most %d); choose a wider bin", roi->sorted[0],
+                 roi->sorted[roi->voxels - 1], MOST_PRESENT);
     return false;
   }
   view->level_value = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int), err);
@@ -229,9 +230,13 @@ double cm__pyrad_length(const CmPyradView *view, const int step[3]) {
   const double *spacing = view->roi.spacing;
   const double x = fabs(step[0] * spacing[0]), y = fabs(step[1] * spacing[1]), z = fabs(step[2] * spacing[2]);
   switch ((CmPyradNorm)view->p->weightingNorm) {
-    case CM__PYRAD_INFINITY: return fmax(x, fmax(y, z));
-    case CM__PYRAD_EUCLIDEAN: return sqrt(x * x + y * y + z * z);
-    case CM__PYRAD_MANHATTAN: return x + y + z;
-    default: return 0.0;
+    case CM__PYRAD_INFINITY:
+      return fmax(x, fmax(y, z));
+    case CM__PYRAD_EUCLIDEAN:
+      return sqrt(x * x + y * y + z * z);
+    case CM__PYRAD_MANHATTAN:
+      return x + y + z;
+    default:
+      return 0.0;
   }
 }

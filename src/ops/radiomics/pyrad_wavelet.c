@@ -47,8 +47,8 @@ static bool filter_rows(void *arg, CmRange range, CmError **err) {
 }
 
 static bool filter(const Wavelet *w, const Volume *from, int axis, bool high, Volume *to, CmError **err) {
-  Pass pass = {.from = from, .to = to, .taps = high ? w->bank.g : w->bank.h, .length = w->bank.length,
-               .single = w->single};
+  Pass pass = {
+      .from = from, .to = to, .taps = high ? w->bank.g : w->bank.h, .length = w->bank.length, .single = w->single};
   memcpy(to->n, from->n, sizeof to->n);
   to->n[axis] -= w->bank.length - 1;
   pass.stride = axis == 0 ? 1 : axis == 1 ? from->n[0] : from->n[0] * from->n[1];

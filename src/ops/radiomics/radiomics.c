@@ -60,7 +60,11 @@ static const CmParam params[] = {
 
 static const CmPort inputs[] = {
     {.name = "image", .kind = CM_KIND_IMAGE, .help = "what is measured"},
-    {.name = "labels", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .components = true, .help = "mask or label map; 0 is background"},
+    {.name = "labels",
+     .kind = CM_KIND_LABELS,
+     .types = CM_INTEGER_TYPES,
+     .components = true,
+     .help = "mask or label map; 0 is background"},
 };
 static const CmPort outputs[] = {{.name = "table", .kind = CM_KIND_TABLE, .help = "a row per label"}};
 
@@ -185,13 +189,15 @@ static bool run(const CmCall *call, CmError **err) {
   if (p->convention == PYRADIOMICS)
     return cm__pyrad_run(call, &p->pyrad, offsetof(RadiomicsParams, pyrad), p->label, err);
   if (cm_image_components(call->in[1].image) > 1) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "the label map has several components; only convention=pyradiomics chooses one");
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "the label map has several components; only convention=pyradiomics chooses one");
     return false;
   }
   if (!cm_image_same_grid(call->in[0].image, "image", call->in[1].image, "labels", err)) return false;
   read_chain(p, call->in[0].image, &job.chain);
   CmTable *table = NULL;
-  bool ok = cm__label_list(call->ctx, call->in[1].image, &job.labels, err) && cm__label_choose(&job.labels, p->label, err) &&
+  bool ok = cm__label_list(call->ctx, call->in[1].image, &job.labels, err) &&
+            cm__label_choose(&job.labels, p->label, err) &&
             (job.measured = cm_calloc(call->ctx, (size_t)job.labels.count, sizeof(*job.measured), err));
   if (ok && job.labels.count == 1) /* the families then share the threads */
     ok = measure_labels(&job, (CmRange){.begin = 0, .end = 1}, err);
