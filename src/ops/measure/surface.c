@@ -96,7 +96,7 @@ static void weigh_codes(const CmSurfaceJob *job, double weight[256]) {
   if (job->of != CM_SURFACE_SURFELS) return;
   if (axes == 3) {
     CmMeshCase cases[256];
-    cm__mesh_cases(job->spacing, cases);
+    cm__mesh_cases(job->spacing, CM_MESH_CLOSED, cases);
     for (int code = 0; code < 256; code++) weight[code] = fmin(cases[code].area, cases[255 - code].area);
   } else if (axes == 2) {
     const double across = 0.5 * hypot(side[0], side[1]);
