@@ -15,7 +15,7 @@ def n4_itk(i):
 
 
 def n4_itk_part(i):
-    return sitk.N4BiasFieldCorrection(i.sitk, i.of("mr_part_mask").sitk, 0.0, [10])
+    return sitk.N4BiasFieldCorrection(i.sitk, i.of("mr_part_mask").sitk, 0.0, [2])
 
 
 def percentiles(i):
@@ -56,7 +56,7 @@ def filled_numpy(i):
 
 CASES = [
     Case("n4", {}, "mr", {"SimpleITK": n4_itk}, lambda i: {"image": i.image, "mask": i.of("mr_mask").image}, must=4),
-    Case("n4", {"shrink": 1, "iterations": 10}, "mr_part", {"SimpleITK": n4_itk_part},
+    Case("n4", {"shrink": 1, "iterations": 2, "convergence": 0}, "mr_part", {"SimpleITK": n4_itk_part},
          lambda i: {"image": i.image, "mask": i.of("mr_part_mask").image}, must=4),
     Case("normalize", {}, "ct", {"SimpleITK": lambda i: sitk.RescaleIntensity(sitk.Cast(i.sitk, sitk.sitkFloat32), 0, 1),
                                  "scikit-image": lambda i: skimage.exposure.rescale_intensity(i.array, out_range=(0.0, 1.0))}),

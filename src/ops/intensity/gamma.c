@@ -1,6 +1,9 @@
+#include <float.h>
 #include <math.h>
 
+#include "ops/exp.h"
 #include "ops/intensity/points.h"
+#include "ops/simd.h"
 
 typedef struct GammaParams {
   double gamma, gain;
@@ -28,20 +31,40 @@ typedef struct Limits {
 
 typedef struct Power {
   const GammaParams *p;
-  CmGrid grid;
   const Limits *limits;
 } Power;
 
-static void power_row(void *arg, int64_t row, double *line, int64_t n) {
-  const Power *job = arg;
-  const GammaParams *p = job->p;
-  for (int64_t i = 0; i < n; i++) {
-    const Limits at =
-        job->limits[cm__part_of(&job->grid, (CmScope)p->per, p->per_component, row, i % job->grid.components)];
+/* v^gamma for v in 0..1 with gamma > 0; NaN stays. Below the normal numbers cm__log does not reach. */
+static inline double power(double v, double gamma) {
+  const double lifted = v < DBL_MIN ? v * 0x1p60 : v, drop = v < DBL_MIN ? 60 * 0.69314718055994531 : 0.0;
+  const double found = cm__exp(gamma * (cm__log(lifted) - drop));
+  return v > 0.0 ? found : v;
+}
+
+CM_SIMD static void powers(double gamma, double gain, Limits at, double *line, int64_t n, int64_t step) {
+  for (int64_t i = 0; i < n; i += step) {
     double v = (line[i] - at.low) / at.span;
     v = v < 0.0 ? 0.0 : v > 1.0 ? 1.0 : v;
-    if (at.span > 0.0) line[i] = p->gain * pow(v, p->gamma) * at.span + at.low;
+    line[i] = gain * power(v, gamma) * at.span + at.low;
   }
+}
+
+CM_SIMD static void roots(double gain, Limits at, double *line, int64_t n, int64_t step) {
+  for (int64_t i = 0; i < n; i += step) {
+    double v = (line[i] - at.low) / at.span;
+    v = v < 0.0 ? 0.0 : v > 1.0 ? 1.0 : v;
+    line[i] = gain * sqrt(v) * at.span + at.low;
+  }
+}
+
+static void map_power(const void *arg, int64_t part, double *line, int64_t n, int64_t step) {
+  const Power *job = arg;
+  const Limits at = job->limits[part];
+  if (!(at.span > 0.0)) return;
+  if (job->p->gamma == 0.5)
+    roots(job->p->gain, at, line, n, step);
+  else
+    powers(job->p->gamma, job->p->gain, at, line, n, step);
 }
 
 static bool find_limits(CmContext *ctx, const GammaParams *p, const CmPart *part, Limits *limits, CmError **err) {
@@ -78,11 +101,11 @@ static bool run(const CmCall *call, CmError **err) {
     const CmPart part = cm__part_at(image, &mask, &grid, (CmScope)p->per, p->per_component, k);
     if (!find_limits(call->ctx, p, &part, &limits[k], err)) goto done;
   }
-  Power job = {.p = p, .grid = grid, .limits = limits};
+  const Power job = {.p = p, .limits = limits};
+  const CmMapped map = {.scope = (CmScope)p->per, .per_component = p->per_component, .fn = map_power, .arg = &job};
   out = cm_image_create_like(call->ctx, image, cm__out_type(p->type, cm_image_type(image)), cm_image_components(image),
                              err);
-  if (!out || !cm__points(call->ctx, "gamma", image, &mask, (CmOutsideMask)p->outside_mask, power_row, &job, out, err))
-    goto done;
+  if (!out || !cm__mapped(call->ctx, "gamma", image, &mask, (CmOutsideMask)p->outside_mask, &map, out, err)) goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
 done:

@@ -14,6 +14,18 @@ typedef enum CmOutsideMask { CM_OUTSIDE_MAP, CM_OUTSIDE_KEEP, CM_OUTSIDE_ZERO } 
 bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
                 CmPointFn fn, void *arg, CmImage *out, CmError **err);
 
+/* A function of the value and of the part (cm__part_of) alone: changes every step-th of the n values. */
+typedef void (*CmMapFn)(const void *arg, int64_t part, double *line, int64_t n, int64_t step);
+typedef struct CmMapped {
+  CmScope scope;
+  bool per_component;
+  CmMapFn fn;
+  const void *arg;
+} CmMapped;
+/* The same for those; 8 and 16 bit images go through a table of all values that they can have. */
+bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
+                const CmMapped *map, CmImage *out, CmError **err);
+
 /* v -> (v - from) / range * span + to, clamped to low..high; one per part (cm__part_of). */
 typedef struct CmLinear {
   double from, range, span, to, low, high;

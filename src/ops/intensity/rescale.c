@@ -62,7 +62,7 @@ static bool rescale_rows(void *arg, CmRange range, CmError **err) {
   for (int64_t row = range.begin; ok && row < range.end; row++) {
     cm__line_to_f64(cm_image_type(job->image), cm__row(job->image, &grid, row), grid.row, line);
     map_values(job, line, grid.row);
-    const int64_t bad = job->clamp ? -1 : first_bad(job, line, grid.row);
+    const int64_t bad = first_bad(job, line, grid.row);
     ok = bad < 0;
     if (ok)
       cm__line_from_f64(cm_image_type(job->out), line, grid.row, cm__row_mut(job->out, &out_grid, row));
@@ -75,6 +75,27 @@ static bool rescale_rows(void *arg, CmRange range, CmError **err) {
   }
   cm_free(line);
   return ok;
+}
+
+static void map_part(const void *arg, int64_t part, double *line, int64_t n, int64_t step) {
+  (void)part, (void)step; /* all in one */
+  map_values(arg, line, n);
+}
+
+/* Is there nothing that the new type cannot hold, whatever the image has? Then no voxel needs to be looked at. */
+static bool always_fits(const Rescale *job, CmType type) {
+  double ends[2] = {cm_type_min(type), cm_type_max(type)};
+  if (!cm_type_is_integer(type)) return false;
+  map_values(job, ends, 2);
+  return first_bad(job, ends, 2) < 0;
+}
+
+static bool rescale_all(const CmCall *call, Rescale *job, CmError **err) {
+  const CmGrid grid = cm__grid(job->image);
+  const CmMapped map = {.fn = map_part, .arg = job};
+  if (job->clamp || always_fits(job, cm_image_type(job->image)))
+    return cm__mapped(call->ctx, "rescale", job->image, NULL, CM_OUTSIDE_MAP, &map, job->out, err);
+  return cm_parallel_for(call->ctx, "rescale", grid.rows, cm__row_chunk(&grid), rescale_rows, job, err);
 }
 
 static bool find_range(const CmCall *call, Rescale *job, CmError **err) {
@@ -107,12 +128,10 @@ static bool find_range(const CmCall *call, Rescale *job, CmError **err) {
 static bool run(const CmCall *call, CmError **err) {
   const RescaleParams *p = call->params;
   Rescale job = {.ctx = call->ctx, .image = call->in[0].image, .clamp = p->beyond == 1};
-  const CmGrid grid = cm__grid(job.image);
   job.out = cm_image_create_like(call->ctx, job.image, types[p->type], cm_image_components(job.image), err);
   bool ok = job.out && find_range(call, &job, err);
   job.same = ok && job.low == job.from && job.high == job.to;
-  ok = ok && (job.same || cm_image_set_unit(job.out, "1", err)) &&
-       cm_parallel_for(call->ctx, "rescale", grid.rows, cm__row_chunk(&grid), rescale_rows, &job, err);
+  ok = ok && (job.same || cm_image_set_unit(job.out, "1", err)) && rescale_all(call, &job, err);
   if (ok) call->out[0] = cm_value_image(cm_image_ref(job.out));
   cm_image_unref(&job.out);
   return ok;

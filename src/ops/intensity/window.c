@@ -38,10 +38,10 @@ typedef struct Map {
   double y_min, y_max;
 } Map;
 
-CM_SIMD static void linear(const Map *map, double centre, double width, double *line, int64_t n) {
+CM_SIMD static void linear(const Map *map, double centre, double width, double *line, int64_t n, int64_t step) {
   const double low = centre - 0.5 * width, high = centre + 0.5 * width, span = map->y_max - map->y_min;
   const double y_min = map->y_min, y_max = map->y_max;
-  for (int64_t i = 0; i < n; i++) {
+  for (int64_t i = 0; i < n; i += step) {
     const double v = line[i];
     double y = ((v - centre) / width + 0.5) * span + y_min;
     y = v <= low ? y_min : y;
@@ -49,19 +49,19 @@ CM_SIMD static void linear(const Map *map, double centre, double width, double *
   }
 }
 
-static void map_row(void *arg, int64_t row, double *line, int64_t n) {
+static void map_values(const void *arg, int64_t part, double *line, int64_t n, int64_t step) {
   const Map *map = arg;
   const double centre = map->window.centre, width = map->window.width;
-  (void)row;
+  (void)part;
   if (map->function == 0)
-    linear(map, centre, width, line, n);
+    linear(map, centre, width, line, n, step);
   else if (map->function == 1 && width <= 1.0)
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i += step)
       line[i] = line[i] != line[i] ? line[i] : line[i] <= centre - 0.5 ? map->y_min : map->y_max;
   else if (map->function == 1)
-    linear(map, centre - 0.5, width - 1.0, line, n);
+    linear(map, centre - 0.5, width - 1.0, line, n, step);
   else
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i += step)
       line[i] = (map->y_max - map->y_min) / (1.0 + exp(-4.0 * (line[i] - centre) / width)) + map->y_min;
 }
 
@@ -73,11 +73,12 @@ static bool run(const CmCall *call, CmError **err) {
              .function = p->function,
              .y_min = p->invert ? p->out_max : p->out_min,
              .y_max = p->invert ? p->out_min : p->out_max};
+  const CmMapped mapped = {.fn = map_values, .arg = &map};
   CmMask mask;
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   CmImage *out = cm_image_create_like(call->ctx, image, types[p->type], cm_image_components(image), err);
   if (!out || !cm_image_set_unit(out, "1", err) ||
-      !cm__points(call->ctx, "window", image, &mask, CM_OUTSIDE_ZERO, map_row, &map, out, err)) {
+      !cm__mapped(call->ctx, "window", image, &mask, CM_OUTSIDE_ZERO, &mapped, out, err)) {
     cm_image_unref(&out);
     return false;
   }

@@ -1,0 +1,114 @@
+#include <string.h>
+
+#include "cormack/parallel.h"
+#include "ops/intensity/counts.h"
+#include "ops/intensity/points.h"
+
+typedef struct Job {
+  CmContext *ctx;
+  CmGrid grid;
+  const CmMapped *map;
+  const CmImage *image;
+  const CmMask *mask;
+  CmOutsideMask outside;
+  CmImage *out;
+  char *tables;   /* per part, values of out's type; NULL: voxel by voxel */
+  int64_t values; /* of a table */
+} Job;
+
+static void map_row(void *arg, int64_t row, double *line, int64_t n) {
+  const Job *job = arg;
+  const CmMapped *map = job->map;
+  const int64_t step = map->per_component ? job->grid.components : 1;
+  for (int64_t c = 0; c < step; c++)
+    map->fn(map->arg, cm__part_of(&job->grid, map->scope, map->per_component, row, c), line + c, n - c, step);
+}
+
+#define LOOK_UP(name, Place, Out)                                                                                  \
+  static void look_up_##name(const void *from, int64_t n, int64_t step, Place turn, const void *table, void *to) { \
+    const Place *v = from;                                                                                         \
+    const Out *t = table;                                                                                          \
+    Out *out = to;                                                                                                 \
+    for (int64_t i = 0; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                        \
+  }
+LOOK_UP(8_8, uint8_t, uint8_t)
+LOOK_UP(8_16, uint8_t, uint16_t)
+LOOK_UP(8_32, uint8_t, uint32_t)
+LOOK_UP(8_64, uint8_t, uint64_t)
+LOOK_UP(16_8, uint16_t, uint8_t)
+LOOK_UP(16_16, uint16_t, uint16_t)
+LOOK_UP(16_32, uint16_t, uint32_t)
+LOOK_UP(16_64, uint16_t, uint64_t)
+
+/* Values of the image's type are places in the table, signed ones turned by the top bit. */
+static void look_up(CmType type, const void *from, int64_t n, int64_t step, size_t size, const void *table, void *to) {
+  static void (*const of_8[4])(const void *, int64_t, int64_t, uint8_t, const void *, void *) = {
+      look_up_8_8, look_up_8_16, look_up_8_32, look_up_8_64};
+  static void (*const of_16[4])(const void *, int64_t, int64_t, uint16_t, const void *, void *) = {
+      look_up_16_8, look_up_16_16, look_up_16_32, look_up_16_64};
+  const int kind = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
+  if (cm_type_size(type) == 1)
+    of_8[kind](from, n, step, type == CM_I8 ? 0x80 : 0, table, to);
+  else
+    of_16[kind](from, n, step, type == CM_I16 ? 0x8000 : 0, table, to);
+}
+
+static bool table_rows(void *arg, CmRange range, CmError **err) {
+  const Job *job = arg;
+  const CmGrid *grid = &job->grid, out_grid = cm__grid(job->out);
+  const CmType type = cm_image_type(job->image), out_type = cm_image_type(job->out);
+  const bool masked = job->mask && job->mask->image && job->outside != CM_OUTSIDE_MAP;
+  const int64_t step = job->map->per_component ? grid->components : 1;
+  uint8_t *inside = cm_alloc(job->ctx, (size_t)grid->nx, err);
+  double *scratch = cm_alloc_array(job->ctx, masked ? (size_t)grid->row : 0, sizeof(double), err);
+  const bool ok = inside && scratch;
+  for (int64_t row = range.begin; ok && row < range.end; row++) {
+    const char *from = cm__row(job->image, grid, row);
+    char *to = cm__row_mut(job->out, &out_grid, row);
+    for (int64_t c = 0; c < step; c++) {
+      const int64_t part = cm__part_of(grid, job->map->scope, job->map->per_component, row, c);
+      look_up(type, from + (size_t)c * grid->size, grid->row - c, step, out_grid.size,
+              job->tables + (size_t)(part * job->values) * out_grid.size, to + (size_t)c * out_grid.size);
+    }
+    if (!masked) continue;
+    cm__mask_row(job->mask, row, inside);
+    if (job->outside == CM_OUTSIDE_KEEP)
+      cm__mask_restore(inside, grid, type, from, out_type, to, scratch);
+    else
+      for (int64_t x = 0; x < grid->nx; x++)
+        if (!inside[x])
+          memset(to + (size_t)(x * grid->components) * out_grid.size, 0, (size_t)grid->components * out_grid.size);
+  }
+  cm_free(inside);
+  cm_free(scratch);
+  return ok;
+}
+
+static bool fill_tables(Job *job, int64_t parts, CmError **err) {
+  const CmType type = cm_image_type(job->image), out_type = cm_image_type(job->out);
+  const size_t size = cm_type_size(out_type);
+  double *line = cm_alloc_array(job->ctx, (size_t)job->values, sizeof(double), err);
+  job->tables = cm_alloc_array(job->ctx, (size_t)(parts * job->values), size, err);
+  for (int64_t k = 0; line && job->tables && k < parts; k++) {
+    for (int64_t i = 0; i < job->values; i++) line[i] = (double)i + cm_type_min(type);
+    job->map->fn(job->map->arg, k, line, job->values, 1);
+    cm__line_from_f64(out_type, line, job->values, job->tables + (size_t)(k * job->values) * size);
+  }
+  cm_free(line);
+  return line && job->tables;
+}
+
+bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
+                const CmMapped *map, CmImage *out, CmError **err) {
+  Job job = {
+      .ctx = ctx, .grid = cm__grid(image), .map = map, .image = image, .mask = mask, .outside = outside, .out = out};
+  const int64_t parts = cm__part_count(&job.grid, map->scope, map->per_component);
+  job.values = cm__type_is_counted(cm_image_type(image)) ? cm__type_values(cm_image_type(image)) : 0;
+  /* small parts are quicker without a table */
+  if (job.values == 0 || parts * job.values > 4 * cm_image_values(image) + 65536)
+    return cm__points(ctx, what, image, mask, outside, map_row, &job, out, err);
+  const bool ok = fill_tables(&job, parts, err) &&
+                  cm_parallel_for(ctx, what, job.grid.rows, cm__row_chunk(&job.grid), table_rows, &job, err);
+  cm_free(job.tables);
+  return ok;
+}
