@@ -67,7 +67,7 @@ static bool median_of_details(Sieve *job, int64_t component, double *sigma, CmEr
   job->left = cm_calloc(job->ctx, (size_t)(2 * chunks), sizeof(int64_t), err);
   if (!job->left) return false;
   job->inside = job->left + chunks;
-  if (!cm__part_moments(job->ctx, &whole, &moments, err)) goto done;
+  if (!cm__part_ends(job->ctx, &whole, &moments, err)) goto done;
   job->least = rounding * fmin(fmax(fabs(moments.min), fabs(moments.max)), DBL_MAX);
   if (!cm_parallel_for(job->ctx, NULL, grid.rows, chunk, sieve_rows, job, err)) goto done;
   for (int64_t k = 0; k < chunks; k++) {

@@ -188,7 +188,7 @@ static bool find_weight(const Tv *job, const TotalVariationParams *p, double *we
   CmMoments moments;
   *weight = p->weight;
   if (p->scale == 1) return true;
-  if (!cm__part_moments(job->ctx, &part, &moments, err)) return false;
+  if (!cm__part_ends(job->ctx, &part, &moments, err)) return false;
   const double span = moments.max - moments.min;
   *weight *= span > 0.0 && span < 1e37 ? span : 1.0;
   return true;

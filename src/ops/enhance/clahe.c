@@ -314,7 +314,7 @@ static bool set_range(Clahe *job, const ClaheParams *p, CmError **err) {
     const CmPart part = {
         .image = job->image, .row_begin = job->t * rows, .row_end = (job->t + 1) * rows, .component = job->component};
     CmMoments moments;
-    if (!cm__part_moments(job->ctx, &part, &moments, err)) return false;
+    if (!cm__part_ends(job->ctx, &part, &moments, err)) return false;
     low = moments.count ? moments.min : 0.0;
     high = moments.count ? moments.max : 0.0;
   }

@@ -61,7 +61,7 @@ static bool find(void *arg, const CmPart *part, int64_t at, CmCurve *curve, CmEr
   const Equalize *job = arg;
   const EqualizeParams *p = job->p;
   CmMoments moments;
-  if (!cm__part_moments(job->ctx, part, &moments, err)) return false;
+  if (!cm__part_ends(job->ctx, part, &moments, err)) return false;
   if (moments.count == 0) {
     cm_error_set(err, CM_ERR_DATA, "there is no voxel to measure: the mask is empty there, or all is NaN");
     return false;

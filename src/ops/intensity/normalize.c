@@ -47,7 +47,7 @@ static bool limits(CmContext *ctx, const NormalizeParams *p, const CmPart *part,
     return true;
   }
   CmMoments moments;
-  if (!cm__part_moments(ctx, part, &moments, err)) return false;
+  if (!cm__part_ends(ctx, part, &moments, err)) return false;
   if (moments.count == 0) {
     cm_error_set(err, CM_ERR_DATA, "there is no voxel to measure: the mask is empty there, or all is NaN");
     return false;

@@ -114,7 +114,7 @@ static bool find_range(const CmCall *call, Rescale *job, CmError **err) {
   const CmGrid grid = cm__grid(job->image);
   const CmPart part = {.image = job->image, .row_end = grid.rows, .component = -1};
   CmMoments moments;
-  if (!cm__part_moments(call->ctx, &part, &moments, err)) return false;
+  if (!cm__part_ends(call->ctx, &part, &moments, err)) return false;
   job->low = moments.min;
   job->high = moments.max;
   if (moments.count > 0 && moments.max > moments.min && isfinite(moments.min) && isfinite(moments.max)) return true;

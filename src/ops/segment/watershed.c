@@ -208,7 +208,7 @@ static bool flood_time(Flood *f, const CmMoments *moments, CmImage *out, CmError
 static bool prepare(Flood *f, const WatershedParams *p, CmMoments *moments, CmError **err) {
   const CmGrid grid = cm__grid(f->image);
   const CmPart part = {.image = f->image, .mask = f->mask, .row_end = grid.rows, .component = -1};
-  if (!cm__part_moments(f->ctx, &part, moments, err)) return false;
+  if (!cm__part_ends(f->ctx, &part, moments, err)) return false;
   if (moments->count > 0 && !isfinite(moments->max - moments->min)) {
     cm_error_set(err, CM_ERR_DATA, "the image has infinite values; clip it first");
     return false;
