@@ -407,3 +407,15 @@ double cm__tissue(const Anatomy *a, const double q[3], double w, double *lung, d
   *outside = 1 - inside;
   return inside < 1 ? -1000 + inside * (hu + 1000) : hu;
 }
+
+bool cm__anatomy_bone(const Anatomy *a, const double q[3]) {
+  const double w = 1e-6, least = 140; /* discs, cartilage and the canal are softer, all bone is denser */
+  double hu = 0;
+  Site s;
+  cm__anatomy_site(a, q, &s);
+  if (s.body > 0 || s.lung < 0 || (s.cage > 16 && s.body > -a->fat - 2 && q[2] < 0)) return false;
+  lay_ribs(a, q, &s, w, &hu);
+  lay_spine(q, w, &hu);
+  lay_front_and_shoulders(a, q, &s, w, &hu);
+  return hu > least;
+}

@@ -55,6 +55,9 @@ void cm__anatomy_inward(const Anatomy *anatomy, const double q[3], double n[3]);
  * outside of the body. */
 double cm__tissue(const Anatomy *anatomy, const double q[3], double w, double *lung, double *outside);
 
+/* Does q lie in bone, its marrow included? */
+bool cm__anatomy_bone(const Anatomy *anatomy, const double q[3]);
+
 /* Great vessels, airways, and the trees in both lungs. Free tubes->tube with cm_free(). */
 bool cm__tree_make(CmContext *ctx, const Anatomy *anatomy, uint64_t seed, int patient, Tubes *tubes, CmError **err);
 
