@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/edge/canny_flat.h"
 #include "ops/filter/edge_kernels.h"
 #include "ops/segment/hysteresis.h"
 #include "ops/window.h"
@@ -111,8 +112,8 @@ static void suppress_row(void *arg, const CmWindowRow *row) {
   }
 }
 
-/* The smoothed image, f32 or f64 by what holds the input. */
-static CmImage *smooth(CmContext *ctx, const CannyParams *p, const CmImage *image, CmError **err) {
+/* The smoothed image, f32 or f64 by what holds the input; where there is nothing to smooth, the image itself. */
+static CmImage *smooth(CmContext *ctx, const CannyParams *p, CmImage *image, CmError **err) {
   CmSeparable job = {
       .what = "canny: smoothing", .image = image, .border = (CmBorder)p->border, .border_value = p->border_value};
   CmReals sigma = p->sigma;
@@ -122,6 +123,10 @@ static CmImage *smooth(CmContext *ctx, const CannyParams *p, const CmImage *imag
     sigma.count = 3;
   }
   if (!cm__separable_gaussian(ctx, &job, &sigma, p->units, p->truncate, image, err)) return NULL;
+  if (job.taps[0].radius == 0 && job.taps[1].radius == 0 && job.taps[2].radius == 0) {
+    cm__separable_free(&job);
+    return cm_image_ref(image);
+  }
   job.out = cm_image_create_like(ctx, image, cm__type_fits_f32(cm_image_type(image)) ? CM_F32 : CM_F64, 1, err);
   if (job.out && !cm__separable(ctx, &job, err)) cm_image_unref(&job.out);
   cm__separable_free(&job);
@@ -130,8 +135,10 @@ static CmImage *smooth(CmContext *ctx, const CannyParams *p, const CmImage *imag
 
 /* The magnitude of Sobel's slopes; with slices true of those along x and y. */
 static CmImage *magnitude(CmContext *ctx, const CannyParams *p, CmImage *smoothed, CmError **err) {
-  const CmEdgeParams edges = {
-      .per = p->per, .border = p->border, .border_value = p->border_value, .type = cm_image_type(smoothed) == CM_F64};
+  const CmEdgeParams edges = {.per = p->per,
+                              .border = p->border,
+                              .border_value = p->border_value,
+                              .type = !cm__type_fits_f32(cm_image_type(smoothed))};
   const CmValue in[2] = {cm_value_image(smoothed), {.kind = CM_KIND_NONE}};
   CmValue out = {.kind = CM_KIND_NONE};
   const CmCall call = {.ctx = ctx, .params = &edges, .in = in, .out = &out};
@@ -156,25 +163,55 @@ static bool find(const CmCall *call, Canny *job, CmImage *smoothed, const CmMask
          cm__window(call->ctx, &window, err);
 }
 
+/* Planes whose thresholds are known need no image of the magnitude. */
+static bool is_flat(const CannyParams *p, const CmImage *smoothed) {
+  const int64_t *dims = cm_image_dims(smoothed);
+  return p->thresholds == 1 && (dims[2] == 1 || p->slices) && dims[0] > 1 && dims[1] > 1 &&
+         cm__type_fits_f32(cm_image_type(smoothed));
+}
+
+static bool find_flat(const CmCall *call, const CmImage *smoothed, const CmMask *mask, CmImage *candidates,
+                      CmError **err) {
+  const CannyParams *p = call->params;
+  const CmCannyFlat job = {.image = smoothed,
+                           .mask = mask,
+                           .candidates = candidates,
+                           .factor = {cm__per_factor(p->per, smoothed, 0, 1), cm__per_factor(p->per, smoothed, 1, 1)},
+                           .lower = p->lower,
+                           .upper = p->upper,
+                           .border = (CmBorder)p->border,
+                           .border_value = p->border_value};
+  return cm__canny_flat(call->ctx, &job, err);
+}
+
+static bool find_any(const CmCall *call, CmImage *smoothed, const CmMask *mask, CmImage *candidates, CmError **err) {
+  const CannyParams *p = call->params;
+  CmImage *slopes = magnitude(call->ctx, p, smoothed, err);
+  if (!slopes) return false;
+  Canny job = {.p = p, .magnitude = slopes, .grid = cm__grid(slopes)};
+  for (int axis = 0; axis < 3; axis++) {
+    job.radius[axis] = cm_image_dims(smoothed)[axis] > 1 && !(p->slices && axis == 2);
+    job.factor[axis] = cm__per_factor(p->per, smoothed, axis, 2);
+  }
+  const bool ok = find(call, &job, smoothed, mask, candidates, err);
+  cm_image_unref(&slopes);
+  return ok;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   const CannyParams *p = call->params;
-  const CmImage *image = call->in[0].image;
+  CmImage *image = call->in[0].image;
   CmMask mask;
-  CmImage *smoothed = NULL, *slopes = NULL, *candidates = NULL, *out = NULL;
+  CmImage *smoothed = NULL, *candidates = NULL, *out = NULL;
   bool ok = false;
   if (!cm__mask_open(&mask, &call->in[1], image, err)) goto done;
   smoothed = smooth(call->ctx, p, image, err);
-  slopes = smoothed ? magnitude(call->ctx, p, smoothed, err) : NULL;
-  candidates = slopes ? cm_image_create_like(call->ctx, image, CM_U8, 1, err) : NULL;
+  candidates = smoothed ? cm_image_create_like(call->ctx, image, CM_U8, 1, err) : NULL;
   if (!candidates) goto done;
-  Canny job = {.p = p, .magnitude = slopes, .grid = cm__grid(slopes)};
-  for (int axis = 0; axis < 3; axis++) {
-    job.radius[axis] = cm_image_dims(image)[axis] > 1 && !(p->slices && axis == 2);
-    job.factor[axis] = cm__per_factor(p->per, image, axis, 2);
-  }
-  if (!find(call, &job, smoothed, &mask, candidates, err)) goto done;
+  if (!(is_flat(p, smoothed) ? find_flat(call, smoothed, &mask, candidates, err)
+                             : find_any(call, smoothed, &mask, candidates, err)))
+    goto done;
   cm_image_unref(&smoothed);
-  cm_image_unref(&slopes);
   out = cm_image_create_like(call->ctx, image, CM_U8, 1, err);
   if (!out || !cm_image_set_unit(out, "1", err) ||
       !cm__hysteresis(call->ctx, candidates, p->slices ? CM_CONNECT_8 : CM_CONNECT_26, p->foreground, out, err))
@@ -183,7 +220,6 @@ static bool run(const CmCall *call, CmError **err) {
   ok = true;
 done:
   cm_image_unref(&smoothed);
-  cm_image_unref(&slopes);
   cm_image_unref(&candidates);
   cm_image_unref(&out);
   return ok;
@@ -213,7 +249,8 @@ CM_OP(canny) = {
         "kkk|abcd|kkk, for the "
         "smoothing and again for the slopes. Mask: outside is no edge and connects nothing; neighbourhoods inside "
         "still see what is there. "
-        "NaN: no edge where a kernel holds it. Two reals per voxel are allocated beside the result.",
+        "NaN: no edge where a kernel holds it. Two reals per voxel are allocated beside the result, in planes with "
+        "thresholds=value one.",
     CM_OP_PARAMS(CannyParams, params),
     CM_OP_INPUTS(inputs),
     CM_OP_OUTPUTS(outputs),
