@@ -197,6 +197,28 @@ CM_API int64_t cm_dicom_scan_other_files(const CmDicomScan *scan); /* files that
 CM_API CM_NODISCARD CmImage *cm_dicom_read_volume(CmContext *ctx, const CmDicomScan *scan, int volume,
                                                   const CmReadOptions *options, CmError **err);
 
+/* ---- contours (PS3.3 A.19, C.8.8.6)
+ * ------------------------------------------------------------------------------------------------------ */
+
+typedef enum CmOverlap { CM_OVERLAP_REFUSE, CM_OVERLAP_LAST } CmOverlap;
+
+typedef struct CmContourOptions {
+  const char *roi;   /* the name or the number of the only ROI wanted; NULL: all */
+  CmOverlap overlap; /* what two ROIs in one voxel are: CM_ERR_DATA, or that the one later in the file wins */
+  uint64_t reserved[4];
+} CmContourOptions;
+CM_API void cm_contour_default_options(CmContourOptions *options);
+
+/* The closed contours of an RT Structure Set as a label map (CM_I32; ROINumber, ROIName and colour as labels) on the
+ * grid of `like`, the image that they were drawn on, of which x,y,z count. A voxel is in where its centre lies inside
+ * an odd number of the contours of its slice: holes, drawn apart or by a keyhole, are out. Contours are stacked along
+ * any axis of the grid; each counts for the nearest slice. CM_ERR_GEOMETRY: contours that cross slices, or were drawn
+ * in another frame of reference (where the image knows its own). table, a row a ROI (may be NULL): label, name,
+ * contours, outside (contours with a point beyond the image), not_closed (points and open contours, left out), voxels,
+ * volume. */
+CM_API CM_NODISCARD CmImage *cm_dicom_contours(CmContext *ctx, const CmDicom *file, const CmImage *like,
+                                               const CmContourOptions *options, CmTable **table, CmError **err);
+
 /* ---- writing (PS3.3 A.2 CT, A.8 SC, C.7.6.1.1.2 derived, C.12.4)
  * ------------------------------------------------------ */
 
