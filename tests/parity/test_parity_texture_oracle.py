@@ -4,6 +4,7 @@ import warnings
 import parity
 from parity import Case, compare_fraction, np
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
+from skimage.filters import gabor_kernel
 
 FLAT_2D = ("xray", "ct_slice", "one_row", "odd_2d", "noise_2d")
 VOLUMES = ("ct", "one_voxel", "one_slice", "odd", "flat", "nan", "anisotropic", "u16_full", "i16_full", "f64")
@@ -108,6 +109,55 @@ CASES += [Case("glcm_map", {"features": "all", "radius": [radius], "levels": cou
                "scikit-image graycoprops of pairs counted by NumPy", lambda p, r=radius, n=count: haralick_3d(p, r, n), 1e-6, "stored as f32", relative=True,
                of=picked) for radius, count in ((1, 16), (3, 64))]
 CASES += [Case("glcm_map", {}, ("one_voxel",), "closed form", None, 0, "", refuses={"one_voxel": "holds no pair"})]
+def bank(p, frequencies, orientations, smooth):
+    """scikit-image's kernel (theta from x towards y, bandwidth of an octave), 3 deviations far as ours, laid on by SciPy."""
+    made = []
+    for frequency in frequencies:
+        for k in range(orientations):
+            theta = np.pi * k / orientations
+            wave = gabor_kernel(frequency, theta, 1)
+            sigma = np.sqrt(np.log(2) / 2) / np.pi * 3 / frequency
+            reach = [int(max(1, np.ceil(3 * sigma * max(abs(np.cos(theta)), abs(np.sin(theta)))))) if n > 1 else 0 for n in p.shape]
+            grid = np.mgrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+            middle = [n // 2 for n in wave.shape]
+            envelope = np.exp(-0.5 * (grid**2).sum(0) / sigma**2) / (2 * np.pi * sigma**2)
+            kernel = envelope * np.exp(2j * np.pi * frequency * (grid[1] * np.cos(theta) + grid[0] * np.sin(theta)))
+            assert np.isclose(wave[tuple(middle)], kernel[tuple(reach)]), "scikit-image's kernel at its centre"
+            found = np.abs(parity.nd.convolve(p.f64, kernel.real, mode="nearest") + 1j * parity.nd.convolve(p.f64, kernel.imag, mode="nearest"))
+            made.append(parity.nd.gaussian_filter(found, smooth / frequency, mode="nearest") if smooth else found)
+    return np.stack(made, -1)
+
+
+def textures():
+    """Two gratings and noise of the same strength, side by side; which is where."""
+    y, x = np.mgrid[:120, :240]
+    random = np.random.default_rng(1)
+    truth = x // 80
+    made = np.choose(truth, [np.sin(2 * np.pi * x * 0.2) * 60, np.sin(2 * np.pi * (x + y) * 0.1) * 60, random.normal(size=x.shape) * 42])
+    return (made + 128 + random.normal(size=x.shape) * 5).clip(0, 255).astype(np.uint8), truth + 1
+
+
+def truth(features, tolerance):
+    return Case("texture_segmentation", {"classes": 3, "features": features}, ("noise_2d",), "closed form: two gratings and noise", lambda p: textures()[1],
+                tolerance, "windows that hold two textures", inputs=lambda p: {"image": textures()[0]}, compare=parity.compare_partition)
+
+
+def pattern_shares(p):
+    """How often each code occurs in the window, by SciPy from scikit-image's codes of the reflected picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        codes = local_binary_pattern(np.pad(p.f64, 2, "symmetric"), 8, 1, "uniform")[2:-2, 2:-2]
+    return np.stack([parity.nd.uniform_filter((codes == k).astype(float), 7, mode="reflect") for k in range(10)], -1)
+
+
+CASES += [Case("gabor_bank", {"frequency": [0.15, 0.3], "orientations": 3, "per": "voxel", "smooth": smooth}, ("xray", "ct_slice", "odd_2d", "noise_2d"),
+               "scikit-image gabor_kernel, SciPy convolve", lambda p, s=smooth: bank(p, (0.15, 0.3), 3, s), 1e-6, "stored as f32", relative=True)
+          for smooth in (0.0, 0.5)]
+CASES += [truth("gabor", 0.03), truth("glcm", 0.04), truth("lbp", 0.1),
+          Case("texture_segmentation", {"features": "lbp", "radius": [3]}, ("xray", "noise_2d"), "scikit-image local_binary_pattern, SciPy uniform_filter",
+               pattern_shares, 0.1, "patterns that rounding decides, of 49 in a window", output="features"),
+          Case("texture_segmentation", {"features": "glcm", "radius": [3]}, ("xray", "noise_2d"), "scikit-image graycoprops",
+               lambda p: haralick(p, 3, 16, 1, True, "average")[:, [0, 5, 4, 2, 9]], 1e-6, "stored as f32", relative=True, output="features", of=picked)]
 CASES += [
     Case("stack", {"type": "f64"}, FLAT_2D + VOLUMES + ("colour",), "NumPy concatenate", lambda p: joined(p, p.f64, p.mask, p.f64), 0, "",
          inputs=lambda p: {"image": p.image, "image2": parity.cormack.Image(p.mask, p.spacing), "image5": p.image}),
