@@ -22,6 +22,26 @@ def normalized_nd(i, size=21):
     return (v - m) / np.sqrt(np.maximum(nd.uniform_filter(v * v, size) - m * m, 1e-6))
 
 
+def scratches(i):
+    """Lines five voxels wide, and a blot."""
+    def make():
+        at = np.indices(i.array.shape[-2:])
+        size = i.array.shape[-1]
+        made = ((at[1] + at[0] // 3) % (size // 4) < 5) | (np.hypot(at[0] - size // 2, at[1] - size // 2) < size // 60)
+        return np.broadcast_to(made, i.array.shape).astype(np.uint8) if i.array.ndim == 2 else balls(i.array.shape)
+    return i.kept("scratches", make)
+
+
+def balls(shape):
+    """One in 24 voxels along each axis, a radius of 4 voxels."""
+    at = np.indices(shape) % 24 - 12
+    return (sum(a * a for a in at) < 16).astype(np.uint8)
+
+
+def marked(i):
+    return {"image": i.image, "mask": i.kept("marked", lambda: i.like(scratches(i)))}
+
+
 CASES = [
     *[vessels(op, [1, 2], name) for op in ("frangi", "sato") for name in ("mr", "xrayf")],
     *[Case("clahe", {"tiles": 8, "clip_limit": 2}, name, {"OpenCV": lambda i: cv2.createCLAHE(2.0, (8, 8)).apply(i.array)}) for name in ("xray8", "xray")],
@@ -29,6 +49,9 @@ CASES = [
         i.kept("0 to 1", lambda: (i.f32 + 1024) / 4096), [n // 8 for n in i.array.shape], 0.01)}),
     Case("adaptive_threshold", {"method": "gaussian", "sigma": 3.5}, "xray8", {"OpenCV": lambda i: cv2.adaptiveThreshold(
         i.array, 1, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 21, 0)}),
+    Case("inpaint", {"per": "voxel"}, "xray8", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.f32, scratches(i))}, marked),
+    Case("inpaint", {"per": "voxel"}, "mr", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.array, scratches(i))}, marked),
+    Case("inpaint", {"method": "fast_marching", "radius": 3}, "xray8", {"OpenCV": lambda i: cv2.inpaint(i.array, scratches(i), 3, cv2.INPAINT_TELEA)}, marked),
     *[Case("local_contrast", {"radius": 10}, name, {"OpenCV boxFilter": normalized, "SciPy uniform_filter": lambda i: normalized_nd(i)}) for name in ("xray", "xrayf")],
     Case("local_contrast", {"radius": 3}, "ct", {"SciPy uniform_filter": lambda i: normalized_nd(i, 7)}),
     Case("adaptive_threshold", {"radius": 3}, "ct", {"scikit-image": lambda i: i.f32 > skimage.filters.threshold_local(i.f32, 7, "mean")}),
