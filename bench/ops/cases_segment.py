@@ -1,7 +1,7 @@
-"""Superpixels and thresholds."""
-from bench_ops import Case, sitk
+"""Superpixels, thresholds and regions that grow."""
+from bench_ops import Case, np, sitk
 from skimage import filters
-from skimage.segmentation import slic
+from skimage.segmentation import flood
 
 
 def itk_slic(i):
@@ -13,11 +13,35 @@ def cut(find):
     return lambda i: i.array > find(i.array)
 
 
+
+def soft(i):
+    """x,y,z of a voxel between -100 and 200 near the middle."""
+    middle = tuple(n // 2 for n in i.array.shape)
+    found = np.argwhere((i.array > -100) & (i.array < 200))
+    return tuple(int(n) for n in found[np.abs(found - middle).sum(1).argmin()][::-1])
+
+
+def start(i):
+    """The seed as an image, for ours."""
+    def make():
+        marks = np.zeros(i.array.shape, np.uint8)
+        marks[i.kept("soft", lambda: soft(i))[::-1]] = 1
+        return i.like(marks)
+    return {"image": i.image, "seeds": i.kept("start", make)}
+
+
+def at(i):
+    return i.kept("soft", lambda: soft(i))
+
+
 CASES = [
     Case("slic", {"size": 24, "units": "voxel", "compactness": 30, "normalize": "none", "enforce_connectivity": False}, "ct", {"SimpleITK": itk_slic}, flops=80),
     *[Case(op, {"bins": 0}, "ct", {"scikit-image": cut(getattr(filters, "threshold_" + op)), "SimpleITK": lambda i, itk=itk: itk(i.sitk, 0, 1, 256)})
       for op, itk in (("triangle", sitk.TriangleThreshold), ("yen", sitk.YenThreshold), ("isodata", sitk.IsoDataThreshold))],
     Case("minimum_threshold", {}, "xray8", {"scikit-image": cut(filters.threshold_minimum)}),
     Case("li", {"tolerance": 0.5}, "ct", {"scikit-image": cut(filters.threshold_li), "SimpleITK": lambda i: sitk.LiThreshold(i.sitk, 0, 1, 256)}),
+    Case("region_growing", {"lower": -200, "upper": 300}, "ct", {"SimpleITK": lambda i: sitk.ConnectedThreshold(i.sitk, [at(i)], -200, 300)}, start),
+    Case("region_growing", {"method": "tolerance", "tolerance": 250}, "ct", {"scikit-image": lambda i: flood(i.array, at(i)[::-1], connectivity=1, tolerance=250)}, start),
+    Case("region_growing", {"method": "confidence"}, "ct", {"SimpleITK": lambda i: sitk.ConfidenceConnected(i.sitk, [at(i)], 4, 2.5, 1)}, start),
     Case("li", {}, "mr", {"SimpleITK": lambda i: sitk.LiThreshold(i.sitk, 0, 1, 256)}),
 ]
