@@ -113,6 +113,7 @@ typedef struct CmPort {
   bool optional;
   uint32_t types;  /* accepted voxel types (CM_TYPE_BIT); 0: any real type */
   bool components; /* more than one component accepted */
+  bool own_grid;   /* an image that need not share the grid of the others, as a structuring element */
   const char *help;
 } CmPort;
 

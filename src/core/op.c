@@ -117,7 +117,7 @@ static bool check_inputs(const CmOp *op, const CmValue *in, CmError **err) {
   for (int i = 0; i < op->input_count; i++) {
     const CmPort *port = &op->inputs[i];
     if (!check_input(port, &in[i], err)) return false;
-    if (!is_image(in[i].kind) || op->geometry == CM_GEOMETRY_CHANGE) continue;
+    if (!is_image(in[i].kind) || op->geometry == CM_GEOMETRY_CHANGE || port->own_grid) continue;
     if (first && !cm_image_same_grid(first, first_name, in[i].image, port->name, err)) return false;
     if (!first) first = in[i].image, first_name = port->name;
   }

@@ -52,7 +52,8 @@ static void add_port(CmTextBuffer *out, const CmPort *port) {
       cm__text_addf(out, "%s\"%s\"", comma, cm_type_name((CmType)i));
       comma = ",";
     }
-    cm__text_addf(out, "],\"components\":%s", port->components ? "true" : "false");
+    cm__text_addf(out, "],\"components\":%s,\"own_grid\":%s", port->components ? "true" : "false",
+                  port->own_grid ? "true" : "false");
   }
   add_field(out, "help", port->help);
   cm__text_add(out, "}");

@@ -83,6 +83,43 @@ def hull_of_each(p):
     return made
 
 
+def element(p, kind):
+    """Elements that are not symmetric; «even» ones have no voxel in the middle."""
+    shape = {"hook": (3, 5, 7), "even": (2, 4, 6), "ring": (1, 5, 5)}[kind][-len(p.shape):]
+    made = np.random.default_rng(6).random(shape) < 0.4 if kind != "ring" else np.ones(shape)
+    made = np.array(made, np.uint8)
+    if kind == "ring":
+        made[..., 1:4, 1:4] = 0
+    made.flat[-1] = 1
+    return made
+
+
+def elements(kind):
+    return lambda p: {"image": p.image, "element": parity.cormack.Image(element(p, kind), (3, 2, 1))}
+
+
+def spread(function, kind, mode="constant"):
+    """SciPy's; what lies beyond the border takes no part: where the whole element does, the type's lowest or highest value is left (of a mask 0 or 1)."""
+    def call(p):
+        array = p.array.astype(np.float64)
+        out = {"dilate": nd.grey_dilation, "erode": nd.grey_erosion}
+        ends = (0, 1) if p.name in MASKS else (np.iinfo(p.array.dtype).min, np.iinfo(p.array.dtype).max) if p.array.dtype.kind in "iu" else (-np.inf, np.inf)
+        low = {"dilate": ends[0], "erode": ends[1]}
+        for step in {"open": ("erode", "dilate"), "close": ("dilate", "erode")}.get(function, (function,)):
+            array = out[step](array, footprint=element(p, kind), mode=mode, cval=low[step])
+        return array
+    return call
+
+
+def label_edges(p):
+    """Each label's dilation, which grows into the background only, minus its erosion."""
+    grown, shrunk = p.array.astype(int), np.zeros(p.shape, int)
+    for k in np.unique(p.array[p.array > 0]):
+        grown[(grown == 0) & nd.binary_dilation(p.array == k)] = k
+        shrunk[nd.binary_erosion(p.array == k, border_value=1)] = k
+    return grown - shrunk
+
+
 CASES = [
     Case("skeleton", {}, SLICES, "scikit-image skeletonize", lambda p: morph.skeletonize(bright(p)), 0, "", inputs=mask_of),
     Case("skeleton", {"method": "zhang"}, ("lungs", "blobs"), "scikit-image skeletonize", slices(morph.skeletonize), 0, "", inputs=mask_of),
@@ -116,5 +153,15 @@ CASES = [
     Case("convex_hull", {"of": "label"}, ("label_map", "lungs", "blobs_2d"), "scikit-image convex_hull_image", hull_of_each, 0, ""),
     Case("convex_hull", {"of": "object"}, ("blobs_2d", "odd_2d", "seeds_2d"), "scikit-image convex_hull_object",
          lambda p: morph.convex_hull_object(bright(p)), 0, "", inputs=mask_of),
+    *[Case(op, {}, ("ct", "mr", "xray", "odd_2d", "anisotropic", "blobs", "blobs_2d"), "SciPy grey_dilation and grey_erosion", spread(op, kind), 0,
+           "", inputs=elements(kind)) for op in ("dilate", "erode", "open", "close") for kind in ("hook", "even", "ring")],
+    *[Case(op, {"border": "zero"}, ("ct", "xray", "blobs", "blobs_2d"), f"SciPy {peer}",
+           lambda p, peer=peer, kind=kind: getattr(nd, peer)(p.array, footprint=element(p, kind), mode="constant", cval=0), 0, "",
+           inputs=elements(kind)) for op, peer in (("dilate", "grey_dilation"), ("erode", "grey_erosion")) for kind in ("hook", "even")],
+    Case("morphological_gradient", {}, ("ct", "xray"), "SciPy grey_dilation and grey_erosion",
+         lambda p: (spread("dilate", "hook")(p) - spread("erode", "hook")(p)), 0, "", inputs=elements("hook"), of=lambda made, p: made.array),
+    Case("top_hat", {}, ("ct", "xray"), "SciPy grey_dilation and grey_erosion", lambda p: p.f64 - spread("open", "hook")(p), 0, "",
+         inputs=elements("hook"), of=lambda made, p: made.array),
+    Case("morphological_gradient", {"mode": "label"}, ("label_map", "lungs", "blobs_2d"), "SciPy binary_dilation and binary_erosion", label_edges, 0, ""),
 ]
 parity.main(__name__, CASES)

@@ -53,20 +53,77 @@ CM_SIMD static void widen(const uint64_t *restrict acc, uint64_t *restrict to, i
   for (int64_t w = 0; w < words; w++) to[w] = acc[w] | acc[w] << 1 | acc[w - 1] >> 63 | acc[w] >> 1 | acc[w + 1] << 63;
 }
 
+/* acc |= what lies `shift` bits further left in row ^ flip, of which the first nx bits count. */
+static void or_shifted(uint64_t *acc, int64_t words, const uint64_t *row, uint64_t flip, int64_t nx, int64_t shift) {
+  const int64_t first = shift / 64, row_words = (nx + 63) / 64;
+  const int by = (int)(shift % 64);
+  for (int64_t w = 0; w < row_words; w++) {
+    uint64_t v = row[w] ^ flip;
+    if (w == row_words - 1 && nx % 64) v &= ~(uint64_t)0 >> (64 - nx % 64);
+    acc[first + w] |= v << by;
+    if (by && first + w + 1 < words) acc[first + w + 1] |= v >> (64 - by);
+  }
+}
+
+/* Sets bits [begin, end). */
+static void set_bits(uint64_t *word, int64_t begin, int64_t end) {
+  for (int64_t x = begin; x < end; x++)
+    if (x % 64 == 0 && end - x >= 64) {
+      word[x / 64] = ~(uint64_t)0;
+      x += 63;
+    } else
+      word[x / 64] |= (uint64_t)1 << (x % 64);
+}
+
+/* One row of the result for an element whose segments are not centred: gathered as below, in a line that goes on by
+ * `pad` voxels to both sides. */
+static void morph_row_padded(const Morph *job, int64_t y, int64_t z, uint64_t *a, uint64_t *b) {
+  const CmBits *in = job->in;
+  const CmElement *element = job->element;
+  const CmSegment *items = cm__element_segments(element, job->erode);
+  const int64_t pad = element->pad, n = in->nx + 2 * pad, words = (n + 63) / 64;
+  const uint64_t flip = job->erode ? ~(uint64_t)0 : 0;
+  memset(a - 1, 0, (size_t)(words + 2) * sizeof(uint64_t));
+  memset(b - 1, 0, (size_t)(words + 2) * sizeof(uint64_t));
+  int64_t half = items[0].half;
+  for (int64_t k = 0;; k++) {
+    for (const int64_t next = k < element->count ? items[k].half : 0; half > next; half--) {
+      widen(a, b, words);
+      uint64_t *swap = a;
+      a = b;
+      b = swap;
+    }
+    if (k == element->count) break;
+    const int64_t yy = y + items[k].dy, zz = z + items[k].dz, shift = pad - items[k].dx;
+    if (yy >= 0 && yy < in->ny && zz >= 0 && zz < in->nz) {
+      or_shifted(a, words, in->word + (zz * in->ny + yy) * in->words, flip, in->nx, shift);
+      if (job->fill) set_bits(a, 0, shift);
+      if (job->fill) set_bits(a, shift + in->nx, n);
+    } else if (job->fill)
+      set_bits(a, 0, n);
+  }
+  uint64_t *to = job->out->word + (z * in->ny + y) * in->words;
+  const int by = (int)(pad % 64);
+  for (int64_t w = 0; w < in->words; w++)
+    to[w] = (a[pad / 64 + w] >> by | (by && pad / 64 + w + 1 < words ? a[pad / 64 + w + 1] << (64 - by) : 0)) ^ flip;
+  if (in->nx % 64) to[in->words - 1] &= ~(uint64_t)0 >> (64 - in->nx % 64);
+}
+
 /* One row of the result. Erosion is the dilation of the complement. Going from the longest segments to the shortest,
  * what has gathered is widened by one voxel per step, so that a row that is added when `half` is reached ends half
  * voxels wider. */
 static void morph_row(const Morph *job, int64_t y, int64_t z, uint64_t *a, uint64_t *b) {
   const CmBits *in = job->in;
   const CmElement *element = job->element;
+  const CmSegment *items = cm__element_segments(element, job->erode);
   const int64_t words = in->words;
   const uint64_t flip = job->erode ? ~(uint64_t)0 : 0;
   const uint64_t tail = in->nx % 64 ? ~(uint64_t)0 >> (64 - in->nx % 64) : ~(uint64_t)0;
   memset(a - 1, 0, (size_t)(words + 2) * sizeof(uint64_t));
   memset(b - 1, 0, (size_t)(words + 2) * sizeof(uint64_t));
-  int64_t half = element->items[0].half;
+  int64_t half = items[0].half;
   for (int64_t k = 0;; k++) {
-    int64_t next = k < element->count ? element->items[k].half : 0;
+    int64_t next = k < element->count ? items[k].half : 0;
     for (; half > next; half--) {
       a[words - 1] &= tail;
       widen(a, b, words);
@@ -79,7 +136,7 @@ static void morph_row(const Morph *job, int64_t y, int64_t z, uint64_t *a, uint6
       }
     }
     if (k == element->count) break;
-    int64_t yy = y + element->items[k].dy, zz = z + element->items[k].dz;
+    int64_t yy = y + items[k].dy, zz = z + items[k].dz;
     if (yy >= 0 && yy < in->ny && zz >= 0 && zz < in->nz)
       or_row(a, in->word + (zz * in->ny + yy) * words, flip, words);
     else if (job->fill)
@@ -92,11 +149,12 @@ static void morph_row(const Morph *job, int64_t y, int64_t z, uint64_t *a, uint6
 
 static bool morph_rows(void *arg, CmRange range, CmError **err) {
   const Morph *job = arg;
-  const int64_t words = job->in->words;
+  const int64_t words = (job->in->nx + 2 * job->element->pad + 63) / 64;
   uint64_t *scratch = cm_alloc_array(job->ctx, (size_t)(2 * words + 4), sizeof(uint64_t), err);
   if (!scratch) return false;
   for (int64_t row = range.begin; row < range.end; row++)
-    morph_row(job, row % job->in->ny, row / job->in->ny, scratch + 1, scratch + words + 3);
+    (job->element->pad ? morph_row_padded : morph_row)(job, row % job->in->ny, row / job->in->ny, scratch + 1,
+                                                       scratch + words + 3);
   cm_free(scratch);
   return true;
 }

@@ -18,6 +18,16 @@ const CmParam cm__morph_params[5] = {
                   "what lies beyond the border: takes no part, or counts as 0"),
 };
 
+const CmPort cm__morph_inputs[3] = {
+    {.name = "image", .kind = CM_KIND_IMAGE, .components = true, .help = "what is filtered"},
+    {.name = "mask", .kind = CM_KIND_LABELS, .optional = true, .types = CM_INTEGER_TYPES, .help = "where: not 0"},
+    {.name = "element",
+     .kind = CM_KIND_IMAGE,
+     .optional = true,
+     .own_grid = true,
+     .help = "a structuring element of your own, on any grid: its voxels that are not 0; instead of shape and radius"},
+};
+
 /* The value v of an image that has only 0 and v > 0, and at least one v; else 0. Such an image goes by bits in
  * mode=grey. */
 #define CM_TEMPLATE "ops/morphology/two_valued_tmpl.c"
@@ -90,7 +100,8 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err) {
   }
   cm__axis_sizes(&p->radius, p->units, image, radii);
   if (!cm__mask_open(&mask, &call->in[1], image, err) ||
-      !cm__element_create(call->ctx, (CmShape)p->shape, radii, &element, err))
+      !(call->in[2].kind == CM_KIND_NONE ? cm__element_create(call->ctx, (CmShape)p->shape, radii, &element, err)
+                                         : cm__element_of_image(call->ctx, call->in[2].image, image, &element, err)))
     goto done;
   out = cm_image_create_like(call->ctx, image, cm_image_type(image), cm_image_components(image), err);
   if (!out || !work(call, morph, &element, out, err) || !cm__mask_keep(call->ctx, &mask, image, out, err)) goto done;

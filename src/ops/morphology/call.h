@@ -14,11 +14,18 @@ typedef struct CmMorphParams {
 } CmMorphParams;
 
 extern const CmParam cm__morph_params[5];
+extern const CmPort cm__morph_inputs[3];
+#define CM_MORPH_PORTS                                                                            \
+  .inputs = cm__morph_inputs, .input_count = 3, .outputs = cm__filter_outputs, .output_count = 1, \
+  .geometry = CM_GEOMETRY_KEEP
 
 #define CM_MORPH_DETAILS                                                                                              \
   "Element: ball, all d with sum (d / r)^2 <= 1 over the axes (an ellipsoid for anisotropic radii or spacing); box, " \
   "all |d| <= r; "                                                                                                    \
-  "cross, the axes of the box. mode=grey: the largest (dilate) or smallest (erode) value under the element, for "     \
+  "cross, the axes of the box; or the image `element`, in voxels around its middle (size / 2, rounded down), "        \
+  "mirrored "                                                                                                         \
+  "for dilation, so that opening and closing are what they should be. mode=grey: the largest (dilate) or smallest "   \
+  "(erode) value under the element, for "                                                                             \
   "masks the same "                                                                                                   \
   "as binary morphology. mode=binary: what is not 0 counts as set, the result is 1 or 0. mode=label: each label by "  \
   "itself, as if "                                                                                                    \
@@ -35,6 +42,6 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err);
 #define CM_MORPH_OP(op_name, summary_, run_)                                                                   \
   .name = #op_name, .family = "morphology", .since = "0.1", .summary = summary_, .details = CM_MORPH_DETAILS,  \
   .params = cm__morph_params, .param_count = CM_COUNT(cm__morph_params), .params_size = sizeof(CmMorphParams), \
-  CM_FILTER_PORTS, .cite = "Soille P. Morphological Image Analysis, 2nd ed., chapters 3 and 4", .run = run_
+  CM_MORPH_PORTS, .cite = "Soille P. Morphological Image Analysis, 2nd ed., chapters 3 and 4", .run = run_
 
 #endif

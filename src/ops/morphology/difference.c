@@ -6,7 +6,7 @@ static const CmParam params[] = {
     CM_PARAM_ENUM(CmMorphParams, shape, CM_SHAPE_CHOICES, "ball", "the structuring element"),
     CM_PARAM_REALS(CmMorphParams, radius, "1", 0, 1000, 1, 3, "", "one for all axes, or one each for x,y,z"),
     CM_UNITS_PARAM(CmMorphParams, "voxel"),
-    CM_PARAM_ENUM(CmMorphParams, mode, "grey|binary", "grey", "how values are treated"),
+    CM_PARAM_ENUM(CmMorphParams, mode, "grey|binary|label", "grey", "how values are treated"),
     CM_PARAM_ENUM(CmMorphParams, border, "ignore|zero", "ignore",
                   "what lies beyond the border: takes no part, or counts as 0"),
     CM_TYPE_PARAM(CmMorphParams),
@@ -36,7 +36,7 @@ static void subtract(void *arg, int64_t row, double *line, int64_t n) {
 
 /* One of the four on the whole image, whatever the mask. */
 static CmImage *morphed(const CmCall *call, CmMorph morph, CmError **err) {
-  const CmValue in[2] = {call->in[0], {.kind = CM_KIND_NONE}};
+  const CmValue in[3] = {call->in[0], {.kind = CM_KIND_NONE}, call->in[2]};
   CmValue out = {.kind = CM_KIND_NONE};
   const CmCall inner = {.ctx = call->ctx, .params = call->params, .in = in, .out = &out, .wanted = call->wanted};
   return cm__morph_call(&inner, morph, err) ? out.image : NULL;
@@ -87,7 +87,7 @@ static bool run_gradient(const CmCall *call, CmError **err) {
       "integer type is clamped to it; type=f32 keeps it. Mask: voxels outside are 0; neighbourhoods inside "   \
       "still see them. NaN takes no part where the element holds anything else, and stays NaN in top_hat and " \
       "black_hat. One or two images of the input's type are allocated beside the result.",                     \
-  CM_OP_PARAMS(CmMorphParams, params), CM_FILTER_PORTS,                                                        \
+  CM_OP_PARAMS(CmMorphParams, params), CM_MORPH_PORTS,                                                         \
   .cite = "Soille P. Morphological Image Analysis, 2nd ed., chapters 3 and 4",                                 \
   .examples = "cormack " #op_name " ct.nii.gz out.nii.gz --radius 3 --units mm", .run = run_
 

@@ -26,7 +26,7 @@ static void (*const band[CM_TYPE_COUNT])(const Grey *, int64_t, int64_t, int64_t
 /* Values of scratch: two padded lines, and the ring of opening and closing. */
 static int64_t scratch_values(const Grey *job, int64_t rows) {
   const CmGrid *grid = &job->grid;
-  int64_t lines = 2 * (grid->row + 2 * grid->components);
+  int64_t lines = 2 * (grid->row + 2 * (1 + job->element->pad) * grid->components);
   if (job->morph == CM_MORPH_DILATE || job->morph == CM_MORPH_ERODE) return lines;
   return lines + (rows + 2 * job->element->reach[1]) * grid->row * (2 * job->element->reach[2] + 1);
 }
