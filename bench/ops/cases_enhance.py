@@ -42,6 +42,10 @@ def marked(i):
     return {"image": i.image, "mask": i.kept("marked", lambda: i.like(scratches(i)))}
 
 
+def hysteresis(slopes):
+    return skimage.filters.apply_hysteresis_threshold(slopes, *np.percentile(slopes, [90, 95]))
+
+
 CASES = [
     *[vessels(op, [1, 2], name) for op in ("frangi", "sato") for name in ("mr", "xrayf")],
     *[Case("clahe", {"tiles": 8, "clip_limit": 2}, name, {"OpenCV": lambda i: cv2.createCLAHE(2.0, (8, 8)).apply(i.array)}) for name in ("xray8", "xray")],
@@ -49,6 +53,9 @@ CASES = [
         i.kept("0 to 1", lambda: (i.f32 + 1024) / 4096), [n // 8 for n in i.array.shape], 0.01)}),
     Case("adaptive_threshold", {"method": "gaussian", "sigma": 3.5}, "xray8", {"OpenCV": lambda i: cv2.adaptiveThreshold(
         i.array, 1, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 21, 0)}),
+    *[Case("edges", {"operator": "scharr", "thin": False, "thresholds": "value", "lower": 200, "upper": 600}, name, {
+        "scikit-image": lambda i: skimage.filters.apply_hysteresis_threshold(skimage.filters.scharr(i.f32), 200, 600)}) for name in ("xray", "ct")],
+    Case("edges", {"operator": "prewitt"}, "mr", {"scikit-image, not thinned": lambda i: hysteresis(skimage.filters.prewitt(i.f32))}),
     Case("inpaint", {"per": "voxel"}, "xray8", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.f32, scratches(i))}, marked),
     Case("inpaint", {"per": "voxel"}, "mr", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.array, scratches(i))}, marked),
     Case("inpaint", {"method": "fast_marching", "radius": 3}, "xray8", {"OpenCV": lambda i: cv2.inpaint(i.array, scratches(i), 3, cv2.INPAINT_TELEA)}, marked),
