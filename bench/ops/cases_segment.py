@@ -1,7 +1,7 @@
-"""Superpixels, thresholds and regions that grow."""
+"""Superpixels, segments of the graph, thresholds and regions that grow."""
 from bench_ops import Case, np, sitk
 from skimage import filters
-from skimage.segmentation import flood
+from skimage.segmentation import felzenszwalb, flood
 
 
 def itk_slic(i):
@@ -43,5 +43,6 @@ CASES = [
     Case("region_growing", {"lower": -200, "upper": 300}, "ct", {"SimpleITK": lambda i: sitk.ConnectedThreshold(i.sitk, [at(i)], -200, 300)}, start),
     Case("region_growing", {"method": "tolerance", "tolerance": 250}, "ct", {"scikit-image": lambda i: flood(i.array, at(i)[::-1], connectivity=1, tolerance=250)}, start),
     Case("region_growing", {"method": "confidence"}, "ct", {"SimpleITK": lambda i: sitk.ConfidenceConnected(i.sitk, [at(i)], 4, 2.5, 1)}, start),
+    Case("felzenszwalb", {"scale": 300, "min_size": 50}, "xray8", {"scikit-image": lambda i: felzenszwalb(i.array, 300, 0.8, 50, channel_axis=None)}),
     Case("li", {}, "mr", {"SimpleITK": lambda i: sitk.LiThreshold(i.sitk, 0, 1, 256)}),
 ]

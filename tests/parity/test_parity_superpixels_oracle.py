@@ -1,7 +1,7 @@
 """Superpixels and graph-based segments against scikit-image; what it lacks (size, mm, a narrow search) against the paper in NumPy."""
 import parity
 from parity import Case, compare_fraction, compare_partition, np
-from skimage.segmentation import slic
+from skimage.segmentation import felzenszwalb, slic
 
 PLAIN = ("ct", "mr", "xray", "ct_slice", "one_voxel", "one_slice", "one_row", "odd", "odd_2d", "noise_2d", "flat", "anisotropic", "u16_full", "i16_full")
 LIKE = {"search": 2, "units": "voxel"}  # what scikit-image's means
@@ -76,6 +76,53 @@ CASES += [
          "segments differ with the random start of scikit-image; what is compared is the share of variance they explain, by which ours are less", inputs=masked,
          of=lambda made, p: explained(made.array, p), compare=shortfall),
     Case("slic", {"n_segments": 50, "compactness": 0.2}, ("ct", "nan"), "closed form: 0 outside and at NaN, nowhere else", lambda p: (p.mask > 0) & ~np.isnan(p.f64), 0, "",
+         inputs=masked, of=lambda made, p: made.array > 0),
+]
+
+
+def graph(p, scale, sigma, size):
+    # its scale is divided by 255
+    return felzenszwalb(p.f64, scale * 255, sigma, size, channel_axis=-1 if p.components else None) + 1
+
+
+def reference(p, scale, size):
+    """The paper's algorithm on touching voxels of a 3D image, all 26, edges of equal weight by voxel and direction."""
+    shape, values, number = p.shape, p.f64, np.arange(p.f64.size).reshape(p.shape)
+    steps = [(z, y, x) for z in (0, 1) for y in (-1, 0, 1) for x in (-1, 0, 1) if (z, y, x) > (0, 0, 0)]
+    edges = []
+    for k, step in enumerate(steps):
+        a = tuple(slice(max(-d, 0), n - max(d, 0)) for d, n in zip(step, shape))
+        b = tuple(slice(max(d, 0), n - max(-d, 0)) for d, n in zip(step, shape))
+        edges.append(np.stack([np.abs(values[a] - values[b]).astype(np.float32).ravel(), number[a].ravel(), np.full(number[a].size, k), number[b].ravel()]))
+    edges = np.concatenate(edges, 1)
+    edges = edges[:, np.lexsort(edges[2::-1])]
+    parent, count, inner = list(range(values.size)), [1] * values.size, [0.0] * values.size
+
+    def root(at):
+        while parent[at] != at:
+            at = parent[at]
+        return at
+
+    for small in (False, True):
+        for w, at, _, near in edges.T:
+            a, b = sorted((root(int(at)), root(int(near))))
+            if a == b or not (min(count[a], count[b]) < size if small else w < min(inner[a] + scale / count[a], inner[b] + scale / count[b])):
+                continue
+            parent[b], count[a] = a, count[a] + count[b]
+            inner[a] = inner[a] if small else w
+    return np.unique([root(at) for at in range(values.size)], return_inverse=True)[1].reshape(shape) + 1
+
+
+FLAT = ("xray", "ct_slice", "odd_2d", "noise_2d", "one_row", "colour")
+TIES = "edges of equal weight come in an order of their own in scikit-image; weights in float"
+CASES += [
+    Case("felzenszwalb", {"scale": 300, "sigma": 0.8, "min_size": 10}, FLAT, "scikit-image felzenszwalb", lambda p: graph(p, 300, 0.8, 10), 0.001, TIES,
+         compare=compare_partition),
+    Case("felzenszwalb", {"scale": 2000, "sigma": 1.5, "min_size": 1}, FLAT, "scikit-image felzenszwalb", lambda p: graph(p, 2000, 1.5, 1), 0.001, TIES,
+         compare=compare_partition),
+    Case("felzenszwalb", {"scale": 800.0, "sigma": 0, "min_size": 4}, ("odd", "one_voxel", "flat", "anisotropic", "i16_full", "one_slice"),
+         "NumPy reference (Felzenszwalb 2004)", lambda p: reference(p, 800.0, 4), 0, ""),
+    Case("felzenszwalb", {"sigma": 0}, ("nan",), "closed form: 0 at NaN and outside the mask, nowhere else", lambda p: (p.mask > 0) & ~np.isnan(p.f64), 0, "",
          inputs=masked, of=lambda made, p: made.array > 0),
 ]
 parity.main(__name__, CASES)

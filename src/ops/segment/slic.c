@@ -5,6 +5,7 @@
 #include "ops/intensity/stats.h"
 #include "ops/measure/gather.h"
 #include "ops/segment/lab.h"
+#include "ops/segment/narrow.h"
 #include "ops/segment/slic.h"
 
 enum { COLOUR_AUTO, COLOUR_LAB, COLOUR_NONE };
@@ -233,15 +234,6 @@ static bool do_time(Fill *job, int64_t *most, CmError **err) {
   return ok;
 }
 
-static bool narrow_rows(void *arg, CmRange range, CmError **err) {
-  const Fill *job = arg;
-  const uint32_t *from = job->slic.label;
-  uint16_t *to = cm_image_data_mut(job->out);
-  (void)err;
-  for (int64_t at = range.begin * job->grid.nx; at < range.end * job->grid.nx; at++) to[at] = (uint16_t)from[at];
-  return true;
-}
-
 static bool run(const CmCall *call, CmError **err) {
   const SlicParams *p = call->params;
   const CmImage *image = call->in[0].image;
@@ -273,15 +265,9 @@ static bool run(const CmCall *call, CmError **err) {
   }
   cm_free(slic->value);
   slic->value = NULL;
-  slic->label = cm_image_data_mut(whole);
-  if (most <= UINT16_MAX) {
-    const CmGrid one = cm__grid(whole);
-    job.out = cm_image_create_like(call->ctx, image, CM_U16, 1, err);
-    if (!job.out || !cm_image_set_unit(job.out, "1", err) ||
-        !cm_parallel_for(call->ctx, NULL, one.rows, cm__row_chunk(&one), narrow_rows, &job, err))
-      goto done;
-  }
-  call->out[0] = cm_value_labels(cm_image_ref(job.out ? job.out : whole));
+  job.out = cm__labels_narrow(call->ctx, whole, most, err);
+  if (!job.out) goto done;
+  call->out[0] = cm_value_labels(cm_image_ref(job.out));
   ok = true;
 done:
   cm_free(slic->value);
