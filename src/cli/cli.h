@@ -32,6 +32,7 @@ typedef struct CmCommand {
   int option_count;
   size_t options_size;
   int min_args, max_args; /* of positional arguments */
+  bool own_words;         /* run gets all words as they are typed, and splits them itself; options may be NULL then */
   /* Prints results on stdout. false with *err: one line on stderr, exit code by the error. */
   bool (*run)(CmCli *cli, const void *options, int argc, char **argv, CmError **err);
 } CmCommand;

@@ -115,6 +115,10 @@ static bool run_command(CmCli *cli, const CmCommand *command, int argc, char **a
   CommandCall call = {&options, cm_params_create(cli->ctx, &options, err)};
   const CmCliWords words = {is_flag, set_option, &call};
   if (!call.values) return false;
+  if (command->own_words) {
+    cm_free(call.values);
+    return command->run(cli, NULL, argc, argv, err);
+  }
   int count = cm__cli_split(argc, argv, &words, err);
   bool good = count >= 0;
   if (good && (count < command->min_args || count > command->max_args)) {
@@ -149,15 +153,12 @@ static bool refuse_name(const char *name, CmError **err) {
 
 static bool help_about(const char *name, CmError **err) {
   const CmCommand *command = name ? find_command(name) : NULL;
-  const CmOp *op = name && !command ? cm_op_find(name) : NULL;
-  if (!name)
-    cm__cli_help_program(stdout);
-  else if (command)
-    cm__cli_help_command(stdout, command);
-  else if (op)
-    cm__cli_help_op(stdout, op);
-  else
-    return refuse_name(name, err);
+  const CmOp *op = name ? cm_op_find(name) : NULL;
+  if (name && !command && !op) return refuse_name(name, err);
+  if (!name) cm__cli_help_program(stdout);
+  if (command) cm__cli_help_command(stdout, command);
+  if (command && op) putchar('\n');
+  if (op) cm__cli_help_op(stdout, op);
   return true;
 }
 

@@ -8,211 +8,6 @@
 
 #include "cormack/parallel.h"
 
-/* ---- classes and their features, as PyRadiomics lists them; `old`: deprecated, only when asked for by name ---- */
-
-typedef struct Feature {
-  const char *name;
-  bool old;
-} Feature;
-
-static const Feature firstorder[] = {{"10Percentile", 0},
-                                     {"90Percentile", 0},
-                                     {"Energy", 0},
-                                     {"Entropy", 0},
-                                     {"InterquartileRange", 0},
-                                     {"Kurtosis", 0},
-                                     {"Maximum", 0},
-                                     {"MeanAbsoluteDeviation", 0},
-                                     {"Mean", 0},
-                                     {"Median", 0},
-                                     {"Minimum", 0},
-                                     {"Range", 0},
-                                     {"RobustMeanAbsoluteDeviation", 0},
-                                     {"RootMeanSquared", 0},
-                                     {"Skewness", 0},
-                                     {"StandardDeviation", 1},
-                                     {"TotalEnergy", 0},
-                                     {"Uniformity", 0},
-                                     {"Variance", 0}};
-static const Feature shape[] = {{"Compactness1", 1},
-                                {"Compactness2", 1},
-                                {"Elongation", 0},
-                                {"Flatness", 0},
-                                {"LeastAxisLength", 0},
-                                {"MajorAxisLength", 0},
-                                {"Maximum2DDiameterColumn", 0},
-                                {"Maximum2DDiameterRow", 0},
-                                {"Maximum2DDiameterSlice", 0},
-                                {"Maximum3DDiameter", 0},
-                                {"MeshVolume", 0},
-                                {"MinorAxisLength", 0},
-                                {"SphericalDisproportion", 1},
-                                {"Sphericity", 0},
-                                {"SurfaceArea", 0},
-                                {"SurfaceVolumeRatio", 0},
-                                {"VoxelVolume", 0}};
-static const Feature shape2d[] = {{"Elongation", 0},
-                                  {"MajorAxisLength", 0},
-                                  {"MaximumDiameter", 0},
-                                  {"MeshSurface", 0},
-                                  {"MinorAxisLength", 0},
-                                  {"Perimeter", 0},
-                                  {"PerimeterSurfaceRatio", 0},
-                                  {"PixelSurface", 0},
-                                  {"SphericalDisproportion", 1},
-                                  {"Sphericity", 0}};
-static const Feature glcm[] = {{"Autocorrelation", 0},
-                               {"ClusterProminence", 0},
-                               {"ClusterShade", 0},
-                               {"ClusterTendency", 0},
-                               {"Contrast", 0},
-                               {"Correlation", 0},
-                               {"DifferenceAverage", 0},
-                               {"DifferenceEntropy", 0},
-                               {"DifferenceVariance", 0},
-                               {"Id", 0},
-                               {"Idm", 0},
-                               {"Idmn", 0},
-                               {"Idn", 0},
-                               {"Imc1", 0},
-                               {"Imc2", 0},
-                               {"InverseVariance", 0},
-                               {"JointAverage", 0},
-                               {"JointEnergy", 0},
-                               {"JointEntropy", 0},
-                               {"MCC", 0},
-                               {"MaximumProbability", 0},
-                               {"SumAverage", 0},
-                               {"SumEntropy", 0},
-                               {"SumSquares", 0}};
-static const Feature glrlm[] = {{"GrayLevelNonUniformity", 0},
-                                {"GrayLevelNonUniformityNormalized", 0},
-                                {"GrayLevelVariance", 0},
-                                {"HighGrayLevelRunEmphasis", 0},
-                                {"LongRunEmphasis", 0},
-                                {"LongRunHighGrayLevelEmphasis", 0},
-                                {"LongRunLowGrayLevelEmphasis", 0},
-                                {"LowGrayLevelRunEmphasis", 0},
-                                {"RunEntropy", 0},
-                                {"RunLengthNonUniformity", 0},
-                                {"RunLengthNonUniformityNormalized", 0},
-                                {"RunPercentage", 0},
-                                {"RunVariance", 0},
-                                {"ShortRunEmphasis", 0},
-                                {"ShortRunHighGrayLevelEmphasis", 0},
-                                {"ShortRunLowGrayLevelEmphasis", 0}};
-static const Feature glszm[] = {{"GrayLevelNonUniformity", 0},
-                                {"GrayLevelNonUniformityNormalized", 0},
-                                {"GrayLevelVariance", 0},
-                                {"HighGrayLevelZoneEmphasis", 0},
-                                {"LargeAreaEmphasis", 0},
-                                {"LargeAreaHighGrayLevelEmphasis", 0},
-                                {"LargeAreaLowGrayLevelEmphasis", 0},
-                                {"LowGrayLevelZoneEmphasis", 0},
-                                {"SizeZoneNonUniformity", 0},
-                                {"SizeZoneNonUniformityNormalized", 0},
-                                {"SmallAreaEmphasis", 0},
-                                {"SmallAreaHighGrayLevelEmphasis", 0},
-                                {"SmallAreaLowGrayLevelEmphasis", 0},
-                                {"ZoneEntropy", 0},
-                                {"ZonePercentage", 0},
-                                {"ZoneVariance", 0}};
-static const Feature ngtdm[] = {
-    {"Busyness", 0}, {"Coarseness", 0}, {"Complexity", 0}, {"Contrast", 0}, {"Strength", 0}};
-static const Feature gldm[] = {{"DependenceEntropy", 0},
-                               {"DependenceNonUniformity", 0},
-                               {"DependenceNonUniformityNormalized", 0},
-                               {"DependenceVariance", 0},
-                               {"GrayLevelNonUniformity", 0},
-                               {"GrayLevelVariance", 0},
-                               {"HighGrayLevelEmphasis", 0},
-                               {"LargeDependenceEmphasis", 0},
-                               {"LargeDependenceHighGrayLevelEmphasis", 0},
-                               {"LargeDependenceLowGrayLevelEmphasis", 0},
-                               {"LowGrayLevelEmphasis", 0},
-                               {"SmallDependenceEmphasis", 0},
-                               {"SmallDependenceHighGrayLevelEmphasis", 0},
-                               {"SmallDependenceLowGrayLevelEmphasis", 0}};
-
-/* Names that PyRadiomics still takes and gives no value for: they equal another feature. */
-static const char *const removed[] = {"Dissimilarity", "Homogeneity1", "Homogeneity2", "SumVariance",
-                                      "DependencePercentage"};
-
-enum { FIRSTORDER, SHAPE, SHAPE2D, GLCM, GLRLM, GLSZM, NGTDM, GLDM, CLASSES };
-typedef struct Class {
-  const char *name;
-  const Feature *features;
-  int count;
-  CmPyradClassFn *measure; /* NULL: of the mask */
-  size_t choice;           /* offset of the parameter that says what is wanted */
-} Class;
-#define CLASS(name, list, fn) \
-  { #name, list, CM_COUNT(list), fn, offsetof(CmPyradParams, name) }
-static const Class classes[CLASSES] = {
-    CLASS(firstorder, firstorder, cm__pyrad_firstorder),
-    CLASS(shape, shape, NULL),
-    CLASS(shape2D, shape2d, NULL),
-    CLASS(glcm, glcm, cm__pyrad_glcm),
-    CLASS(glrlm, glrlm, cm__pyrad_glrlm),
-    CLASS(glszm, glszm, cm__pyrad_glszm),
-    CLASS(ngtdm, ngtdm, cm__pyrad_ngtdm),
-    CLASS(gldm, gldm, cm__pyrad_gldm),
-};
-
-/* Bits of the features that are wanted of each class. */
-typedef struct Wanted {
-  uint32_t of[CLASSES];
-} Wanted;
-
-static int find_feature(const Class *class, const char *name, size_t length) {
-  for (int k = 0; k < class->count; k++)
-    if (strlen(class->features[k].name) == length && strncmp(class->features[k].name, name, length) == 0) return k;
-  return -1;
-}
-
-static bool refuse_feature(const Class *class, const char *name, int length, CmError **err) {
-  const char *names[CM__PYRAD_MOST];
-  char text[CM__FEATURE_NAME];
-  snprintf(text, sizeof text, "%.*s", length, name);
-  for (int k = 0; k < CM_COUNT(removed); k++)
-    if (strcmp(removed[k], text) == 0) return true;
-  for (int k = 0; k < class->count; k++) names[k] = class->features[k].name;
-  const char *nearest = cm_nearest_name(text, names, class->count);
-  cm_error_set(err, CM_ERR_PARAMETER, "%s has no feature «%s»%s%s%s", class->name, text,
-               nearest ? "; did you mean «" : "", nearest ? nearest : "", nearest ? "»?" : "");
-  return false;
-}
-
-static bool read_class(const CmPyradParams *p, const Class *class, uint32_t *wanted, CmError **err) {
-  const char *at = ((const CmText *)(const void *)((const char *)p + class->choice))->value;
-  *wanted = 0;
-  if (strcmp(at, "none") == 0 || !*at) return true;
-  for (int k = 0; strcmp(at, "all") == 0 && k < class->count; k++)
-    if (!class->features[k].old) *wanted |= 1u << k;
-  if (*wanted) return true;
-  for (at += strspn(at, ", "); *at; at += strspn(at, ", ")) {
-    const size_t length = strcspn(at, ", ");
-    const int k = find_feature(class, at, length);
-    if (k >= 0)
-      *wanted |= 1u << k;
-    else if (!refuse_feature(class, at, (int)length, err))
-      return false;
-    at += length;
-  }
-  return true;
-}
-
-static bool add_features(CmPyradItems *to, const char *image, const Class *class, uint32_t wanted, const double *values,
-                         CmError **err) {
-  char name[2 * CM__FEATURE_NAME];
-  for (int k = 0; k < class->count; k++) {
-    if (!(wanted >> k & 1u)) continue;
-    snprintf(name, sizeof name, "%s_%s_%s", image, class->name, class->features[k].name);
-    if (!cm__pyrad_add(to, name, values[k], err)) return false;
-  }
-  return true;
-}
-
 /* ---- one region ---- */
 
 typedef struct Region {
@@ -231,7 +26,7 @@ typedef struct Job {
   bool shared; /* all regions lie in one image */
   CmLabelList list;
   Region *regions;
-  Wanted wanted;
+  uint32_t wanted[CM__PYRAD_CLASSES];
   CmPyradType types[CM__PYRAD_TYPES];
   int type_count;
   CmPyradFacts facts;
@@ -313,13 +108,14 @@ static bool measure_shape(const Job *job, Region *region, CmError **err) {
   const double *spacing = cm_image_geometry(region->image)->spacing;
   const int axis = slice_axis(job, region);
   double out[CM__PYRAD_MOST];
-  if (job->wanted.of[SHAPE] && cm_image_rank(region->image) >= 3 &&
+  if (job->wanted[CM__PYRAD_SHAPE] && cm_image_rank(region->image) >= 3 &&
       (!cm__pyrad_shape(&region->whole, spacing, out, err) ||
-       !add_features(&region->items, "original", &classes[SHAPE], job->wanted.of[SHAPE], out, err)))
+       !cm__pyrad_add_features(&region->items, "original", CM__PYRAD_SHAPE, job->wanted[CM__PYRAD_SHAPE], out, err)))
     return false;
-  return !job->wanted.of[SHAPE2D] || axis < 0 ||
+  return !job->wanted[CM__PYRAD_SHAPE2D] || axis < 0 ||
          (cm__pyrad_shape2d(&region->whole, spacing, axis, out, err) &&
-          add_features(&region->items, "original", &classes[SHAPE2D], job->wanted.of[SHAPE2D], out, err));
+          cm__pyrad_add_features(&region->items, "original", CM__PYRAD_SHAPE2D, job->wanted[CM__PYRAD_SHAPE2D], out,
+                                 err));
 }
 
 /* Everything but the image types. */
@@ -368,7 +164,7 @@ typedef struct Group {
   int64_t count;
   const CmPyradImage *image;
   CmPyradView *views;
-  double (*out)[CLASSES][CM__PYRAD_MOST];
+  double (*out)[CM__PYRAD_CLASSES][CM__PYRAD_MOST];
 } Group;
 
 static bool make_views(void *arg, CmRange range, CmError **err) {
@@ -386,11 +182,11 @@ static bool make_views(void *arg, CmRange range, CmError **err) {
 static bool measure_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
   for (int64_t k = range.begin; k < range.end; k++) {
-    const int64_t region = k / CLASSES, class = k % CLASSES;
-    if (g->regions[region].refused || !classes[class].measure || !g->job->wanted.of[class]) continue;
-    if (!classes[class].measure(&g->views[region], g->out[region][class], err)) {
+    const int64_t region = k / CM__PYRAD_CLASSES, class = k % CM__PYRAD_CLASSES;
+    if (g->regions[region].refused || !cm__pyrad_class_fn((int)class) || !g->job->wanted[class]) continue;
+    if (!cm__pyrad_class_fn((int)class)(&g->views[region], g->out[region][class], err)) {
       cm_error_context(err, "%s, label %lld, %s", g->image->name, (long long)g->regions[region].roi.label,
-                       classes[class].name);
+                       cm__pyrad_class_name((int)class));
       return false;
     }
   }
@@ -404,12 +200,12 @@ static bool measure_image(void *arg, const CmPyradImage *image, CmError **err) {
   g->views = cm_calloc(ctx, (size_t)g->count, sizeof(*g->views), err);
   g->out = g->views ? cm_calloc(ctx, (size_t)g->count, sizeof(*g->out), err) : NULL;
   bool ok = g->out && cm_parallel_for(ctx, NULL, g->count, 1, make_views, g, err) &&
-            cm_parallel_for(ctx, NULL, g->count * CLASSES, 1, measure_views, g, err);
+            cm_parallel_for(ctx, NULL, g->count * CM__PYRAD_CLASSES, 1, measure_views, g, err);
   for (int64_t k = 0; k < g->count && g->views; k++) cm__pyrad_view_free(&g->views[k]);
   for (int64_t k = 0; ok && k < g->count; k++)
-    for (int c = 0; ok && c < CLASSES; c++)
-      if (classes[c].measure && !g->regions[k].refused)
-        ok = add_features(&g->regions[k].items, image->name, &classes[c], g->job->wanted.of[c], g->out[k][c], err);
+    for (int c = 0; ok && c < CM__PYRAD_CLASSES; c++)
+      if (cm__pyrad_class_fn(c) && !g->regions[k].refused)
+        ok = cm__pyrad_add_features(&g->regions[k].items, image->name, c, g->job->wanted[c], g->out[k][c], err);
   cm_free(g->views);
   cm_free(g->out);
   return ok;
@@ -445,7 +241,7 @@ static bool measure_labels(void *arg, CmRange range, CmError **err) {
 
 static bool measure_all(Job *job, CmError **err) {
   bool texture = false;
-  for (int c = 0; c < CLASSES; c++) texture = texture || (classes[c].measure && job->wanted.of[c]);
+  for (int c = 0; c < CM__PYRAD_CLASSES; c++) texture = texture || (cm__pyrad_class_fn(c) && job->wanted[c]);
   if (!texture) return true;
   if (job->shared) return measure_group(job, job->regions, job->list.count, err);
   return cm_parallel_for(job->ctx, job->list.count > 1 ? "radiomics" : NULL, job->list.count, 1, measure_labels, job,
@@ -509,8 +305,7 @@ static CmImage *choose_channel(CmContext *ctx, CmImage *labels, int64_t channel,
 }
 
 static bool start(Job *job, const CmCall *call, int64_t label, size_t offset, CmError **err) {
-  for (int c = 0; c < CLASSES; c++)
-    if (!read_class(job->p, &classes[c], &job->wanted.of[c], err)) return false;
+  if (!cm__pyrad_wanted(job->p, job->wanted, err)) return false;
   if (!cm__pyrad_types_read(job->ctx, job->p, offset, job->types, &job->type_count, err)) return false;
   job->labels = choose_channel(job->ctx, call->in[1].image, job->p->label_channel, err);
   if (!job->labels || !cm__label_list(job->ctx, job->labels, &job->list, err) ||

@@ -9,6 +9,9 @@
 
 bool cm__pyrad_run(const CmCall *call, const CmPyradParams *params, size_t params_offset, int64_t label, CmError **err);
 
+/* For readers of parameter files: are these features (with ',' between) of the class? */
+bool cm__pyrad_check_class(const char *name, const char *features, CmError **err);
+
 /* ---- results ---- */
 
 typedef struct CmPyradItem {
@@ -125,6 +128,27 @@ double cm__pyrad_length(const CmPyradView *view, const int step[3]);
 enum { CM__PYRAD_MOST = 32 };
 typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
 CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
+
+/* The classes by number, in the order in which their columns stand. */
+enum {
+  CM__PYRAD_FIRSTORDER,
+  CM__PYRAD_SHAPE,
+  CM__PYRAD_SHAPE2D,
+  CM__PYRAD_GLCM,
+  CM__PYRAD_GLRLM,
+  CM__PYRAD_GLSZM,
+  CM__PYRAD_NGTDM,
+  CM__PYRAD_GLDM,
+  CM__PYRAD_CLASSES
+};
+CmPyradClassFn *cm__pyrad_class_fn(int number); /* NULL: measures the mask */
+const char *cm__pyrad_class_name(int number);
+/* Bits of the features that are wanted of each class. */
+bool cm__pyrad_wanted(const CmPyradParams *p, uint32_t wanted[CM__PYRAD_CLASSES], CmError **err);
+/* values: of all features of the class; adds the wanted ones. image: "original" ... */
+bool cm__pyrad_add_features(CmPyradItems *to, const char *image, int number, uint32_t wanted, const double *values,
+                            CmError **err);
+
 /* mask alone */
 bool cm__pyrad_shape(const CmPyradRoi *roi, const double spacing[3], double out[CM__PYRAD_MOST], CmError **err);
 /* axis: across the slice, whose size is 1 */

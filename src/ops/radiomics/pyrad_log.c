@@ -105,10 +105,11 @@ static void anticausal(const Recursion *r, const double *data, double *out, int6
     }
 }
 
-/* A volume of floats that covers lo, n of the source's grid. */
+/* A volume that covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
 typedef struct Field {
   int64_t lo[3], n[3];
-  float *v; /* NULL: the source itself */
+  float *v;
+  const double *wide; /* in place of v */
 } Field;
 
 typedef struct Pass {
@@ -127,7 +128,8 @@ static void across(int axis, int *u, int *v) {
 
 static double value_at(const Pass *pass, const int64_t at[3]) {
   const Field *f = pass->from;
-  return (double)f->v[((at[2] - f->lo[2]) * f->n[1] + at[1] - f->lo[1]) * f->n[0] + at[0] - f->lo[0]];
+  const int64_t k = ((at[2] - f->lo[2]) * f->n[1] + at[1] - f->lo[1]) * f->n[0] + at[0] - f->lo[0];
+  return f->wide ? f->wide[k] : (double)f->v[k];
 }
 
 /* LANES neighbouring lines at a time, along u. */
@@ -199,10 +201,11 @@ static bool add_axis(const CmPyradSource *s, const Field *whole, double sigma, i
     ok = make_field(s, done, &to, err) && run_pass(&pass, err);
     if (from.v != whole->v) cm_free(from.v);
     from = to;
-    to.v = NULL;
+    to = (Field){.v = NULL};
   }
-  const float scale = (float)(1.0 / (spacing[axis] * spacing[axis]));
-  for (int64_t k = 0; ok && k < s->size[0] * s->size[1] * s->size[2]; k++) sum[k] += from.v[k] * scale;
+  const double scale = 1.0 / (spacing[axis] * spacing[axis]);
+  for (int64_t k = 0; ok && k < s->size[0] * s->size[1] * s->size[2]; k++)
+    sum[k] = (float)((double)sum[k] + (double)from.v[k] * scale);
   if (from.v != whole->v) cm_free(from.v);
   return ok;
 }
@@ -259,11 +262,15 @@ bool cm__pyrad_log(const CmPyradSource *source, const CmPyradType *type, CmPyrad
   bool bad = false, ok = true;
   char text[24];
   if (!*at) cm_log(source->ctx, CM_LOG_WARNING, "LoG has no sigma; it gives no image");
-  CmImage *single = cm_image_convert(source->ctx, source->image, CM_F32, true, err);
-  if (!single) return false;
-  whole.v = (float *)(uintptr_t)cm_image_data(single);
+  const bool narrow = cm__type_fits_f32(cm_image_type(source->image));
+  CmImage *real = cm_image_convert(source->ctx, source->image, narrow ? CM_F32 : CM_F64, true, err);
+  if (!real) return false;
+  if (narrow)
+    whole.v = (float *)(uintptr_t)cm_image_data(real);
+  else
+    whole.wide = cm_image_data(real);
   while (ok && next_sigma(&at, text, &bad)) ok = one_sigma(source, type, &whole, text, fn, arg, err);
-  cm_image_unref(&single);
+  cm_image_unref(&real);
   if (!bad) return ok;
   cm_error_set(err, CM_ERR_PARAMETER, "sigma «%s»: give numbers above 0, in mm, with ',' between", type->p.sigma.value);
   return false;

@@ -1,0 +1,155 @@
+/* cormack radiomics IMAGE MASK [OUT] --params P.yaml, and the same for a table of them. */
+#include "cli/radiomics.h"
+
+#include <string.h>
+
+#include "cormack/io.h"
+
+typedef struct RadiomicsOptions {
+  CmText output, params;
+  bool fresh;
+} RadiomicsOptions;
+
+static const CmParam option_table[] = {
+    CM_PARAM_TEXT(RadiomicsOptions, output, "-", "FILE.csv or .json; otherwise standard output (-o)"),
+    CM_PARAM_TEXT(
+        RadiomicsOptions, params, "",
+        "parameter file, YAML or JSON: PyRadiomics' kind (setting, imageType, featureClass, voxelSetting) as it "
+        "is, or parameters of the operation"),
+    CM_PARAM_BOOL(RadiomicsOptions, fresh, "false", "of a table: forget what earlier runs have kept"),
+};
+static const CmOp own = {.name = "radiomics", CM_OP_PARAMS(RadiomicsOptions, option_table)};
+
+/* A parameter of the operation as it was typed: it counts more than the file. */
+typedef struct Typed {
+  const char *name, *value;
+} Typed;
+
+enum { TYPED_MOST = 128 };
+typedef struct Call {
+  CmCli *cli;
+  const CmOp *op;
+  RadiomicsOptions *options;
+  char names[TYPED_MOST][64];
+  Typed typed[TYPED_MOST];
+  int count;
+} Call;
+
+static bool is_flag(void *user, const char *name) {
+  const Call *call = user;
+  const CmParam *param = cm_op_find_param(&own, name);
+  if (!param) param = cm_op_find_param(call->op, name);
+  return param && param->type == CM_BOOL;
+}
+
+static bool set_option(void *user, const char *name, const char *value, CmError **err) {
+  Call *call = user;
+  if (cm_op_find_param(&own, name)) return cm_params_set(&own, call->options, name, value ? value : "true", err);
+  if (call->count == TYPED_MOST) {
+    cm_error_set(err, CM_ERR_USAGE, "more than %d parameters are given", TYPED_MOST);
+    return false;
+  }
+  char *kept = call->names[call->count];
+  snprintf(kept, sizeof call->names[0], "%s", name);
+  call->typed[call->count++] = (Typed){kept, value ? value : "true"};
+  return true;
+}
+
+CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const char *image, const char *mask,
+                               CmError **err) {
+  CmValue in[CM_MAX_PORTS] = {{0}}, out[CM_MAX_PORTS] = {{0}};
+  bool ok = cm__cli_read(work->cli, CM_KIND_IMAGE, image, &in[0], err) &&
+            cm__cli_read(work->cli, CM_KIND_LABELS, mask, &in[1], err);
+  if (ok && !cm_op_run(work->cli->ctx, work->op, params, in, out, NULL, err)) {
+    cm_error_context(err, "%s", mask);
+    ok = false;
+  }
+  cm_value_unref(&in[0]);
+  cm_value_unref(&in[1]);
+  return ok ? out[0].table : NULL;
+}
+
+static bool is_typed(const Call *call, const char *name) {
+  for (int k = 0; k < call->count; k++)
+    if (strcmp(call->typed[k].name, name) == 0) return true;
+  return false;
+}
+
+/* The file, then what was typed; PyRadiomics measures label 1 where nobody names one. */
+static bool read_params(const Call *call, void *params, CmError **err) {
+  CmRadiomicsFile file = {0};
+  char convention[32];
+  if (*call->options->params.value &&
+      !cm__radiomics_read_params(call->cli, call->op, call->options->params.value, params, &file, err))
+    return false;
+  for (int k = 0; k < call->count; k++)
+    if (!cm_params_set(call->op, params, call->typed[k].name, call->typed[k].value, err)) return false;
+  cm_params_get(call->op, params, cm_op_find_param(call->op, "convention"), convention, sizeof convention);
+  if (strcmp(convention, "pyradiomics") != 0 || file.label || is_typed(call, "label")) return true;
+  return cm_params_set(call->op, params, "label", "1", err);
+}
+
+static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
+  if (count == 1) return cm__radiomics_batch(work, argv[0], err);
+  CmTable *table = cm__radiomics_measure(work, work->params, argv[0], argv[1], err);
+  if (!table) {
+    cm_error_context(err, "%s", argv[0]);
+    return false;
+  }
+  const CmValue value = cm_value_table(table);
+  const bool ok = cm__cli_write(work->cli, &value, work->out, err);
+  cm_table_unref(&table);
+  return ok;
+}
+
+static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError **err) {
+  (void)unused;
+  Call call = {.cli = cli, .op = cm_op_get("radiomics", err)};
+  void *params = call.op ? cm_params_create(cli->ctx, call.op, err) : NULL;
+  call.options = params ? cm_params_create(cli->ctx, &own, err) : NULL;
+  const CmCliWords words = {is_flag, set_option, &call};
+  const int count = call.options ? cm__cli_split(argc, argv, &words, err) : -1;
+  bool good = count >= 0;
+  if (good && (count < 1 || count > 3 || (count == 1 && !cm_path_has_extension(argv[0], ".csv")))) {
+    cm_error_set(err, CM_ERR_USAGE,
+                 "the form is «cormack radiomics IMAGE MASK -o FEATURES.csv» or «cormack radiomics "
+                 "TABLE.csv -o FEATURES.csv», the table with columns Image and Mask");
+    good = false;
+  }
+  if (good && count == 3) good = cm_params_set(&own, call.options, "output", argv[2], err);
+  if (good && (good = read_params(&call, params, err))) {
+    const CmRadiomicsWork work = {
+        .cli = cli, .op = call.op, .params = params, .out = call.options->output.value, .fresh = call.options->fresh};
+    good = measure(&work, count, argv, err);
+  }
+  cm_free(call.options);
+  cm_free(params);
+  return good;
+}
+
+CM_COMMAND(radiomics) = {
+    .name = "radiomics",
+    .arguments = "IMAGE MASK -o FEATURES.csv | TABLE.csv -o FEATURES.csv",
+    .summary = "Radiomics features of regions, by IBSI's or PyRadiomics' book, of one image or a table of them.",
+    .details =
+        "Every parameter of the operation is an option here as well (below); what is typed counts more than the file.\n"
+        "A PyRadiomics parameter file works as it is, and chooses convention=pyradiomics; label 1 is measured unless "
+        "one "
+        "is named.\n"
+        "A table has the columns Image and Mask, and may have Label; paths are relative to it, other columns are "
+        "copied. "
+        "Rows that\n"
+        "fail go to FEATURES.csv.quarantine.csv with their reason and the rest is done; what is done is kept in "
+        "FEATURES.csv.resume,\n"
+        "so that a run that was stopped carries on.\n"
+        "  cormack radiomics ct.nii.gz tumour.nii.gz --params Params.yaml -o features.csv\n"
+        "  cormack radiomics ct.nii.gz tumour.nii.gz --convention pyradiomics --binWidth 10 --imageType \"Original; "
+        "LoG "
+        "sigma=1.0,3.0\"\n"
+        "  cormack radiomics cases.csv --params Params.yaml -o features.csv",
+    CM_COMMAND_OPTIONS(RadiomicsOptions, option_table),
+    .min_args = 1,
+    .max_args = 3,
+    .own_words = true,
+    .run = run,
+};

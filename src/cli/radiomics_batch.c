@@ -1,0 +1,295 @@
+/* Radiomics of many images: a row of the table each. What is done is kept beside the output, so that a run that was
+ * stopped carries on. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli/radiomics.h"
+#include "cormack/io.h"
+#include "cormack/parallel.h"
+#include "study/store.h"
+
+typedef struct Case {
+  char *image, *mask; /* paths */
+  char *label;        /* "" where the table has none */
+  CmTable *found;
+  char *why; /* it could not be measured */
+} Case;
+
+typedef struct Batch {
+  const CmRadiomicsWork *work;
+  CmContext *ctx;
+  CmStore *store; /* NULL: nothing is kept */
+  const CmTable *table;
+  int image, mask, label; /* columns */
+  const char *folder;     /* that relative paths start from, with its slash */
+  Case *cases;
+} Batch;
+
+static char *path_of(const Batch *batch, int64_t row, int column, CmError **err) {
+  char cell[4096];
+  const char *path = cm_table_text(batch->table, row, column);
+  if (!path) path = cm_table_cell(batch->table, row, column, cell, sizeof cell);
+  return cm_sprintf(batch->ctx, err, "%s%s", *path == '/' ? "" : batch->folder, path);
+}
+
+static bool hash_input(const Batch *batch, const char *path, CmHash *hash, bool *known, CmError **err) {
+  struct stat is;
+  *known = batch->store && stat(path, &is) == 0 && S_ISREG(is.st_mode);
+  return !*known || cm__store_file_hash(batch->store, path, hash, err);
+}
+
+/* false with *known: an error; *known false: the case is not kept (a folder of slices). */
+static bool make_key(const Batch *batch, const Case *one, const void *params, CmHash *key, bool *known, CmError **err) {
+  CmHasher hasher;
+  CmHash part;
+  char *json = cm_params_to_json(batch->ctx, batch->work->op, params, err);
+  if (!json) return false;
+  cm__store_key_start(&hasher, "radiomics");
+  cm_hash_add_text(&hasher, json);
+  cm_free(json);
+  if (!hash_input(batch, one->image, &part, known, err)) return false;
+  if (!*known) return true;
+  cm_hash_add(&hasher, &part, sizeof part);
+  if (!hash_input(batch, one->mask, &part, known, err)) return false;
+  if (!*known) return true;
+  cm_hash_add(&hasher, &part, sizeof part);
+  cm_hash_finish(&hasher, key);
+  return true;
+}
+
+static bool find_kept(const Batch *batch, const CmHash *key, CmTable **found, CmError **err) {
+  const CmStoreEntry *entry = cm__store_find(batch->store, key);
+  size_t size;
+  *found = NULL;
+  if (!entry) return true;
+  uint8_t *bytes = cm__store_read(batch->store, entry, 0, &size, err);
+  if (!bytes) return *err == NULL;
+  *found = cm_table_parse_csv(batch->ctx, (const char *)bytes, size, "kept result", err);
+  cm_free(bytes);
+  return *found != NULL;
+}
+
+/* Keeps a result and reads it back, so that a kept one and a new one are the same. */
+static bool keep(const Batch *batch, const CmHash *key, bool known, CmTable **found, CmError **err) {
+  char *text = cm_table_to_csv(batch->ctx, *found, err);
+  if (!text) return false;
+  CmStorePart part = {.bytes = (const uint8_t *)text, .size = strlen(text)};
+  cm_hash_bytes(part.bytes, part.size, &part.hash);
+  bool ok = !known || cm__store_put(batch->store, key, &part, 1, err);
+  cm_table_unref(found);
+  if (ok) ok = (*found = cm_table_parse_csv(batch->ctx, text, part.size, "result", err)) != NULL;
+  cm_free(text);
+  return ok;
+}
+
+static bool measure_case(const Batch *batch, Case *one, CmError **err) {
+  const CmOp *op = batch->work->op;
+  CmHash key;
+  bool known = false;
+  void *params = cm_params_create(batch->ctx, op, err);
+  if (!params) return false;
+  memcpy(params, batch->work->params, op->params_size);
+  bool ok = (!*one->label || cm_params_set(op, params, "label", one->label, err)) &&
+            make_key(batch, one, params, &key, &known, err) && (!known || find_kept(batch, &key, &one->found, err));
+  if (ok && !one->found)
+    ok = (one->found = cm__radiomics_measure(batch->work, params, one->image, one->mask, err)) &&
+         keep(batch, &key, known, &one->found, err);
+  cm_free(params);
+  return ok;
+}
+
+static bool do_cases(void *arg, CmRange range, CmError **err) {
+  const Batch *batch = arg;
+  for (int64_t k = range.begin; k < range.end; k++) {
+    CmError *why = NULL;
+    if (measure_case(batch, &batch->cases[k], &why)) continue;
+    if (cm_error_code(why) == CM_ERR_CANCELLED || cm_error_code(why) == CM_ERR_MEMORY) {
+      *err = why;
+      return false;
+    }
+    batch->cases[k].why = cm_strdup(batch->ctx, cm_error_text(why), err);
+    cm_error_free(&why);
+    cm_table_unref(&batch->cases[k].found);
+    if (!batch->cases[k].why) return false;
+  }
+  return true;
+}
+
+static bool copy_cell(const CmTable *from, int64_t row, int column, CmTable *to, int64_t to_row, int to_column,
+                      CmError **err) {
+  if (cm_table_is_missing(from, row, column)) return true;
+  switch (cm_table_column_type(to, to_column)) {
+    case CM_COLUMN_TEXT: {
+      char cell[64];
+      const char *text = cm_table_text(from, row, column);
+      return cm_table_set_text(to, to_row, to_column, text ? text : cm_table_cell(from, row, column, cell, sizeof cell),
+                               err);
+    }
+    case CM_COLUMN_INT:
+      cm_table_set_int(to, to_row, to_column, cm_table_int(from, row, column));
+      return true;
+    default:
+      cm_table_set_real(to, to_row, to_column,
+                        cm_table_column_type(from, column) == CM_COLUMN_INT ? (double)cm_table_int(from, row, column)
+                                                                            : cm_table_real(from, row, column));
+      return true;
+  }
+}
+
+/* What a measured column holds: labels are whole, names and diagnostics are text, where they are; the rest is real. */
+static CmColumnType type_of(const CmTable *found, int column) {
+  const char *name = cm_table_column_name(found, column);
+  if (strcmp(name, "label") == 0) return CM_COLUMN_INT;
+  if (strcmp(name, "name") == 0 || cm_table_column_type(found, column) == CM_COLUMN_TEXT) return CM_COLUMN_TEXT;
+  return CM_COLUMN_REAL;
+}
+
+static bool add_rows(const Batch *batch, int64_t k, CmTable *out, CmError **err) {
+  const CmTable *found = batch->cases[k].found;
+  const int given = cm_table_columns(batch->table);
+  for (int64_t row = 0; row < cm_table_rows(found); row++) {
+    const int64_t to = cm_table_add_row(out, err);
+    if (to < 0) return false;
+    for (int c = 0; c < given; c++)
+      if (!copy_cell(batch->table, k, c, out, to, c, err)) return false;
+    for (int c = 0; c < cm_table_columns(found); c++) {
+      const char *name = cm_table_column_name(found, c);
+      const int guess = given + c;
+      int column = guess < cm_table_columns(out) && strcmp(cm_table_column_name(out, guess), name) == 0
+                       ? guess
+                       : cm_table_find_column(out, name);
+      if (column < 0) column = cm_table_add_column(out, name, type_of(found, c), "", err);
+      if (column < 0 || !copy_cell(found, row, c, out, to, column, err)) return false;
+    }
+  }
+  return true;
+}
+
+static CmTable *gather(const Batch *batch, CmError **err) {
+  CmTable *out = cm_table_create(batch->ctx, err);
+  bool ok = out != NULL;
+  for (int c = 0; ok && c < cm_table_columns(batch->table); c++)
+    ok = cm_table_add_column(out, cm_table_column_name(batch->table, c), cm_table_column_type(batch->table, c),
+                             cm_table_column_unit(batch->table, c), err) >= 0;
+  for (int64_t k = 0; ok && k < cm_table_rows(batch->table); k++)
+    if (batch->cases[k].found) ok = add_rows(batch, k, out, err);
+  if (!ok) cm_table_unref(&out);
+  return out;
+}
+
+/* OUT.quarantine.csv: what could not be measured, and why. */
+static bool write_quarantine(const Batch *batch, int64_t *count, CmError **err) {
+  static const char *const names[] = {"row", "Image", "Mask", "reason"};
+  CmTable *table = cm_table_create(batch->ctx, err);
+  bool ok = table != NULL;
+  for (int c = 0; ok && c < CM_COUNT(names); c++)
+    ok = cm_table_add_column(table, names[c], c == 0 ? CM_COLUMN_INT : CM_COLUMN_TEXT, "", err) >= 0;
+  *count = 0;
+  for (int64_t k = 0; ok && k < cm_table_rows(batch->table); k++) {
+    const Case *one = &batch->cases[k];
+    if (!one->why) continue;
+    const int64_t row = cm_table_add_row(table, err);
+    ok = row >= 0 && cm_table_set_text(table, row, 1, one->image, err) &&
+         cm_table_set_text(table, row, 2, one->mask, err) && cm_table_set_text(table, row, 3, one->why, err);
+    if (ok) cm_table_set_int(table, row, 0, k + 1);
+    ++*count;
+  }
+  char *path = ok ? cm_sprintf(batch->ctx, err, "%s.quarantine.csv", batch->work->out) : NULL;
+  if (*count == 0 && path)
+    remove(path); /* of an earlier run */
+  else
+    ok = path && cm_table_write_csv(batch->ctx, table, path, err);
+  cm_free(path);
+  cm_table_unref(&table);
+  return ok;
+}
+
+static bool read_cases(Batch *batch, const char *path, CmError **err) {
+  const int64_t rows = cm_table_rows(batch->table);
+  batch->image = cm_table_find_column(batch->table, "Image");
+  batch->mask = cm_table_find_column(batch->table, "Mask");
+  batch->label = cm_table_find_column(batch->table, "Label");
+  if (batch->image < 0 || batch->mask < 0) {
+    cm_error_set(err, CM_ERR_USAGE, "%s: a batch needs the columns Image and Mask (and may have Label)", path);
+    return false;
+  }
+  for (int c = 0; c < cm_table_columns(batch->table); c++)
+    if (strcmp(cm_table_column_name(batch->table, c), "label") == 0 ||
+        strcmp(cm_table_column_name(batch->table, c), "name") == 0) {
+      cm_error_set(err, CM_ERR_USAGE, "%s: the result has a column «%s» of its own; rename the table's", path,
+                   cm_table_column_name(batch->table, c));
+      return false;
+    }
+  batch->cases = cm_calloc(batch->ctx, (size_t)rows + 1, sizeof(Case), err);
+  for (int64_t k = 0; batch->cases && k < rows; k++) {
+    Case *one = &batch->cases[k];
+    char cell[64];
+    one->image = path_of(batch, k, batch->image, err);
+    one->mask = one->image ? path_of(batch, k, batch->mask, err) : NULL;
+    one->label =
+        one->mask
+            ? cm_strdup(batch->ctx, batch->label < 0 ? "" : cm_table_cell(batch->table, k, batch->label, cell, 64), err)
+            : NULL;
+    if (!one->label) return false;
+  }
+  return batch->cases != NULL;
+}
+
+static bool open_store(Batch *batch, CmError **err) {
+  const CmRadiomicsWork *work = batch->work;
+  if (strcmp(work->out, "-") == 0) return true;
+  char *folder = cm_sprintf(batch->ctx, err, "%s.resume", work->out);
+  if (folder && cm_make_folder(folder, err))
+    batch->store = cm__store_open(batch->ctx, folder, work->fresh ? CM__STORE_FRESH : CM__STORE_WORK, err);
+  cm_free(folder);
+  return batch->store != NULL;
+}
+
+static bool finish(Batch *batch, CmError **err) {
+  const CmRadiomicsWork *work = batch->work;
+  CmTable *out = gather(batch, err);
+  int64_t refused = 0;
+  bool ok = out != NULL;
+  if (ok) {
+    const CmValue value = cm_value_table(out);
+    ok = cm__cli_write(work->cli, &value, work->out, err);
+  }
+  if (ok && batch->store) ok = write_quarantine(batch, &refused, err) && cm__store_finish(batch->store, err);
+  for (int64_t k = 0; ok && !batch->store && k < cm_table_rows(batch->table); k++)
+    if (batch->cases[k].why) {
+      cm_log(batch->ctx, CM_LOG_WARNING, "row %lld: %s", (long long)k + 1, batch->cases[k].why);
+      refused++;
+    }
+  cm_table_unref(&out);
+  if (!ok) return false;
+  work->cli->quarantined = refused;
+  if (refused && batch->store && !work->cli->quiet)
+    fprintf(stderr, "%lld of %lld in quarantine: %s.quarantine.csv\n", (long long)refused,
+            (long long)cm_table_rows(batch->table), work->out);
+  return true;
+}
+
+bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *path, CmError **err) {
+  const char *slash = strrchr(path, '/');
+  Batch batch = {.work = work, .ctx = work->cli->ctx};
+  CmTable *table = cm_table_read_csv(batch.ctx, path, err);
+  char *folder = table ? cm_strndup(batch.ctx, path, slash ? (size_t)(slash - path) + 1 : 0, err) : NULL;
+  batch.table = table;
+  batch.folder = folder;
+  const int64_t rows = table ? cm_table_rows(table) : 0;
+  const bool ok = folder && read_cases(&batch, path, err) && open_store(&batch, err) &&
+                  cm_parallel_for(batch.ctx, "radiomics", rows, 1, do_cases, &batch, err) && finish(&batch, err);
+  for (int64_t k = 0; batch.cases && k < rows; k++) {
+    cm_free(batch.cases[k].image);
+    cm_free(batch.cases[k].mask);
+    cm_free(batch.cases[k].label);
+    cm_free(batch.cases[k].why);
+    cm_table_unref(&batch.cases[k].found);
+  }
+  cm_free(batch.cases);
+  cm__store_close(&batch.store);
+  cm_free(folder);
+  cm_table_unref(&table);
+  return ok;
+}

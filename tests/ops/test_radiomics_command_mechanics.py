@@ -1,0 +1,112 @@
+"""cormack radiomics: parameter files of both kinds, their mistakes, and a batch that resumes and quarantines."""
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+CORMACK = os.environ.get("CORMACK")
+if not CORMACK:
+    print("skipped: CORMACK is not set")
+    sys.exit(77)
+
+
+def write_volume(path, values, size=(6, 5, 4)):
+    """A small MetaImage volume of bytes or shorts."""
+    kind = "MET_UCHAR" if isinstance(values, bytes) else "MET_SHORT"
+    data = values if isinstance(values, bytes) else b"".join(v.to_bytes(2, "little", signed=True) for v in values)
+    header = (f"ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nElementSpacing = 1 1 2\n"
+              f"DimSize = {size[0]} {size[1]} {size[2]}\nElementType = {kind}\nElementDataFile = LOCAL\n")
+    with open(path, "wb") as file:
+        file.write(header.encode() + data)
+
+
+class Command(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.addCleanup(self.folder.cleanup)
+        write_volume(self.at("image.mha"), [(7 * k * k) % 211 for k in range(120)])
+        write_volume(self.at("mask.mha"), bytes(1 if 20 <= k < 90 else 0 for k in range(120)))
+
+    def at(self, name):
+        return os.path.join(self.folder.name, name)
+
+    def write(self, name, text):
+        with open(self.at(name), "w") as file:
+            file.write(text)
+        return self.at(name)
+
+    def run_it(self, *words):
+        return subprocess.run([CORMACK, "radiomics", *words], capture_output=True, text=True)
+
+    def table(self, name):
+        with open(self.at(name)) as file:
+            return list(csv.DictReader(file))
+
+    def test_pyradiomics_file(self):
+        params = self.write("p.yaml", "setting:\n  binWidth: 10\n  weightingNorm:\n  interpolator: 3\n  resampledPixelSpacing: [1, 1, 0]\n  force2D: False\n"
+                                      "imageType:\n  Original: {}\n  LoG:\n    sigma: [1.0, 2]\n    binWidth: 5\nfeatureClass:\n  shape:\n  glcm: [JointEnergy, Contrast]\n"
+                                      "voxelSetting:\n  kernelRadius: 2\n")
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", params, "-o", self.at("f.csv"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        row = self.table("f.csv")[0]
+        names = [name for name in row if not name.startswith("diagnostics_")]
+        self.assertEqual(len([n for n in names if n.startswith("original_shape_")]), 14)
+        self.assertEqual([n for n in names if "glcm" in n], [f"{image}_glcm_{f}" for image in ("original", "log-sigma-1-0-mm-3D", "log-sigma-2-mm-3D")
+                                                             for f in ("Contrast", "JointEnergy")])
+        self.assertEqual(row["label"], "1")
+        params = self.write("p.json", json.dumps({"setting": {"binWidth": 10}, "imageType": {"Original": {}}, "featureClass": {"ngtdm": []}}))
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", params, "-o", self.at("f.json"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        with open(self.at("f.json")) as file:
+            self.assertEqual(sum(c["name"].startswith("original_ngtdm_") for c in json.load(file)["columns"]), 5)
+
+    def test_flat_file_and_what_is_typed(self):
+        params = self.write("p.yaml", "aggregation: 2D\nrange: [0, 200]\nbin_width: 10\n")
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", params, "--aggregation", "3D")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("cm_joint_max_3D_avg", done.stdout)
+        self.assertNotIn("cm_joint_max_2D_avg", done.stdout)
+
+    def test_mistakes(self):
+        for text, words in (("setting: {binwidth: 3}", "did you mean «binWidth»"), ("imageType: {Wavlet: {}}", "did you mean «Wavelet»"),
+                            ("imageType: {LoG: {sigmas: [1]}}", "did you mean «sigma»"), ("featureClass: {glmc: }", "did you mean «glcm»"),
+                            ("featureClass: {glcm: [Contrst]}", "did you mean «Contrast»"), ("settings: {}\nimageType: {}", "did you mean «setting»"),
+                            ("setting: {binWidth: wide}", "binWidth"), ("voxelSetting: {kernelradius: 1}", "did you mean «kernelRadius»"),
+                            ("bin_widht: 3", "did you mean «bin_width»"), ("setting: [1]", "group of keys"), ("[1]", "group of keys")):
+            done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", self.write("p.yaml", text + "\n"))
+            self.assertNotEqual(done.returncode, 0, text)
+            self.assertIn(words, done.stderr, text)
+            self.assertIn("p.yaml:1:", done.stderr, text)
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--binWidth", "5")
+        self.assertIn("belongs to convention=pyradiomics", done.stderr)
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--convention", "pyradiomics", "--bin_width", "5")
+        self.assertIn("belongs to convention=ibsi", done.stderr)
+
+    def test_batch(self):
+        write_volume(self.at("one.mha"), bytes(1 if k == 7 else 0 for k in range(120)))
+        table = self.write("cases.csv", "ID,Image,Mask,Label\na,image.mha,mask.mha,1\nb,image.mha,one.mha,1\nc,none.mha,mask.mha,1\nd,image.mha,mask.mha,3\n"
+                                        "e,image.mha,mask.mha,1\n")
+        words = (table, "--convention", "pyradiomics", "-o", self.at("f.csv"), "--quiet")
+        done = self.run_it(*words)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        rows = self.table("f.csv")
+        self.assertEqual([row["ID"] for row in rows], ["a", "e"])
+        refused = self.table("f.csv.quarantine.csv")
+        self.assertEqual([row["row"] for row in refused], ["2", "3", "4"])
+        for row, words_in in zip(refused, ("single voxel", "none.mha", "no voxel of label 3")):
+            self.assertIn(words_in, row["reason"])
+        with open(self.at("f.csv"), "rb") as file:
+            first = file.read()
+        os.remove(self.at("f.csv"))
+        self.write("cases.csv", "ID,Image,Mask,Label\na,image.mha,mask.mha,1\ne,image.mha,mask.mha,1\n")  # what was kept serves again
+        self.assertEqual(self.run_it(*words).returncode, 0)
+        with open(self.at("f.csv"), "rb") as file:
+            self.assertEqual(file.read(), first)
+        self.assertFalse(os.path.exists(self.at("f.csv.quarantine.csv")))
+
+
+if __name__ == "__main__":
+    unittest.main()
