@@ -252,6 +252,12 @@ typedef struct CmDicomWriteOptions {
  * failure the files already written stay. */
 CM_API bool cm_dicom_write_series(CmContext *ctx, const CmImage *image, const char *folder,
                                   const CmDicomWriteOptions *options, CmError **err);
+/* A label map (integers, x,y,z) as a binary segmentation of one file (PS3.3 A.51): a segment for each label above 0, in
+ * rising order and numbered from 1, with the map's names and colours; frames of planes that are not empty. With sources
+ * the patient, the study and the frame of reference are theirs, and each frame refers to the source at its position.
+ * CM_ERR_UNSUPPORTED: not a label map, or negative values; CM_ERR_DATA: an empty one. */
+CM_API bool cm_dicom_write_segmentation(CmContext *ctx, const CmImage *labels, const char *path,
+                                        const CmDicomWriteOptions *options, CmError **err);
 /* 2.25.<decimal of a 128-bit hash> (PS3.5 B.2), deterministic. */
 CM_API void cm_dicom_uid(const char *seed, char uid[65]);
 

@@ -119,9 +119,9 @@ const char *cm_image_extension(const char *path) {
   return format_for(path, &extension) ? extension : NULL;
 }
 
-/* The files of the source's volume, in slice order, for the references of derived images. */
-static bool write_derived(CmContext *ctx, const CmImage *image, const char *folder, const char *source,
-                          CmDicomWriteOptions *write, CmError **err) {
+bool cm__dicom_write_derived(CmContext *ctx, const CmImage *image, const char *path, const char *source,
+                             CmDicomWriter *writer, CmError **err) {
+  CmDicomWriteOptions write = {.uid_seed = "cormack"};
   CmDicomScan *scan = cm_dicom_scan(ctx, &source, 1, err);
   int volume = scan ? cm__dicom_select(ctx, scan, source, NULL, err) : -1;
   bool ok = volume >= 0;
@@ -131,9 +131,9 @@ static bool write_derived(CmContext *ctx, const CmImage *image, const char *fold
     files = cm_alloc_array(ctx, (size_t)count, sizeof *files, err);
     ok = files != NULL;
     for (int64_t i = 0; ok && i < count; i++) files[i] = cm_dicom_scan_file(scan, volume, i);
-    write->source_files = files;
-    write->source_count = (int)count;
-    ok = ok && cm_dicom_write_series(ctx, image, folder, write, err);
+    write.source_files = files;
+    write.source_count = (int)count;
+    ok = ok && writer(ctx, image, path, &write, err);
   }
   cm_free(files);
   cm_dicom_scan_free(&scan);
@@ -143,7 +143,7 @@ static bool write_derived(CmContext *ctx, const CmImage *image, const char *fold
 static bool write_dicom(CmContext *ctx, const CmImage *image, const char *folder, const CmWriteOptions *options,
                         CmError **err) {
   CmDicomWriteOptions write = {.uid_seed = "cormack"};
-  if (options->source) return write_derived(ctx, image, folder, options->source, &write, err);
+  if (options->source) return cm__dicom_write_derived(ctx, image, folder, options->source, cm_dicom_write_series, err);
   return cm_dicom_write_series(ctx, image, folder, &write, err);
 }
 

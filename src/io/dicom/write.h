@@ -42,6 +42,17 @@ typedef struct CmDicomSeries {
   bool has_plane;                  /* geometry belongs into the data set */
 } CmDicomSeries;
 
+/* Patient, study, equipment and frame of reference: what any object made from a source keeps. */
+bool cm__dicom_is_context(uint32_t tag);
+/* Positions and UIDs of the sources. */
+bool cm__dicom_read_sources(CmDicomSeries *series, CmError **err);
+void cm__dicom_make_seed(CmDicomSeries *series);
+/* The source whose position is this, within a hundredth of a millimetre; -1: none. */
+int cm__dicom_source_at(const CmDicomSeries *series, const double position[3]);
+/* The item of a SourceImageSequence. */
+void cm__dicom_add_reference(CmDicomBuilder *item, const CmDicomSeries *series, int source);
+/* Preamble, mark and file meta information of the instance in `set` (PS3.10 7.1). */
+void cm__dicom_add_meta(CmTextBuffer *out, const CmDicomSeries *series, const CmDicomBuilder *set);
 /* Fills `common` from the sources, the metadata and the defaults of the class; then applies the attributes. */
 bool cm__dicom_common(CmDicomSeries *series, CmError **err);
 /* Whether a source's acquisition is copied, because it is of the class that is written. */

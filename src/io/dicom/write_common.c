@@ -7,7 +7,7 @@
 #include "io/dicom/write.h"
 
 /* Patient, study, equipment and frame of reference: what any image made from the source keeps. */
-static bool is_context(uint32_t tag) {
+bool cm__dicom_is_context(uint32_t tag) {
   static const uint32_t tags[] = {
       CM_TAG(0x08, 0x20),   CM_TAG(0x08, 0x30),   CM_TAG(0x08, 0x50),   CM_TAG(0x08, 0x60),   CM_TAG(0x08, 0x70),
       CM_TAG(0x08, 0x80),   CM_TAG(0x08, 0x81),   CM_TAG(0x08, 0x90),   CM_TAG(0x08, 0x201),  CM_TAG(0x08, 0x1010),
@@ -132,7 +132,7 @@ static bool read_source(CmDicomSeries *series, int at, CmError **err) {
   return good;
 }
 
-static bool read_sources(CmDicomSeries *series, CmError **err) {
+bool cm__dicom_read_sources(CmDicomSeries *series, CmError **err) {
   size_t count = (size_t)series->options->source_count;
   if (!count) return true;
   series->positions = cm_calloc(series->ctx, count, sizeof *series->positions, err);
@@ -162,7 +162,7 @@ bool cm__dicom_copy_source(const CmDicomSeries *series, int at, CmDicomBuilder *
   CmDicom *source = cm_dicom_open(series->ctx, series->options->source_files[at], CM_DICOM_HEADER, err);
   if (!source) return false;
   CmDicomSet root = cm_dicom_root(source);
-  cm__build_copy_set(builder, root, cm__dicom_is_same_class(series) ? is_acquisition : is_context);
+  cm__build_copy_set(builder, root, cm__dicom_is_same_class(series) ? is_acquisition : cm__dicom_is_context);
   char number[32], type[256];
   int64_t value = 0;
   if (cm_dicom_int(root, CM_TAG(0x20, 0x11), 0, &value) && value >= 0 && value < 100000000) {
@@ -194,7 +194,7 @@ static void add_metadata(CmDicomSeries *series) {
     uint32_t tag;
     cm_image_meta_at(image, i, &key, &value);
     if (!cm_dicom_tag(key, &tag) || !*value || !cm__build_takes(tag, value)) continue;
-    if (all ? is_acquisition(tag) : is_context(tag)) cm__build_text(&series->common, tag, value);
+    if (all ? is_acquisition(tag) : cm__dicom_is_context(tag)) cm__build_text(&series->common, tag, value);
   }
 }
 
@@ -354,7 +354,7 @@ void cm__dicom_apply_attributes(const CmDicomSeries *series, CmDicomBuilder *set
 bool cm__dicom_common(CmDicomSeries *series, CmError **err) {
   const CmImage *image = series->image;
   cm__build_start(&series->common, series->ctx, err);
-  if (!read_sources(series, err) || !choose_class(series, err)) return false;
+  if (!cm__dicom_read_sources(series, err) || !choose_class(series, err)) return false;
   bool is_sc = series->kind == CM__CLASS_SC;
   bool offset = series->kind != CM__CLASS_PT;
   int components = cm_image_components(image);

@@ -47,7 +47,7 @@ void cm__dicom_series_uid(const CmDicomSeries *series, const char *part, char ui
   cm_dicom_uid(hex, uid);
 }
 
-static void make_seed(CmDicomSeries *series) {
+void cm__dicom_make_seed(CmDicomSeries *series) {
   CmHasher hasher;
   CmHash hash;
   const CmDicomWriteOptions *options = series->options;
@@ -66,7 +66,7 @@ static void make_seed(CmDicomSeries *series) {
 
 /* ---- one slice ---- */
 
-static void add_reference(CmDicomBuilder *item, const CmDicomSeries *series, int source) {
+void cm__dicom_add_reference(CmDicomBuilder *item, const CmDicomSeries *series, int source) {
   CmDicomBuilder purpose;
   cm__build_start(&purpose, item->ctx, item->err);
   cm__build_text(&purpose, CM_TAG(8, 0x100), "121322"); /* PS3.16 CID 7202 */
@@ -90,7 +90,7 @@ static void add_references(CmDicomBuilder *set, const CmDicomSeries *series, int
   }
   for (int i = 0; i < count; i++) {
     cm__build_start(&items[i], series->ctx, set->err);
-    add_reference(&items[i], series, first + i);
+    cm__dicom_add_reference(&items[i], series, first + i);
     set->failed |= items[i].failed;
   }
   if (!set->failed) cm__build_sequence(set, CM_TAG(8, 0x2112), items, count);
@@ -99,7 +99,7 @@ static void add_references(CmDicomBuilder *set, const CmDicomSeries *series, int
 }
 
 /* The source whose position is the slice's, within a hundredth of a millimetre; -1: none. */
-static int source_at(const CmDicomSeries *series, const double position[3]) {
+int cm__dicom_source_at(const CmDicomSeries *series, const double position[3]) {
   for (int i = 0; i < series->options->source_count; i++) {
     double distance = 0;
     for (int k = 0; k < 3; k++)
@@ -150,7 +150,7 @@ static bool build_slice(CmDicomBuilder *set, const CmDicomSeries *series, int64_
   char part[64], uid[65];
   cm_geometry_to_physical(cm_image_geometry(series->image), index, position);
   cm__build_copy(set, &series->common);
-  int source = source_at(series, position);
+  int source = cm__dicom_source_at(series, position);
   if (source > 0 && cm__dicom_is_same_class(series)) {
     if (!cm__dicom_copy_source(series, source, set, err)) return false;
     cm__dicom_apply_attributes(series, set);
@@ -172,7 +172,7 @@ static bool build_slice(CmDicomBuilder *set, const CmDicomSeries *series, int64_
 }
 
 /* Preamble, mark and file meta information (PS3.10 7.1). */
-static void add_meta(CmTextBuffer *out, const CmDicomSeries *series, const CmDicomBuilder *set) {
+void cm__dicom_add_meta(CmTextBuffer *out, const CmDicomSeries *series, const CmDicomBuilder *set) {
   CmDicomBuilder meta;
   static const char zeros[128];
   size_t length = 0;
@@ -212,7 +212,7 @@ static bool write_slice(const CmDicomSeries *series, int64_t z, int64_t t, CmErr
   char *path = cm_sprintf(series->ctx, err, "%s/IM%04lld.dcm", series->folder, (long long)slice + 1);
   bool good = path && build_slice(&set, series, z, t, err);
   if (good) {
-    add_meta(&out, series, &set);
+    cm__dicom_add_meta(&out, series, &set);
     cm__build_write(&set, CM_TAG(8, 0), CM_TAG(0x7FE0, 0), &out);
     cm__build_head(&out, CM_TAG(0x7FE0, 0x10), series->storage.bits == 8 ? CM_VR('O', 'B') : CM_VR('O', 'W'),
                    (uint32_t)(bytes + (bytes & 1)));
@@ -251,7 +251,7 @@ bool cm_dicom_write_series(CmContext *ctx, const CmImage *image, const char *fol
     cm_error_set(err, CM_ERR_PARAMETER, "%s: uid_seed is missing; give a text from which the UIDs follow", folder);
     return false;
   }
-  make_seed(&series);
+  cm__dicom_make_seed(&series);
   const int64_t *dims = cm_image_dims(image);
   bool good = check_size(image, err) && cm__dicom_common(&series, err) && cm_make_folder(folder, err) &&
               cm_parallel_for(ctx, "write DICOM", dims[2] * dims[3], 1, write_chunk, &series, err);
