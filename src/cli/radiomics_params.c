@@ -1,5 +1,4 @@
 /* Parameter files of radiomics. PyRadiomics' kind: https://pyradiomics.readthedocs.io, «Customizing the extraction». */
-#include <stdlib.h>
 #include <string.h>
 
 #include "cli/radiomics.h"
@@ -23,10 +22,10 @@ static bool is_setting(const CmParam *param) {
 }
 
 /* Numbers of SimpleITK's interpolators. */
-static const char *interpolator_name(const char *text) {
+static const char *interpolator_name(const CmYaml *node) {
   static const char *const names[] = {"sitkNearestNeighbor", "sitkLinear", "sitkBSpline"};
-  const int number = atoi(text);
-  return number >= 1 && number <= 3 ? names[number - 1] : text;
+  int64_t number;
+  return cm__yaml_as_int(node, &number) && number >= 1 && number <= CM_COUNT(names) ? names[number - 1] : node->text;
 }
 
 /* A value as the operation's parser reads it; NULL: nothing is set. */
@@ -49,7 +48,7 @@ static const char *value_text(Reader *r, const CmParam *param, const CmYaml *nod
   }
   if (cm__yaml_is_null(node)) return strcmp(param->name, "interpolator") == 0 ? "none" : NULL;
   if (param->type == CM_BOOL && cm__yaml_as_bool(node, &truth)) return truth ? "true" : "false";
-  return strcmp(param->name, "interpolator") == 0 ? interpolator_name(node->text) : node->text;
+  return strcmp(param->name, "interpolator") == 0 ? interpolator_name(node) : node->text;
 }
 
 static void set(Reader *r, const CmYaml *at, const char *name, const char *value) {

@@ -73,7 +73,7 @@ class Command(unittest.TestCase):
     def test_mistakes(self):
         for text, words in (("setting: {binwidth: 3}", "did you mean «binWidth»"), ("imageType: {Wavlet: {}}", "did you mean «Wavelet»"),
                             ("imageType: {LoG: {sigmas: [1]}}", "did you mean «sigma»"), ("featureClass: {glmc: }", "did you mean «glcm»"),
-                            ("featureClass: {glcm: [Contrst]}", "did you mean «Contrast»"), ("settings: {}\nimageType: {}", "did you mean «setting»"),
+                            ("featureClass: {glcm: [Cntrast]}", "did you mean «Contrast»"), ("settings: {}\nimageType: {}", "did you mean «setting»"),
                             ("setting: {binWidth: wide}", "binWidth"), ("voxelSetting: {kernelradius: 1}", "did you mean «kernelRadius»"),
                             ("bin_widht: 3", "did you mean «bin_width»"), ("setting: [1]", "group of keys"), ("[1]", "group of keys")):
             done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", self.write("p.yaml", text + "\n"))
