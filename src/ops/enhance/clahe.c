@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/enhance/clahe_direct.h"
 #include "ops/intensity/stats.h"
 #include "ops/simd.h"
 
@@ -48,6 +49,7 @@ typedef struct Clahe {
   int64_t bins;
   double low, factor, step; /* bin = (v - low) * factor; v = low + bin * step */
   bool narrow;              /* whole numbers that float holds, in and out */
+  bool direct;              /* u8 or u16 over their whole range, in planes */
   bool whole;               /* bins are whole numbers, and what they become is rounded, too */
   double clip_limit;
   float *maps; /* of each tile: what each bin becomes, in bins */
@@ -134,34 +136,55 @@ static void make_map(const Clahe *job, uint32_t *counts, int64_t voxels, float *
   }
 }
 
+/* What a tile needs while it is counted. */
+typedef struct Count {
+  uint32_t *counts; /* several tables */
+  double *values;
+  int32_t *bins;
+} Count;
+
+enum { U8_TABLES = 4, TABLES = 2 };
+
+/* n voxels of a row from x on. */
+static void count_voxels(const Clahe *job, const Count *count, int64_t row, int64_t x, int64_t n) {
+  const void *from = line_at(job, row, x);
+  if (job->direct && cm_image_type(job->image) == CM_U8) {
+    cm__clahe_count_u8(from, n, count->counts);
+  } else if (job->direct) {
+    cm__clahe_count_u16(from, n, count->counts);
+  } else {
+    load_bins(job, row, x, n, count->values, count->bins);
+    count_line(count->bins, n, count->counts, count->counts + job->bins);
+  }
+}
+
 /* The mapping of a tile; tiles may reach beyond the image, which goes on mirrored. */
 static bool do_tile(void *arg, CmRange range, CmError **err) {
   const Clahe *job = arg;
   const Axis *x = &job->axis[0], *y = &job->axis[1], *z = &job->axis[2];
   const int64_t tx = range.begin % x->tiles, ty = range.begin / x->tiles % y->tiles,
                 tz = range.begin / x->tiles / y->tiles, x0 = tx * x->tile;
-  uint32_t *counts = cm_calloc(job->ctx, (size_t)job->bins, 2 * sizeof(uint32_t), err);
-  double *values = cm_alloc_array(job->ctx, (size_t)(x->tile + 1), (size_t)job->grid.components * sizeof(double), err);
-  int32_t *bins = cm_alloc_array(job->ctx, (size_t)x->tile, sizeof(int32_t), err);
-  const bool ok = counts && values && bins;
-  uint32_t *others = ok ? counts + job->bins : NULL;
+  const int tables = !job->direct ? TABLES : cm_image_type(job->image) == CM_U8 ? U8_TABLES : 1;
+  const Count count = {
+      .counts = cm_calloc(job->ctx, (size_t)job->bins, (size_t)tables * sizeof(uint32_t), err),
+      .values = cm_alloc_array(job->ctx, (size_t)(x->tile + 1), (size_t)job->grid.components * sizeof(double), err),
+      .bins = cm_alloc_array(job->ctx, (size_t)x->tile, sizeof(int32_t), err)};
+  const bool ok = count.counts && count.values && count.bins;
   const int64_t inside = x0 >= x->n ? 0 : x->n - x0 < x->tile ? x->n - x0 : x->tile;
   for (int64_t k = 0; ok && k < y->tile * z->tile; k++) {
     const int64_t yy = cm__border_index(CM_BORDER_MIRROR, ty * y->tile + k % y->tile, y->n),
                   zz = cm__border_index(CM_BORDER_MIRROR, tz * z->tile + k / y->tile, z->n);
     const int64_t row = (job->t * job->grid.nz + zz) * job->grid.ny + yy;
-    if (inside) load_bins(job, row, x0, inside, values, bins);
-    count_line(bins, inside, counts, others);
-    for (int64_t i = inside; i < x->tile; i++) {
-      load_bins(job, row, cm__border_index(CM_BORDER_MIRROR, x0 + i, x->n), 1, values, bins);
-      count_line(bins, 1, counts, others);
-    }
+    if (inside) count_voxels(job, &count, row, x0, inside);
+    for (int64_t i = inside; i < x->tile; i++)
+      count_voxels(job, &count, row, cm__border_index(CM_BORDER_MIRROR, x0 + i, x->n), 1);
   }
-  for (int64_t i = 0; ok && i < job->bins; i++) counts[i] += others[i];
-  if (ok) make_map(job, counts, x->tile * y->tile * z->tile, job->maps + range.begin * job->bins);
-  cm_free(counts);
-  cm_free(values);
-  cm_free(bins);
+  for (int table = 1; ok && table < tables; table++)
+    for (int64_t i = 0; i < job->bins; i++) count.counts[i] += count.counts[table * job->bins + i];
+  if (ok) make_map(job, count.counts, x->tile * y->tile * z->tile, job->maps + range.begin * job->bins);
+  cm_free(count.counts);
+  cm_free(count.values);
+  cm_free(count.bins);
   return ok;
 }
 
@@ -233,6 +256,31 @@ static Corners corners_of(const Clahe *job, const int64_t cell[3]) {
   return corners;
 }
 
+/* Rows y0..y1 of the cell from x to x + n. */
+static bool do_direct(const Clahe *job, const Corners *corners, int64_t x, int64_t n, int64_t y0, int64_t y1, int64_t z,
+                      CmError **err) {
+  const bool is_u8 = cm_image_type(job->image) == CM_U8;
+  const float *const maps[4] = {corners->map[0][0][0], corners->map[0][0][1], corners->map[0][1][0],
+                                corners->map[0][1][1]};
+  uint32_t *table = cm_alloc_array(job->ctx, is_u8 ? 256 : 2 * 65536, sizeof(uint32_t), err);
+  if (!table) return false;
+  if (is_u8)
+    cm__clahe_pack_u8(maps, table);
+  else
+    cm__clahe_pack_u16(maps, table);
+  for (int64_t y = y0; y < y1; y++) {
+    const int64_t row = (job->t * job->grid.nz + z) * job->grid.ny + y;
+    const float *ahead = job->axis[0].ahead + x, y_ahead = job->axis[1].ahead[y];
+    if (is_u8)
+      cm__clahe_mix_u8(table, (const uint8_t *)line_at(job, row, x), ahead, y_ahead, n,
+                       (uint8_t *)line_to(job, row, x));
+    else
+      cm__clahe_mix_u16(table, (const void *)line_at(job, row, x), ahead, y_ahead, n, (void *)line_to(job, row, x));
+  }
+  cm_free(table);
+  return true;
+}
+
 /* The voxels between the centres of neighbouring tiles. */
 static bool do_cell(void *arg, CmRange range, CmError **err) {
   const Clahe *job = arg;
@@ -243,6 +291,7 @@ static bool do_cell(void *arg, CmRange range, CmError **err) {
                 y1 = axis[1].cells[cell[1] + 1], z0 = axis[2].cells[cell[2]], z1 = axis[2].cells[cell[2] + 1];
   if (n == 0 || y0 == y1 || z0 == z1) return true;
   const Corners corners = corners_of(job, cell);
+  if (job->direct && n * (y1 - y0) >= job->bins / 8) return do_direct(job, &corners, x, n, y0, y1, z0, err);
   const size_t c = (size_t)job->grid.components, line = (size_t)n;
   double *values = cm_alloc_array(job->ctx, line * (2 * c), sizeof(double), err);
   float *mixed = cm_alloc_array(job->ctx, 2 * line, sizeof(float), err);
@@ -328,6 +377,8 @@ static bool set_range(Clahe *job, const ClaheParams *p, CmError **err) {
   job->whole = whole && (p->bins == 0 || (double)p->bins == span + 1.0);
   job->bins = job->whole ? (int64_t)span + 1 : p->bins ? p->bins : FLOAT_BINS;
   job->narrow = job->whole && cm__type_fits_f32(type) && cm_image_type(job->out) == type && !job->mask->image;
+  job->direct = job->narrow && job->grid.components == 1 && job->grid.nz == 1 && low == 0.0 &&
+                ((type == CM_U8 && job->bins == 256) || (type == CM_U16 && job->bins == 65536));
   job->low = low;
   job->factor = job->whole ? 1.0 : span > 0.0 ? (double)job->bins / span : 0.0;
   job->step = job->whole ? 1.0 : job->bins > 1 ? span / (double)(job->bins - 1) : 0.0;
