@@ -17,6 +17,11 @@ typedef struct Grey {
   int64_t band_rows, bands;
 } Grey;
 
+enum {
+  SIDE = 2, /* voxels of padding beside a line */
+  MANY = 5  /* rows gathered together */
+};
+
 #define CM_TEMPLATE "ops/morphology/grey_tmpl.c"
 #include "ops/each_type.h"
 
@@ -26,7 +31,7 @@ static void (*const band[CM_TYPE_COUNT])(const Grey *, int64_t, int64_t, int64_t
 /* Values of scratch: two padded lines, and the ring of opening and closing. */
 static int64_t scratch_values(const Grey *job, int64_t rows) {
   const CmGrid *grid = &job->grid;
-  int64_t lines = 2 * (grid->row + 2 * (1 + job->element->pad) * grid->components);
+  int64_t lines = 2 * (grid->row + 2 * (SIDE + job->element->pad) * grid->components);
   if (job->morph == CM_MORPH_DILATE || job->morph == CM_MORPH_ERODE) return lines;
   return lines + (rows + 2 * job->element->reach[1]) * grid->row * (2 * job->element->reach[2] + 1);
 }

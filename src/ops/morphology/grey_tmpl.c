@@ -27,57 +27,120 @@ CM_SIMD static void X(raise_to)(T *restrict acc, T value, int64_t n) {
   for (int64_t i = 0; i < n; i++) acc[i] = value > acc[i] ? value : acc[i];
 }
 
-/* The largest of each value and its neighbours one voxel (c values) to both sides; acc has one voxel of padding. */
-CM_SIMD static void X(widen)(const T *restrict acc, T *restrict to, int64_t c, int64_t n) {
+/* The same of MANY rows; fresh: acc is still to be set. */
+CM_SIMD static void X(raise_many)(T *restrict acc, const T *const *rows, T erode, bool fresh, int64_t n) {
+  const T *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3],
+                    *restrict r4 = rows[4];
+  if (fresh)
+    for (int64_t i = 0; i < n; i++) acc[i] = LOWEST;
   for (int64_t i = 0; i < n; i++) {
-    T v = acc[i - c] > acc[i + c] ? acc[i - c] : acc[i + c];
-    to[i] = v > acc[i] ? v : acc[i];
+    T most = acc[i];
+    const T v0 = TURN(r0[i], erode), v1 = TURN(r1[i], erode), v2 = TURN(r2[i], erode), v3 = TURN(r3[i], erode),
+            v4 = TURN(r4[i], erode);
+    most = v0 > most ? v0 : most;
+    most = v1 > most ? v1 : most;
+    most = v2 > most ? v2 : most;
+    most = v3 > most ? v3 : most;
+    acc[i] = v4 > most ? v4 : most;
   }
 }
 
+/* The largest of each value and its neighbours one voxel (c values) and d values to both sides; acc has padding. */
+static inline T X(largest)(const T *acc, int64_t i, int64_t c, int64_t d) {
+  const T near = acc[i - c] > acc[i + c] ? acc[i - c] : acc[i + c],
+          far = acc[i - d] > acc[i + d] ? acc[i - d] : acc[i + d], most = near > far ? near : far;
+  return most > acc[i] ? most : acc[i];
+}
+
+CM_SIMD static void X(widen)(const T *restrict acc, T *restrict to, int64_t c, int64_t d, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = X(largest)(acc, i, c, d);
+}
+
 static void X(pad)(T *acc, T value, int64_t c, int64_t n) {
-  for (int64_t i = 0; i < c; i++) acc[-1 - i] = acc[n + i] = value;
+  for (int64_t i = 0; i < SIDE * c; i++) acc[-1 - i] = acc[n + i] = value;
+}
+
+/* The result, widened once more (c, d: as above; both 0: not). */
+CM_SIMD static void X(finish)(const T *restrict acc, const T *centre, T erode, int64_t c, int64_t d, T *restrict to,
+                              int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    const T most = X(largest)(acc, i, c, d);
+#if T_FLOAT
+    to[i] = most == LOWEST && centre[i] != centre[i] ? centre[i] : TURN(most, erode);
+#else
+    (void)centre;
+    to[i] = TURN(most, erode);
+#endif
+  }
+}
+
+/* Adds the rows of the segments from k on that are as long; the segment after them. */
+static int64_t X(gather)(const Grey *job, const CmSegment *items, int64_t k, const T *const *rows, T erode, T outside,
+                         T *acc, bool *fresh) {
+  const int64_t c = job->grid.components, row_n = job->grid.row, pad = job->element->pad, n = row_n + 2 * pad * c;
+  const int32_t half = items[k].half;
+  const T *together[MANY];
+  int count = 0;
+  for (; k < job->element->count && items[k].half == half; k++) {
+    if (rows[k] && pad == 0) {
+      together[count++] = rows[k];
+      if (count < MANY) continue;
+      X(raise_many)(acc, together, erode, *fresh, n);
+      *fresh = false;
+      count = 0;
+      continue;
+    }
+    if (*fresh)
+      for (int64_t i = 0; i < n; i++) acc[i] = LOWEST;
+    *fresh = false;
+    const int64_t shift = rows[k] ? (pad - items[k].dx) * c : n;
+    if (rows[k]) X(raise)(acc + shift, rows[k], erode, row_n);
+    if (!job->zero_outside) continue;
+    X(raise_to)(acc, outside, shift);
+    if (rows[k]) X(raise_to)(acc + shift + row_n, outside, n - shift - row_n);
+  }
+  if (count == 0) return k;
+  if (count == 1 && !*fresh)
+    X(raise)(acc, together[0], erode, n);
+  else {
+    for (int i = count; i < MANY; i++) together[i] = together[0];
+    X(raise_many)(acc, together, erode, *fresh, n);
+  }
+  *fresh = false;
+  return k;
 }
 
 /* One row: rows[k] is the row of segment k, NULL beyond the border. Result in `to`; centre: the row in the middle. */
 static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool erode_op, T *a, T *b, T *to) {
   const CmElement *element = job->element;
   const CmSegment *items = cm__element_segments(element, erode_op);
-  const int64_t c = job->grid.components, row_n = job->grid.row, pad = element->pad, n = row_n + 2 * pad * c;
+  const int64_t c = job->grid.components, pad = element->pad, n = job->grid.row + 2 * pad * c;
 #if T_FLOAT
   const T erode = (T)erode_op;
 #else
   const T erode = erode_op ? (T) ~(T)0 : (T)0;
 #endif
   const T outside = job->zero_outside ? TURN((T)0, erode) : LOWEST;
-  for (int64_t i = 0; i < n; i++) a[i] = LOWEST;
+  bool fresh = true;
   X(pad)(a, outside, c, n);
   X(pad)(b, outside, c, n);
-  int64_t half = items[0].half;
-  for (int64_t k = 0;; k++) {
-    int64_t next = k < element->count ? items[k].half : 0;
-    for (; half > next; half--) {
-      X(widen)(a, b, c, n);
+  for (int64_t k = 0; k < element->count;) {
+    const int64_t half = items[k].half;
+    k = X(gather)(job, items, k, rows, erode, outside, a, &fresh);
+    const int64_t next = k < element->count ? items[k].half : 0;
+    for (int64_t left = half - next; left > 0; left -= 2) {
+      const int64_t far = left > 1 ? 2 * c : c;
+      if (k == element->count && left <= 2) {
+        X(finish)(a + pad * c, centre, erode, c, far, to, job->grid.row);
+        return;
+      }
+      X(widen)(a, b, c, far, n);
       T *swap = a;
       a = b;
       b = swap;
     }
-    if (k == element->count) break;
-    const int64_t shift = rows[k] ? (pad - items[k].dx) * c : n;
-    if (rows[k]) X(raise)(a + shift, rows[k], erode, row_n);
-    if (!job->zero_outside) continue;
-    X(raise_to)(a, outside, shift);
-    if (rows[k]) X(raise_to)(a + shift + row_n, outside, n - shift - row_n);
   }
-  a += pad * c;
-  for (int64_t i = 0; i < row_n; i++) {
-#if T_FLOAT
-    to[i] = a[i] == LOWEST && centre[i] != centre[i] ? centre[i] : TURN(a[i], erode);
-#else
-    (void)centre;
-    to[i] = TURN(a[i], erode);
-#endif
-  }
+  X(finish)(a + pad * c, centre, erode, 0, 0, to, job->grid.row);
 }
 
 /* Row (y, z) of the image after the first step, in `to`. */
@@ -123,8 +186,8 @@ static void X(twice)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const T
 static void X(band)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const void **pointers, void *scratch) {
   const CmGrid *grid = &job->grid;
   const T **rows = (const T **)pointers;
-  const int64_t line = grid->row + 2 * (1 + job->element->pad) * grid->components;
-  T *a = (T *)scratch + grid->components, *b = a + line, *ring = (T *)scratch + 2 * line;
+  const int64_t line = grid->row + 2 * (SIDE + job->element->pad) * grid->components;
+  T *a = (T *)scratch + SIDE * grid->components, *b = a + line, *ring = (T *)scratch + 2 * line;
   if (job->morph == CM_MORPH_OPEN || job->morph == CM_MORPH_CLOSE) {
     X(twice)(job, t, y0, y1, rows, a, b, ring);
     return;
