@@ -47,10 +47,7 @@ static bool invert_rows(void *arg, CmRange range, CmError **err) {
 
 static bool run(const CmCall *call, CmError **err) {
   const InverseParams *p = call->params;
-  CmTerms terms = {.what = "inverse_gaussian_gradient",
-                   .border = p->border,
-                   .border_value = p->border_value,
-                   .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = CM_TERMS("inverse_gaussian_gradient", p);
   if (!cm__terms_gradient(call, &terms, &p->sigma, p->units, p->per, p->truncate, err) ||
       !cm__terms_call(call, &terms, err))
     return false;

@@ -16,23 +16,16 @@ static const CmParam params[] = {
                   "order of the derivative along x,y,z; what is not given is 0"),
     CM_PARAM_REALS(DerivativeParams, sigma, "1", 0, 1000, 1, 3, "",
                    "standard deviation, one for all axes or one each for x,y,z; 0: finite differences"),
-    CM_UNITS_PARAM(DerivativeParams, "mm"),
-    CM_PER_PARAM(DerivativeParams),
-    CM_PARAM_REAL(DerivativeParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
-    CM_BORDER_PARAMS(DerivativeParams),
-    CM_TERMS_TYPE_PARAM(DerivativeParams),
+    CM_SLOPE_PARAMS(DerivativeParams),
 };
 
 static bool run(const CmCall *call, CmError **err) {
   const DerivativeParams *p = call->params;
   const CmImage *image = call->in[0].image;
-  CmTerms terms = {.what = "gaussian_derivative",
-                   .count = 1,
-                   .border = p->border,
-                   .border_value = p->border_value,
-                   .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = CM_TERMS("gaussian_derivative", p);
   CmTerm *term = &terms.item[0];
   double sigma[3];
+  terms.count = 1;
   cm__axis_sizes(&p->sigma, p->units, image, sigma);
   term->scale = 1.0;
   for (int axis = 0; axis < 3; axis++) {

@@ -14,19 +14,12 @@ static const CmParam params[] = {
     CM_PARAM_REALS(
         GradientParams, sigma, "0", 0, 1000, 1, 3, "",
         "standard deviation of the smoothing, one for all axes or one each for x,y,z; 0: central differences"),
-    CM_UNITS_PARAM(GradientParams, "mm"),
-    CM_PER_PARAM(GradientParams),
-    CM_PARAM_REAL(GradientParams, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"),
-    CM_BORDER_PARAMS(GradientParams),
-    CM_TERMS_TYPE_PARAM(GradientParams),
+    CM_SLOPE_PARAMS(GradientParams),
 };
 
 static bool run(const CmCall *call, CmError **err) {
   const GradientParams *p = call->params;
-  CmTerms terms = {.what = "gradient_magnitude",
-                   .border = p->border,
-                   .border_value = p->border_value,
-                   .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = CM_TERMS("gradient_magnitude", p);
   return cm__terms_gradient(call, &terms, &p->sigma, p->units, p->per, p->truncate, err) &&
          cm__terms_call(call, &terms, err);
 }

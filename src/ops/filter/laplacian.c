@@ -32,10 +32,7 @@ static const CmParam laplacian_params[] = {
 
 static bool run_laplacian(const CmCall *call, CmError **err) {
   const LaplacianParams *p = call->params;
-  CmTerms terms = {.what = "laplacian",
-                   .border = p->border,
-                   .border_value = p->border_value,
-                   .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = CM_TERMS("laplacian", p);
   return second_derivatives(call, &terms, (const double[3]){0.0, 0.0, 0.0}, 4.0, p->per, false, err);
 }
 
@@ -82,10 +79,7 @@ static const CmParam log_params[] = {
 
 static bool run_log(const CmCall *call, CmError **err) {
   const LogParams *p = call->params;
-  CmTerms terms = {.what = "laplacian_of_gaussian",
-                   .border = p->border,
-                   .border_value = p->border_value,
-                   .type = p->type == 1 ? CM_F64 : CM_F32};
+  CmTerms terms = CM_TERMS("laplacian_of_gaussian", p);
   double sigma[3];
   cm__axis_sizes(&p->sigma, p->units, call->in[0].image, sigma);
   return second_derivatives(call, &terms, sigma, p->truncate, p->per, p->normalize, err);

@@ -23,23 +23,11 @@ static int64_t part_of_row(int64_t radius) {
   return part < 256 ? 256 : part;
 }
 
-/* What one worker needs for one tile; the template's functions see R as float and as double. */
 #define R float
 #define X(name) name##_f32
 #define load_f32 cm__line_to_f32
 #define unload_f32 cm__line_from_f32
 #define Tile TileF32
-typedef struct TileF32 {
-  const CmSeparable *job;
-  CmGrid grid;
-  int64_t t, y0, y1;
-  int64_t carried; /* rows of the tile above, in flat images: what it has filtered along x is used again */
-  const R *half[3];
-  R *scratch;
-  const R **pointers;
-  uint8_t *inside;
-  double *restored;
-} TileF32;
 #include "ops/filter/separable_tmpl.c"
 #undef R
 #undef X
@@ -49,17 +37,6 @@ typedef struct TileF32 {
 #define load_f64 cm__line_to_f64
 #define unload_f64 cm__line_from_f64
 #define Tile TileF64
-typedef struct TileF64 {
-  const CmSeparable *job;
-  CmGrid grid;
-  int64_t t, y0, y1;
-  int64_t carried; /* rows of the tile above, in flat images: what it has filtered along x is used again */
-  const R *half[3];
-  R *scratch;
-  const R **pointers;
-  uint8_t *inside;
-  double *restored;
-} TileF64;
 #include "ops/filter/separable_tmpl.c"
 #undef R
 #undef X

@@ -55,6 +55,19 @@ CM_SIMD static void X(any)(const R *const *rows, const R *taps, int64_t radius, 
     X(some)(from, tap, count, first, out, n);
 }
 
+/* What one worker needs for one tile. */
+typedef struct Tile {
+  const CmSeparable *job;
+  CmGrid grid;
+  int64_t t, y0, y1;
+  int64_t carried; /* rows of the tile above, in flat images: what it has filtered along x is used again */
+  const R *half[3];
+  R *scratch;
+  const R **pointers;
+  uint8_t *inside;
+  double *restored;
+} Tile;
+
 /* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. Four pairs a turn: as many
  * pointers as there are registers. */
 CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,

@@ -32,6 +32,16 @@ bool cm__terms_gradient(const CmCall *call, CmTerms *terms, const CmReals *sigma
 #define CM_PER_PARAM(S) CM_PARAM_ENUM(S, per, "mm|voxel", "mm", "whether slopes are per mm or per voxel")
 double cm__per_factor(int32_t per, const CmImage *image, int axis, int order);
 
+/* How terms of an operation with these parameters begin. */
+#define CM_TERMS(what_, p) \
+  { .what = what_, .border = (p)->border, .border_value = (p)->border_value, .type = (p)->type == 1 ? CM_F64 : CM_F32 }
+
+/* What slopes of a smoothed image share beside sigma: units, per, truncate, border, border_value, type. */
+#define CM_SLOPE_PARAMS(S)                                                                                             \
+  CM_UNITS_PARAM(S, "mm"), CM_PER_PARAM(S),                                                                            \
+      CM_PARAM_REAL(S, truncate, 4, 1, 20, "1", "where the kernel ends, in standard deviations"), CM_BORDER_PARAMS(S), \
+      CM_TERMS_TYPE_PARAM(S)
+
 #define CM_TERMS_TYPE_PARAM(S) CM_PARAM_ENUM(S, type, "f32|f64", "f32", "voxel type of the result")
 #define CM_TERMS_DETAILS                                                                                     \
   CM_BORDER_DETAILS                                                                                          \
