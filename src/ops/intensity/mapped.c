@@ -26,10 +26,13 @@ static void map_row(void *arg, int64_t row, double *line, int64_t n) {
 
 #define LOOK_UP(name, Place, Out)                                                                                  \
   static void look_up_##name(const void *from, int64_t n, int64_t step, Place turn, const void *table, void *to) { \
-    const Place *v = from;                                                                                         \
-    const Out *t = table;                                                                                          \
-    Out *out = to;                                                                                                 \
-    for (int64_t i = 0; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                        \
+    const Place *restrict v = from;                                                                                \
+    const Out *restrict t = table;                                                                                 \
+    Out *restrict out = to;                                                                                        \
+    int64_t i = 0;                                                                                                 \
+    for (; step == 1 && i + 8 <= n; i += 8)                                                                        \
+      for (int k = 0; k < 8; k++) out[i + k] = t[(Place)(v[i + k] ^ turn)];                                        \
+    for (; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                                     \
   }
 LOOK_UP(8_8, uint8_t, uint8_t)
 LOOK_UP(8_16, uint8_t, uint16_t)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/simd.h"
 #include "ops/transform/warp.h"
 
 enum { TILE = 32 }; /* voxels of a square that is turned while it is in the cache */
@@ -24,10 +25,36 @@ typedef struct Permute {
     for (int64_t i = 0; i < n; i++) w[i] = v[i * stride]; \
   } while (0)
 
+#define REVERSE_VOXELS(name, type)                                                             \
+  CM_SIMD static void reverse_##name(const type *restrict end, int64_t n, type *restrict to) { \
+    for (int64_t i = 0; i < n; i++) to[i] = end[-i];                                           \
+  }
+REVERSE_VOXELS(8, uint8_t)
+REVERSE_VOXELS(16, uint16_t)
+REVERSE_VOXELS(32, uint32_t)
+REVERSE_VOXELS(64, uint64_t)
+
+/* n voxels of `size` bytes before and at `from`, the last first. */
+static bool copy_backwards(const char *from, char *to, int64_t n, size_t size) {
+  if (size == 1)
+    reverse_8((const uint8_t *)from, n, (uint8_t *)to);
+  else if (size == 2)
+    reverse_16((const uint16_t *)(const void *)from, n, (uint16_t *)(void *)to);
+  else if (size == 4)
+    reverse_32((const uint32_t *)(const void *)from, n, (uint32_t *)(void *)to);
+  else if (size == 8)
+    reverse_64((const uint64_t *)(const void *)from, n, (uint64_t *)(void *)to);
+  else
+    return false;
+  return true;
+}
+
 /* n voxels of `size` bytes that stand `stride` voxels apart. */
 static void copy_voxels(const char *from, char *to, int64_t n, int64_t stride, size_t size) {
   if (stride == 1)
     memcpy(to, from, (size_t)n * size);
+  else if (stride == -1 && copy_backwards(from, to, n, size))
+    return;
   else if (size == 1)
     COPY_VOXELS(uint8_t);
   else if (size == 2)
@@ -59,12 +86,22 @@ static bool permute_planes(void *arg, CmRange range, CmError **err) {
   for (int64_t item = range.begin; item < range.end; item++) {
     const int64_t t = item / others, other = item % others;
     for (int64_t s0 = 0; s0 < slow; s0 += TILE)
-      for (int64_t x0 = 0; x0 < grid->nx; x0 += job->slow ? TILE : grid->nx) {
-        const int64_t n = !job->slow || grid->nx - x0 < TILE ? grid->nx - x0 : TILE;
+      for (int64_t x0 = 0; x0 < grid->nx; x0 += TILE) {
+        const int64_t n = grid->nx - x0 < TILE ? grid->nx - x0 : TILE;
         for (int64_t s = s0; s < s0 + TILE && s < slow; s++)
           copy_part(job, t, by_y ? s : other, by_y ? other : s, x0, n);
       }
   }
+  return true;
+}
+
+/* Item: a row of the result, where x stays x. */
+static bool permute_rows(void *arg, CmRange range, CmError **err) {
+  const Permute *job = arg;
+  const CmGrid *grid = &job->grid;
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++)
+    copy_part(job, row / (grid->ny * grid->nz), row / grid->ny % grid->nz, row % grid->ny, 0, grid->nx);
   return true;
 }
 
@@ -98,7 +135,10 @@ CmImage *cm__permute(CmContext *ctx, const CmImage *image, const CmAxes *axes, C
   job.out = cm__image_on_grid(ctx, image, &geometry, size, cm_image_type(image), err);
   if (!job.out) return NULL;
   job.grid = cm__grid(job.out);
-  const int64_t items = job.grid.nt * (job.slow == 2 ? job.grid.ny : job.grid.nz);
-  if (!cm_parallel_for(ctx, "permute", items, 1, permute_planes, &job, err)) cm_image_unref(&job.out);
+  const int64_t planes = job.grid.nt * (job.slow == 2 ? job.grid.ny : job.grid.nz);
+  const bool ok =
+      job.slow ? cm_parallel_for(ctx, "permute", planes, 1, permute_planes, &job, err)
+               : cm_parallel_for(ctx, "permute", job.grid.rows, cm__row_chunk(&job.grid), permute_rows, &job, err);
+  if (!ok) cm_image_unref(&job.out);
   return job.out;
 }

@@ -70,9 +70,15 @@ static void support(int taps, double c, int64_t n, int64_t *at, double *w) {
     lanczos_support(c, n, at, w);
 }
 
-/* Equal ends give that very value, so constant areas stay as they are. */
-static inline double mix(double a, double b, double w) {
-  return w == 0.0 ? a : a + w * (b - a);
+/* The ends themselves where the weight says so: the other one may be NaN, and a + (b - a) may miss b. Of integers
+ * neither is true. */
+static inline double mix_real(double a, double b, double w) {
+  const double between = a + w * (b - a);
+  return w == 0.0 ? a : w == 1.0 ? b : between;
+}
+
+static inline double mix_integer(double a, double b, double w) {
+  return a + w * (b - a);
 }
 
 typedef struct Points {
@@ -81,32 +87,64 @@ typedef struct Points {
   int taps; /* of weighted sums */
 } Points;
 
-/* The eight voxels around each of some points: number of the first value, steps to the others, weights of the far ones.
- */
-typedef struct Corners {
-  int64_t first[BLOCK], step[3][BLOCK];
+/* Some points at a time. Number of the first value that each takes, and for linear ones the weights of the far
+ * neighbours along each axis, which stand one voxel further: the outermost pair of voxels serves the border too. */
+typedef struct Places {
+  int64_t first[BLOCK];
   double weight[3][BLOCK];
   uint8_t inside[BLOCK];
-} Corners;
+} Places;
 
-CM_SIMD static void find_corners(const Points *points, const double *const at[3], int64_t n, Corners *corners) {
-  const CmGrid *grid = &points->grid;
-  const int64_t size[3] = {grid->nx, grid->ny, grid->nz},
-                stride[3] = {grid->components, grid->row, grid->row * grid->ny};
+static void axes_of(const CmGrid *grid, int64_t size[3], int64_t stride[3]) {
+  const int64_t sizes[3] = {grid->nx, grid->ny, grid->nz},
+                strides[3] = {grid->components, grid->row, grid->row * grid->ny};
+  memcpy(size, sizes, sizeof sizes);
+  memcpy(stride, strides, sizeof strides);
+}
+
+CM_SIMD static void find_inside(const double *at, int64_t n, double last, uint8_t *inside) {
+  for (int64_t i = 0; i < n; i++)
+    inside[i] = (uint8_t)(inside[i] & (at[i] >= -0.5 - 1e-6) & (at[i] <= last + 0.5 + 1e-6));
+}
+
+CM_SIMD static void find_corners(const Points *points, const double *const at[3], int64_t n, Places *places) {
+  int64_t size[3], stride[3];
+  axes_of(&points->grid, size, stride);
   for (int64_t i = 0; i < n; i++) {
-    corners->first[i] = 0;
-    corners->inside[i] = 1;
+    places->first[i] = 0;
+    places->inside[i] = 1;
   }
   for (int axis = 0; axis < 3; axis++) {
-    const double last = (double)(size[axis] - 1);
+    const double last = (double)(size[axis] - 1), furthest = size[axis] > 1 ? last - 1.0 : 0.0;
+    find_inside(at[axis], n, last, places->inside);
+    if (size[axis] == 1) {
+      memset(places->weight[axis], 0, (size_t)n * sizeof(double));
+      continue;
+    }
     for (int64_t i = 0; i < n; i++) {
       const double c = at[axis][i];
       const double near = c > 0.0 ? c < last ? c : last : 0.0; /* NaN: 0 */
-      const int64_t low = (int64_t)near;
-      corners->inside[i] = (uint8_t)(corners->inside[i] & (c >= -0.5 - 1e-6) & (c <= last + 0.5 + 1e-6));
-      corners->first[i] += low * stride[axis];
-      corners->step[axis][i] = low + 1 < size[axis] ? stride[axis] : 0;
-      corners->weight[axis][i] = near - (double)low;
+      const int64_t low = (int64_t)(near < furthest ? near : furthest);
+      places->first[i] += low * stride[axis];
+      places->weight[axis][i] = near - (double)low;
+    }
+  }
+}
+
+CM_SIMD static void find_nearest(const Points *points, const double *const at[3], int64_t n, Places *places) {
+  int64_t size[3], stride[3];
+  axes_of(&points->grid, size, stride);
+  for (int64_t i = 0; i < n; i++) {
+    places->first[i] = 0;
+    places->inside[i] = 1;
+  }
+  for (int axis = 0; axis < 3; axis++) {
+    const double last = (double)(size[axis] - 1);
+    find_inside(at[axis], n, last, places->inside);
+    for (int64_t i = 0; i < n && size[axis] > 1; i++) {
+      const double up = at[axis][i] + 0.5 + 1e-9;
+      const double near = up > 0.0 ? up < last ? up : last : 0.0; /* NaN: 0 */
+      places->first[i] += (int64_t)near * stride[axis];
     }
   }
 }
@@ -134,6 +172,8 @@ typedef struct Spline {
   int axis;
   void *coefficients;
 } Spline;
+
+enum { CORNERS = 4 }; /* pairs along x */
 
 #define CM_TEMPLATE "ops/transform/warp_tmpl.c"
 #include "ops/each_type.h"
@@ -256,13 +296,14 @@ typedef struct Oblique {
 } Oblique;
 
 /* Where the voxels of a row of the result lie in the image. */
-static void row_points(const Oblique *job, int64_t row, double *const at[3]) {
+CM_SIMD static void row_points(const Oblique *job, int64_t row, double *const at[3]) {
   const CmGrid *out = &job->out_grid;
   const double *map = job->warp->map;
   const double y = (double)(row % out->ny), z = (double)(row / out->ny % out->nz);
   for (int axis = 0; axis < 3; axis++) {
     const double first = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3], step = map[axis * 4];
-    for (int64_t i = 0; i < out->nx; i++) at[axis][i] = first + (double)i * step;
+    double *to = at[axis];
+    for (int64_t i = 0; i < out->nx; i++) to[i] = first + (double)i * step;
   }
 }
 

@@ -7,42 +7,69 @@ static inline double X(value)(const T *v, const CmGrid *grid, int64_t x, int64_t
 
 static void X(points_nearest)(const Points *points, const void *from, const double *const at[3], int64_t n,
                               double *line) {
-  const CmGrid *grid = &points->grid;
-  const int64_t size[3] = {grid->nx, grid->ny, grid->nz};
-  for (int64_t i = 0; i < n; i++) {
-    int64_t near[3];
-    bool in = true;
-    for (int axis = 0; axis < 3; axis++) {
-      const double c = at[axis][i];
-      in = in && is_inside(c, size[axis]);
-      near[axis] = in ? nearest_index(c, size[axis]) : 0;
-    }
-    for (int64_t k = 0; k < grid->components; k++)
-      line[i * grid->components + k] = in ? X(value)(from, grid, near[0], near[1], near[2], k) : points->outside;
+  const int64_t c = points->grid.components;
+  const T *v = from;
+  Places places;
+  for (int64_t begin = 0; begin < n; begin += BLOCK) {
+    const int64_t count = n - begin < BLOCK ? n - begin : BLOCK;
+    double *to = line + begin * c;
+    find_nearest(points, (const double *[3]){at[0] + begin, at[1] + begin, at[2] + begin}, count, &places);
+    if (c == 1)
+      for (int64_t i = 0; i < count; i++) to[i] = (double)v[places.first[i]];
+    else
+      for (int64_t i = 0; i < count * c; i++) to[i] = (double)v[places.first[i / c] + i % c];
+    for (int64_t i = 0; i < count * c; i++) to[i] = places.inside[i / c] ? to[i] : points->outside;
   }
 }
 
-/* Corners and weights first, for many points side by side; then the values one by one. */
+#if T_FLOAT
+#define MIX mix_real
+#else
+#define MIX mix_integer
+#endif
+
+/* pairs: the values at both ends along x, at the corners of y and z. flat: one z alone. */
+CM_SIMD static void X(mix_corners)(const Places *places, T pairs[CORNERS][2 * BLOCK], bool flat, double outside,
+                                   int64_t n, int64_t step, double *to) {
+  const double *wx = places->weight[0], *wy = places->weight[1], *wz = places->weight[2];
+  const T *a = pairs[0], *b = pairs[1], *d = pairs[2], *e = pairs[3];
+  double mixed[BLOCK];
+  for (int64_t i = 0; i < n; i++)
+    mixed[i] = MIX(MIX((double)a[2 * i], (double)a[2 * i + 1], wx[i]),
+                   MIX((double)b[2 * i], (double)b[2 * i + 1], wx[i]), wy[i]);
+  for (int64_t i = 0; i < n && !flat; i++) {
+    const double far = MIX(MIX((double)d[2 * i], (double)d[2 * i + 1], wx[i]),
+                           MIX((double)e[2 * i], (double)e[2 * i + 1], wx[i]), wy[i]);
+    mixed[i] = MIX(mixed[i], far, wz[i]);
+  }
+  for (int64_t i = 0; i < n; i++) to[i * step] = places->inside[i] ? mixed[i] : outside;
+}
+#undef MIX
+
+/* Places and weights first, for many points side by side; then the values are fetched, then mixed side by side. */
 static void X(points_linear)(const Points *points, const void *from, const double *const at[3], int64_t n,
                              double *line) {
-  const int64_t c = points->grid.components;
-  Corners corners;
+  const CmGrid *grid = &points->grid;
+  const int64_t c = grid->components, dx = grid->nx > 1 ? c : 0, dy = grid->ny > 1 ? grid->row : 0,
+                dz = grid->nz > 1 ? grid->row * grid->ny : 0, corner[CORNERS] = {0, dy, dz, dy + dz};
+  const int corners = dz > 0 ? CORNERS : 2;
+  Places places;
+  T pairs[CORNERS][2 * BLOCK];
   for (int64_t begin = 0; begin < n; begin += BLOCK) {
     const int64_t count = n - begin < BLOCK ? n - begin : BLOCK;
-    find_corners(points, (const double *[3]){at[0] + begin, at[1] + begin, at[2] + begin}, count, &corners);
-    for (int64_t i = 0; i < count; i++) {
-      const T *low = (const T *)from + corners.first[i];
-      const int64_t dx = corners.step[0][i], dy = corners.step[1][i], dz = corners.step[2][i];
-      const double wx = corners.weight[0][i], wy = corners.weight[1][i], wz = corners.weight[2][i];
-      double *to = line + (begin + i) * c;
-      for (int64_t k = 0; k < c; k++, low++) {
-        const double near =
-            mix(mix((double)low[0], (double)low[dx], wx), mix((double)low[dy], (double)low[dx + dy], wx), wy);
-        const T *high = low + dz;
-        const double far =
-            mix(mix((double)high[0], (double)high[dx], wx), mix((double)high[dy], (double)high[dx + dy], wx), wy);
-        to[k] = corners.inside[i] ? mix(near, far, wz) : points->outside;
+    find_corners(points, (const double *[3]){at[0] + begin, at[1] + begin, at[2] + begin}, count, &places);
+    for (int64_t k = 0; k < c; k++) {
+      for (int j = 0; j < corners; j++) {
+        const T *v = (const T *)from + k + corner[j];
+        if (dx == 1)
+          for (int64_t i = 0; i < count; i++) memcpy(&pairs[j][2 * i], &v[places.first[i]], 2 * sizeof(T));
+        else
+          for (int64_t i = 0; i < count; i++) {
+            pairs[j][2 * i] = v[places.first[i]];
+            pairs[j][2 * i + 1] = v[places.first[i] + dx];
+          }
       }
+      X(mix_corners)(&places, pairs, dz == 0, points->outside, count, c, line + begin * c + k);
     }
   }
 }
