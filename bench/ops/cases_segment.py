@@ -1,7 +1,7 @@
-"""Superpixels, segments of the graph, thresholds and regions that grow."""
-from bench_ops import Case, np, sitk
+"""Watersheds, superpixels, segments of the graph, thresholds and regions that grow."""
+from bench_ops import Case, cormack, np, sitk
 from skimage import filters
-from skimage.segmentation import felzenszwalb, flood
+from skimage.segmentation import felzenszwalb, flood, watershed
 
 
 def itk_slic(i):
@@ -34,7 +34,30 @@ def at(i):
     return i.kept("soft", lambda: soft(i))
 
 
+
+def slopes(i, whole):
+    """The gradient magnitude, in whole numbers or not, and 2000 markers (fewer in small images)."""
+    def make():
+        values = cormack.gradient_magnitude(i.image, sigma=1, units="voxel").array
+        values = np.rint(values).astype(np.int16) if whole else values.astype(np.float32)
+        marks = np.zeros(values.shape, np.uint16)
+        at, count = np.random.default_rng(1), min(2000, values.size // 1000)
+        marks[tuple(at.integers(0, n, count) for n in values.shape)] = np.arange(1, count + 1)
+        return values, marks
+    return i.kept(f"slopes {whole}", make)
+
+
+def flooded(whole):
+    return lambda i: i.kept(f"flooded {whole}", lambda: dict(zip(("image", "markers"), map(i.like, slopes(i, whole)))))
+
+
+def itk_flood(whole):
+    return lambda i: sitk.MorphologicalWatershedFromMarkers(*i.kept(f"itk {whole}", lambda: [sitk.GetImageFromArray(a) for a in slopes(i, whole)]), False, False)
+
+
 CASES = [
+    *[Case("watershed", {}, "ct", {"SimpleITK": itk_flood(whole), "scikit-image": lambda i, whole=whole: watershed(*slopes(i, whole))}, flooded(whole))
+      for whole in (True, False)],
     Case("slic", {"size": 24, "units": "voxel", "compactness": 30, "normalize": "none", "enforce_connectivity": False}, "ct", {"SimpleITK": itk_slic}, flops=80),
     *[Case(op, {"bins": 0}, "ct", {"scikit-image": cut(getattr(filters, "threshold_" + op)), "SimpleITK": lambda i, itk=itk: itk(i.sitk, 0, 1, 256)})
       for op, itk in (("triangle", sitk.TriangleThreshold), ("yen", sitk.YenThreshold), ("isodata", sitk.IsoDataThreshold))],

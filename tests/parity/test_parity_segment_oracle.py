@@ -40,6 +40,11 @@ CASES = [Case("kmeans", {"classes": 3, "initial": quantiles(p), "tolerance": 0},
          for p in map(pictures.get, SPREAD) if p is not None]
 CASES += [
     Case("watershed", {}, SMALL, "scikit-image watershed", flood, 0, "", inputs=marked, compare=compare_fraction),
+    Case("watershed", {"connectivity": "18"}, ("mr", "u16_full", "i16_full"), "scikit-image watershed, markers beyond 16 bits",
+         lambda p: watershed(p.f64, seeds(p), np.array([[[abs(z) + abs(y) + abs(x) < 3 for x in (-1, 0, 1)] for y in (-1, 0, 1)] for z in (-1, 0, 1)])) * 100000, 0, "",
+         inputs=lambda p: {"image": p.image, "markers": seeds(p) * 100000}, compare=compare_fraction),
+    Case("watershed", {}, ("ct", "mr", "odd_2d", "i16_full"), "scikit-image watershed inside the mask", lambda p: flood(p, mask=p.mask > 0), 0, "",
+         inputs=lambda p: marked(p) | {"mask": p.mask}, compare=compare_fraction),
     Case("watershed", {"line": True}, SMALL, "scikit-image watershed", lambda p: flood(p, watershed_line=True), 0, "", inputs=marked, compare=compare_fraction),
     Case("watershed", {"compactness": 50.0}, SMALL, "scikit-image watershed", lambda p: flood(p, compactness=50.0), 0, "", inputs=marked, compare=compare_fraction),
 ]

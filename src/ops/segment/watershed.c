@@ -3,6 +3,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/intensity/stats.h"
+#include "ops/segment/bucket_flood.h"
 #include "ops/segment/components.h"
 #include "ops/segment/flood_queue.h"
 
@@ -58,6 +59,7 @@ typedef struct Flood {
   int64_t step[26];
   int delta[26][3];
   CmFloodQueue queue;
+  CmBucketFlood bucket; /* with cells where it does all: level and label are not used then */
   int64_t ticks;
 } Flood;
 
@@ -149,6 +151,10 @@ static bool fill_rows(void *arg, CmRange range, CmError **err) {
                     cm__row(f->markers->image, &f->markers->grid, row % f->markers->grid.rows), grid.nx, marks);
     memset(inside, 1, (size_t)grid.nx);
     if (f->mask->image) cm__mask_row(f->mask, row, inside);
+    for (int64_t x = 0; f->bucket.cell && x < grid.nx; x++)
+      f->bucket.cell[to + x] =
+          inside[x] ? (uint32_t)(line[x] - f->low) << 16 | (uint32_t)marks[x] : (uint32_t)CM_BUCKET_BLOCKED;
+    if (f->bucket.cell) continue;
     for (int64_t x = 0; x < grid.nx; x++) {
       const bool blocked = !inside[x] || line[x] != line[x];
       /* u32 markers keep their bits */
@@ -181,8 +187,12 @@ static bool store_rows(void *arg, CmRange range, CmError **err) {
   const CmType type = cm_image_type(job->out);
   double *line = cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err);
   for (int64_t at = range.begin; line && at < range.end; at++) {
-    const int32_t *label = f->label + padded_at(f, 0, at % grid.ny, at / grid.ny);
-    for (int64_t x = 0; x < grid.nx; x++)
+    const int64_t from = padded_at(f, 0, at % grid.ny, at / grid.ny);
+    const uint32_t *cell = f->bucket.cell + from;
+    const int32_t *label = f->label + from;
+    for (int64_t x = 0; f->bucket.cell && x < grid.nx; x++)
+      line[x] = (cell[x] & 0xFFFF) == CM_BUCKET_BLOCKED ? 0.0 : (double)(cell[x] & 0xFFFF);
+    for (int64_t x = 0; !f->bucket.cell && x < grid.nx; x++)
       line[x] = label[x] == BLOCKED ? 0.0 : type == CM_U32 ? (double)(uint32_t)label[x] : (double)label[x];
     cm__line_from_f64(type, line, grid.nx, cm__row_mut(job->out, &grid, at + f->t * grid.ny * grid.nz));
   }
@@ -190,7 +200,25 @@ static bool store_rows(void *arg, CmRange range, CmError **err) {
   return line != NULL;
 }
 
+static bool block_planes(void *arg, CmRange range, CmError **err) {
+  const Flood *f = arg;
+  (void)err;
+  for (int64_t at = range.begin * f->plane; at < range.end * f->plane; at++) f->bucket.cell[at] = CM_BUCKET_BLOCKED;
+  return true;
+}
+
+static bool flood_buckets(Flood *f, CmImage *out, CmError **err) {
+  const CmGrid grid = cm__grid(f->image);
+  const int64_t rows = grid.ny * grid.nz, chunk = cm__row_chunk(&grid);
+  Store store = {.f = f, .out = out};
+  return cm_parallel_for(f->ctx, NULL, grid.nz + 2, 1, block_planes, f, err) &&
+         cm_parallel_for(f->ctx, NULL, rows, chunk, fill_rows, f, err) &&
+         cm__bucket_flood(&f->bucket, "watershed", err) &&
+         cm_parallel_for(f->ctx, "watershed", rows, chunk, store_rows, &store, err);
+}
+
 static bool flood_time(Flood *f, const CmMoments *moments, CmImage *out, CmError **err) {
+  if (f->bucket.cell) return flood_buckets(f, out, err);
   const CmGrid grid = cm__grid(f->image);
   const double diagonal = sqrt(pow((double)grid.nx * f->scale[0], 2) + pow((double)grid.ny * f->scale[1], 2) +
                                pow((double)grid.nz * f->scale[2], 2));
@@ -202,6 +230,21 @@ static bool flood_time(Flood *f, const CmMoments *moments, CmImage *out, CmError
                         f->kind == 0 && f->compactness == 0.0, &f->queue, err) &&
          flood[f->kind](f, err) &&
          cm_parallel_for(f->ctx, "watershed", grid.ny * grid.nz, cm__row_chunk(&grid), store_rows, &store, err);
+}
+
+/* Whole numbers without lines and compactness, and markers of 16 bits: one word a voxel. */
+static bool make_cells(Flood *f, const WatershedParams *p, CmError **err) {
+  const CmGrid grid = cm__grid(f->markers->image);
+  const CmPart part = {.image = f->markers->image, .row_end = grid.rows, .component = -1};
+  CmMoments marks;
+  if (f->kind != 0 || p->line || p->compactness > 0.0) return true;
+  if (!cm__part_moments(f->ctx, &part, &marks, err)) return false;
+  if (marks.min < 0.0 || marks.max > CM_BUCKET_LABELS) return true;
+  f->bucket = (CmBucketFlood){.ctx = f->ctx, .row = f->row, .plane = f->plane, .neighbours = f->neighbours};
+  memcpy(f->bucket.dims, f->dims, sizeof(f->dims));
+  memcpy(f->bucket.step, f->step, sizeof(f->step));
+  f->bucket.cell = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(uint32_t), err);
+  return f->bucket.cell != NULL;
 }
 
 /* Sizes, the kind of levels, and room. */
@@ -232,6 +275,8 @@ static bool prepare(Flood *f, const WatershedParams *p, CmMoments *moments, CmEr
   }
   f->compactness = p->compactness;
   set_neighbours(f, (CmConnect)p->connectivity);
+  if (!make_cells(f, p, err)) return false;
+  if (f->bucket.cell) return true;
   f->level = cm_calloc(f->ctx, (size_t)f->padded, level_size[f->kind], err);
   f->label = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(int32_t), err);
   f->off = p->line ? cm_alloc(f->ctx, (size_t)f->padded, err) : NULL;
@@ -258,6 +303,7 @@ static bool run(const CmCall *call, CmError **err) {
   cm_free(f.level);
   cm_free(f.label);
   cm_free(f.off);
+  cm_free(f.bucket.cell);
   return ok;
 }
 
@@ -283,9 +329,8 @@ CM_OP(watershed) = {
         "touches "
         "two basins when it is reached stays 0. Mask: what is outside is not flooded and gets 0; markers there are "
         "left "
-        "out. NaN: not flooded, 0. Infinite values are an error. Each time point by itself. Needs about 6 bytes a "
-        "voxel for "
-        "images of up to 16 bits, 8 or 12 for others, and the voxels that wait.",
+        "out. NaN: not flooded, 0. Infinite values are an error. Each time point by itself. Needs about 4 bytes a "
+        "voxel for images of up to 16 bits with labels of up to 65534, 8 or 12 for others, and the voxels that wait.",
     CM_OP_PARAMS(WatershedParams, params),
     CM_OP_INPUTS(inputs),
     CM_OP_OUTPUTS(outputs),
