@@ -27,7 +27,7 @@ CM_SIMD static void X(from_f32)(const float *from, int64_t n, void *to) {
   T *out = to;
   for (int64_t i = 0; i < n; i++) {
     float v = rintf(from[i]);
-    v = v == v ? v : 0.0f;
+    if (T_MIN < 0) v = v == v ? v : 0.0f; /* else the next line does it */
     v = v > lowest ? v : lowest;
     v = v < largest ? v : largest;
     out[i] = (T)v;
@@ -39,7 +39,7 @@ CM_SIMD static void X(from_f64)(const double *from, int64_t n, void *to) {
   T *out = to;
   for (int64_t i = 0; i < n; i++) {
     double v = rint(from[i]);
-    v = v == v ? v : 0.0;
+    if (T_MIN < 0) v = v == v ? v : 0.0;
     v = v > lowest ? v : lowest;
     v = v < largest ? v : largest;
     out[i] = (T)v;
