@@ -5,7 +5,11 @@ static inline void X(test)(const T *v, int64_t n, T wanted, bool equal, uint8_t 
   if (equal)
     for (int64_t i = 0; i < n; i++) to[i] = v[i] == wanted;
   else
+#if T_FLOAT
     for (int64_t i = 0; i < n; i++) to[i] = (uint8_t)((v[i] != 0) & (v[i] == v[i]));
+#else
+    for (int64_t i = 0; i < n; i++) to[i] = v[i] != 0;
+#endif
 }
 
 CM_SIMD static void X(pack)(const void *row, int64_t nx, int64_t label, uint64_t *word) {

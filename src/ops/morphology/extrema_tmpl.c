@@ -24,7 +24,7 @@ static void X(mark_row)(const void *from, const void *rebuilt, int64_t n, double
   for (int64_t i = 0; i < n; i++) {
     const T marker = X(shifted)(v[i], height, up);
     const double deep = up ? (double)marker - (double)v[i] : (double)v[i] - (double)marker;
-    bool whole = marker != v[i] && v[i] == v[i];
+    bool whole = marker != v[i] && deep == deep; /* NaN is no extremum */
 #if !T_FLOAT
     whole = whole && deep >= height;
 #else
