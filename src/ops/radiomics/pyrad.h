@@ -85,7 +85,7 @@ typedef struct CmPyradSource {
   int64_t roi_count;
 } CmPyradSource;
 
-enum { CM__PYRAD_TYPES = 9 };
+enum { CM__PYRAD_TYPES = 10 };
 typedef struct CmPyradType {
   int kind;        /* index into the names of image types */
   void *values;    /* all parameters of the operation */
