@@ -11,9 +11,15 @@ DATA = os.environ.get("CORMACK_TEST_DATA", "../shared/data")
 try:
     import logging
 
+    import types
+
+    import numpy as np
+    import scipy.ndimage
+    import scipy.special
+
     import radiomics
-    import SimpleITK as sitk
     from radiomics import featureextractor
+    from scipy.spatial import ConvexHull
 except ImportError as error:
     print("skipped:", error)
     sys.exit(77)
@@ -23,6 +29,24 @@ if not os.path.isdir(os.path.join(DATA, "pyradiomics")):
 from ops_lib import Ops
 import cormack
 
+
+
+def icosphere(subdivisions, radius):
+    """trimesh's: an icosahedron with the edges halved and put on the sphere."""
+    t = (1 + 5 ** 0.5) / 2
+    v = np.array([(-1, t, 0), (1, t, 0), (-1, -t, 0), (1, -t, 0), (0, -1, t), (0, 1, t), (0, -1, -t), (0, 1, -t), (t, 0, -1), (t, 0, 1), (-t, 0, -1), (-t, 0, 1)])
+    v /= np.linalg.norm(v[0])
+    for _ in range(subdivisions):
+        edges = {tuple(sorted((s[k], s[k - 1]))) for s in ConvexHull(v).simplices for k in range(3)}
+        middles = np.array([v[a] + v[b] for a, b in sorted(edges)])
+        v = np.vstack([v, middles / np.linalg.norm(middles, axis=1)[:, None]])
+    return types.SimpleNamespace(vertices=v * radius)
+
+
+# What PyRadiomics' LBP3D imports: names that SciPy has moved since, and trimesh.
+scipy.special.sph_harm = lambda m, n, theta, phi: scipy.special.sph_harm_y(n, m, phi, theta)
+sys.modules["scipy.ndimage.interpolation"] = scipy.ndimage
+sys.modules["trimesh"], sys.modules["trimesh.creation"] = types.ModuleType("trimesh"), types.SimpleNamespace(icosphere=icosphere)
 logging.disable(logging.CRITICAL)
 warnings.simplefilter("ignore")
 BRAIN, BREAST, CT = ([os.path.join(DATA, *path) for path in paths] for paths in (
@@ -44,6 +68,7 @@ CASES = [  # images, settings, image types
     (BRAIN, {"distances": [1, 3], "symmetricalGLCM": False, "gldm_a": 2}, ONE),
     (BREAST, {"force2D": True, "resegmentRange": [-2, 2], "resegmentMode": "sigma", "resegmentShape": True}, {"Wavelet": {"wavelet": "db2", "level": 2, "binWidth": 20}}),
     (BREAST, {"resegmentRange": [0.5], "resegmentMode": "relative", "weightingNorm": "infinity"}, {"Wavelet": {"start_level": 1, "binWidth": 50}}),
+    (BREAST, {}, {"LBP3D": {"binWidth": 0.3, "lbp3DLevels": 3, "lbp3DIcosphereRadius": 1.5}}),
     (CT, {"binWidth": 25, "resegmentRange": [-500, 400]}, {"Original": {}, "LoG": {"sigma": [3.0]}}),
 ]
 # The measured worst is 2e-7: a LoG image is stored as float, and a bin or a small skewness sees its last digit.

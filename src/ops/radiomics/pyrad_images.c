@@ -181,9 +181,10 @@ static bool gradient(const CmPyradSource *source, const CmPyradType *type, CmPyr
 /* ---- the list ---- */
 
 static const char *const type_names[CM__PYRAD_TYPES] = {"Original",  "LoG",         "Wavelet",  "Square", "SquareRoot",
-                                                        "Logarithm", "Exponential", "Gradient", "LBP2D", "LBP3D"};
-static CmPyradMakeFn *const makers[CM__PYRAD_TYPES] = {
-    original, cm__pyrad_log, cm__pyrad_wavelet, square, square_root, logarithm, exponential, gradient, cm__pyrad_lbp2d, cm__pyrad_lbp3d};
+                                                        "Logarithm", "Exponential", "Gradient", "LBP2D",  "LBP3D"};
+static CmPyradMakeFn *const makers[CM__PYRAD_TYPES] = {original,        cm__pyrad_log,  cm__pyrad_wavelet, square,
+                                                       square_root,     logarithm,      exponential,       gradient,
+                                                       cm__pyrad_lbp2d, cm__pyrad_lbp3d};
 
 const char *cm__pyrad_type_name(int kind) {
   return type_names[kind];

@@ -37,9 +37,10 @@ static int halfway(Sphere *sphere, int a, int b, int first_new) {
 
 /* An icosahedron whose triangles are cut into four, as often as asked. */
 static bool make_sphere(CmContext *ctx, int subdivisions, Sphere *sphere, CmError **err) {
-  static const int corners[20][3] = {{0, 11, 5}, {0, 5, 1},  {0, 1, 7},   {0, 7, 10}, {0, 10, 11}, {1, 5, 9}, {5, 11, 4},
-                                     {11, 10, 2}, {10, 7, 6}, {7, 1, 8},   {3, 9, 4},  {3, 4, 2},   {3, 2, 6}, {3, 6, 8},
-                                     {3, 8, 9},  {4, 9, 5},  {2, 4, 11},  {6, 2, 10}, {8, 6, 7},   {9, 8, 1}};
+  static const int corners[20][3] = {{0, 11, 5}, {0, 5, 1},  {0, 1, 7},   {0, 7, 10}, {0, 10, 11},
+                                     {1, 5, 9},  {5, 11, 4}, {11, 10, 2}, {10, 7, 6}, {7, 1, 8},
+                                     {3, 9, 4},  {3, 4, 2},  {3, 2, 6},   {3, 6, 8},  {3, 8, 9},
+                                     {4, 9, 5},  {2, 4, 11}, {6, 2, 10},  {8, 6, 7},  {9, 8, 1}};
   const double t = (1.0 + sqrt(5.0)) / 2.0, scale = 1.0 / sqrt(1.0 + t * t);
   int count = 20;
   sphere->vertex = cm_alloc_array(ctx, MOST_VERTICES, sizeof(*sphere->vertex), err);
@@ -93,12 +94,12 @@ typedef struct Patterns {
   const CmPyradSource *source;
   const CmPyradParams *p;
   Sphere sphere;
-  int levels, terms;      /* terms: levels squared; degree n has n^2 ... (n + 1)^2 - 1 */
-  double complex *y;      /* terms x vertices */
+  int levels, terms;       /* terms: levels squared; degree n has n^2 ... (n + 1)^2 - 1 */
+  double complex *y;       /* terms x vertices */
   double complex *product; /* terms x terms: sums over the vertices of products of two harmonics */
-  CmImage **out;          /* a level each, then the kurtosis */
-  double *sample;         /* vertices x voxels of the slab */
-  int64_t z, planes;      /* the slab in the box */
+  CmImage **out;           /* a level each, then the kurtosis */
+  double *sample;          /* vertices x voxels of the slab */
+  int64_t z, planes;       /* the slab in the box */
 } Patterns;
 
 static void make_harmonics(Patterns *job) {
@@ -112,8 +113,7 @@ static void make_harmonics(Patterns *job) {
   for (int a = 0; a < job->terms; a++)
     for (int b = 0; b < job->terms; b++) {
       double complex sum = 0.0;
-      for (int v = 0; v < vertices; v++)
-        sum += job->y[(int64_t)a * vertices + v] * job->y[(int64_t)b * vertices + v];
+      for (int v = 0; v < vertices; v++) sum += job->y[(int64_t)a * vertices + v] * job->y[(int64_t)b * vertices + v];
       job->product[a * job->terms + b] = sum;
     }
 }
@@ -185,7 +185,8 @@ static void store_sample(const Patterns *job, const double *from, const double o
 /* The samples of all vertices for the voxels of a slab, from the image around it. */
 static bool take_samples(Patterns *job, CmError **err) {
   const CmPyradSource *s = job->source;
-  CmPyradRoi slab = {.ctx = s->ctx, .lo = {s->lo[0], s->lo[1], s->lo[2] + job->z}, .size = {s->size[0], s->size[1], job->planes}};
+  CmPyradRoi slab = {
+      .ctx = s->ctx, .lo = {s->lo[0], s->lo[1], s->lo[2] + job->z}, .size = {s->size[0], s->size[1], job->planes}};
   const int64_t dims[4] = {s->size[0], s->size[1], job->planes, 1}, voxels = dims[0] * dims[1] * dims[2];
   CmImage *near = cm__pyrad_crop(s->ctx, s->image, &slab, MARGIN + (int64_t)ceil(job->p->lbp3DIcosphereRadius), err);
   bool ok = near != NULL;
