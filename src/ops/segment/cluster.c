@@ -58,7 +58,11 @@ static void find_nearest(const Lloyd *job, const CmSampleBlock *block, double *l
 CM_SIMD static void add_class(const CmSampleBlock *block, int64_t features, double number, const double *label,
                               const double *least, double *sum) {
   double own[B], lane[LANES] = {0};
-  for (int64_t i = 0; i < block->padded; i++) own[i] = label[i] == number ? block->weight[i] : 0.0;
+  const double *weight = block->weight;
+  for (int64_t i = 0; i < block->padded; i++) {
+    const double whole = weight[i]; /* loaded in any case: else this becomes a jump that nobody can foretell */
+    own[i] = label[i] == number ? whole : 0.0;
+  }
   for (int64_t i = 0; i < block->padded; i += LANES)
     for (int k = 0; k < LANES; k++) lane[k] += own[i + k];
   double count = 0.0;

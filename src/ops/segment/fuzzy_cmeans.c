@@ -62,9 +62,8 @@ CM_SIMD static void add_squares(const double *v, double centre, int64_t n, doubl
   for (int64_t i = 0; i < n; i++) to[i] += (v[i] - centre) * (v[i] - centre);
 }
 
-/* A voxel on a centroid counts as 1e-150 away from it: all of it belongs there. */
 CM_SIMD static void to_logarithm(double *v, double factor, int64_t n) {
-  for (int64_t i = 0; i < n; i++) v[i] = cm__log(v[i] > 1e-300 ? v[i] : 1e-300) * factor;
+  for (int64_t i = 0; i < n; i++) v[i] = cm__log(v[i]) * factor;
 }
 
 CM_SIMD static void keep_least(const double *v, int64_t n, double number, double *least, double *label) {
@@ -88,6 +87,30 @@ CM_SIMD static void to_membership(double *v, const double *base, double power, i
   for (int64_t i = 0; i < n; i++) v[i] = cm__exp(power * (base[i] - v[i]));
 }
 
+/* With m = 2 memberships are inverse squares: no logarithm is needed. */
+CM_SIMD static void to_nearness(const double *least, int64_t n, double *v, double *sum) {
+  for (int64_t i = 0; i < n; i++) {
+    v[i] = least[i] / v[i]; /* at most 1 */
+    sum[i] += v[i];
+  }
+}
+
+CM_SIMD static void to_share(const double *by, bool squared, int64_t n, double *v) {
+  if (squared)
+    for (int64_t i = 0; i < n; i++) v[i] = v[i] * by[i] * (v[i] * by[i]);
+  else
+    for (int64_t i = 0; i < n; i++) v[i] *= by[i];
+}
+
+CM_SIMD static void invert(int64_t n, double *v) {
+  for (int64_t i = 0; i < n; i++) v[i] = 1.0 / v[i];
+}
+
+/* A voxel on a centroid counts as 1e-150 away from it: all of it belongs there. */
+CM_SIMD static void keep_apart(int64_t n, double *v) {
+  for (int64_t i = 0; i < n; i++) v[i] = v[i] > 1e-300 ? v[i] : 1e-300;
+}
+
 /* share[k * B + i]: membership to the power; label: the nearest class. */
 static void find_shares(const Fuzzy *f, const CmSampleBlock *block, double power, double *share, double *label) {
   const int64_t n = block->padded;
@@ -100,8 +123,15 @@ static void find_shares(const Fuzzy *f, const CmSampleBlock *block, double power
   for (int64_t k = 0; k < f->classes; k++) {
     for (int64_t a = 0; a < f->features; a++)
       add_squares(block->plane + a * B, f->centre[k * f->features + a], n, share + k * B);
-    to_logarithm(share + k * B, 1.0 / (f->m - 1.0), n);
+    keep_apart(n, share + k * B);
+    if (f->m != 2.0) to_logarithm(share + k * B, 1.0 / (f->m - 1.0), n);
     keep_least(share + k * B, n, (double)k, least, label);
+  }
+  if (f->m == 2.0) {
+    for (int64_t k = 0; k < f->classes; k++) to_nearness(least, n, share + k * B, sum);
+    invert(n, sum);
+    for (int64_t k = 0; k < f->classes; k++) to_share(sum, power == 2.0, n, share + k * B);
+    return;
   }
   for (int64_t k = 0; k < f->classes; k++) add_power(share + k * B, least, n, sum);
   add_logarithm(sum, n, least);
@@ -110,27 +140,56 @@ static void find_shares(const Fuzzy *f, const CmSampleBlock *block, double power
 
 /* ---- steps ----------------------------------------------------------------------------------------------------- */
 
+enum { LANES = CM_SAMPLE_LANES };
+
+static double add_lanes(const double lane[LANES]) {
+  double sum = 0.0;
+  for (int k = 0; k < LANES; k++) sum += lane[k];
+  return sum;
+}
+
+/* Weights of a class; adds them, and those of the voxels that are nearest to it. */
+CM_SIMD static void weigh(const double *share, const double *weight, const double *label, double number, int64_t n,
+                          double *weighted, double *sum) {
+  double all[LANES] = {0}, own[LANES] = {0}, nearest[B];
+  for (int64_t i = 0; i < n; i++) {
+    const double whole = weight[i];
+    weighted[i] = share[i] * whole;
+    nearest[i] = label[i] == number ? whole : 0.0;
+  }
+  for (int64_t i = 0; i < n; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      all[k] += weighted[i + k];
+      own[k] += nearest[i + k];
+    }
+  sum[0] += add_lanes(all);
+  sum[1] += add_lanes(own);
+}
+
+/* Weighted distances from the centroid along a feature, and their squares. */
+CM_SIMD static void add_distances(const double *v, double centre, const double *weighted, int64_t n, double *first,
+                                  double *second) {
+  double once[LANES] = {0}, twice[LANES] = {0};
+  for (int64_t i = 0; i < n; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      const double away = v[i + k] - centre;
+      once[k] += weighted[i + k] * away;
+      twice[k] += weighted[i + k] * away * away;
+    }
+  *first += add_lanes(once);
+  *second += add_lanes(twice);
+}
+
 /* sum[class]: weight, voxels that are nearest, objective, weighted distances from the centroid */
 static void step_block(void *arg, const CmSampleBlock *block, double *scratch, double *sum) {
   const Fuzzy *f = arg;
   const int64_t n = block->padded;
-  double *share = scratch, *label = share + f->classes * B, ones[B], own[B], away[B], weighted[B];
+  double *share = scratch, *label = share + f->classes * B, weighted[B];
   find_shares(f, block, f->m, share, label);
-  for (int64_t i = 0; i < n; i++) ones[i] = 1.0;
   for (int64_t k = 0; k < f->classes; k++, sum += 3 + f->features) {
-    for (int64_t i = 0; i < n; i++) {
-      weighted[i] = share[k * B + i] * block->weight[i];
-      own[i] = label[i] == (double)k ? 1.0 : 0.0;
-    }
-    sum[0] += cm__sample_dot(weighted, ones, n);
-    sum[1] += cm__sample_dot(own, block->weight, n);
-    for (int64_t a = 0; a < f->features; a++) {
-      const double *v = block->plane + a * B, centre = f->centre[k * f->features + a];
-      for (int64_t i = 0; i < n; i++) away[i] = v[i] - centre;
-      sum[3 + a] += cm__sample_dot(weighted, away, n);
-      for (int64_t i = 0; i < n; i++) away[i] *= away[i];
-      sum[2] += cm__sample_dot(weighted, away, n);
-    }
+    weigh(share + k * B, block->weight, label, (double)k, n, weighted, sum);
+    for (int64_t a = 0; a < f->features; a++)
+      add_distances(block->plane + a * B, f->centre[k * f->features + a], weighted, n, sum + 3 + a, sum + 2);
   }
 }
 

@@ -125,6 +125,10 @@ static void add_class(const CmMixture *m, const CmSampleBlock *block, int64_t k,
   }
 }
 
+CM_SIMD static void take_class(const double *label, double number, int64_t n, double *own) {
+  for (int64_t i = 0; i < n; i++) own[i] = label[i] == number ? 1.0 : 0.0;
+}
+
 /* sum[0]: log-likelihood; then the classes' moments or counts. */
 static void step_block(void *arg, const CmSampleBlock *block, double *scratch, double *sum) {
   const Step *step = arg;
@@ -134,8 +138,7 @@ static void step_block(void *arg, const CmSampleBlock *block, double *scratch, d
   sum[0] += cm__sample_dot(log_sum, block->weight, block->padded);
   for (int64_t k = 0; k < m->classes; k++) {
     double *own = share + k * B;
-    if (step->hard || step->counting)
-      for (int64_t i = 0; i < block->padded; i++) own[i] = label[i] == (double)k ? 1.0 : 0.0;
+    if (step->hard || step->counting) take_class(label, (double)k, block->padded, own);
     if (step->counting) {
       sum[1 + k] += cm__sample_dot(own, block->weight, block->padded);
       continue;

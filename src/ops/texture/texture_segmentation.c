@@ -21,13 +21,13 @@ static const CmParam params[] = {
     CM_PARAM_ENUM(TextureParams, features, "gabor|glcm|lbp", "gabor",
                   "what tells them apart: waves (operation gabor_bank), co-occurrence (glcm_map) or local binary "
                   "patterns"),
-    CM_PARAM_REALS(TextureParams, radius, "5", 0, 1000, 1, 3, "",
+    CM_PARAM_REALS(TextureParams, radius, "5", 0, 100, 1, 3, "",
                    "of the window that describes a voxel's texture, one for all axes or one each for x,y,z"),
     CM_UNITS_PARAM(TextureParams, "voxel"),
-    CM_PARAM_REALS(TextureParams, frequency, "0.1,0.2,0.4", 1e-6, 1, 1, 16, "1/voxel", "gabor: of the waves"),
-    CM_PARAM_INT(TextureParams, orientations, 4, 1, 64, "1", "gabor: directions"),
+    CM_PARAM_REALS(TextureParams, frequency, "0.1,0.2,0.4", 1e-4, 1, 1, 8, "1/voxel", "gabor: of the waves"),
+    CM_PARAM_INT(TextureParams, orientations, 4, 1, 16, "1", "gabor: directions"),
     CM_PARAM_INT(TextureParams, levels, 16, 2, 255, "1", "glcm: grey levels"),
-    CM_PARAM_INT(TextureParams, points, 8, 2, 32, "1", "lbp: neighbours, one voxel away"),
+    CM_PARAM_INT(TextureParams, points, 8, 2, 24, "1", "lbp: neighbours, one voxel away"),
     CM_PARAM_INT(TextureParams, seed, 0, 0, 9007199254740991, "1", "of the random starts of k-means"),
     CM_PARAM_INT(TextureParams, n_init, 4, 1, 100, "1", "random starts, of which the best is kept"),
 };
@@ -52,6 +52,7 @@ static const CmPort outputs[] = {
 /* "5,5,0" */
 static void write_list(const CmReals *list, char *to, size_t size) {
   size_t used = 0;
+  to[0] = 0;
   for (int32_t k = 0; k < list->count && used < size; k++)
     used += (size_t)snprintf(to + used, size - used, k ? ",%.17g" : "%.17g", list->value[k]);
 }
