@@ -20,7 +20,7 @@ static const CmParam params[] = {
     CM_TYPE_PARAM(AdaptiveParams),
 };
 
-enum { MOST_VALUES = 1 << 20 };
+enum { MOST_VALUES = 1 << 14 }; /* each is looked at again whenever the box grows */
 
 typedef struct Adaptive {
   int64_t radius[3], most; /* the largest box; of its radii */
@@ -170,8 +170,8 @@ CM_OP(adaptive_median) = {
         "where the "
         "largest box is reached without that, it becomes the median. So details stay that a median of the same size "
         "would take. "
-        "Along an axis whose max_radius is smaller the box stops growing there. Exact. " CM_BORDER_DETAILS
-            CM_FILTER_MASK_DETAILS
+        "Along an axis whose max_radius is smaller the box stops growing there; it may have 16384 voxels. "
+        "Exact. " CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS
         "NaN: counts as infinite, and so is replaced; where the median is infinite, it stays.",
     CM_OP_PARAMS(AdaptiveParams, params),
     CM_FILTER_PORTS,
