@@ -93,19 +93,37 @@ static void store(void *arg, const CmBoxPiece *piece) {
     memcpy(to + (size_t)(i * c) * job->grid.size, from + (size_t)i * job->grid.size, job->grid.size);
 }
 
-/* One component of one time point; its moments inside the mask, too. */
-static bool do_volume(const CmCall *call, Local *job, CmBox *box, const CmMask *mask, int64_t t, CmError **err) {
+/* A value that is typical of the image: that of the voxel in the middle. */
+static double middle_of(const Local *job, const CmImage *image, int64_t t) {
+  const CmGrid grid = cm__grid(image);
+  const int64_t row = (t * grid.nz + grid.nz / 2) * grid.ny + grid.ny / 2;
+  const char *from = cm__row(image, &grid, row);
+  double v;
+  cm__line_to_f64(cm_image_type(image), from + (size_t)(grid.nx / 2 * grid.components + job->component) * grid.size, 1,
+                  &v);
+  return isfinite(v) && fabs(v) < 1e15 ? rint(v) : 0.0;
+}
+
+/* Wallis' targets, where they are not given, are the moments inside the mask. */
+static bool set_targets(const CmCall *call, Local *job, const CmImage *image, const CmMask *mask, int64_t t,
+                        CmError **err) {
   const LocalParams *p = job->p;
   const int64_t rows = job->grid.ny * job->grid.nz;
   const CmPart part = {
-      .image = box->image, .mask = mask, .row_begin = t * rows, .row_end = (t + 1) * rows, .component = job->component};
-  CmMoments moments;
-  if (!cm__part_moments(call->ctx, &part, &moments, err)) return false;
-  job->origin = moments.count && isfinite(moments.mean) ? rint(moments.mean) : 0.0;
+      .image = image, .mask = mask, .row_begin = t * rows, .row_end = (t + 1) * rows, .component = job->component};
+  CmMoments moments = {.count = 0};
+  if ((p->target_mean.count == 0 || p->target_std.count == 0) && !cm__part_moments(call->ctx, &part, &moments, err))
+    return false;
   job->mean = p->target_mean.count ? p->target_mean.value[0] : moments.count ? moments.mean : 0.0;
   job->deviation = p->target_std.count ? p->target_std.value[0] : moments.count ? sqrt(moments.variance) : 0.0;
-  box->origin = job->origin;
-  return cm__box(call->ctx, box, t, job->component, err);
+  return true;
+}
+
+/* One component of one time point. */
+static bool do_volume(const CmCall *call, Local *job, CmBox *box, const CmMask *mask, int64_t t, CmError **err) {
+  box->origin = job->origin = middle_of(job, box->image, t);
+  return (job->p->method == NORMALIZE || set_targets(call, job, box->image, mask, t, err)) &&
+         cm__box(call->ctx, box, t, job->component, err);
 }
 
 static bool run(const CmCall *call, CmError **err) {
