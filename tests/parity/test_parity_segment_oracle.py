@@ -1,7 +1,7 @@
 """Clustering and floods against scikit-learn and scikit-image."""
 import parity
 import pictures
-from parity import Case, compare_fraction, np
+from parity import Case, compare_fraction, compare_partition, np
 from skimage.segmentation import watershed
 from sklearn.cluster import KMeans
 
@@ -36,6 +36,7 @@ def marked(p):
     return {"image": p.image, "markers": seeds(p)}
 
 
+HEAP = "scikit-image begins with markers of equal value in its heap's order"
 CASES = [Case("kmeans", {"classes": 3, "initial": quantiles(p), "tolerance": 0}, (p.name,), "scikit-learn KMeans", lloyd, 0, "", compare=compare_fraction)
          for p in map(pictures.get, SPREAD) if p is not None]
 CASES += [
@@ -45,6 +46,10 @@ CASES += [
          inputs=lambda p: {"image": p.image, "markers": seeds(p) * 100000}, compare=compare_fraction),
     Case("watershed", {}, ("ct", "mr", "odd_2d", "i16_full"), "scikit-image watershed inside the mask", lambda p: flood(p, mask=p.mask > 0), 0, "",
          inputs=lambda p: marked(p) | {"mask": p.mask}, compare=compare_fraction),
+    Case("watershed", {}, ("mr", "xray", "odd", "odd_2d", "flat", "anisotropic", "u16_full"), "scikit-image watershed from minima",
+         lambda p: watershed(p.f64), 0.003, HEAP, compare=compare_partition),
+    Case("watershed", {"connectivity": "8"}, ("xray", "odd_2d", "ct_slice"), "scikit-image watershed from minima inside the mask",
+         lambda p: watershed(p.f64, connectivity=2, mask=p.mask > 0), 0.003, HEAP, inputs=lambda p: {"image": p.image, "mask": p.mask}, compare=compare_partition),
     Case("watershed", {"line": True}, SMALL, "scikit-image watershed", lambda p: flood(p, watershed_line=True), 0, "", inputs=marked, compare=compare_fraction),
     Case("watershed", {"compactness": 50.0}, SMALL, "scikit-image watershed", lambda p: flood(p, compactness=50.0), 0, "", inputs=marked, compare=compare_fraction),
 ]

@@ -1,4 +1,5 @@
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cormack/parallel.h"
@@ -30,16 +31,21 @@ static const CmPort inputs[] = {
     {.name = "image",
      .kind = CM_KIND_IMAGE,
      .help = "what is flooded from its low values, such as a gradient magnitude"},
-    {.name = "markers", .kind = CM_KIND_LABELS, .types = CM_INTEGER_TYPES, .help = "where basins begin: not 0"},
+    {.name = "markers",
+     .kind = CM_KIND_LABELS,
+     .optional = true,
+     .types = CM_INTEGER_TYPES,
+     .help = "where basins begin: not 0; else in the regional minima"},
     {.name = "mask",
      .kind = CM_KIND_LABELS,
      .optional = true,
      .types = CM_INTEGER_TYPES,
      .help = "what is flooded: not 0"},
 };
-static const CmPort outputs[] = {{.name = "labels",
-                                  .kind = CM_KIND_LABELS,
-                                  .help = "each voxel's marker, in the markers' type; 0 where none comes"}};
+static const CmPort outputs[] = {
+    {.name = "labels",
+     .kind = CM_KIND_LABELS,
+     .help = "each voxel's marker, in the markers' type (without: u16 or u32); 0 where none comes"}};
 
 typedef struct Flood {
   CmContext *ctx;
@@ -283,15 +289,38 @@ static bool prepare(Flood *f, const WatershedParams *p, CmMoments *moments, CmEr
   return f->level && f->label && (f->off || !p->line);
 }
 
+/* The regional minima inside the mask, numbered by first voxel. */
+static CmImage *find_minima(const CmCall *call, const WatershedParams *p, const CmMask *mask, CmError **err) {
+  char choice[16], words[64];
+  CmImage *numbered = NULL;
+  snprintf(words, sizeof(words), "connectivity=%s",
+           cm_param_choice(&params[0], p->connectivity, choice, sizeof(choice)));
+  CmImage *minima = cm_op_apply(call->ctx, "regional_minima", words, call->in[0].image, err);
+  strcat(words, " order=first");
+  if (minima && (!mask->image || cm__mask_blank(call->ctx, mask, minima, err)))
+    numbered = cm_op_apply(call->ctx, "connected_components", words, minima, err);
+  cm_image_unref(&minima);
+  return numbered;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   const WatershedParams *p = call->params;
   const CmImage *image = call->in[0].image;
+  CmImage *minima = NULL;
   CmMask markers, mask;
   Flood f = {.ctx = call->ctx, .image = image, .markers = &markers, .mask = &mask};
   CmMoments moments;
   CmImage *out = NULL;
-  bool ok = cm__mask_open(&markers, &call->in[1], image, err) && cm__mask_open(&mask, &call->in[2], image, err) &&
-            prepare(&f, p, &moments, err);
+  bool ok = false;
+  if (!cm__mask_open(&markers, &call->in[1], image, err) || !cm__mask_open(&mask, &call->in[2], image, err))
+    return false;
+  if (!markers.image) {
+    minima = find_minima(call, p, &mask, err);
+    if (!minima) return false;
+    const CmValue value = cm_value_labels(minima);
+    if (!cm__mask_open(&markers, &value, image, err)) goto done;
+  }
+  ok = prepare(&f, p, &moments, err);
   if (ok) out = cm_image_create_like(call->ctx, image, cm_image_type(markers.image), 1, err);
   ok = ok && out && cm_image_set_unit(out, "1", err);
   for (f.t = 0; ok && f.t < cm_image_dims(image)[3]; f.t++) {
@@ -299,6 +328,8 @@ static bool run(const CmCall *call, CmError **err) {
     cm__flood_free(&f.queue);
   }
   if (ok) call->out[0] = cm_value_labels(cm_image_ref(out));
+done:
+  cm_image_unref(&minima);
   cm_image_unref(&out);
   cm_free(f.level);
   cm_free(f.label);
@@ -318,7 +349,7 @@ CM_OP(watershed) = {
     .name = "watershed",
     .family = "segment",
     .since = "0.2",
-    .summary = "Flood an image from markers until the basins meet.",
+    .summary = "Flood an image from markers or its minima until the basins meet.",
     .details =
         "Voxels are reached by rising value, those of equal value first come, first served; what is reached takes the "
         "label of the basin it is reached from. Markers of equal value begin in the order of their voxels, and "
@@ -327,7 +358,8 @@ CM_OP(watershed) = {
         "compactness > 0 adds "
         "compactness times the distance to the marker's voxel (in voxels or mm) to the value. line: a voxel that "
         "touches "
-        "two basins when it is reached stays 0. Mask: what is outside is not flooded and gets 0; markers there are "
+        "two basins when it is reached stays 0. Without markers, basins begin in the regional minima inside the mask. "
+        "Mask: what is outside is not flooded and gets 0; markers there are "
         "left "
         "out. NaN: not flooded, 0. Infinite values are an error. Each time point by itself. Needs about 4 bytes a "
         "voxel for images of up to 16 bits with labels of up to 65534, 8 or 12 for others, and the voxels that wait.",
@@ -339,8 +371,8 @@ CM_OP(watershed) = {
         "Meyer F. Color image segmentation. Proc. Int. Conf. Image Processing, 1992; Neubert P, Protzel P. Compact "
         "watershed and preemptive SLIC. Proc. ICPR, 2014",
     .examples =
-        "cormack watershed gradient.nii.gz seeds.nii.gz cells.nii.gz\n"
-        "cormack watershed gradient.nii.gz seeds.nii.gz cells.nii.gz --mask tissue.nii.gz --line true",
+        "cormack watershed gradient.nii.gz cells.nii.gz --markers seeds.nii.gz\n"
+        "cormack watershed gradient.nii.gz cells.nii.gz --markers seeds.nii.gz --mask tissue.nii.gz --line true",
     .check = check,
     .run = run,
 };
