@@ -20,6 +20,7 @@ static void (*const classes[CM_TYPE_COUNT])(const void *, int64_t, bool, uint32_
 enum {
   LANES = 32,  /* columns searched side by side */
   BLOCK = 128, /* columns held at a time: some cache lines of each row */
+  TILE = 16,   /* columns turned into lines together: a cache line of each row */
   FAR = 96     /* steps per voxel from which on the envelope is faster */
 };
 
@@ -78,6 +79,7 @@ typedef struct Scratch {
   float *square;   /* weight x 1, 4, 9 ... along x */
   float *column, *lowest;
   double *from; /* where each parabola begins to be lowest */
+  double *half; /* 1 / 2k */
   int64_t *vertex;
 } Scratch;
 
@@ -98,28 +100,32 @@ static bool scratch_create(const Transform *job, Scratch *s, CmError **err) {
   s->best = cm_alloc_array(job->ctx, (size_t)block, sizeof(float), err);
   s->class = cm_alloc_array(job->ctx, (size_t)(nx > block ? nx : block), sizeof(uint32_t), err);
   s->square = cm_alloc_array(job->ctx, (size_t)nx, sizeof(float), err);
-  s->column = cm_alloc_array(job->ctx, (size_t)n, 2 * sizeof(float), err);
-  s->from = cm_alloc_array(job->ctx, (size_t)n, sizeof(double), err);
+  s->column = cm_alloc_array(job->ctx, (size_t)n, 2 * TILE * sizeof(float), err);
+  s->from = cm_alloc_array(job->ctx, (size_t)n, 2 * sizeof(double), err);
   s->vertex = cm_alloc_array(job->ctx, (size_t)n, sizeof(int64_t), err);
   if (!s->value || !s->best || !s->class || !s->square || !s->column || !s->from || !s->vertex) {
     scratch_free(s);
     return false;
   }
-  s->lowest = s->column + n;
+  s->lowest = s->column + TILE * n;
+  s->half = s->from + n;
+  for (int64_t k = 1; k < n; k++) s->half[k] = 0.5 / (double)k;
   const float weight = step_weight(job, 0);
   for (int64_t i = 0; i < nx; i++) s->square[i] = weight * ((float)(i + 1) * (float)(i + 1));
   return true;
 }
 
-/* lowest[p] = min over q of value[q] + weight (p - q)^2. */
+/* lowest[p] = min over q of value[q] + weight (p - q)^2. Where parabolas cross is worked out by reciprocals: where that
+ * is off by a rounding, the two are as equal. */
 static void lower_envelope(const Scratch *s, const float *value, int64_t n, double weight, float *lowest) {
+  const double per_weight = 1.0 / weight;
   int64_t count = 0;
   for (int64_t q = 0; q < n; q++) {
     if (!(value[q] < INFINITY)) continue;
     double begin = -INFINITY;
     while (count > 0) {
       const int64_t v = s->vertex[count - 1];
-      begin = (((double)value[q] - (double)value[v]) / weight + (double)(q * q - v * v)) / (double)(2 * (q - v));
+      begin = ((double)value[q] - (double)value[v]) * per_weight * s->half[q - v] + 0.5 * (double)(q + v);
       if (begin > s->from[count - 1]) break;
       count--;
     }
@@ -134,16 +140,23 @@ static void lower_envelope(const Scratch *s, const float *value, int64_t n, doub
   }
 }
 
-/* A column by envelopes; `best` holds what the ends of its runs give already. */
-static void envelope_column(const Transform *job, const Scratch *s, int64_t lane, int64_t n, float weight) {
-  const uint32_t *class = s->class + lane;
-  float *to = s->best + lane;
-  for (int64_t p = 0; p < n; p++) s->column[p] = s->value[p * BLOCK + lane];
-  for (int64_t begin = 0, end; begin < n; begin = end) {
-    for (end = begin + 1; end < n && (!job->labelled || class[end * BLOCK] == class[begin * BLOCK]);) end++;
-    lower_envelope(s, s->column + begin, end - begin, (double)weight, s->lowest + begin);
+/* TILE columns by envelopes, of which `width` count; `best` holds what the ends of their runs give already. */
+static void envelope_columns(const Transform *job, const Scratch *s, int64_t lane, int64_t width, int64_t n,
+                             float weight) {
+  for (int64_t p = 0; p < n; p++)
+    for (int64_t i = 0; i < TILE; i++) s->column[i * n + p] = s->value[p * BLOCK + lane + i];
+  for (int64_t i = 0; i < width; i++) {
+    const uint32_t *class = s->class + lane + i;
+    for (int64_t begin = 0, end; begin < n; begin = end) {
+      for (end = job->labelled ? begin + 1 : n; end < n && class[end * BLOCK] == class[begin * BLOCK];) end++;
+      lower_envelope(s, s->column + i * n + begin, end - begin, (double)weight, s->lowest + i * n + begin);
+    }
   }
-  for (int64_t p = 0; p < n; p++) to[p * BLOCK] = s->lowest[p] < to[p * BLOCK] ? s->lowest[p] : to[p * BLOCK];
+  for (int64_t p = 0; p < n; p++)
+    for (int64_t i = 0; i < width; i++) {
+      float *to = s->best + p * BLOCK + lane + i;
+      *to = s->lowest[i * n + p] < *to ? s->lowest[i * n + p] : *to;
+    }
 }
 
 /* Down (step 1) or up (-1) the columns: squares of the steps since the class changed. */
@@ -227,7 +240,8 @@ static void do_lanes(const Transform *job, const Scratch *s, int64_t lane, int64
   if (steps_ahead(best, n, weight) < (double)n * FAR)
     search(s->value + lane, n, weight, best);
   else
-    for (int64_t i = 0; i < width; i++) envelope_column(job, s, lane + i, n, weight);
+    for (int64_t i = 0; i < width; i += TILE)
+      envelope_columns(job, s, lane + i, width - i < TILE ? width - i : TILE, n, weight);
 }
 
 /* Columns x0 .. x0 + BLOCK - 1 of a plane (axis 1) or of the rows y of a time point (axis 2). */
