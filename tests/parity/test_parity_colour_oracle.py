@@ -60,8 +60,8 @@ def hues(ours, theirs):
     return max(parity.compare_numbers(ours[..., 1:], theirs[..., 1:]), float((np.minimum(apart, 1 - apart) * theirs[..., 1]).max()))
 
 
-def between(p, space, low, high):
-    made = SPACES[space][0](double(p))
+def between(values, space, low, high):
+    made = SPACES[space][0](values)
     inside = np.ones(made.shape[:-1], bool)
     for k in range(3):
         a, b = made[..., k] >= low[k], made[..., k] <= high[k]
@@ -71,7 +71,7 @@ def between(p, space, low, high):
 
 def threshold(space, low, high):
     return Case("colour_threshold", {"space": space, "low": low, "high": high}, PICTURES, f"scikit-image rgb2{space} and NumPy",
-                lambda p: between(p, space, low, high), 0, "", inputs=lambda p: image(p, rgb(p)))
+                lambda p: between(double(p), space, low, high), 0, "", inputs=lambda p: image(p, rgb(p)))
 
 
 def clusters(p, lightness):
@@ -85,6 +85,17 @@ def segmentation(lightness):
                 "colours as near to two centroids", inputs=lambda p: image(p, rgb(p)), compare=compare_fraction)
 
 
+def full(p):
+    """The same colours in 8 or 16 bits."""
+    top = 65535 if p.name in ("ct", "odd", "u16_full") else 255
+    return np.rint(double(p) * top).astype(np.uint16 if top > 255 else np.uint8)
+
+
+def whole_threshold(space, low, high):
+    return Case("colour_threshold", {"space": space, "low": low, "high": high}, PICTURES, f"scikit-image rgb2{space} of integers, and NumPy",
+                lambda p: between(full(p) / np.iinfo(full(p).dtype).max, space, low, high), 0, "", inputs=lambda p: image(p, full(p)))
+
+
 CASES = [case for space in SPACES for case in to(space) + back(space)]
 CASES += [
     Case("colour_space", {"to_space": "grey"}, PICTURES, "scikit-image rgb2gray", lambda p: color.rgb2gray(double(p)), 1e-6, "in float", relative=True,
@@ -95,6 +106,8 @@ CASES += [
     Case("colour_space", {"to_space": "rgb", "type": "u8"}, PICTURES, "NumPy rint", lambda p: np.rint(rgb(p).astype(np.float32) * 255) if rgb(p).dtype != np.uint8
          else rgb(p), 0, "", inputs=lambda p: image(p, rgb(p).astype(np.float32) if rgb(p).dtype != np.uint8 else rgb(p))),
     threshold("hsv", [0.8, 0.2, 0.1], [0.1, 0.9, 0.95]), threshold("hsv", [0.2, 0.0, 0.3], [0.7, 0.8, 1.0]), threshold("lab", [20, -30, -50], [80, 20, 40]),
+    whole_threshold("hsv", [0.81234, 0.21234, 0.0], [0.11234, 1.0, 0.91234]), whole_threshold("lab", [20, -30, -50], [80, 20, 40]),
+    whole_threshold("hsv", [0.0, 0.0, 0.0], [1.0, 1.0, 0.51234]),
     segmentation(1.0), segmentation(0.0),
     Case("colour_space", {}, ("times",), "closed form", None, 0, "", refuses={"times": "1 components; such colours have 3"}),
 ]

@@ -25,45 +25,113 @@ static const CmPort outputs[] = {
 
 typedef struct Job {
   CmContext *ctx;
-  const ColourThresholdParams *p;
   const CmImage *image;
   CmMask mask;
   CmGrid grid;
   CmColour colour;
+  double low[3], high[3];
+  int count;
+  bool around;   /* the range of hues goes around */
+  double margin; /* so near to a limit float may err; 0: all is done in double */
   CmImage *labels;
 } Job;
 
-CM_SIMD static void keep_between(const double *v, double low, double high, int64_t n, uint8_t *inside) {
-  for (int64_t i = 0; i < n; i++) inside[i] &= v[i] >= low && v[i] <= high;
+typedef struct Room {
+  float *line, *plane[3];
+  double *wide, *wide_plane[3];
+  uint8_t *doubt;
+} Room;
+
+#define R float
+#define X(name) name##_f32
+#include "ops/colour/range_tmpl.c"
+#undef R
+#undef X
+#define R double
+#define X(name) name##_f64
+#include "ops/colour/range_tmpl.c"
+
+CM_SIMD static void mark_doubt(const float *v, double limit, double margin, int64_t n, uint8_t *doubt) {
+  const float low = (float)(limit - margin), high = (float)(limit + margin);
+  for (int64_t i = 0; i < n; i++) doubt[i] |= (uint8_t)((v[i] >= low) & (v[i] <= high));
 }
 
-CM_SIMD static void keep_around(const double *v, double low, double high, int64_t n, uint8_t *inside) {
-  for (int64_t i = 0; i < n; i++) inside[i] &= v[i] >= low || v[i] <= high;
+/* In float, and again in double where that is too near to a limit. */
+static void narrow_row(const Job *job, const char *row, const Room *room, uint8_t *inside) {
+  const int64_t n = job->grid.nx;
+  cm__colour_row_f32(&job->colour, row, n, room->line, room->plane);
+  memset(room->doubt, 0, (size_t)n);
+  for (int k = 0; k < job->count; k++) {
+    mark_doubt(room->plane[k], job->low[k], job->margin, n, room->doubt);
+    mark_doubt(room->plane[k], job->high[k], job->margin, n, room->doubt);
+  }
+  const size_t size = (size_t)job->grid.components * job->grid.size;
+  memset(inside, 1, (size_t)n);
+  keep_in_range_f32(job, room->plane, n, inside);
+  for (int64_t i = 0; i < n; i++) {
+    if (!room->doubt[i]) continue;
+    cm__colour_row_f64(&job->colour, row + (size_t)i * size, 1, room->wide, room->wide_plane);
+    inside[i] = 1;
+    keep_in_range_f64(job, room->wide_plane, 1, inside + i);
+  }
+}
+
+static bool room_open(const Job *job, Room *room, CmError **err) {
+  const int64_t n = job->grid.nx, values = (3 + job->grid.components) * n;
+  *room = (Room){.line = NULL};
+  room->line = cm_alloc_array(job->ctx, (size_t)values, sizeof(float), err);
+  room->wide = cm_alloc_array(job->ctx, (size_t)values, sizeof(double), err);
+  room->doubt = cm_alloc(job->ctx, (size_t)n, err);
+  if (!room->line || !room->wide || !room->doubt) return false;
+  for (int k = 0; k < 3; k++) {
+    room->plane[k] = room->line + (job->grid.components + k) * n;
+    room->wide_plane[k] = room->wide + (job->grid.components + k) * n;
+  }
+  return true;
+}
+
+static void room_free(Room *room) {
+  cm_free(room->line);
+  cm_free(room->wide);
+  cm_free(room->doubt);
 }
 
 static bool do_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
-  const ColourThresholdParams *p = job->p;
   const int64_t n = job->grid.nx;
-  CmGrid to = job->grid;
-  to.row = n;
-  to.components = 1;
-  to.size = 1;
-  double *room = cm_alloc_array(job->ctx, (size_t)((3 + job->grid.components) * n), sizeof(double), err);
-  if (!room) return false;
-  double *const plane[3] = {room, room + n, room + 2 * n};
-  for (int64_t row = range.begin; row < range.end; row++) {
-    uint8_t *inside = cm__row_mut(job->labels, &to, row);
-    cm__colour_row_f64(&job->colour, cm__row(job->image, &job->grid, row), n, room + 3 * n, plane);
-    memset(inside, 1, (size_t)n);
-    if (job->mask.image) cm__mask_row(&job->mask, row, inside);
-    for (int k = 0; k < p->low.count; k++) {
-      const bool around = p->space == CM_HSV && k == 0 && p->low.value[0] > p->high.value[0];
-      (around ? keep_around : keep_between)(plane[k], p->low.value[k], p->high.value[k], n, inside);
+  Room room;
+  const bool ok = room_open(job, &room, err);
+  uint8_t *labels = cm_image_data_mut(job->labels);
+  for (int64_t row = range.begin; ok && row < range.end; row++) {
+    uint8_t *inside = labels + row * n;
+    const void *from = cm__row(job->image, &job->grid, row);
+    if (job->margin > 0.0) {
+      narrow_row(job, from, &room, inside);
+    } else {
+      cm__colour_row_f64(&job->colour, from, n, room.wide, room.wide_plane);
+      memset(inside, 1, (size_t)n);
+      keep_in_range_f64(job, room.wide_plane, n, inside);
     }
+    if (!job->mask.image) continue;
+    cm__mask_row(&job->mask, row, room.doubt);
+    for (int64_t x = 0; x < n; x++) inside[x] &= room.doubt[x];
   }
-  cm_free(room);
-  return true;
+  room_free(&room);
+  return ok;
+}
+
+/* Limits that no colour passes are taken away, so that what lies on them needs no second look. */
+static void set_limits(const ColourThresholdParams *p, Job *job) {
+  const bool unit = (p->space == CM_HSV || p->space == CM_RGB || p->space == CM_GREY) &&
+                    cm_type_is_integer(cm_image_type(job->image)) && cm_type_min(cm_image_type(job->image)) == 0.0;
+  job->count = p->low.count;
+  job->around = p->space == CM_HSV && p->low.value[0] > p->high.value[0];
+  for (int k = 0; k < job->count; k++) {
+    job->low[k] = unit && !(job->around && k == 0) && p->low.value[k] <= 0.0 ? -1e30 : p->low.value[k];
+    job->high[k] = unit && !(job->around && k == 0) && p->high.value[k] >= 1.0 ? 1e30 : p->high.value[k];
+  }
+  if (cm_type_is_integer(cm_image_type(job->image)) && cm__type_fits_f32(cm_image_type(job->image)))
+    job->margin = p->space == CM_LAB || p->space == CM_YCBCR ? 2e-3 : 1e-5;
 }
 
 static bool check(const void *values, CmError **err) {
@@ -85,10 +153,11 @@ static bool check(const void *values, CmError **err) {
 
 static bool run(const CmCall *call, CmError **err) {
   const ColourThresholdParams *p = call->params;
-  Job job = {.ctx = call->ctx, .p = p, .image = call->in[0].image, .grid = cm__grid(call->in[0].image)};
+  Job job = {.ctx = call->ctx, .image = call->in[0].image, .grid = cm__grid(call->in[0].image)};
   if (!cm__colour_open(&job.colour, job.image, CM_RGB, (CmColourSpace)p->space, err) ||
       !cm__mask_open(&job.mask, &call->in[1], job.image, err))
     return false;
+  set_limits(p, &job);
   job.labels = cm_image_create_like(call->ctx, job.image, CM_U8, 1, err);
   if (!job.labels || !cm_image_set_unit(job.labels, "1", err) ||
       !cm_parallel_for(call->ctx, "colours", job.grid.rows, cm__row_chunk(&job.grid), do_rows, &job, err)) {
@@ -106,7 +175,8 @@ CM_OP(colour_threshold) = {
     .summary = "Label the voxels whose colours lie in a range.",
     .details =
         "The image is rgb (integers: 0 to the type's largest value, floats: 0 to 1); it is converted to `space` as "
-        "the operation colour_space does, in double, and labelled 1 where each component lies between low and high, "
+        "the operation colour_space does, as if in double, and labelled 1 where each component lies between low and "
+        "high, "
         "both included. In hsv a range of hues whose low lies above its high goes around through red: low=0.9,... "
         "high=0.1,... Mask: voxels outside get 0. NaN lies in no range.",
     CM_OP_PARAMS(ColourThresholdParams, params),

@@ -182,16 +182,20 @@ CM_SIMD static void X(part)(const R *restrict line, R scale, int64_t n, R *restr
 
 void X(cm__colour_row)(const CmColour *colour, const void *row, int64_t n, R *line, R *const plane[3]) {
   const int64_t c = colour->components, used = cm__colour_components(colour->from);
-  const R scale = (R)colour->scale;
-  X(cm__line_to)(colour->type, row, n * c, line);
+  /* hue and saturation do not depend on the scale: whole numbers are exact */
+  const bool late = colour->from == CM_RGB && colour->to == CM_HSV;
+  const R scale = late ? (R)1 : (R)colour->scale;
+  const R *values = colour->type == X(own_type) ? row : line;
+  if (values == line) X(cm__line_to)(colour->type, row, n * c, line);
   if (c == 3)
-    X(part)(line, scale, n, plane[0], plane[1], plane[2]);
+    X(part)(values, scale, n, plane[0], plane[1], plane[2]);
   else
     for (int64_t k = 0; k < used; k++)
-      for (int64_t i = 0; i < n; i++) plane[k][i] = line[i * c + k] * scale;
+      for (int64_t i = 0; i < n; i++) plane[k][i] = values[i * c + k] * scale;
   if (colour->from == colour->to) return;
   const bool was_xyz = is_xyz(colour->from), will_be_xyz = is_xyz(colour->to);
   X(leave)(colour->from, n, plane);
   if (was_xyz != will_be_xyz) X(rgb_and_xyz)(will_be_xyz, n, plane);
   X(enter)(colour->to, n, plane);
+  for (int64_t i = 0; late && i < n; i++) plane[2][i] *= (R)colour->scale;
 }
