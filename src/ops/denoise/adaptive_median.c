@@ -20,7 +20,7 @@ static const CmParam params[] = {
     CM_TYPE_PARAM(AdaptiveParams),
 };
 
-enum { MOST_VALUES = 1 << 14 }; /* each is looked at again whenever the box grows */
+enum { MOST_VALUES = 1 << 12 }; /* each is looked at again whenever the box grows */
 
 typedef struct Adaptive {
   int64_t radius[3], most; /* the largest box; of its radii */
@@ -75,31 +75,51 @@ static int64_t radius_at(const Adaptive *job, int axis, int64_t step) {
   return step < job->radius[axis] ? step : job->radius[axis];
 }
 
-/* The values of the box that has grown `step` times around value i of the row. */
-static int64_t gather(const Adaptive *job, const CmWindowRow *row, int64_t i, int64_t step, double *values) {
-  const int64_t rx = radius_at(job, 0, step), ry = radius_at(job, 1, step), rz = radius_at(job, 2, step);
-  int64_t n = 0;
-  for (int64_t dz = -rz; dz <= rz; dz++)
-    for (int64_t dy = -ry; dy <= ry; dy++) {
-      const double *from = row->near[(dz + job->radius[2]) * (2 * job->radius[1] + 1) + dy + job->radius[1]];
-      for (int64_t dx = -rx; dx <= rx; dx++) values[n++] = ordered(from[i + dx * row->components]);
+/* The values of a box, its ends, and how often it has them. */
+typedef struct Box {
+  double *values, low, high;
+  int64_t count, lows, highs;
+} Box;
+
+static void put(Box *box, double v) {
+  box->values[box->count++] = v;
+  if (v <= box->low) {
+    box->lows = v < box->low ? 1 : box->lows + 1;
+    box->low = v;
+  }
+  if (v >= box->high) {
+    box->highs = v > box->high ? 1 : box->highs + 1;
+    box->high = v;
+  }
+}
+
+/* What the box around value i of the row has more after `step` than after the step before. */
+static void add_shell(const Adaptive *job, const CmWindowRow *row, int64_t i, int64_t step, Box *box) {
+  int64_t r[3], p[3];
+  for (int axis = 0; axis < 3; axis++) {
+    r[axis] = radius_at(job, axis, step);
+    p[axis] = step == 1 ? -1 : radius_at(job, axis, step - 1);
+  }
+  for (int64_t dz = -r[2]; dz <= r[2]; dz++)
+    for (int64_t dy = -r[1]; dy <= r[1]; dy++) {
+      const double *from = row->near[(dz + job->radius[2]) * (2 * job->radius[1] + 1) + dy + job->radius[1]] + i;
+      const bool old = -p[2] <= dz && dz <= p[2] && -p[1] <= dy && dy <= p[1];
+      for (int64_t dx = -r[0]; dx <= r[0]; dx++) {
+        if (old && dx == -p[0]) dx = p[0] + 1;
+        if (dx <= r[0]) put(box, ordered(from[dx * row->components]));
+      }
     }
-  return n;
 }
 
 static double grow(const Adaptive *job, const CmWindowRow *row, int64_t i, double *values) {
-  double median = 0.0;
+  Box box = {.values = values, .low = INFINITY, .high = -INFINITY};
+  const double v = ordered(row->centre[i]);
   for (int64_t step = 1; step <= job->most; step++) {
-    const int64_t n = gather(job, row, i, step, values);
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t k = 0; k < n; k++) {
-      low = values[k] < low ? values[k] : low;
-      high = values[k] > high ? values[k] : high;
-    }
-    median = select_rank(values, n, n / 2);
-    const double v = ordered(row->centre[i]);
-    if (low < median && median < high) return low < v && v < high ? v : median;
+    add_shell(job, row, i, step, &box);
+    if (box.lows > box.count / 2 || box.highs > box.count / 2) continue; /* the median is one of the ends */
+    return box.low < v && v < box.high ? v : select_rank(values, box.count, box.count / 2);
   }
+  const double median = select_rank(values, box.count, box.count / 2);
   return median == (double)INFINITY && row->centre[i] != row->centre[i] ? row->centre[i] : median;
 }
 
@@ -170,7 +190,7 @@ CM_OP(adaptive_median) = {
         "where the "
         "largest box is reached without that, it becomes the median. So details stay that a median of the same size "
         "would take. "
-        "Along an axis whose max_radius is smaller the box stops growing there; it may have 16384 voxels. "
+        "Along an axis whose max_radius is smaller the box stops growing there; it may have 4096 voxels. "
         "Exact. " CM_BORDER_DETAILS CM_FILTER_MASK_DETAILS
         "NaN: counts as infinite, and so is replaced; where the median is infinite, it stays.",
     CM_OP_PARAMS(AdaptiveParams, params),

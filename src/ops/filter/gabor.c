@@ -3,7 +3,7 @@
 #include "ops/filter/overlap.h"
 
 #define PI 3.14159265358979323846
-enum { MOST_WEIGHTS = 1 << 21, MOST_RADIUS = 1024 };
+enum { MOST_WEIGHTS = 1 << 19, MOST_RADIUS = 512 };
 
 typedef struct GaborParams {
   double frequency, theta, phi, bandwidth;
@@ -156,7 +156,7 @@ CM_OP(gabor) = {
         "along the direction (cos phi cos theta, cos phi sin theta, sin phi), b the way across it, s and t the two "
         "numbers of sigma; divided by 2 pi s t, in volumes by (2 pi)^1.5 s t^2, per voxel. sigma not given: s = t = "
         "sqrt(ln 2 / 2) / pi (2^bandwidth + 1) / (2^bandwidth - 1) / frequency. The kernel is a box that holds the "
-        "axes of the Gaussian `truncate` standard deviations out, at most 1024 voxels far and 2097152 weights large. "
+        "axes of the Gaussian `truncate` standard deviations out, at most 512 voxels far and 524288 weights large. "
         "Calculated in f64 by "
         "Fourier transforms of tiles. " CM_BORDER_DETAILS
         "Mask: voxels outside are 0; kernels inside still see them. NaN and infinities are refused: fill them first.",
