@@ -65,6 +65,8 @@ CASES = [
     Case("distance", {"mode": "signed"}, MASKS, "SciPy distance_transform_edt", lambda p: outside(p) - inside(p), 1e-6, FLOAT, relative=True),
     Case("distance", {"mode": "outside"}, ("lungs", "blobs", "blobs_2d"), "SimpleITK SignedMaurerDistanceMap", maurer, 1e-6, FLOAT, relative=True),
     Case("distance", {"by_label": True}, LABELLED, "edt", lambda p: edt.edt(p.array, anisotropy=p.axis_spacing), 1e-6, FLOAT, relative=True),
+    Case("distance", {"mode": "signed", "by_label": True}, ("label_map", "blobs", "lungs"), "edt, SciPy distance_transform_edt",
+         lambda p: outside(p) - edt.edt(p.array, anisotropy=p.axis_spacing), 1e-6, FLOAT, relative=True),
     Case("distance", {"by_label": True, "border": "zero", "squared": True}, ("label_map", "lungs", "blobs_2d", "full_mask"), "edt",
          lambda p: edt.edtsq(p.array, anisotropy=p.axis_spacing, black_border=True), 1e-6, FLOAT, relative=True),
     Case("reconstruct", connect(3), PLAIN, "scikit-image reconstruction", lambda p: grown(p, 3), 0, "",

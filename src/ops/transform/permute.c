@@ -27,7 +27,9 @@ typedef struct Permute {
 
 #define REVERSE_VOXELS(name, type)                                                             \
   CM_SIMD static void reverse_##name(const type *restrict end, int64_t n, type *restrict to) { \
-    for (int64_t i = 0; i < n; i++) to[i] = end[-i];                                           \
+    const type *from = end - (n - 1); /* read forwards, as processors fetch ahead */           \
+    type *last = to + n - 1;                                                                   \
+    for (int64_t i = 0; i < n; i++) last[-i] = from[i];                                        \
   }
 REVERSE_VOXELS(8, uint8_t)
 REVERSE_VOXELS(16, uint16_t)
