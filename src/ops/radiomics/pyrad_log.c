@@ -9,6 +9,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/radiomics/pyrad_images.h"
+#include "ops/simd.h"
 
 /* Causal n, anticausal m, recursion d; bn, bm: what a constant beyond the border gives to the recursion. */
 typedef struct Recursion {
@@ -81,28 +82,31 @@ static void make_recursion(double sigma, bool second, double across, Recursion *
 /* Lines side by side: value i of line k stands at [i * LANES + k]. */
 enum { LANES = 16 };
 
-static void causal(const Recursion *r, const double *data, double *out, int64_t count) {
-  for (int64_t i = 0; i < count; i++)
-    for (int k = 0; k < LANES; k++) {
-      double sum = 0.0, back = 0.0;
-      for (int t = 0; t < 4; t++) sum += data[(i >= t ? i - t : 0) * LANES + k] * r->n[t];
-      for (int t = 1; t <= 4; t++) back += i >= t ? out[(i - t) * LANES + k] * r->d[t - 1] : data[k] * r->bn[t - 1];
-      out[i * LANES + k] = sum - back;
-    }
+/* One value of each line from up to four of the data and four of the result; what lies before the border is `edge`. */
+static void step(const double *const data[4], const double n[4], const double *const back[4], const double d[4],
+                 double *out) {
+  const double *d0 = data[0], *d1 = data[1], *d2 = data[2], *d3 = data[3];
+  const double *b0 = back[0], *b1 = back[1], *b2 = back[2], *b3 = back[3];
+  for (int k = 0; k < LANES; k++)
+    out[k] = d0[k] * n[0] + d1[k] * n[1] + d2[k] * n[2] + d3[k] * n[3] -
+             (b0[k] * d[0] + b1[k] * d[1] + b2[k] * d[2] + b3[k] * d[3]);
 }
 
-static void anticausal(const Recursion *r, const double *data, double *out, int64_t count) {
-  const int64_t last = count - 1;
-  for (int64_t i = last; i >= 0; i--)
-    for (int k = 0; k < LANES; k++) {
-      double sum = 0.0, back = 0.0;
-      for (int t = 1; t <= 4; t++) {
-        const bool in = i + t <= last;
-        sum += data[(in ? i + t : last) * LANES + k] * r->m[t - 1];
-        back += in ? out[(i + t) * LANES + k] * r->d[t - 1] : data[last * LANES + k] * r->bm[t - 1];
-      }
-      out[i * LANES + k] = sum - back;
+/* forward: from the first value on with n and bn; else from the last one back, with m and bm. */
+CM_SIMD static void recurse(const Recursion *r, bool forward, const double *data, double *out, int64_t count) {
+  const int64_t way = forward ? 1 : -1, first = forward ? 0 : count - 1;
+  const double *weights = forward ? r->n : r->m, *beyond = forward ? r->bn : r->bm;
+  for (int64_t i = 0; i < count; i++) {
+    const double *from[4], *back[4];
+    double d[4];
+    for (int64_t t = 0; t < 4; t++) {
+      const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
+      from[t] = data + (first + way * (behind >= 0 ? behind : 0)) * LANES;
+      back[t] = before >= 0 ? out + (first + way * before) * LANES : data + first * LANES;
+      d[t] = before >= 0 ? r->d[t] : beyond[t];
     }
+    step(from, weights, back, d, out + (first + way * i) * LANES);
+  }
 }
 
 /* A volume that covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
@@ -126,10 +130,16 @@ static void across(int axis, int *u, int *v) {
   *v = axis == 2 ? 1 : 2;
 }
 
-static double value_at(const Pass *pass, const int64_t at[3]) {
-  const Field *f = pass->from;
-  const int64_t k = ((at[2] - f->lo[2]) * f->n[1] + at[1] - f->lo[1]) * f->n[0] + at[0] - f->lo[0];
-  return f->wide ? f->wide[k] : (double)f->v[k];
+/* LANES neighbouring lines, the first at (a, b) along u and v of the result's part; the last is repeated. */
+static void gather(const Pass *pass, int u, int v, int64_t a, int64_t b, int64_t lanes, int64_t length, double *data) {
+  const Field *f = pass->from, *to = pass->to;
+  const int64_t stride[3] = {1, f->n[0], f->n[0] * f->n[1]};
+  const int64_t start = (to->lo[u] + a - f->lo[u]) * stride[u] + (to->lo[v] + b - f->lo[v]) * stride[v];
+  for (int64_t i = 0; i < length; i++)
+    for (int64_t k = 0; k < LANES; k++) {
+      const int64_t at = start + i * stride[pass->axis] + (k < lanes ? k : lanes - 1) * stride[u];
+      data[i * LANES + k] = f->wide ? f->wide[at] : (double)f->v[at];
+    }
 }
 
 /* LANES neighbouring lines at a time, along u. */
@@ -146,17 +156,9 @@ static bool filter_lines(void *arg, CmRange range, CmError **err) {
   for (int64_t job = range.begin; job < range.end; job++) {
     const int64_t first = job % groups * LANES, b = job / groups;
     const int64_t lanes = to->n[u] - first < LANES ? to->n[u] - first : LANES;
-    int64_t at[3];
-    at[v] = to->lo[v] + b;
-    for (int64_t i = 0; i < length; i++) {
-      at[pass->axis] = i;
-      for (int64_t k = 0; k < LANES; k++) {
-        at[u] = to->lo[u] + first + (k < lanes ? k : lanes - 1);
-        data[i * LANES + k] = value_at(pass, at);
-      }
-    }
-    causal(&pass->r, data, one, length);
-    anticausal(&pass->r, data, other, length);
+    gather(pass, u, v, first, b, lanes, length, data);
+    recurse(&pass->r, true, data, one, length);
+    recurse(&pass->r, false, data, other, length);
     for (int64_t i = 0; i < to->n[pass->axis]; i++)
       for (int64_t k = 0; k < lanes; k++) {
         const int64_t from = (to->lo[pass->axis] + i) * LANES + k;

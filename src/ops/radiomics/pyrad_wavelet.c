@@ -5,6 +5,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/radiomics/pyrad_images.h"
+#include "ops/simd.h"
 
 typedef struct Volume {
   int64_t n[3];
@@ -28,20 +29,23 @@ typedef struct Pass {
   bool single;
 } Pass;
 
+CM_SIMD static void mix(const double *from, const double *taps, int64_t length, int64_t stride, double *to, int64_t n) {
+  for (int64_t x = 0; x < n; x++) to[x] = taps[0] * from[x];
+  for (int64_t t = 1; t < length; t++) {
+    const double *shifted = from + t * stride, tap = taps[t];
+    for (int64_t x = 0; x < n; x++) to[x] += tap * shifted[x];
+  }
+}
+
 static bool filter_rows(void *arg, CmRange range, CmError **err) {
   (void)err;
   const Pass *pass = arg;
   const Volume *from = pass->from, *to = pass->to;
-  const int64_t nx = to->n[0];
   for (int64_t row = range.begin; row < range.end; row++) {
     const double *a = from->v + (row / to->n[1] * from->n[1] + row % to->n[1]) * from->n[0];
-    double *b = to->v + row * nx;
-    for (int64_t x = 0; x < nx; x++) b[x] = pass->taps[0] * a[x];
-    for (int64_t t = 1; t < pass->length; t++) {
-      const double *shifted = a + t * pass->stride, tap = pass->taps[t];
-      for (int64_t x = 0; x < nx; x++) b[x] += tap * shifted[x];
-    }
-    for (int64_t x = 0; pass->single && x < nx; x++) b[x] = (double)(float)b[x];
+    double *b = to->v + row * to->n[0];
+    mix(a, pass->taps, pass->length, pass->stride, b, to->n[0]);
+    for (int64_t x = 0; pass->single && x < to->n[0]; x++) b[x] = (double)(float)b[x];
   }
   return true;
 }
