@@ -31,11 +31,11 @@ bool cm__hessian(CmContext *ctx, const CmHessian *job, int64_t t, int64_t compon
 /* ---- what operations on scales share */
 
 #define CM_SCALES_PARAMS(S)                                                                                            \
-  CM_PARAM_REALS(S, sigmas, "1,3,5,7,9", 0.1, 1000, 1, CM_LIST_MAX, "",                                                \
+  CM_PARAM_REALS(S, sigmas, "1,3,5,7,9", 0.1, 100, 1, CM_LIST_MAX, "",                                                 \
                  "scales: standard deviations of the smoothing; a vessel answers most to about its radius"),           \
       CM_UNITS_PARAM(S, "mm"),                                                                                         \
       CM_PARAM_ENUM(S, select, "bright|dark", "bright", "lines brighter or darker than what is around them"),          \
-      CM_PARAM_REAL(S, truncate, 4, 1, 20, "1", "where the kernels end, in standard deviations"), CM_BORDER_PARAMS(S), \
+      CM_PARAM_REAL(S, truncate, 4, 1, 10, "1", "where the kernels end, in standard deviations"), CM_BORDER_PARAMS(S), \
       CM_PARAM_ENUM(S, type, "f32|f64", "f32", "voxel type of the result")
 
 /* The walk of such an operation; sigma is set for each scale. */
