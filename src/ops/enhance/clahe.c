@@ -19,7 +19,7 @@ typedef struct ClaheParams {
 
 static const CmParam params[] = {
     CM_PARAM_INTS(ClaheParams, tiles, "8", 1, 1024, 1, 3, "1",
-                  "how many tiles, one number for all axes or one each for x,y,z"),
+                  "how many tiles, one number for all axes or one each for x,y,z; at most one per voxel"),
     CM_PARAM_REAL(ClaheParams, clip_limit, 2, 0, 1e9, "1",
                   "how high a bin of a tile's histogram may be, in mean bin heights; 0: no limit"),
     CM_PARAM_REALS(ClaheParams, range, "", -1e300, 1e300, 0, 2, "",
@@ -330,6 +330,7 @@ static bool set_axes(Clahe *job, const CmInts *tiles, CmError **err) {
     Axis *axis = &job->axis[k];
     axis->n = dims[k];
     axis->tiles = dims[k] == 1 ? 1 : tiles->value[tiles->count == 1 ? 0 : k < tiles->count ? k : tiles->count - 1];
+    axis->tiles = axis->tiles > dims[k] ? dims[k] : axis->tiles; /* none without a voxel */
     fits = fits && axis->n % axis->tiles == 0;
   }
   for (int k = 0; k < 3; k++) {
