@@ -60,6 +60,7 @@ import rows as store
 __all__ = ["Case", "cc3d", "cormack", "cv2", "edt", "nd", "np", "pywt", "sitk", "skimage", "sklearn", "threads"]
 SINGLE = ("SciPy", "scikit-image", "scikit-learn", "NumPy", "PyWavelets", "connected-components-3d", "MedPy", "surface-distance")
 BUDGET, SLOW = 3.0, 8.0  # seconds a participant
+OTHERS = 180.0  # seconds for a bench that is a program of its own
 threads = 1  # how many the peers may use now, for those that take the number as an argument
 
 
@@ -73,6 +74,7 @@ class Case:
     flops: float = 0  # operations a voxel that the method cannot do without; 0: bound by the bytes of input and output
     passes: float = 1  # how often input and output must be moved: steps of an iteration, say
     must: float = 0  # the ratio that the issue asks for with 2 threads
+    about: str = ""  # of its inputs, where two cases were alike but for those
     note: str = ""  # what limits it, in words, where the shares do not say
 
     @property
@@ -81,7 +83,7 @@ class Case:
 
     @property
     def on(self):
-        return f"{self.name} [{self.input}]"
+        return f"{self.name} [{', '.join(filter(None, [self.input, self.about]))}]"
 
 
 def _text(value):
@@ -215,7 +217,7 @@ class Run:
     def do(self, group, case, waiting):
         """One job; waiting: how many cases there are from here on."""
         if case is None:
-            found = others.run(group, max(10, self.left()))
+            found = others.run(group, max(10, min(OTHERS, self.left())))
             print(f"=== {group}: {len(found)} rows", flush=True)
         else:
             found = run_case(group, case, self.counts, self.machine, max(2, self.left() / waiting))

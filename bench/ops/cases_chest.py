@@ -9,6 +9,6 @@ def body_scipy(i):
 
 
 CASES = [
-    Case("body", {}, "ct", {"SciPy, without opening": body_scipy}),
+    Case("body", {"method": "fixed"}, "ct", {"SciPy, without opening": body_scipy}),
     Case("lungs", {}, "ct", {}),
 ]

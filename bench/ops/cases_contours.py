@@ -28,9 +28,9 @@ def dense(i):
 CASES = [
     Case("chan_vese", {"iterations": 10, "tol": 0}, "ct_part", {"SimpleITK ScalarChanAndVeseDense": dense}, started, flops=80, must=4),
     Case("chan_vese", {"iterations": 10, "tol": 0}, "ct", {}, started, flops=80),
-    Case("chan_vese", {"iterations": 10, "tol": 0}, "xrayf", {"scikit-image": lambda i: chan_vese(i.array, max_num_iter=10, tol=0)}, flops=60),
+    Case("chan_vese", {"iterations": 10, "tol": 0}, "xrayf_part", {"scikit-image": lambda i: chan_vese(i.array, max_num_iter=10, tol=0)}, flops=60),
     Case("morphological_chan_vese", {"iterations": 10}, "ct_part", {"scikit-image": lambda i: morphological_chan_vese(i.array, 10, middle(i))}, started),
-    Case("morphological_chan_vese", {"iterations": 10}, "xray", {"scikit-image": lambda i: morphological_chan_vese(i.array, 10)}),
-    Case("geodesic_active_contour", {"iterations": 10, "balloon": -1}, "mr",
+    Case("morphological_chan_vese", {"iterations": 10}, "xray_part", {"scikit-image": lambda i: morphological_chan_vese(i.array, 10)}),
+    Case("geodesic_active_contour", {"iterations": 10, "balloon": -1}, "mr_part",
          {"scikit-image": lambda i: morphological_geodesic_active_contour(i.array, 10, middle(i), 1, "auto", -1)}, started),
 ]

@@ -47,7 +47,7 @@ def hysteresis(slopes):
 
 
 CASES = [
-    *[vessels(op, [1, 2], name) for op in ("frangi", "sato") for name in ("mr", "xrayf")],
+    *[vessels(op, [1, 2], name) for op in ("frangi", "sato") for name in ("mr_part", "xrayf_part")],
     *[Case("clahe", {"tiles": 8, "clip_limit": 2}, name, {"OpenCV": lambda i: cv2.createCLAHE(2.0, (8, 8)).apply(i.array)}) for name in ("xray8", "xray")],
     Case("clahe", {"tiles": 8, "clip_limit": 2}, "ct", {"scikit-image": lambda i: skimage.exposure.equalize_adapthist(
         i.kept("0 to 1", lambda: (i.f32 + 1024) / 4096), [n // 8 for n in i.array.shape], 0.01)}),

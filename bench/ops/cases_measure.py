@@ -58,13 +58,13 @@ def deviations(i):
 
 
 CASES = [
-    Case("segmentation_metrics", {}, "ct_mask", {"MedPy assd": lambda i: medpy.assd(moved(i) > 0, i.array > 0, spacing(i))}, both),
-    Case("segmentation_metrics", {"surface": "surfel"}, "ct_mask", {
+    Case("segmentation_metrics", {}, "ct_part_mask", {"MedPy assd": lambda i: medpy.assd(moved(i) > 0, i.array > 0, spacing(i))}, both),
+    Case("segmentation_metrics", {"surface": "surfel"}, "ct_part_mask", {
         "surface-distance": lambda i: surface_distance.compute_surface_distances(i.array > 0, moved(i) > 0, spacing(i))}, both),
-    Case("segmentation_metrics", {"surface": "set"}, "ct_mask", {"SimpleITK": far_itk}, both),
+    Case("segmentation_metrics", {"surface": "set"}, "ct_part_mask", {"SimpleITK": far_itk}, both),
     Case("segmentation_metrics", {"distances": False}, "ct_mask", {"SimpleITK": overlap_itk}, both),
     Case("psnr", {}, "ct", {"scikit-image": lambda i: skimage.metrics.peak_signal_noise_ratio(i.array, noisy(i), data_range=4095)}, pair),
-    Case("ssim", {"range": "fixed", "data_range": 4095.0}, "ct", {"scikit-image": lambda i: skimage.metrics.structural_similarity(
+    Case("ssim", {"range": "fixed", "data_range": 4095.0}, "ct_part", {"scikit-image": lambda i: skimage.metrics.structural_similarity(
         i.array, noisy(i), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=4095)}, pair),
     Case("ssim", {"window": "uniform", "sample_covariance": True, "range": "fixed", "data_range": 65535.0}, "xray", {
         "scikit-image": lambda i: skimage.metrics.structural_similarity(i.array, noisy(i), data_range=65535)}, pair),

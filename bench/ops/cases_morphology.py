@@ -34,26 +34,26 @@ def quarter(i):
 CASES = [
     Case("erode", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryErode(plain(i), [5] * 3)}, must=8),
     Case("dilate", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryDilate(plain(i), [5] * 3)}, must=8),
-    Case("erode", BALL, "ct", {"SimpleITK": lambda i: sitk.GrayscaleErode(plain(i), [5] * 3)}, must=8),
-    Case("dilate", BALL, "ct", {"SimpleITK": lambda i: sitk.GrayscaleDilate(plain(i), [5] * 3)}, must=8),
+    Case("erode", BALL, "ct_part", {"SimpleITK": lambda i: sitk.GrayscaleErode(plain(i), [5] * 3)}, must=8),
+    Case("dilate", BALL, "ct_part", {"SimpleITK": lambda i: sitk.GrayscaleDilate(plain(i), [5] * 3)}, must=8),
     Case("dilate", {"radius": 2, "shape": "box"}, "xray8", {"OpenCV": lambda i: cv2.dilate(i.array, np.ones((5, 5), np.uint8))}),
     Case("distance", {}, "binary512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"by_label": True}, "labels512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"mode": "signed"}, "ct_mask", {"SimpleITK": lambda i: sitk.SignedMaurerDistanceMap(i.sitk, False, False, True)}),
     Case("distance", {}, "xray_mask", {"OpenCV": lambda i: cv2.distanceTransform(i.array, cv2.DIST_L2, cv2.DIST_MASK_PRECISE),
                                        "edt": lambda i: edt.edt(i.array, parallel=workers())}),
-    Case("reconstruct", {}, "ct", {
+    Case("reconstruct", {}, "ct_part", {
         "SimpleITK": lambda i: sitk.ReconstructionByDilation(sitk_lowered(i), plain(i), True)},
         inputs=lambda i: {"marker": i.kept("marker", lambda: i.like(lowered(i))), "limit": i.image}),
     Case("remove_small", {"max_size": 100}, "ct_mask", {
         "scikit-image": lambda i: skimage.morphology.remove_small_objects(i.array > 0, max_size=100)}),
     Case("remove_small", {"max_size": 100, "what": "holes"}, "ct_mask", {
         "scikit-image": lambda i: skimage.morphology.remove_small_holes(i.array > 0, max_size=100)}),
-    Case("skeleton", {}, "ct_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
+    Case("skeleton", {}, "ct_part_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("skeleton", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("thinning", {"max_iterations": 3}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.thin(i.array > 0, 3)}),
-    Case("h_maxima", {"h": 100}, "ct", {"scikit-image": lambda i: skimage.morphology.h_maxima(i.array, 100, np.ones((3, 3, 3)))}),
-    Case("regional_maxima", {}, "ct", {"scikit-image": lambda i: skimage.morphology.local_maxima(i.array),
+    Case("h_maxima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_maxima(i.array, 100, np.ones((3, 3, 3)))}),
+    Case("regional_maxima", {}, "ct_part", {"scikit-image": lambda i: skimage.morphology.local_maxima(i.array),
                                        "SimpleITK": lambda i: sitk.RegionalMaxima(plain(i), fullyConnected=True)}),
     Case("regional_minima", {}, "xray", {"scikit-image": lambda i: skimage.morphology.local_minima(i.array)}),
     Case("expand_labels", {"distance": 8}, "sparse512", {

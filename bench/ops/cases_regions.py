@@ -6,7 +6,7 @@ from bench_ops import Case, cc3d, cv2, nd, np, sitk, skimage
 def statistics(i):
     measure = sitk.LabelIntensityStatisticsImageFilter()
     measure.SetNumberOfBins(256)
-    return measure.Execute(plain(i, "labels512"), plain(i, "labels512"))
+    return measure.Execute(plain(i, i.name), plain(i, i.name))
 
 
 def plain(i, name):
@@ -40,10 +40,10 @@ CASES = [
     *[Case("adaptive_threshold", {"radius": 5, "offset": 3}, name, {
         "OpenCV": lambda i: cv2.adaptiveThreshold(i.array, 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 11, 3)}) for name in ("xray8",)],
     Case("regions", {"percentiles": []}, "ct", {"SimpleITK": by_itk}, lambda i: {"image": i.image, "labels": i.of("ct_mask").image}),
-    Case("regions", {"percentiles": []}, "labels512", {
+    Case("regions", {"percentiles": []}, "labels_part", {
         "SciPy": lambda i: [measure(i.array, i.array, np.unique(i.array)) for measure in (nd.mean, nd.variance, nd.minimum, nd.maximum)]},
         lambda i: {"image": i.image, "labels": i.image}),
-    Case("regions", {}, "labels512", {"SimpleITK": statistics}, lambda i: {"image": i.image, "labels": i.image}),
-    Case("shape", {}, "labels512", {"SimpleITK, no surface": shapes}),
+    Case("regions", {}, "labels_part", {"SimpleITK": statistics}, lambda i: {"image": i.image, "labels": i.image}),
+    Case("shape", {}, "labels_part", {"SimpleITK, no surface": shapes}),
     Case("first_order", {}, "ct", {}, lambda i: {"image": i.image, "labels": i.of("ct_mask").image}),
 ]

@@ -56,16 +56,17 @@ def itk_flood(whole):
 
 
 CASES = [
-    *[Case("watershed", {}, "ct", {"SimpleITK": itk_flood(whole), "scikit-image": lambda i, whole=whole: watershed(*slopes(i, whole))}, flooded(whole))
+    *[Case("watershed", {}, "ct_part", {"SimpleITK": itk_flood(whole), "scikit-image": lambda i, whole=whole: watershed(*slopes(i, whole))}, flooded(whole), must=4,
+           about="whole numbers" if whole else "reals")
       for whole in (True, False)],
-    Case("slic", {"size": 24, "units": "voxel", "compactness": 30, "normalize": "none", "enforce_connectivity": False}, "ct", {"SimpleITK": itk_slic}, flops=80),
+    Case("slic", {"size": 24, "units": "voxel", "compactness": 30, "normalize": "none", "enforce_connectivity": False}, "ct_part", {"SimpleITK": itk_slic}, flops=80, must=4),
     *[Case(op, {"bins": 0}, "ct", {"scikit-image": cut(getattr(filters, "threshold_" + op)), "SimpleITK": lambda i, itk=itk: itk(i.sitk, 0, 1, 256)})
       for op, itk in (("triangle", sitk.TriangleThreshold), ("yen", sitk.YenThreshold), ("isodata", sitk.IsoDataThreshold))],
     Case("minimum_threshold", {}, "xray8", {"scikit-image": cut(filters.threshold_minimum)}),
     Case("li", {"tolerance": 0.5}, "ct", {"scikit-image": cut(filters.threshold_li), "SimpleITK": lambda i: sitk.LiThreshold(i.sitk, 0, 1, 256)}),
     Case("region_growing", {"lower": -200, "upper": 300}, "ct", {"SimpleITK": lambda i: sitk.ConnectedThreshold(i.sitk, [at(i)], -200, 300)}, start),
     Case("region_growing", {"method": "tolerance", "tolerance": 250}, "ct", {"scikit-image": lambda i: flood(i.array, at(i)[::-1], connectivity=1, tolerance=250)}, start),
-    Case("region_growing", {"method": "confidence"}, "ct", {"SimpleITK": lambda i: sitk.ConfidenceConnected(i.sitk, [at(i)], 4, 2.5, 1)}, start),
-    Case("felzenszwalb", {"scale": 300, "min_size": 50}, "xray8", {"scikit-image": lambda i: felzenszwalb(i.array, 300, 0.8, 50, channel_axis=None)}),
+    Case("region_growing", {"method": "confidence"}, "ct_part", {"SimpleITK": lambda i: sitk.ConfidenceConnected(i.sitk, [at(i)], 4, 2.5, 1)}, start),
+    Case("felzenszwalb", {"scale": 300, "min_size": 50}, "xray8_part", {"scikit-image": lambda i: felzenszwalb(i.array, 300, 0.8, 50, channel_axis=None)}),
     Case("li", {}, "mr", {"SimpleITK": lambda i: sitk.LiThreshold(i.sitk, 0, 1, 256)}),
 ]

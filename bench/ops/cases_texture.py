@@ -91,7 +91,7 @@ def matrices(i):
 
 
 CASES = [
-    Case("glcm_map", {"radius": [3]}, "xray", {"scikit-image graycoprops in a loop": matrices}, lambda i: {"image": i.like(part(i))}),
+    Case("glcm_map", {"radius": [3]}, "xray", {"scikit-image graycoprops in a loop": matrices}, lambda i: {"image": i.like(part(i))}, about="a part"),
     Case("glcm_map", {"radius": [3]}, "xray", {}),
     Case("local_binary_patterns", {"method": "uniform"}, "xray", {"scikit-image": patterns}),
     Case("local_binary_patterns", {"method": "uniform"}, "ct", {"scikit-image": patterns}),

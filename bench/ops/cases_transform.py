@@ -57,7 +57,7 @@ def turned(i):
 
 CASES = [
     Case("resample", {"spacing": 1, "interpolation": "linear"}, "ct", {"SimpleITK": resampled(1, "linear"), "SciPy": zoomed(1, 1)}, must=4),
-    Case("resample", {"spacing": 1, "interpolation": "cubic"}, "ct", {"SimpleITK": resampled(1, "cubic"), "SciPy": zoomed(1, 3)}, must=4),
+    Case("resample", {"spacing": 1, "interpolation": "cubic"}, "ct", {"SimpleITK": resampled(1, "cubic")}, must=4),
     Case("resample", {"spacing": 2, "interpolation": "lanczos"}, "mr_part", {"SimpleITK": resampled(2, "lanczos")}),
     Case("resample", {"spacing": 1, "interpolation": "lanczos"}, "ct", {}),
     Case("resample", {"spacing": 1, "interpolation": "nearest"}, "ct", {"SimpleITK": resampled(1, "nearest"), "SciPy": zoomed(1, 0)}),

@@ -174,6 +174,24 @@ def xrayf():
 
 
 @maker
+def xray_part():
+    """1024 x 1024, u16: the middle of the X-ray"""
+    return _middle(get("xray").array, (4, 4))
+
+
+@maker
+def xray8_part():
+    """1024 x 1024, u8: the same"""
+    return _middle(get("xray8").array, (4, 4))
+
+
+@maker
+def xrayf_part():
+    """1024 x 1024, f32: the same"""
+    return _middle(get("xrayf").array, (4, 4))
+
+
+@maker
 def xray_mask():
     """4096 x 4096, u8: what is bright"""
     return (nd.gaussian_filter(get("xray8").array, 4) > 128).astype(np.uint8)
@@ -211,3 +229,9 @@ def sparse512():
     """512 x 512 x 512, u16: labels as of cells, eaten away so that background lies between them"""
     labels = get("labels512").array
     return labels * (nd.minimum_filter(labels, 9) == nd.maximum_filter(labels, 9))
+
+
+@maker
+def labels_part():
+    """256 x 256 x 256, u16: the middle of the labels"""
+    return _middle(get("labels512").array, (2, 2, 2))

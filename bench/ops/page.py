@@ -9,7 +9,7 @@ Each operation beside the libraries that a user would otherwise take: same input
 medians of up to 5 runs. Made by `make bench` (`bench/ops`, and the programs `bench/bench_*.py`) on {when} (UTC); {machine}.
 
 CT is 512 x 512 x 256 of i16, MR 256 x 256 x 180 of f32, X-ray 4096 x 4096 of u16 (xray8: u8, xrayf: f32); ct_part is 256 x 256 x 128 from the
-middle of CT, mr_part 128 x 128 x 90 of MR, for peers that take minutes. Ratio: the peer's time / ours. SciPy, scikit-image, scikit-learn, NumPy,
+middle of CT, mr_part 128 x 128 x 90 of MR, xray_part 1024 x 1024 of X-ray, for peers that take minutes. Ratio: the peer's time / ours. SciPy, scikit-image, scikit-learn, NumPy,
 PyWavelets and connected-components-3d have one thread whatever is asked; peers that take more than 8 s with two threads are not asked
 for one. Memory: the peak with input and output, and as a multiple of both. Limit: the share of the time that moving the bytes of input
 and output would take at the machine's copying speed, or the method's arithmetic at the speed of a matrix product. * ran once.
