@@ -31,6 +31,11 @@ def quarter(i):
     return i.kept("quarter", lambda: np.ascontiguousarray(i.array[::4, ::4, ::4]))
 
 
+def diamond():
+    """As a user would draw it: 9 x 9, symmetric, so that libraries that do not mirror it agree."""
+    return (np.abs(np.mgrid[-4:5, -4:5]).sum(0) <= 4).astype(np.uint8)
+
+
 CASES = [
     Case("erode", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryErode(plain(i), [5] * 3)}, must=8),
     Case("dilate", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryDilate(plain(i), [5] * 3)}, must=8),
@@ -61,4 +66,6 @@ CASES = [
     Case("convex_hull", {}, "ct_mask", {"scikit-image": lambda i: skimage.morphology.convex_hull_image(quarter(i))},
          inputs=lambda i: {"image": i.kept("quarter_image", lambda: i.like(quarter(i)))}),
     Case("convex_hull", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.convex_hull_image(i.array)}),
+    Case("dilate", {}, "xray8", {"OpenCV": lambda i: cv2.dilate(i.array, diamond())},
+         inputs=lambda i: {"image": i.image, "element": i.kept("element", lambda: bench_ops.cormack.Image(diamond()))}),
 ]
