@@ -17,7 +17,7 @@ typedef struct FelzenszwalbParams {
 static const CmParam params[] = {
     CM_PARAM_REAL(FelzenszwalbParams, scale, 1, 0, 1e15, "",
                   "difference of values that keeps a segment of one voxel apart; more makes larger segments"),
-    CM_PARAM_REAL(FelzenszwalbParams, sigma, 0.8, 0, 100, "", "of the Gaussian that smooths first; 0: none"),
+    CM_PARAM_REAL(FelzenszwalbParams, sigma, 0.8, 0, 20, "", "of the Gaussian that smooths first; 0: none"),
     CM_UNITS_PARAM(FelzenszwalbParams, "voxel"),
     CM_PARAM_INT(FelzenszwalbParams, min_size, 20, 0, 1000000000000, "voxel", "smaller segments join a neighbour"),
     CM_PARAM_ENUM(FelzenszwalbParams, connectivity, CM_CONNECT_CHOICES, "26",

@@ -10,7 +10,7 @@ static const CmParam params[] = {
     CM_CUT_PER_PARAM(MinimumParams),
 };
 
-enum { MOST_TURNS = 10000 };
+enum { MOST_TURNS = 10000, MOST_WORK = 1 << 24 /* bins times turns */ };
 
 /* Where rising turns to falling; how many such places, the first two of them in at. */
 static int64_t find_peaks(const float *v, int64_t n, int64_t at[2]) {
@@ -34,7 +34,12 @@ static bool find(const CmCut *cut, const void *values, double *threshold, CmErro
   (void)values;
   if (!v) return false;
   for (int64_t k = 0; k < n; k++) v[k] = (float)cut->counts[k];
-  for (int turn = 0; turn < MOST_TURNS && peaks > 2; turn++) {
+  const int64_t most = MOST_WORK / n < MOST_TURNS ? MOST_WORK / n : MOST_TURNS;
+  for (int64_t turn = 0; turn < most && peaks > 2; turn++) {
+    if (turn % 64 == 0 && cm_context_cancelled(cut->ctx, err)) {
+      cm_free(v);
+      return false;
+    }
     float before = v[0];
     for (int64_t k = 0; k < n; k++) {
       const float own = v[k];
@@ -67,7 +72,8 @@ CM_OP(minimum_threshold) = {
     .details =
         "The histogram is smoothed by the mean of three neighbouring bins (reflected at its ends) until at most two "
         "peaks are left; the threshold is the centre of the lowest bin between them, the first of equal ones. A "
-        "histogram that has fewer peaks then, or more after 10000 times, is an error." CM_CUT_DETAILS,
+        "histogram that has fewer peaks then, or more after 10000 times (2^24 / bins for many bins), is an "
+        "error." CM_CUT_DETAILS,
     CM_OP_PARAMS(MinimumParams, params),
     CM_CUT_PORTS,
     .cite =

@@ -186,6 +186,15 @@ typedef struct Store {
   CmImage *out;
 } Store;
 
+static void cells_to_line(const uint32_t *cell, int64_t nx, double *line) {
+  for (int64_t x = 0; x < nx; x++) line[x] = (cell[x] & 0xFFFF) == CM_BUCKET_BLOCKED ? 0.0 : (double)(cell[x] & 0xFFFF);
+}
+
+static void labels_to_line(const int32_t *label, int64_t nx, CmType type, double *line) {
+  for (int64_t x = 0; x < nx; x++)
+    line[x] = label[x] == BLOCKED ? 0.0 : type == CM_U32 ? (double)(uint32_t)label[x] : (double)label[x];
+}
+
 static bool store_rows(void *arg, CmRange range, CmError **err) {
   const Store *job = arg;
   const Flood *f = job->f;
@@ -194,12 +203,10 @@ static bool store_rows(void *arg, CmRange range, CmError **err) {
   double *line = cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err);
   for (int64_t at = range.begin; line && at < range.end; at++) {
     const int64_t from = padded_at(f, 0, at % grid.ny, at / grid.ny);
-    const uint32_t *cell = f->bucket.cell + from;
-    const int32_t *label = f->label + from;
-    for (int64_t x = 0; f->bucket.cell && x < grid.nx; x++)
-      line[x] = (cell[x] & 0xFFFF) == CM_BUCKET_BLOCKED ? 0.0 : (double)(cell[x] & 0xFFFF);
-    for (int64_t x = 0; !f->bucket.cell && x < grid.nx; x++)
-      line[x] = label[x] == BLOCKED ? 0.0 : type == CM_U32 ? (double)(uint32_t)label[x] : (double)label[x];
+    if (f->bucket.cell)
+      cells_to_line(f->bucket.cell + from, grid.nx, line);
+    else
+      labels_to_line(f->label + from, grid.nx, type, line);
     cm__line_from_f64(type, line, grid.nx, cm__row_mut(job->out, &grid, at + f->t * grid.ny * grid.nz));
   }
   cm_free(line);
