@@ -481,7 +481,7 @@ static Fit make_fit(const CmCall *call, const CmMask *mask) {
     const int64_t n = cm_image_dims(fit.image)[k], step = item(&fit.p->shrink, k);
     fit.step[k] = step < n ? step : n;
     fit.n[k] = n / fit.step[k];
-    fit.offset[k] = (n - 1 - (fit.n[k] - 1) * fit.step[k]) / 2;
+    fit.offset[k] = (n - (fit.n[k] - 1) * fit.step[k]) / 2; /* the middle, halves up: as ITK shrinks */
   }
   fit.band = 16384 / fit.n[0] < 1 ? 1 : 16384 / fit.n[0];
   if (fit.band > fit.n[1]) fit.band = fit.n[1];
