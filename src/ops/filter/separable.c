@@ -208,9 +208,9 @@ bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order,
   const bool flat = radius < least || radius == 0;
   radius = radius < least ? least : radius;
   *taps = (CmTaps){.radius = radius, .parity = order & 1 ? -1 : 1};
-  if (radius > 10000) {
+  if (radius > 4096) {
     cm_error_set(err, CM_ERR_PARAMETER,
-                 "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; at most 10000 voxels", sigma,
+                 "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; the kernel may reach 4096 voxels", sigma,
                  truncate);
     return false;
   }
