@@ -167,14 +167,22 @@ typedef struct Group {
   double (*out)[CM__PYRAD_CLASSES][CM__PYRAD_MOST];
 } Group;
 
+/* A filtered image that is nowhere finite in a region leaves its features missing. */
 static bool make_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
-  for (int64_t k = range.begin; k < range.end; k++)
-    if (!g->regions[k].refused && !cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
-                                                       g->image->params, &g->views[k], err)) {
-      cm_error_context(err, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
+  for (int64_t k = range.begin; k < range.end; k++) {
+    CmError *why = NULL;
+    if (g->regions[k].refused || cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
+                                                     g->image->params, &g->views[k], &why))
+      continue;
+    cm_error_context(&why, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
+    if (cm_error_code(why) != CM_ERR_DATA) {
+      *err = why;
       return false;
     }
+    cm_log(g->job->ctx, CM_LOG_WARNING, "%s; its features are missing", cm_error_text(why));
+    cm_error_free(&why);
+  }
   return true;
 }
 
@@ -184,6 +192,10 @@ static bool measure_views(void *arg, CmRange range, CmError **err) {
   for (int64_t k = range.begin; k < range.end; k++) {
     const int64_t region = k / CM__PYRAD_CLASSES, class = k % CM__PYRAD_CLASSES;
     if (g->regions[region].refused || !cm__pyrad_class_fn((int)class) || !g->job->wanted[class]) continue;
+    if (g->views[region].roi.voxels == 0) {
+      for (int i = 0; i < CM__PYRAD_MOST; i++) g->out[region][class][i] = NAN;
+      continue;
+    }
     if (!cm__pyrad_class_fn((int)class)(&g->views[region], g->out[region][class], err)) {
       cm_error_context(err, "%s, label %lld, %s", g->image->name, (long long)g->regions[region].roi.label,
                        cm__pyrad_class_name((int)class));

@@ -102,8 +102,8 @@ CmImage *cm__pyrad_crop(CmContext *ctx, CmImage *image, CmPyradRoi *roi, int64_t
 }
 
 /* The grid: aligned with the corner of the mask, over the region's box and padDistance, never beyond the mask. */
-static void choose_grid(const CmImage *labels, const CmLabelBox *box, const double spacing[3], int64_t pad,
-                        CmGeometry *geometry, int64_t size[3]) {
+static bool choose_grid(const CmImage *labels, const CmLabelBox *box, const double spacing[3], int64_t pad,
+                        CmGeometry *geometry, int64_t size[3], CmError **err) {
   double origin[3];
   *geometry = *cm_image_geometry(labels);
   for (int k = 0; k < 3; k++) {
@@ -111,11 +111,16 @@ static void choose_grid(const CmImage *labels, const CmLabelBox *box, const doub
     const double most = ceil((double)cm_image_dims(labels)[k] * ratio) - 1.0;
     const double low = fmax(0.0, floor(((double)box->box_min[k] - 0.5) * ratio - (double)pad));
     const double high = fmin(most, ceil(((double)box->box_max[k] + 0.5) * ratio + (double)pad));
+    if (!(high - low < (double)CM_MAX_DIM)) {
+      cm_error_set(err, CM_ERR_PARAMETER, "resampledPixelSpacing %g makes more voxels than an image can have", spacing[k]);
+      return false;
+    }
     size[k] = (int64_t)(high - low) + 1;
     origin[k] = 0.5 * (spacing[k] - geometry->spacing[k]) / geometry->spacing[k] + low / ratio;
   }
   cm_geometry_to_physical(cm_image_geometry(labels), origin, geometry->origin);
   memcpy(geometry->spacing, spacing, sizeof geometry->spacing);
+  return true;
 }
 
 /* ITK stores what it has interpolated by a cast: cut, not rounded. A sum of weights that should be a whole number is
@@ -163,7 +168,7 @@ bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, c
     same = same && fabs(image_spacing - spacing[k]) <= 1e-8 + 1e-5 * spacing[k];
   }
   if (same) return resample_mask_alone(ctx, image, labels, box, p, resampled, roi, err);
-  choose_grid(labels, box, spacing, p->padDistance, &geometry, size);
+  if (!choose_grid(labels, box, spacing, p->padDistance, &geometry, size, err)) return false;
   CmImage *mask =
       cm__resample_to(ctx, labels, &geometry, size, CM_INTERPOLATE_NEAREST, 0.0, cm_image_type(labels), err);
   CmImage *real = mask ? cm__resample_to(ctx, image, &geometry, size, kinds[p->interpolator], 0.0, CM_F64, err) : NULL;

@@ -90,7 +90,7 @@ static double edge_of(const Bins *bins, double bin) {
 static double bin_of(const Bins *bins, double v) {
   double bin = bins->step > 0.0 ? floor((v - bins->low) / bins->step) : 0.0;
   if (bin < 0.0) bin = 0.0;
-  while (bin > 0.0 && v < edge_of(bins, bin)) bin -= 1.0;
+  while (bin > 0.0 && v < edge_of(bins, bin) && bin - 1.0 < bin) bin -= 1.0;
   while (v >= edge_of(bins, bin + 1.0) && (bins->count == 0.0 || bin < bins->count - 1.0)) {
     if (edge_of(bins, bin + 1.0) <= edge_of(bins, bin)) break; /* the step is lost in the size of the values */
     bin += 1.0;
