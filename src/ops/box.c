@@ -93,12 +93,12 @@ static void plan_tiles(Plan *plan) {
   }
 }
 
-bool cm__box_fits(const CmBox *job) {
+static bool fits(const CmBox *job) {
   Plan plan = {.job = job, .grid = cm__grid(job->image)};
   double values = 1.0;
   plan_tiles(&plan);
   for (int axis = 0; axis < 3; axis++) values *= (double)(plan.size[axis] + 2 * job->radius[axis]);
-  return values <= 67108864.0;
+  return values <= 33554432.0;
 }
 
 static bool do_tile(void *arg, CmRange range, CmError **err) {
@@ -131,7 +131,7 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
 bool cm__box(CmContext *ctx, const CmBox *job, int64_t t, int64_t component, CmError **err) {
   Plan plan = {
       .ctx = ctx, .job = job, .grid = cm__grid(job->image), .t = t, .component = component, .narrow = holds(job)};
-  if (!cm__box_fits(job)) {
+  if (!fits(job)) {
     cm_error_set(err, CM_ERR_PARAMETER, "a box of radius %lld x %lld x %lld voxels is too large; make it smaller",
                  (long long)job->radius[0], (long long)job->radius[1], (long long)job->radius[2]);
     return false;

@@ -27,9 +27,8 @@ typedef struct CmBox {
 } CmBox;
 
 /* Of one component of time point t. Sums of integers are exact (up to 2^53). int32_t: where it
- * holds the sums, origin is 0 and squares are not asked for. CM_ERR_PARAMETER where !cm__box_fits(). */
+ * holds the sums, origin is 0 and squares are not asked for. CM_ERR_PARAMETER where a tile with what lies around
+ * it has more than 32 Mi values. */
 bool cm__box(CmContext *ctx, const CmBox *job, int64_t t, int64_t component, CmError **err);
-/* Does a tile with what lies around it stay within 64 Mi values? */
-bool cm__box_fits(const CmBox *job);
 
 #endif

@@ -119,8 +119,8 @@ static void compare_row(void *arg, void *line, int64_t row, int64_t n, bool wide
   }
 }
 
-/* Against sums over boxes; tap by tap where they are larger than cm__box() takes. */
-static bool by_mean(const CmCall *call, Compare *job, CmSeparable *taps, CmError **err) {
+/* Against sums over boxes. */
+static bool by_mean(const CmCall *call, Compare *job, const CmSeparable *taps, CmError **err) {
   const AdaptiveParams *p = job->p;
   CmBox box = {.what = taps->what,
                .image = job->image,
@@ -129,9 +129,6 @@ static bool by_mean(const CmCall *call, Compare *job, CmSeparable *taps, CmError
                .piece = compare_piece,
                .arg = job};
   if (!cm__axis_radii(&p->radius, p->units, job->image, box.radius, err)) return false;
-  if (!cm__box_fits(&box))
-    return cm__separable_box(call->ctx, taps, &p->radius, p->units, job->image, &job->count, err) &&
-           cm__separable(call->ctx, taps, err);
   for (int axis = 0; axis < 3; axis++) job->count *= (double)(2 * box.radius[axis] + 1);
   job->scaled = scales(job->image, p, job->count);
   for (int64_t t = 0; t < job->grid.nt; t++)
