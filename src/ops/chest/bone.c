@@ -1,4 +1,5 @@
 /* cormack bone: the skeleton in a CT. */
+#include <math.h>
 #include <string.h>
 
 #include "cormack/op.h"
@@ -45,7 +46,9 @@ static bool grow(const Bone *b, CmImage *classes, CmImage *bone, CmError **err) 
 
 /* Takes away what is nearer to soft tissue than to the densest voxel around: there the blurred shell ends. */
 static bool peel(const Bone *b, CmError **err) {
-  const double soft = 50.0, radii[3] = {b->p->rim / b->c->mm[0], b->p->rim / b->c->mm[1], b->p->rim / b->c->mm[2]};
+  const double soft = 50.0;
+  double radii[3];
+  for (int k = 0; k < 3; k++) radii[k] = fmin(b->p->rim / b->c->mm[k], (double)b->c->n[k]);
   CmElement ball = {.items = NULL};
   CmImage *most = cm_image_create(b->ctx, CM_I16, 3, b->c->n, 1, err);
   bool ok = most && cm__element_create(b->ctx, CM_SHAPE_BALL, radii, &ball, err) &&
