@@ -25,6 +25,8 @@ Images stand at the end.
 """
 # Operations whose independent judge is no program that runs beside them: operation, judge, test.
 ELSEWHERE = [
+    ("bone", "phantom of known anatomy", "tests/ops/test_bone_phantom_oracle.c"),
+    ("brain", "heads of ellipsoids; Smith 2002 in NumPy and the AAL atlas on a real head", "tests/ops/test_brain_oracle.py"),
     ("compare", "closed form (Schwartz 1961): nodules of given place and volume", "tests/ops/test_compare_oracle.c"),
     ("first_order", "IBSI's reference values, PyRadiomics' published baselines", "tests/ops/test_ops_measures_oracle.py"),
     ("lungs", "phantom of known lungs; masks of a chest CT drawn by others", "tests/ops/test_lungs_phantom_oracle.c, tests/ops/test_lungs_real_oracle.py"),
