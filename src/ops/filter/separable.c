@@ -209,9 +209,10 @@ bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order,
   radius = radius < least ? least : radius;
   *taps = (CmTaps){.radius = radius, .parity = order & 1 ? -1 : 1};
   if (radius > 4096) {
-    cm_error_set(err, CM_ERR_PARAMETER,
-                 "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; the kernel may reach 4096 voxels", sigma,
-                 truncate);
+    cm_error_set(
+        err, CM_ERR_PARAMETER,
+        "a Gaussian of %g voxels, cut at %g standard deviations, is too wide; the kernel may reach 4096 voxels", sigma,
+        truncate);
     return false;
   }
   taps->half = cm_alloc_array(ctx, (size_t)radius + 1, sizeof(double), err);

@@ -112,7 +112,8 @@ static bool choose_grid(const CmImage *labels, const CmLabelBox *box, const doub
     const double low = fmax(0.0, floor(((double)box->box_min[k] - 0.5) * ratio - (double)pad));
     const double high = fmin(most, ceil(((double)box->box_max[k] + 0.5) * ratio + (double)pad));
     if (!(high - low < (double)CM_MAX_DIM)) {
-      cm_error_set(err, CM_ERR_PARAMETER, "resampledPixelSpacing %g makes more voxels than an image can have", spacing[k]);
+      cm_error_set(err, CM_ERR_PARAMETER, "resampledPixelSpacing %g makes more voxels than an image can have",
+                   spacing[k]);
       return false;
     }
     size[k] = (int64_t)(high - low) + 1;

@@ -298,12 +298,12 @@ static bool prepare(Flood *f, const WatershedParams *p, CmMoments *moments, CmEr
 
 /* The regional minima inside the mask, numbered by first voxel. */
 static CmImage *find_minima(const CmCall *call, const WatershedParams *p, const CmMask *mask, CmError **err) {
-  char choice[16], words[64];
+  char words[64];
   CmImage *numbered = NULL;
-  snprintf(words, sizeof(words), "connectivity=%s",
-           cm_param_choice(&params[0], p->connectivity, choice, sizeof(choice)));
+  const int used = snprintf(words, sizeof(words), "connectivity=");
+  cm_param_choice(&params[0], p->connectivity, words + used, 16);
   CmImage *minima = cm_op_apply(call->ctx, "regional_minima", words, call->in[0].image, err);
-  strcat(words, " order=first");
+  snprintf(words + strlen(words), 32, " order=first");
   if (minima && (!mask->image || cm__mask_blank(call->ctx, mask, minima, err)))
     numbered = cm_op_apply(call->ctx, "connected_components", words, minima, err);
   cm_image_unref(&minima);
