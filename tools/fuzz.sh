@@ -9,7 +9,7 @@ for source in fuzz/fuzz_*.c; do
   name=$(basename "$source" .c)
   mkdir -p "build-fuzz/corpus/$name" "build-fuzz/crash/$name" "fuzz/corpus/$name"
   dictionary=(); [ -f "fuzz/$name.dict" ] && dictionary=("-dict=fuzz/$name.dict")
-  if "build-fuzz/fuzz/$name" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
+  if "build-fuzz/fuzz/$name" -max_total_time="$seconds" -timeout=60 -rss_limit_mb=2048 -print_final_stats=1 \
       "${dictionary[@]}" -artifact_prefix="build-fuzz/crash/$name/" "build-fuzz/corpus/$name" "fuzz/corpus/$name" \
       >"build-fuzz/$name.log" 2>&1; then
     echo "$name: $(awk '/number_of_executed_units/ {print $2}' "build-fuzz/$name.log") inputs, no crash"

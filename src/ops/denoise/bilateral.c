@@ -130,18 +130,23 @@ static CmBlock tile_at(const Bilateral *job, int64_t at) {
   return tile;
 }
 
-static void filter_tile(const Bilateral *job, const Room *room, const CmBlock *tile, double *scratch) {
+/* A window may hold millions of voxels: cancellation is heard at every row. */
+static bool filter_tile(const Bilateral *job, const Room *room, const CmBlock *tile, double *scratch, CmError **err) {
   const CmGrid *grid = &job->blocks.grid;
   const int64_t *r = job->radius, *size = tile->size;
   memset(room->sum, 0, (size_t)(2 * room->volume) * sizeof(float));
   for (int64_t z = -r[2]; z < size[2]; z++)
-    for (int64_t y = -r[1]; y < size[1] + r[1]; y++) do_row(job, room, size, y, z);
+    for (int64_t y = -r[1]; y < size[1] + r[1]; y++) {
+      if (cm_context_cancelled(job->ctx, err)) return false;
+      do_row(job, room, size, y, z);
+    }
   for (int64_t k = 0; k < size[1] * size[2]; k++) {
     const int64_t y = k % size[1], z = k / size[1], at = (z + r[2]) * room->plane + (y + r[1]) * room->row + r[0];
     finish(room->values + at, room->sum + at, room->weights + at, size[0]);
     cm__block_store_line(&job->blocks, (tile->t * grid->nz + tile->start[2] + z) * grid->ny + tile->start[1] + y,
                          tile->start[0], tile->component, room->sum + at, size[0], scratch);
   }
+  return true;
 }
 
 static bool do_tile(void *arg, CmRange range, CmError **err) {
@@ -159,14 +164,14 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   room.values = cm_alloc_array(job->ctx, (size_t)(3 * room.volume + 2 * room.row), sizeof(float), err);
   double *scratch = cm_alloc_array(job->ctx, (size_t)cm__block_store_scratch(&job->blocks), sizeof(double), err);
   float *line = cm_alloc_array(job->ctx, (size_t)job->blocks.grid.row, sizeof(float), err);
-  const bool ok = room.values && scratch && line;
+  bool ok = room.values && scratch && line;
   if (ok) {
     room.sum = room.values + room.volume;
     room.weights = room.sum + room.volume;
     room.moved = room.weights + room.volume;
     room.moved_weights = room.moved + room.row;
     cm__block_load(&job->blocks, &padded, line, room.values);
-    filter_tile(job, &room, &tile, scratch);
+    ok = filter_tile(job, &room, &tile, scratch, err);
   }
   cm_free(room.values);
   cm_free(scratch);
