@@ -170,18 +170,22 @@ static bool read_rois(Job *job, CmError **err) {
 /* ---- placing
  */
 
+static void find_extent(const Job *job, const Contour *contour, int axis, double *low, double *high) {
+  *low = INFINITY;
+  *high = -INFINITY;
+  for (int64_t i = 0; i < contour->count; i++) {
+    *low = fmin(*low, job->points.at[contour->first + i][axis]);
+    *high = fmax(*high, job->points.at[contour->first + i][axis]);
+  }
+}
+
 /* The axis along which contours stray least is the one that they are stacked along. */
 static void choose_axis(Job *job) {
-  double stray[3] = {0, 0, 0};
+  double stray[3] = {0, 0, 0}, low, high;
   for (int r = 0; r < job->count; r++)
     for (int64_t c = 0; c < job->roi[r].count; c++)
       for (int k = 0; k < 3; k++) {
-        double low = INFINITY, high = -INFINITY;
-        for (int64_t i = 0; i < job->roi[r].contour[c].count; i++) {
-          const double at = job->points.at[job->roi[r].contour[c].first + i][k];
-          low = fmin(low, at);
-          high = fmax(high, at);
-        }
+        find_extent(job, &job->roi[r].contour[c], k, &low, &high);
         stray[k] += high - low;
       }
   job->axis = 2;
@@ -199,22 +203,19 @@ static int by_slice(const void *a, const void *b) {
 
 /* Does a point lie outside all voxels? */
 static bool reaches_out(const Job *job, const Contour *contour) {
-  for (int64_t i = 0; i < contour->count; i++)
-    for (int k = 0; k < 3; k++) {
-      const double at = job->points.at[contour->first + i][k];
-      if (at < -0.5 - MOST_STRAY || at > (double)job->dims[k] - 0.5 + MOST_STRAY) return true;
-    }
+  for (int k = 0; k < 3; k++) {
+    double low, high;
+    find_extent(job, contour, k, &low, &high);
+    if (low < -0.5 - MOST_STRAY || high > (double)job->dims[k] - 0.5 + MOST_STRAY) return true;
+  }
   return false;
 }
 
 static bool place(Job *job, Roi *roi, CmError **err) {
   for (int64_t c = 0; c < roi->count; c++) {
     Contour *contour = &roi->contour[c];
-    double low = INFINITY, high = -INFINITY;
-    for (int64_t i = 0; i < contour->count; i++) {
-      low = fmin(low, job->points.at[contour->first + i][job->axis]);
-      high = fmax(high, job->points.at[contour->first + i][job->axis]);
-    }
+    double low, high;
+    find_extent(job, contour, job->axis, &low, &high);
     if (high - low > 2.0 * MOST_STRAY || !(fabs(low) < 1e9)) {
       cm_error_set(err, CM_ERR_GEOMETRY,
                    "a contour of ROI «%s» crosses %.2g slices of the image: it was not drawn in the planes of this "

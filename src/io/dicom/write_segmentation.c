@@ -4,17 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cormack/table.h"
 #include "io/dicom/write.h"
 
 #define SEG_UID "1.2.840.10008.5.1.4.1.1.66.4"
 #define MOST_SEGMENTS 65535
 #define MOST_BYTES ((uint64_t)1 << 31)
-
-typedef struct Segment {
-  int64_t label;
-  int64_t frames;
-} Segment;
 
 /* A plane of a segment, z of the label map. */
 typedef struct Frame {
@@ -24,7 +18,7 @@ typedef struct Frame {
 
 typedef struct Job {
   CmDicomSeries series;
-  Segment *segments;
+  int64_t *segments; /* their labels, rising */
   Frame *frames;
   int64_t count, frame_count;
 } Job;
@@ -44,12 +38,12 @@ static bool add_segment(Job *job, int64_t label, CmError **err) {
     return false;
   }
   if (job->count % 64 == 0) {
-    Segment *grown = cm_realloc(job->series.ctx, job->segments, (size_t)(job->count + 64) * sizeof *grown, err);
+    int64_t *grown = cm_realloc(job->series.ctx, job->segments, (size_t)(job->count + 64) * sizeof *grown, err);
     if (!grown) return false;
     job->segments = grown;
   }
-  for (; at > 0 && job->segments[at - 1].label > label; at--) job->segments[at] = job->segments[at - 1];
-  job->segments[at] = (Segment){.label = label};
+  for (; at > 0 && job->segments[at - 1] > label; at--) job->segments[at] = job->segments[at - 1];
+  job->segments[at] = label;
   job->count++;
   return true;
 }
@@ -58,12 +52,12 @@ static int64_t find_segment(const Job *job, int64_t label) {
   int64_t low = 0, high = job->count;
   while (low < high) {
     const int64_t middle = (low + high) / 2;
-    if (job->segments[middle].label < label)
+    if (job->segments[middle] < label)
       low = middle + 1;
     else
       high = middle;
   }
-  return low < job->count && job->segments[low].label == label ? low : -1;
+  return low < job->count && job->segments[low] == label ? low : -1;
 }
 
 static bool find_segments(Job *job, CmError **err) {
@@ -173,7 +167,7 @@ static void add_colour(CmDicomBuilder *item, const uint8_t rgb[3]) {
 static void fill_segment(CmDicomBuilder *item, const Job *job, int64_t at) {
   char name[32];
   CmLabel label = {.name = NULL};
-  const int64_t value = job->segments[at].label;
+  const int64_t value = job->segments[at];
   cm_label_colour(value, label.rgb);
   snprintf(name, sizeof name, "Label %lld", (long long)value);
   const bool named = cm_image_find_label(job->series.image, value, &label) && label.name && *label.name &&
@@ -412,7 +406,7 @@ static bool add_pixels(const Job *job, CmTextBuffer *out, CmError **err) {
   uint8_t *packed = cm_calloc(job->series.ctx, (size_t)even, 1, err);
   if (!packed) return false;
   for (int64_t f = 0, bit = 0; f < job->frame_count; f++) {
-    const int64_t label = job->segments[job->frames[f].segment - 1].label, first = job->frames[f].z * plane;
+    const int64_t label = job->segments[job->frames[f].segment - 1], first = job->frames[f].z * plane;
     for (int64_t i = 0; i < plane; i++, bit++)
       if (label_at(image, first + i) == label) packed[bit / 8] |= (uint8_t)(1 << bit % 8);
   }

@@ -69,15 +69,10 @@ static bool add_row(CmTable *table, const CnrParams *p, const CmRegionNoises *fo
 
 static bool run(const CmCall *call, CmError **err) {
   const CnrParams *p = call->params;
-  const CmValue none = {.kind = CM_KIND_NONE};
   CmRegionNoises found = {.count = 0};
   CmTable *table = NULL;
   bool ok = false;
-  if (p->method == DIFFERENCE && call->in[2].kind == CM_KIND_NONE) {
-    cm_error_set(err, CM_ERR_USAGE, "method=difference needs the image taken once more; give it as second");
-    return false;
-  }
-  if (!cm__region_noises(call, "cnr", p->method == DIFFERENCE ? &call->in[2] : &none, &found, err)) goto done;
+  if (!cm__region_noises(call, "cnr", p->method == DIFFERENCE, &found, err)) goto done;
   table = cm_table_create(call->ctx, err);
   for (int k = 0; k < COLUMNS; k++)
     if (!table || cm_table_add_column(table, columns[k].name, k <= COMPONENT ? CM_COLUMN_INT : CM_COLUMN_REAL,

@@ -94,13 +94,16 @@ static bool measure_mixed(Job *job, const CmImage *a, const CmImage *b, const Cm
   return ok;
 }
 
-bool cm__region_noises(const CmCall *call, const char *what, const CmValue *second, CmRegionNoises *found,
-                       CmError **err) {
-  const CmImage *image = call->in[0].image, *regions = call->in[1].image;
+bool cm__region_noises(const CmCall *call, const char *what, bool difference, CmRegionNoises *found, CmError **err) {
+  const CmImage *image = call->in[0].image, *regions = call->in[1].image, *second = call->in[2].image;
   Job job = {.ctx = call->ctx, .found = found};
   *found = (CmRegionNoises){.count = 0};
-  if (second->kind != CM_KIND_NONE && (cm_image_dims(second->image)[3] != cm_image_dims(image)[3] ||
-                                       cm_image_components(second->image) != cm_image_components(image))) {
+  if (difference && call->in[2].kind == CM_KIND_NONE) {
+    cm_error_set(err, CM_ERR_USAGE, "method=difference needs the image taken once more; give it as second");
+    return false;
+  }
+  if (difference && (cm_image_dims(second)[3] != cm_image_dims(image)[3] ||
+                     cm_image_components(second) != cm_image_components(image))) {
     cm_error_set(err, CM_ERR_GEOMETRY,
                  "image and second differ in time points or components; give the same taken twice");
     return false;
@@ -110,11 +113,11 @@ bool cm__region_noises(const CmCall *call, const char *what, const CmValue *seco
     cm_error_set(err, CM_ERR_DATA, "the map of regions is empty; draw a region");
     return false;
   }
-  if (second->kind == CM_KIND_NONE) return true;
+  if (!difference) return true;
   job.pass = 1;
-  if (!measure_mixed(&job, image, second->image, regions, 0.5, 0.5, what, err)) return false;
+  if (!measure_mixed(&job, image, second, regions, 0.5, 0.5, what, err)) return false;
   job.pass = 2;
-  return measure_mixed(&job, image, second->image, regions, 1.0, -1.0, what, err);
+  return measure_mixed(&job, image, second, regions, 1.0, -1.0, what, err);
 }
 
 const CmRegionNoise *cm__region_noise(const CmRegionNoises *found, const CmRegionNoise *like, int64_t label,

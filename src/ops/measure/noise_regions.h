@@ -15,10 +15,9 @@ typedef struct CmRegionNoises {
   int64_t count;
 } CmRegionNoises;
 
-/* second: another image of the same, or of kind NONE. Free with cm_free(items). CM_ERR_DATA where there is no region.
- */
-bool cm__region_noises(const CmCall *call, const char *what, const CmValue *second, CmRegionNoises *found,
-                       CmError **err);
+/* difference: measured with `second`, the image taken once more, which is then wanted (CM_ERR_USAGE); else that is left
+ * alone. Free with cm_free(items). CM_ERR_DATA where there is no region. */
+bool cm__region_noises(const CmCall *call, const char *what, bool difference, CmRegionNoises *found, CmError **err);
 /* A label at the time point and component of `like`. CM_ERR_DATA where it has no value; role: what it is for. */
 const CmRegionNoise *cm__region_noise(const CmRegionNoises *found, const CmRegionNoise *like, int64_t label,
                                       const char *role, CmError **err);

@@ -66,15 +66,10 @@ static bool add_row(CmTable *table, const SnrParams *p, const CmRegionNoises *fo
 static bool run(const CmCall *call, CmError **err) {
   const SnrParams *p = call->params;
   const bool apart = p->method == BACKGROUND || p->method == AIR;
-  const CmValue none = {.kind = CM_KIND_NONE};
   CmRegionNoises found = {.count = 0};
   CmTable *table = NULL;
   bool ok = false;
-  if (p->method == DIFFERENCE && call->in[2].kind == CM_KIND_NONE) {
-    cm_error_set(err, CM_ERR_USAGE, "method=difference needs the image taken once more; give it as second");
-    return false;
-  }
-  if (!cm__region_noises(call, "snr", p->method == DIFFERENCE ? &call->in[2] : &none, &found, err)) goto done;
+  if (!cm__region_noises(call, "snr", p->method == DIFFERENCE, &found, err)) goto done;
   table = cm_table_create(call->ctx, err);
   if (!table || !add_columns(table, call->in[0].image, err)) goto done;
   for (int64_t k = 0; k < found.count; k++) {
