@@ -44,55 +44,39 @@ static inline bool cm__is_letter(uint8_t c) {
   return c >= 'A' && c <= 'Z';
 }
 
-/* VRs whose length stands in 32 bits behind two reserved bytes. */
-static inline bool cm__vr_is_long(uint16_t vr) {
-  switch (vr) {
-    case CM_VR('O', 'B'):
-    case CM_VR('O', 'D'):
-    case CM_VR('O', 'F'):
-    case CM_VR('O', 'L'):
-    case CM_VR('O', 'V'):
-    case CM_VR('O', 'W'):
-    case CM_VR('S', 'Q'):
-    case CM_VR('S', 'V'):
-    case CM_VR('U', 'C'):
-    case CM_VR('U', 'N'):
-    case CM_VR('U', 'R'):
-    case CM_VR('U', 'T'):
-    case CM_VR('U', 'V'):
-      return true;
-    default:
-      return false;
-  }
+/* The second letters of the VRs that begin with a letter: those with a length of 16 bits behind the VR, and those whose
+ * length stands in 32 bits behind two reserved bytes (PS3.5 table 7.1-1). */
+#define CM__BIT(letter) (1u << ((letter) - 'A'))
+static const uint32_t cm__short_vrs[26] = {
+    ['A' - 'A'] = CM__BIT('E') | CM__BIT('S') | CM__BIT('T'),
+    ['C' - 'A'] = CM__BIT('S'),
+    ['D' - 'A'] = CM__BIT('A') | CM__BIT('S') | CM__BIT('T'),
+    ['F' - 'A'] = CM__BIT('D') | CM__BIT('L'),
+    ['I' - 'A'] = CM__BIT('S'),
+    ['L' - 'A'] = CM__BIT('O') | CM__BIT('T'),
+    ['P' - 'A'] = CM__BIT('N'),
+    ['S' - 'A'] = CM__BIT('H') | CM__BIT('L') | CM__BIT('S') | CM__BIT('T'),
+    ['T' - 'A'] = CM__BIT('M'),
+    ['U' - 'A'] = CM__BIT('I') | CM__BIT('L') | CM__BIT('S'),
+};
+static const uint32_t cm__long_vrs[26] = {
+    ['O' - 'A'] = CM__BIT('B') | CM__BIT('D') | CM__BIT('F') | CM__BIT('L') | CM__BIT('V') | CM__BIT('W'),
+    ['S' - 'A'] = CM__BIT('Q') | CM__BIT('V'),
+    ['U' - 'A'] = CM__BIT('C') | CM__BIT('N') | CM__BIT('R') | CM__BIT('T') | CM__BIT('V'),
+};
+#undef CM__BIT
+
+static inline bool cm__vr_among(const uint32_t vrs[26], uint16_t vr) {
+  uint32_t first = (uint32_t)(vr >> 8) - 'A', second = (uint32_t)(vr & 255) - 'A';
+  return first < 26 && second < 26 && (vrs[first] >> second & 1);
 }
 
 static inline bool cm__vr_is_short(uint16_t vr) {
-  switch (vr) {
-    case CM_VR('A', 'E'):
-    case CM_VR('A', 'S'):
-    case CM_VR('A', 'T'):
-    case CM_VR('C', 'S'):
-    case CM_VR('D', 'A'):
-    case CM_VR('D', 'S'):
-    case CM_VR('D', 'T'):
-    case CM_VR('F', 'D'):
-    case CM_VR('F', 'L'):
-    case CM_VR('I', 'S'):
-    case CM_VR('L', 'O'):
-    case CM_VR('L', 'T'):
-    case CM_VR('P', 'N'):
-    case CM_VR('S', 'H'):
-    case CM_VR('S', 'L'):
-    case CM_VR('S', 'S'):
-    case CM_VR('S', 'T'):
-    case CM_VR('T', 'M'):
-    case CM_VR('U', 'I'):
-    case CM_VR('U', 'L'):
-    case CM_VR('U', 'S'):
-      return true;
-    default:
-      return false;
-  }
+  return cm__vr_among(cm__short_vrs, vr);
+}
+
+static inline bool cm__vr_is_long(uint16_t vr) {
+  return cm__vr_among(cm__long_vrs, vr);
 }
 
 /* Reads the header at p; false where fewer bytes are left than it has. Letters that are no VR of the standard get the

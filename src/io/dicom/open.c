@@ -14,18 +14,30 @@
 #define HEAD_BYTES 4096
 #define HEAD_BYTES_MORE 16384
 
-static const char implicit_little[] = "1.2.840.10008.1.2", explicit_little[] = "1.2.840.10008.1.2.1",
-                  explicit_big[] = "1.2.840.10008.1.2.2";
+/* How the data set behind the meta information is written. Transfer syntaxes that are not here: explicit, little
+ * endian. Implicit besides the default: GE's private one with big-endian pixels, and Papyrus 3. Deflated: PS3.5 A.5 and
+ * the JPIP ones of A.6 and A.7. */
+typedef struct Syntax {
+  char uid[28];
+  bool implicit_vr, big_endian, deflated;
+} Syntax;
 
-/* Transfer syntaxes whose data set is a deflated stream (PS3.5 A.5 and the JPIP ones of A.6, A.7). */
-static bool is_deflated(const char *uid) {
-  return !strcmp(uid, "1.2.840.10008.1.2.1.99") || !strcmp(uid, "1.2.840.10008.1.2.4.95") ||
-         !strcmp(uid, "1.2.840.10008.1.2.4.205");
-}
+enum { EXPLICIT_LITTLE, IMPLICIT_LITTLE, EXPLICIT_BIG };
+static const Syntax syntaxes[] = {
+    [EXPLICIT_LITTLE] = {.uid = "1.2.840.10008.1.2.1"},
+    [IMPLICIT_LITTLE] = {.uid = "1.2.840.10008.1.2", .implicit_vr = true},
+    [EXPLICIT_BIG] = {.uid = "1.2.840.10008.1.2.2", .big_endian = true},
+    {.uid = "1.2.840.10008.1.2.1.99", .deflated = true},
+    {.uid = "1.2.840.10008.1.2.4.95", .deflated = true},
+    {.uid = "1.2.840.10008.1.2.4.205", .deflated = true},
+    {.uid = "1.2.840.113619.5.2", .implicit_vr = true},
+    {.uid = "1.2.840.10008.1.20", .implicit_vr = true},
+};
 
-/* Implicit: the default, GE's private one with big-endian pixels, and Papyrus 3. */
-static bool is_implicit(const char *uid) {
-  return !strcmp(uid, implicit_little) || !strcmp(uid, "1.2.840.113619.5.2") || !strcmp(uid, "1.2.840.10008.1.20");
+static const Syntax *syntax_of(const char *uid) {
+  for (size_t i = 0; i < CM_COUNT(syntaxes); i++)
+    if (!strcmp(uid, syntaxes[i].uid)) return &syntaxes[i];
+  return &syntaxes[EXPLICIT_LITTLE];
 }
 
 /* Inflates bytes [from, size) in steps that grow by what came out, never by what the file claims. */
@@ -78,16 +90,21 @@ static bool parse_meta(CmDicom *d, uint64_t *at, CmError **err) {
       cm_error_context(err, "file meta information");
       return false;
     }
+    if (step.head.tag == CM_TAG(2, 0x10) && !d->transfer_syntax[0]) {
+      CmDicomSet only = d->meta; /* so that nothing is searched */
+      only.begin = p;
+      only.end = step.next;
+      cm_dicom_text(only, step.head.tag, d->transfer_syntax, sizeof d->transfer_syntax);
+    }
     p = step.next;
   }
   d->meta.end = p;
   *at = (uint64_t)(p - d->bytes);
-  cm_dicom_text(d->meta, CM_TAG(2, 0x10), d->transfer_syntax, sizeof d->transfer_syntax);
   return true;
 }
 
 /* Sets the encoding of the root, which begins at `at`. */
-static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start) {
+static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start, const Syntax *syntax) {
   CmDicomSet *root = &d->root;
   if (!start->has_meta) {
     root->big_endian = start->big_endian;
@@ -103,15 +120,13 @@ static void choose_encoding(CmDicom *d, uint64_t at, const CmDicomStart *start) 
     root->big_endian = big;
     root->explicit_vr = explicit_vr;
   } else {
-    root->big_endian = !strcmp(d->transfer_syntax, explicit_big);
-    root->explicit_vr = !is_implicit(d->transfer_syntax);
-    root->explicit_vr = cm__dicom_form(d->bytes + at, d->bytes + d->size, root->explicit_vr);
+    root->big_endian = syntax->big_endian;
+    root->explicit_vr = cm__dicom_form(d->bytes + at, d->bytes + d->size, !syntax->implicit_vr);
   }
-  if (!d->transfer_syntax[0])
-    snprintf(d->transfer_syntax, sizeof d->transfer_syntax, "%s",
-             root->big_endian    ? explicit_big
-             : root->explicit_vr ? explicit_little
-                                 : implicit_little);
+  if (!d->transfer_syntax[0]) {
+    int found = root->big_endian ? EXPLICIT_BIG : root->explicit_vr ? EXPLICIT_LITTLE : IMPLICIT_LITTLE;
+    snprintf(d->transfer_syntax, sizeof d->transfer_syntax, "%s", syntaxes[found].uid);
+  }
 }
 
 static bool all_zero(const uint8_t *p, const uint8_t *end) {
@@ -146,16 +161,35 @@ static bool pixel_head(CmDicom *d, const uint8_t *p, const uint8_t *end, CmDicom
   return true;
 }
 
-/* The short way for what most elements are: a counted value of a short VR. */
-static inline bool plain_step(const CmDicomSet *set, const uint8_t *p, const uint8_t *end, CmDicomStep *step) {
-  uint64_t left = (uint64_t)(end - p);
-  if (left < 8 || !set->explicit_vr || set->big_endian || !cm__vr_is_short(CM_VR(p[4], p[5]))) return false;
-  step->head.vr = CM_VR(p[4], p[5]);
-  step->length = cm__load16(p + 6, false);
-  step->undefined_length = false;
-  step->value = p + 8;
-  step->next = step->value + step->length;
-  return step->length <= left - 8;
+/* Where a walk over the top level stands. */
+typedef struct Walk {
+  const uint8_t *p, *end;
+  CmDicomEntry *entries; /* the first `room` elements go here */
+  uint64_t room, count;
+  uint32_t last; /* tag */
+} Walk;
+
+static inline void note_entry(Walk *walk, CmDicomEntry entry) {
+  if (walk->count < walk->room) walk->entries[walk->count] = entry;
+  walk->count++;
+  walk->last = entry.tag;
+}
+
+/* The short way for what most elements are: counted values of short VRs in order, up to the pixel data. Stops at any
+ * other element. */
+static void walk_plain(const CmDicom *d, Walk *at) {
+  if (!d->root.explicit_vr || d->root.big_endian) return;
+  Walk walk = *at; /* in registers */
+  while (walk.end - walk.p >= 8) {
+    uint32_t tag = cm__load_tag(walk.p, false);
+    uint16_t vr = CM_VR(walk.p[4], walk.p[5]), length = cm__load16(walk.p + 6, false);
+    if (tag <= walk.last || tag >= CM_TAG(0x7FE0, 0x0008) || !cm__vr_is_short(vr) || length > walk.end - walk.p - 8)
+      break;
+    note_entry(&walk,
+               (CmDicomEntry){.tag = tag, .vr = vr, .offset = (uint64_t)(walk.p + 8 - d->bytes), .length = length});
+    walk.p += 8 + length;
+  }
+  *at = walk;
 }
 
 /* Where the walk cannot go on. In the remains of a file that is its end, unless more of it is to be had. */
@@ -168,50 +202,49 @@ static bool is_end(const CmDicom *d, CmError **why, CmError **err) {
   return false;
 }
 
+/* The element at walk->p, any of them. *done: nothing follows that is to be indexed. */
+static bool walk_element(CmDicom *d, Walk *walk, bool check, bool *done, CmError **err) {
+  const uint8_t *p = walk->p, *end = walk->end;
+  uint32_t tag = end - p >= 4 ? cm__load_tag(p, d->root.big_endian) : 0;
+  *done = tag == 0 && d->size == d->total && all_zero(p, end); /* padding behind the data set */
+  if (*done) return true;
+  CmDicomEntry entry;
+  CmError *why = NULL;
+  if (cm__is_pixel_tag(tag) && d->scope != CM_DICOM_WHOLE) {
+    *done = true;
+    if (!pixel_head(d, p, end, &entry, err ? &why : NULL)) return is_end(d, &why, err);
+    walk->end = p;
+  } else {
+    CmDicomStep step;
+    if (!cm__dicom_step(&d->root, p, end, check, &step, err ? &why : NULL)) return *done = is_end(d, &why, err);
+    walk->p = step.next;
+    if (tag >> 16 == 0xFFFE) return true; /* a delimiter too many */
+    entry = (CmDicomEntry){.tag = tag,
+                           .vr = step.head.vr,
+                           .undefined_length = step.undefined_length,
+                           .offset = (uint64_t)(step.value - d->bytes),
+                           .length = step.length};
+  }
+  if (tag <= walk->last && walk->count) d->sorted = false;
+  note_entry(walk, entry);
+  return true;
+}
+
 /* One pass over the top level: counts the elements and stores the first `room` of them. */
 static bool walk_root(CmDicom *d, CmDicomEntry *entries, uint64_t room, bool check, CmError **err) {
-  const uint8_t *p = d->root.begin, *end = d->bytes + d->size;
-  uint64_t count = 0;
-  uint32_t last = 0;
+  Walk walk = {.p = d->root.begin, .end = d->bytes + d->size, .entries = entries, .room = room};
   d->sorted = true;
-  while (p < end) {
-    CmDicomEntry entry;
-    uint32_t tag = end - p >= 4 ? cm__load_tag(p, d->root.big_endian) : 0;
-    if (tag == 0 && d->size == d->total && all_zero(p, end)) break; /* padding behind the data set */
-    bool pixels = cm__is_pixel_tag(tag);
-    CmError *why = NULL;
-    if (pixels && d->scope != CM_DICOM_WHOLE) {
-      if (!pixel_head(d, p, end, &entry, err ? &why : NULL)) {
-        if (is_end(d, &why, err)) break;
-        return false;
-      }
-      end = p;
-    } else {
-      CmDicomStep step;
-      if (!plain_step(&d->root, p, end, &step) && !cm__dicom_step(&d->root, p, end, check, &step, err ? &why : NULL)) {
-        if (is_end(d, &why, err)) break;
-        return false;
-      }
-      p = step.next;
-      if (tag >> 16 == 0xFFFE) continue; /* a delimiter too many */
-      entry = (CmDicomEntry){.tag = tag,
-                             .vr = step.head.vr,
-                             .undefined_length = step.undefined_length,
-                             .offset = (uint64_t)(step.value - d->bytes),
-                             .length = step.length};
-    }
-    if (tag <= last && count) d->sorted = false;
-    last = tag;
-    if (count < room) entries[count] = entry;
-    count++;
-    if (pixels && d->scope != CM_DICOM_WHOLE) break;
+  for (bool done = false; !done;) {
+    walk_plain(d, &walk);
+    if (walk.p >= walk.end) break;
+    if (!walk_element(d, &walk, check, &done, err)) return false;
   }
-  if (d->size < d->total && end == d->bytes + d->size) {
+  if (d->size < d->total && walk.end == d->bytes + d->size) {
     cm_error_set(err, CM_ERR_FORMAT, "the header goes on behind the bytes at hand");
     return false;
   }
-  d->root.end = p;
-  d->count = count;
+  d->root.end = walk.p;
+  d->count = walk.count;
   return true;
 }
 
@@ -227,14 +260,15 @@ static bool parse(CmDicom *d, CmError **err) {
   }
   uint64_t at = start.offset;
   if (start.has_meta && !parse_meta(d, &at, err)) return false;
-  if (is_deflated(d->transfer_syntax)) {
+  const Syntax *syntax = syntax_of(d->transfer_syntax);
+  if (syntax->deflated) {
     if (d->size < d->total) return false; /* the whole stream is needed: ask for it */
     ptrdiff_t meta_begin = d->meta.begin - d->bytes, meta_end = d->meta.end - d->bytes;
     if (!inflate(d, at, err)) return false;
     d->meta.begin = d->bytes + meta_begin;
     d->meta.end = d->bytes + meta_end;
   }
-  choose_encoding(d, at, &start);
+  choose_encoding(d, at, &start, syntax);
   d->root.begin = d->bytes + at;
   if (!walk_root(d, d->first_entries, CM__FIRST_ENTRIES, true, err)) return false;
   d->entries = d->first_entries;
