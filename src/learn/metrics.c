@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/distribution.h"
 #include "cormack/parallel.h"
 #include "learn/auc.h"
 #include "learn/model.h"
@@ -90,20 +91,8 @@ static void add_row(int y, const double *p, int classes, double *confusion, Sums
   sums->log_loss -= log(share);
 }
 
-/* ---- z, Wilson
+/* ---- Wilson
  * ------------------------------------------------------------------------------------------------------- */
-
-double cm__normal_z(double confidence) {
-  double tail = (1 - confidence) / 2, low = 0, high = 40;
-  for (int i = 0; i < 200; i++) { /* erfc falls: halving finds z to the last bit */
-    double middle = (low + high) / 2;
-    if (0.5 * erfc(middle * M_SQRT1_2) > tail)
-      low = middle;
-    else
-      high = middle;
-  }
-  return low;
-}
 
 void cm__wilson(double proportion, double n, double z, double *low, double *high) {
   *low = *high = NAN;

@@ -42,8 +42,6 @@ bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, in
 bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *auc, double *variance, CmError **err);
 /* Interval of a proportion by Wilson's score (1927); n may be fractional. */
 void cm__wilson(double proportion, double n, double z, double *low, double *high);
-/* z with P(|Z| < z) = confidence. */
-double cm__normal_z(double confidence);
 
 typedef struct CmRocPoint {
   double threshold, false_positive_rate, true_positive_rate; /* threshold NaN at 0,0 */

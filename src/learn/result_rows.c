@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/distribution.h"
 #include "learn/quantile.h"
 #include "learn/result.h"
 #include "learn/rows.h"
