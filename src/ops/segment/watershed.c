@@ -7,8 +7,9 @@
 #include "ops/segment/bucket_flood.h"
 #include "ops/segment/components.h"
 #include "ops/segment/flood_queue.h"
+#include "ops/segment/rank_flood.h"
 
-#define BLOCKED INT32_MIN /* outside the mask, NaN, or beyond the border */
+#define BLOCKED CM_RANK_BLOCKED /* outside the mask, NaN, or beyond the border */
 
 typedef struct WatershedParams {
   int32_t connectivity;
@@ -65,7 +66,8 @@ typedef struct Flood {
   int64_t step[26];
   int delta[26][3];
   CmFloodQueue queue;
-  CmBucketFlood bucket; /* with cells where it does all: level and label are not used then */
+  CmBucketFlood bucket; /* one of the two has cells where it does all: level, label and queue are not used then */
+  CmRankFlood ranked;
   int64_t ticks;
 } Flood;
 
@@ -141,43 +143,76 @@ static void set_neighbours(Flood *f, CmConnect connect) {
         }
 }
 
+/* u32 markers keep their bits. */
+static bool label_row(const double *line, const double *marks, const uint8_t *inside, int64_t n, int32_t *label,
+                      CmError **err) {
+  for (int64_t x = 0; x < n; x++) {
+    const bool blocked = !inside[x] || line[x] != line[x];
+    label[x] = blocked ? BLOCKED : (int32_t)(uint32_t)(int64_t)marks[x];
+    if (blocked || label[x] != BLOCKED) continue;
+    cm_error_set(err, CM_ERR_DATA, "a marker has the number %.0f, which cannot be used; number the markers anew",
+                 marks[x]);
+    return false;
+  }
+  return true;
+}
+
+typedef struct Row {
+  double *line, *marks;
+  uint8_t *inside;
+  int32_t *label;
+} Row;
+
+static void put_buckets(const Flood *f, const Row *row, int64_t n, int64_t to) {
+  for (int64_t x = 0; x < n; x++)
+    f->bucket.cell[to + x] = row->inside[x] ? (uint32_t)(row->line[x] - f->low) << 16 | (uint32_t)row->marks[x]
+                                            : (uint32_t)CM_BUCKET_BLOCKED;
+}
+
+static void put_keys(const Flood *f, const Row *row, int64_t n, int64_t to) {
+  CmRankCell *cell = f->ranked.cell + to;
+  for (int64_t x = 0; x < n; x++) cell[x] = (CmRankCell){(uint32_t)cm__key_f32(row->line[x]), row->label[x]};
+  for (int64_t x = 0; f->ranked.wide && x < n; x++) f->ranked.wide[to + x] = cm__key_f64(row->line[x]);
+}
+
+static void put_levels(const Flood *f, const Row *row, int64_t n, int64_t to) {
+  memcpy(f->label + to, row->label, (size_t)n * sizeof(int32_t));
+  for (int64_t x = 0; x < n; x++) {
+    if (row->label[x] == BLOCKED) row->line[x] = f->low;
+    if (f->off) f->off[to + x] = row->label[x] == BLOCKED;
+  }
+  pad_row[f->kind](row->line, n, f->low, (char *)f->level + (size_t)to * level_size[f->kind]);
+}
+
+static bool read_row(const Flood *f, const CmGrid *grid, int64_t at, const Row *to, CmError **err) {
+  const int64_t row = at + f->t * grid->ny * grid->nz;
+  const CmMask *markers = f->markers;
+  cm__line_to_f64(cm_image_type(f->image), cm__row(f->image, grid, row), grid->nx, to->line);
+  cm__line_to_f64(cm_image_type(markers->image), cm__row(markers->image, &markers->grid, row % markers->grid.rows),
+                  grid->nx, to->marks);
+  memset(to->inside, 1, (size_t)grid->nx);
+  if (f->mask->image) cm__mask_row(f->mask, row, to->inside);
+  return f->bucket.cell || label_row(to->line, to->marks, to->inside, grid->nx, to->label, err);
+}
+
 /* Values and markers into the padded arrays, whose border is blocked. */
 static bool fill_rows(void *arg, CmRange range, CmError **err) {
-  Flood *f = arg;
+  const Flood *f = arg;
   const CmGrid grid = cm__grid(f->image);
-  double *line = cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err);
-  double *marks = cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err);
-  uint8_t *inside = cm_alloc(f->ctx, (size_t)grid.nx, err);
-  bool ok = line && marks && inside;
+  Row row = {.line = cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err)};
+  row.marks = row.line ? cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(double), err) : NULL;
+  row.inside = row.marks ? cm_alloc(f->ctx, (size_t)grid.nx, err) : NULL;
+  row.label = row.inside ? cm_alloc_array(f->ctx, (size_t)grid.nx, sizeof(int32_t), err) : NULL;
+  bool ok = row.label != NULL;
   for (int64_t at = range.begin; ok && at < range.end; at++) {
-    const int64_t row = at + f->t * grid.ny * grid.nz;
     const int64_t to = padded_at(f, 0, at % grid.ny, at / grid.ny);
-    cm__line_to_f64(cm_image_type(f->image), cm__row(f->image, &grid, row), grid.nx, line);
-    cm__line_to_f64(cm_image_type(f->markers->image),
-                    cm__row(f->markers->image, &f->markers->grid, row % f->markers->grid.rows), grid.nx, marks);
-    memset(inside, 1, (size_t)grid.nx);
-    if (f->mask->image) cm__mask_row(f->mask, row, inside);
-    for (int64_t x = 0; f->bucket.cell && x < grid.nx; x++)
-      f->bucket.cell[to + x] =
-          inside[x] ? (uint32_t)(line[x] - f->low) << 16 | (uint32_t)marks[x] : (uint32_t)CM_BUCKET_BLOCKED;
-    if (f->bucket.cell) continue;
-    for (int64_t x = 0; x < grid.nx; x++) {
-      const bool blocked = !inside[x] || line[x] != line[x];
-      /* u32 markers keep their bits */
-      f->label[to + x] = blocked ? BLOCKED : (int32_t)(uint32_t)(int64_t)marks[x];
-      if (!blocked && f->label[to + x] == BLOCKED) {
-        cm_error_set(err, CM_ERR_DATA, "a marker has the number %.0f, which cannot be used; number the markers anew",
-                     marks[x]);
-        ok = false;
-      }
-      if (blocked) line[x] = f->low;
-      if (f->off) f->off[to + x] = blocked;
-    }
-    pad_row[f->kind](line, grid.nx, f->low, (char *)f->level + (size_t)to * level_size[f->kind]);
+    ok = read_row(f, &grid, at, &row, err);
+    if (ok) (f->bucket.cell ? put_buckets : f->ranked.cell ? put_keys : put_levels)(f, &row, grid.nx, to);
   }
-  cm_free(line);
-  cm_free(marks);
-  cm_free(inside);
+  cm_free(row.line);
+  cm_free(row.marks);
+  cm_free(row.inside);
+  cm_free(row.label);
   return ok;
 }
 
@@ -190,9 +225,13 @@ static void cells_to_line(const uint32_t *cell, int64_t nx, double *line) {
   for (int64_t x = 0; x < nx; x++) line[x] = (cell[x] & 0xFFFF) == CM_BUCKET_BLOCKED ? 0.0 : (double)(cell[x] & 0xFFFF);
 }
 
-static void labels_to_line(const int32_t *label, int64_t nx, CmType type, double *line) {
+static double number_of(int32_t label, CmType type) {
+  return label == BLOCKED ? 0.0 : type == CM_U32 ? (double)(uint32_t)label : (double)label;
+}
+
+static void labels_to_line(const Flood *f, int64_t from, int64_t nx, CmType type, double *line) {
   for (int64_t x = 0; x < nx; x++)
-    line[x] = label[x] == BLOCKED ? 0.0 : type == CM_U32 ? (double)(uint32_t)label[x] : (double)label[x];
+    line[x] = number_of(f->ranked.cell ? f->ranked.cell[from + x].label : f->label[from + x], type);
 }
 
 static bool store_rows(void *arg, CmRange range, CmError **err) {
@@ -206,7 +245,7 @@ static bool store_rows(void *arg, CmRange range, CmError **err) {
     if (f->bucket.cell)
       cells_to_line(f->bucket.cell + from, grid.nx, line);
     else
-      labels_to_line(f->label + from, grid.nx, type, line);
+      labels_to_line(f, from, grid.nx, type, line);
     cm__line_from_f64(type, line, grid.nx, cm__row_mut(job->out, &grid, at + f->t * grid.ny * grid.nz));
   }
   cm_free(line);
@@ -216,48 +255,77 @@ static bool store_rows(void *arg, CmRange range, CmError **err) {
 static bool block_planes(void *arg, CmRange range, CmError **err) {
   const Flood *f = arg;
   (void)err;
-  for (int64_t at = range.begin * f->plane; at < range.end * f->plane; at++) f->bucket.cell[at] = CM_BUCKET_BLOCKED;
+  for (int64_t at = range.begin * f->plane; at < range.end * f->plane; at++)
+    if (f->bucket.cell)
+      f->bucket.cell[at] = CM_BUCKET_BLOCKED;
+    else if (f->ranked.cell)
+      f->ranked.cell[at].label = BLOCKED;
+    else
+      f->label[at] = BLOCKED;
+  if (f->off) memset(f->off + range.begin * f->plane, 1, (size_t)((range.end - range.begin) * f->plane));
   return true;
 }
 
-static bool flood_buckets(Flood *f, CmImage *out, CmError **err) {
+/* In order of rank; the voxels that wait are forgotten after each time point. */
+static bool flood_ranks(Flood *f, CmError **err) {
+  const bool ok = cm__rank_cells(&f->ranked, err) && cm__rank_flood(&f->ranked, "watershed", err);
+  cm__rank_free(&f->ranked);
+  return ok;
+}
+
+/* In order of value, and with what is only known then. */
+static bool flood_levels(Flood *f, const CmMoments *moments, CmError **err) {
+  double diagonal = 0.0;
+  for (int axis = 0; axis < 3; axis++) diagonal += pow((double)f->dims[axis] * f->scale[axis], 2);
+  const bool ok = cm__flood_open(f->ctx, moments->min, moments->max + f->compactness * sqrt(diagonal),
+                                 f->kind == 0 && f->compactness == 0.0, &f->queue, err) &&
+                  flood[f->kind](f, err);
+  cm__flood_free(&f->queue);
+  return ok;
+}
+
+static bool flood_time(Flood *f, const CmMoments *moments, CmImage *out, CmError **err) {
   const CmGrid grid = cm__grid(f->image);
   const int64_t rows = grid.ny * grid.nz, chunk = cm__row_chunk(&grid);
   Store store = {.f = f, .out = out};
   return cm_parallel_for(f->ctx, NULL, grid.nz + 2, 1, block_planes, f, err) &&
          cm_parallel_for(f->ctx, NULL, rows, chunk, fill_rows, f, err) &&
-         cm__bucket_flood(&f->bucket, "watershed", err) &&
+         (f->bucket.cell   ? cm__bucket_flood(&f->bucket, "watershed", err)
+          : f->ranked.cell ? flood_ranks(f, err)
+                           : flood_levels(f, moments, err)) &&
          cm_parallel_for(f->ctx, "watershed", rows, chunk, store_rows, &store, err);
 }
 
-static bool flood_time(Flood *f, const CmMoments *moments, CmImage *out, CmError **err) {
-  if (f->bucket.cell) return flood_buckets(f, out, err);
-  const CmGrid grid = cm__grid(f->image);
-  const double diagonal = sqrt(pow((double)grid.nx * f->scale[0], 2) + pow((double)grid.ny * f->scale[1], 2) +
-                               pow((double)grid.nz * f->scale[2], 2));
-  Store store = {.f = f, .out = out};
-  for (int64_t at = 0; at < f->padded; at++) f->label[at] = BLOCKED;
-  if (f->off) memset(f->off, 1, (size_t)f->padded);
-  return cm_parallel_for(f->ctx, NULL, grid.ny * grid.nz, cm__row_chunk(&grid), fill_rows, f, err) &&
-         cm__flood_open(f->ctx, moments->min, moments->max + f->compactness * diagonal,
-                        f->kind == 0 && f->compactness == 0.0, &f->queue, err) &&
-         flood[f->kind](f, err) &&
-         cm_parallel_for(f->ctx, "watershed", grid.ny * grid.nz, cm__row_chunk(&grid), store_rows, &store, err);
-}
-
-/* Whole numbers without lines and compactness, and markers of 16 bits: one word a voxel. */
-static bool make_cells(Flood *f, const WatershedParams *p, CmError **err) {
+/* Do whole numbers and markers of 16 bits fit a word a voxel? */
+static bool fits_buckets(const Flood *f, bool *fits, CmError **err) {
   const CmGrid grid = cm__grid(f->markers->image);
   const CmPart part = {.image = f->markers->image, .row_end = grid.rows, .component = -1};
-  CmMoments marks;
-  if (f->kind != 0 || p->line || p->compactness > 0.0) return true;
-  if (!cm__part_moments(f->ctx, &part, &marks, err)) return false;
-  if (marks.min < 0.0 || marks.max > CM_BUCKET_LABELS) return true;
-  f->bucket = (CmBucketFlood){.ctx = f->ctx, .row = f->row, .plane = f->plane, .neighbours = f->neighbours};
-  memcpy(f->bucket.dims, f->dims, sizeof(f->dims));
-  memcpy(f->bucket.step, f->step, sizeof(f->step));
-  f->bucket.cell = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(uint32_t), err);
-  return f->bucket.cell != NULL;
+  CmMoments marks = {0};
+  if (f->kind == 0 && !cm__part_moments(f->ctx, &part, &marks, err)) return false;
+  *fits = f->kind == 0 && marks.min >= 0.0 && marks.max <= CM_BUCKET_LABELS;
+  return true;
+}
+
+/* Without lines and compactness: what is reached is labelled at once. */
+static bool make_cells(Flood *f, const CmMoments *moments, CmError **err) {
+  bool fits;
+  if (!fits_buckets(f, &fits, err)) return false;
+  if (fits) {
+    f->bucket = (CmBucketFlood){.ctx = f->ctx, .row = f->row, .plane = f->plane, .neighbours = f->neighbours};
+    memcpy(f->bucket.dims, f->dims, sizeof(f->dims));
+    memcpy(f->bucket.step, f->step, sizeof(f->step));
+    f->bucket.cell = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(uint32_t), err);
+    return f->bucket.cell != NULL;
+  }
+  f->ranked = (CmRankFlood){.ctx = f->ctx, .row = f->row, .plane = f->plane, .neighbours = f->neighbours};
+  memcpy(f->ranked.dims, f->dims, sizeof(f->dims));
+  memcpy(f->ranked.step, f->step, sizeof(f->step));
+  uint64_t (*const key)(double) = f->kind == 2 ? cm__key_f64 : cm__key_f32;
+  f->ranked.low = key(moments->min);
+  f->ranked.high = key(moments->max);
+  f->ranked.cell = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(CmRankCell), err);
+  if (f->ranked.cell && f->kind == 2) f->ranked.wide = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(uint64_t), err);
+  return f->ranked.cell && (f->ranked.wide || f->kind != 2);
 }
 
 /* Sizes, the kind of levels, and room. */
@@ -288,8 +356,7 @@ static bool prepare(Flood *f, const WatershedParams *p, CmMoments *moments, CmEr
   }
   f->compactness = p->compactness;
   set_neighbours(f, (CmConnect)p->connectivity);
-  if (!make_cells(f, p, err)) return false;
-  if (f->bucket.cell) return true;
+  if (!p->line && p->compactness == 0.0) return make_cells(f, moments, err);
   f->level = cm_calloc(f->ctx, (size_t)f->padded, level_size[f->kind], err);
   f->label = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(int32_t), err);
   f->off = p->line ? cm_alloc(f->ctx, (size_t)f->padded, err) : NULL;
@@ -330,10 +397,7 @@ static bool run(const CmCall *call, CmError **err) {
   ok = prepare(&f, p, &moments, err);
   if (ok) out = cm_image_create_like(call->ctx, image, cm_image_type(markers.image), 1, err);
   ok = ok && out && cm_image_set_unit(out, "1", err);
-  for (f.t = 0; ok && f.t < cm_image_dims(image)[3]; f.t++) {
-    ok = flood_time(&f, &moments, out, err);
-    cm__flood_free(&f.queue);
-  }
+  for (f.t = 0; ok && f.t < cm_image_dims(image)[3]; f.t++) ok = flood_time(&f, &moments, out, err);
   if (ok) call->out[0] = cm_value_labels(cm_image_ref(out));
 done:
   cm_image_unref(&minima);
@@ -342,6 +406,8 @@ done:
   cm_free(f.label);
   cm_free(f.off);
   cm_free(f.bucket.cell);
+  cm_free(f.ranked.cell);
+  cm_free(f.ranked.wide);
   return ok;
 }
 
@@ -368,8 +434,9 @@ CM_OP(watershed) = {
         "two basins when it is reached stays 0. Without markers, basins begin in the regional minima inside the mask. "
         "Mask: what is outside is not flooded and gets 0; markers there are "
         "left "
-        "out. NaN: not flooded, 0. Infinite values are an error. Each time point by itself. Needs about 4 bytes a "
-        "voxel for images of up to 16 bits with labels of up to 65534, 8 or 12 for others, and the voxels that wait.",
+        "out. NaN: not flooded, 0. Infinite values are an error. Each time point by itself. Needs 4 bytes a voxel for "
+        "images of up to 16 bits with labels of up to 65534, 13 for others, 20 for values of f64 and of more than 24 "
+        "bits; with lines or compactness 8 to 13, and the voxels that wait.",
     CM_OP_PARAMS(WatershedParams, params),
     CM_OP_INPUTS(inputs),
     CM_OP_OUTPUTS(outputs),

@@ -6,27 +6,8 @@ static void X(pad_row)(const double *line, int64_t n, double low, void *to) {
   for (int64_t x = 0; x < n; x++) v[x] = (L)(line[x] - low);
 }
 
-/* Labels as they are pushed: no voxel can be reached at a lower cost later. */
-static bool X(flood_plain)(Flood *f, CmError **err) {
-  const L *level = f->level;
-  int32_t *label = f->label;
-  uint32_t index, source;
-  double value;
-  while (cm__flood_pop(&f->queue, &value, &index, &source)) {
-    if (!tick(f, err)) return false;
-    for (int k = 0; k < f->neighbours; k++) {
-      const uint32_t near = (uint32_t)(index + f->step[k]);
-      if (label[near]) continue;
-      label[near] = label[index];
-      const double own = (double)level[near] + f->low;
-      if (!cm__flood_push(&f->queue, own < value ? value : own, near, source, err)) return false;
-    }
-  }
-  return true;
-}
-
 /* Labels as they come out: a line, or a cost that grows with the distance to the marker, is only known then. */
-static bool X(flood_late)(Flood *f, CmError **err) {
+static bool X(flood_all)(Flood *f, CmError **err) {
   const L *level = f->level;
   int32_t *label = f->label;
   uint32_t index, source;
@@ -48,26 +29,22 @@ static bool X(flood_late)(Flood *f, CmError **err) {
   return true;
 }
 
-/* Markers in the order of their voxels; of their inside only what can flood. */
+/* Markers in the order of their voxels. */
 static bool X(push_markers)(Flood *f, CmError **err) {
   const L *level = f->level;
-  const bool late = f->off || f->compactness > 0.0;
   for (int64_t z = 0; z < f->dims[2]; z++)
     for (int64_t y = 0; y < f->dims[1]; y++) {
       const int64_t begin = padded_at(f, 0, y, z);
       for (int64_t at = begin; at < begin + f->dims[0]; at++) {
         if (!f->label[at] || f->label[at] == BLOCKED) continue;
-        bool free_side = late;
-        for (int k = 0; k < f->neighbours && !free_side; k++) free_side = f->label[at + f->step[k]] == 0;
-        if (free_side && !cm__flood_push(&f->queue, (double)level[at] + f->low, (uint32_t)at, (uint32_t)at, err))
-          return false;
+        if (!cm__flood_push(&f->queue, (double)level[at] + f->low, (uint32_t)at, (uint32_t)at, err)) return false;
       }
     }
   return true;
 }
 
 static bool X(flood)(Flood *f, CmError **err) {
-  return X(push_markers)(f, err) && (f->off || f->compactness > 0.0 ? X(flood_late) : X(flood_plain))(f, err);
+  return X(push_markers)(f, err) && X(flood_all)(f, err);
 }
 #undef L
 #undef X
