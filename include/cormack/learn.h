@@ -203,7 +203,10 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * class, value, low, high. measure "permutation": the AUC (macro) lost when the feature is shuffled in the rows that
  * the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of cm_model_weights()
  * of the handed-over model shap         model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX +
- * each feature: of the first repeat, and the hold-out */
+ * each feature: of the first repeat, and the hold-out
+ * comparisons  model, other, part, class, metric, test, difference, low, high, statistic, p, p_holm, rows, subjects:
+ * each pair of models on the same rows. auc by "delong" or "clustered_delong", and over the folds by "corrected_t";
+ * accuracy by "mcnemar" or "clustered_mcnemar". p_holm: adjusted over the pairs of one part, class and test */
 #define CM_LEARN_TABLES(X)        \
   X(SUMMARY, "summary")           \
   X(NOTES, "notes")               \
@@ -212,7 +215,9 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(METRICS, "metrics")           \
   X(FOLD_METRICS, "fold_metrics") \
   X(PREDICTIONS, "predictions")   \
-  X(ROC, "roc") X(CALIBRATION, "calibration") X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap")
+  X(ROC, "roc")                   \
+  X(CALIBRATION, "calibration")   \
+  X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap") X(COMPARISONS, "comparisons")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

@@ -69,9 +69,9 @@ bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, in
 /* ---- DeLong
  * ----------------------------------------------------------------------------------------------------------- */
 
-/* Adds to component[row] the share of the other class's rows that it beats, ties half; over `repeats`. */
-static void add_components(const CmOrder *order, const int *y, int positive, double positives, double negatives,
-                           int repeats, double *component) {
+/* Adds to component[row] `weight` times the share of the other class's rows that it beats, ties half. */
+static void add_components(const CmOrder *order, const int *y, int positive, const double total[2], double weight,
+                           double *component) {
   double above[2] = {0, 0}, run[2] = {0, 0};
   int64_t start = 0;
   for (int64_t i = 0; i < order->rows; i++) {
@@ -81,13 +81,28 @@ static void add_components(const CmOrder *order, const int *y, int positive, dou
       int64_t row = order->row[start];
       bool is = y[row] == positive;
       /* a positive beats the negatives below it; a negative is beaten by the positives above it */
-      double share = is ? (negatives - above[0] - 0.5 * run[0]) / negatives : (above[1] + 0.5 * run[1]) / positives;
-      component[row] += share / repeats;
+      double share = is ? (total[0] - above[0] - 0.5 * run[0]) / total[0] : (above[1] + 0.5 * run[1]) / total[1];
+      component[row] += weight * share;
     }
     above[0] += run[0];
     above[1] += run[1];
     run[0] = run[1] = 0;
   }
+}
+
+/* The components of the mean AUC over the repeats, times `sign`. */
+static bool add_repeats(CmContext *ctx, const CmScores *scores, int positive, const double total[2], double sign,
+                        double *component, CmError **err) {
+  for (int r = 0; r < scores->repeats; r++) {
+    CmOrder order;
+    CmArena own = {.ctx = ctx};
+    bool ok = cm__order_make(&own, scores->p + r * scores->rows * scores->classes + positive, scores->classes,
+                             scores->rows, &order, err);
+    if (ok) add_components(&order, scores->y, positive, total, sign / scores->repeats, component);
+    cm__arena_free(&own);
+    if (!ok) return false;
+  }
+  return true;
 }
 
 /* A subject's sums of components and rows, of its positives [1] and negatives [0]. */
@@ -112,7 +127,8 @@ static double clustered_variance(const Cluster *cluster, int64_t subjects, const
   return s10 / total[1] + s01 / total[0] + 2 * s11 / (total[1] * total[0]);
 }
 
-bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *auc, double *variance, CmError **err) {
+bool cm__delong(CmContext *ctx, const CmScores *scores, const CmScores *other, int positive, double *auc,
+                double *variance, CmError **err) {
   CmArena hold = {.ctx = ctx};
   bool ok = false;
   *auc = *variance = NAN;
@@ -123,15 +139,9 @@ bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *au
   ok = true;
   for (int64_t i = 0; i < scores->rows; i++) total[scores->y[i] == positive] += 1;
   if (total[0] == 0 || total[1] == 0) goto done;
-  for (int r = 0; r < scores->repeats; r++) {
-    CmOrder order;
-    CmArena own = {.ctx = ctx};
-    ok = cm__order_make(&own, scores->p + r * scores->rows * scores->classes + positive, scores->classes, scores->rows,
-                        &order, err);
-    if (ok) add_components(&order, scores->y, positive, total[1], total[0], scores->repeats, component);
-    cm__arena_free(&own);
-    if (!ok) goto done;
-  }
+  ok = add_repeats(ctx, scores, positive, total, 1, component, err) &&
+       (!other || add_repeats(ctx, other, positive, total, -1, component, err));
+  if (!ok) goto done;
   for (int64_t i = 0; i < scores->rows; i++) {
     int is = scores->y[i] == positive;
     cluster[scores->subject[i]].sum[is] += component[i];

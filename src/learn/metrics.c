@@ -260,7 +260,7 @@ static bool add_auc(Report *report, int c, CmError **err) {
   CmMetric *metric = &report->list->metric[report->list->count++];
   *metric = (CmMetric){c, "auc", "", NAN, NAN, NAN};
   double variance;
-  if (!cm__delong(report->boot.ctx, s, c, &metric->value, &variance, err)) return false;
+  if (!cm__delong(report->boot.ctx, s, NULL, c, &metric->value, &variance, err)) return false;
   if (isnan(metric->value) || !report->boot.resamples) return true;
   int64_t positives = 0;
   for (int64_t i = 0; i < s->rows; i++) positives += s->y[i] == c;

@@ -38,8 +38,11 @@ bool cm__auc(CmContext *ctx, const int *y, int positive, const double *score, in
 /* AUC of class 1 where binary, else the mean over the classes (against the rest). */
 bool cm__mean_auc(CmContext *ctx, const int *y, int classes, const double *p, int64_t rows, double *auc, CmError **err);
 
-/* Variance of the mean AUC over repeats: DeLong's components, summed by subject (Obuchowski 1997). */
-bool cm__delong(CmContext *ctx, const CmScores *scores, int positive, double *auc, double *variance, CmError **err);
+/* The mean AUC over repeats and its variance, by DeLong's components, summed by subject (Obuchowski 1997). With
+ * `other`, predictions of the same rows: the difference of the two AUCs and the variance of that. NaN where undefined.
+ */
+bool cm__delong(CmContext *ctx, const CmScores *scores, const CmScores *other, int positive, double *auc,
+                double *variance, CmError **err);
 /* Interval of a proportion by Wilson's score (1927); n may be fractional. */
 void cm__wilson(double proportion, double n, double z, double *low, double *high);
 

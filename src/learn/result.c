@@ -8,26 +8,16 @@
 
 #define FEW_EVENTS 10 /* per variable: Peduzzi et al., J. Clin. Epidemiol. 49, 1996 */
 
-/* Columns by their types: 't' text, 'i' int, 'r' real. */
-static void columns(CmTableWriter *w, const char *const *names, const char *types) {
-  for (int i = 0; types[i]; i++)
-    cm__rows_column(w, names[i],
-                    types[i] == 't'   ? CM_COLUMN_TEXT
-                    : types[i] == 'i' ? CM_COLUMN_INT
-                                      : CM_COLUMN_REAL,
-                    "");
-}
-
-static const char *class_text(const CmTrial *trial, int at) {
+const char *cm__class_text(const CmTrial *trial, int at) {
   return at == CM__CLASS_ALL ? "all" : at == CM__CLASS_MACRO ? "macro" : trial->data.class_name[at];
 }
 
-static CmScores cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
+CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
   return (CmScores){trial->pool_rows, trial->pool_subjects, trial->data.classes, (int)trial->params.repeats,
                     trial->pool_y,    trial->pool_subject,  outcome->p};
 }
 
-static CmScores held_scores(const CmTrial *trial, const CmOutcome *outcome) {
+CmScores cm__held_scores(const CmTrial *trial, const CmOutcome *outcome) {
   return (CmScores){trial->held_rows, trial->held_subjects, trial->data.classes, 1,
                     trial->held_y,    trial->held_subject,  outcome->held_p};
 }
@@ -52,7 +42,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
   const CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w, (const char *const[]){"name", "value"}, "tt");
+  cm__rows_columns(&w, (const char *const[]){"name", "value"}, "tt");
   char text[32];
   put_pair(&w, "target", data->target);
   put_pair(&w, "task", cm_learn_task_name(data->task));
@@ -105,9 +95,9 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
   double least = INFINITY;
   int most = 0;
   if (!count_events(trial, &events, err) || !cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w,
-          (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"},
-          "ttttir");
+  cm__rows_columns(
+      &w, (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"},
+      "ttttir");
   for (int l = 0; l < trial->count; l++) {
     const CmModel *model = trial->outcome[l].model;
     double each = (double)events / model->prepare.kept;
@@ -135,7 +125,7 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
 static CmTable *table_notes(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w, (const char *const[]){"level", "code", "text"}, "ttt");
+  cm__rows_columns(&w, (const char *const[]){"level", "code", "text"}, "ttt");
   for (const CmLearnNote *note = trial->data.notes; note; note = note->next) {
     cm__rows_next(&w);
     cm__rows_text(&w, note->level);
@@ -173,10 +163,10 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
   const CmLearnData *data = &trial->data;
   uint8_t *side = CM__NEW(&hold, uint8_t, data->rows, err), *seen = CM__NEW(&hold, uint8_t, data->subjects, err);
   if (!side || !seen || !cm__rows_start(&w, trial->ctx, err)) goto done;
-  columns(&w,
-          (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects",
-                                "test_subjects"},
-          "tiiiiii");
+  cm__rows_columns(&w,
+                   (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects",
+                                         "test_subjects"},
+                   "tiiiiii");
   for (int c = 0; c < data->classes; c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", data->class_name[c]);
   for (int64_t r = 0; r < trial->params.repeats; r++) {
     for (int f = 0; f < trial->params.folds; f++) {
@@ -215,7 +205,7 @@ static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *mode
     cm__rows_next(w);
     cm__rows_text(w, model);
     cm__rows_text(w, part);
-    cm__rows_text(w, class_text(trial, metric->class_at));
+    cm__rows_text(w, cm__class_text(trial, metric->class_at));
     cm__rows_text(w, metric->metric);
     cm__rows_real(w, metric->value);
     cm__rows_real(w, metric->low);
@@ -232,13 +222,13 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   bool ok = true;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(
+  cm__rows_columns(
       &w,
       (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"},
       "ttttrrrtii");
   for (int l = 0; ok && l < trial->count; l++) {
     const CmOutcome *outcome = &trial->outcome[l];
-    CmScores cross = cross_scores(trial, outcome), held = held_scores(trial, outcome);
+    CmScores cross = cm__cross_scores(trial, outcome), held = cm__held_scores(trial, outcome);
     if (trial->params.folds) ok = put_metrics(&w, trial, outcome->model->name, "cross_validation", &cross, err);
     if (ok && trial->held_rows) ok = put_metrics(&w, trial, outcome->model->name, "hold_out", &held, err);
   }
@@ -246,9 +236,8 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
   return cm__rows_finish(&w);
 }
 
-/* The rows of one fold of one repeat. */
-static bool fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
-                        CmScores *scores, CmError **err) {
+bool cm__fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
+                     CmScores *scores, CmError **err) {
   int k = trial->data.classes;
   int *y = CM__NEW(hold, int, trial->pool_rows, err);
   int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
@@ -269,14 +258,14 @@ static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *ou
   CmArena hold = {.ctx = trial->ctx};
   CmScores scores;
   CmMetricList list;
-  bool ok = fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
+  bool ok = cm__fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
             cm__metrics(&hold, &scores, trial->params.confidence, 0, 0, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     cm__rows_next(w);
     cm__rows_text(w, outcome->model->name);
     cm__rows_int(w, repeat + 1);
     cm__rows_int(w, fold + 1);
-    cm__rows_text(w, class_text(trial, list.metric[m].class_at));
+    cm__rows_text(w, cm__class_text(trial, list.metric[m].class_at));
     cm__rows_text(w, list.metric[m].metric);
     cm__rows_real(w, list.metric[m].value);
   }
@@ -288,7 +277,7 @@ static CmTable *table_fold_metrics(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   bool ok = true;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  columns(&w, (const char *const[]){"model", "repeat", "fold", "class", "metric", "value"}, "tiittr");
+  cm__rows_columns(&w, (const char *const[]){"model", "repeat", "fold", "class", "metric", "value"}, "tiittr");
   for (int l = 0; l < trial->count; l++)
     for (int64_t r = 0; r < trial->params.repeats; r++)
       for (int f = 0; ok && f < trial->params.folds; f++) ok = put_fold(&w, trial, &trial->outcome[l], r, f, err);
@@ -314,6 +303,7 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_CONFUSION, cm__table_confusion},
       {CM_LEARN_IMPORTANCE, cm__table_importance},
       {CM_LEARN_SHAP, cm__table_shap},
+      {CM_LEARN_COMPARISONS, cm__table_comparisons},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

@@ -49,4 +49,16 @@ CmTable *cm__table_confusion(CmTrial *trial, CmError **err);
 CmTable *cm__table_importance(CmTrial *trial, CmError **err);
 CmTable *cm__table_shap(CmTrial *trial, CmError **err);
 
+/* Each model against each other one. */
+CmTable *cm__table_comparisons(CmTrial *trial, CmError **err);
+
+/* What was predicted of unseen rows: in the cross-validation, in the hold-out, in one fold of one repeat (memory in
+ * `hold`). */
+CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome);
+CmScores cm__held_scores(const CmTrial *trial, const CmOutcome *outcome);
+bool cm__fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
+                     CmScores *scores, CmError **err);
+/* The name of a class, "all" or "macro". */
+const char *cm__class_text(const CmTrial *trial, int at);
+
 #endif

@@ -17,6 +17,13 @@ void cm__rows_column(CmTableWriter *writer, const char *name, CmColumnType type,
   if (writer->table) check(writer, cm_table_add_column(writer->table, name, type, unit, writer->err) >= 0);
 }
 
+void cm__rows_columns(CmTableWriter *w, const char *const *names, const char *types) {
+  for (int i = 0; types[i]; i++) {
+    char type = types[i];
+    cm__rows_column(w, names[i], type == 't' ? CM_COLUMN_TEXT : type == 'i' ? CM_COLUMN_INT : CM_COLUMN_REAL, "");
+  }
+}
+
 void cm__rows_columnf(CmTableWriter *writer, CmColumnType type, const char *unit, const char *format, ...) {
   char name[1024];
   va_list args;

@@ -14,6 +14,8 @@ typedef struct CmTableWriter {
 
 bool cm__rows_start(CmTableWriter *writer, CmContext *ctx, CmError **err);
 void cm__rows_column(CmTableWriter *writer, const char *name, CmColumnType type, const char *unit);
+/* Columns without units, by their types: 't' text, 'i' int, 'r' real. */
+void cm__rows_columns(CmTableWriter *writer, const char *const *names, const char *types);
 void cm__rows_columnf(CmTableWriter *writer, CmColumnType type, const char *unit, const char *format, ...)
     CM_PRINTF(4, 5);
 void cm__rows_next(CmTableWriter *writer);                    /* a new row; the cursor is at its first column */
