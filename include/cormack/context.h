@@ -17,6 +17,16 @@ typedef bool (*CmCancelFn)(void *user);
 /* A CmCancelFn for callers that set a flag from elsewhere, such as another language whose own functions would hold up
  * the workers: `user` is an int that is 0 until somebody stores another number. */
 CM_API bool cm_cancel_by_flag(void *user);
+/* A CmCancelFn for languages whose handlers of signals run in one thread only: `user` is a CmWatch. That thread, where
+ * it has called the library, calls `look` from time to time while it works or waits, never inside itself and not under
+ * the lock of the callbacks, so that look may call the library. */
+typedef struct CmWatch {
+  int stop;           /* as for cm_cancel_by_flag */
+  uint64_t thread;    /* pthread_self() of the thread */
+  void (*look)(void); /* every 20 ms or so; may set stop */
+  int64_t due;        /* the library's: begins as 0 */
+} CmWatch;
+CM_API bool cm_cancel_by_watch(void *user);
 
 typedef struct CmContextOptions {
   int threads;           /* 1..256; 0: as many as the machine has */

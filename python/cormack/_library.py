@@ -12,6 +12,7 @@ P, I, I64, SIZE, REAL, TEXT, BOOL = C.c_void_p, C.c_int, C.c_int64, C.c_size_t, 
 RELEASE = C.CFUNCTYPE(None, P)
 LOG = C.CFUNCTYPE(None, P, I, TEXT)
 PROGRESS = C.CFUNCTYPE(None, P, TEXT, I64, I64)
+LOOK = C.CFUNCTYPE(None)
 
 
 class Value(C.Structure):
@@ -29,6 +30,10 @@ class Label(C.Structure):
 class ContextOptions(C.Structure):
     _fields_ = [("threads", I), ("memory_limit", C.c_uint64), ("log", LOG), ("progress", PROGRESS), ("cancel", P), ("user", P),
                 ("allocate", P), ("release", P), ("reserved", C.c_uint64 * 8)]
+
+
+class Watch(C.Structure):
+    _fields_ = [("stop", I), ("thread", C.c_uint64), ("look", LOOK), ("due", I64)]
 
 
 class ReadOptions(C.Structure):
@@ -81,8 +86,10 @@ PLAIN = [
     ("cm_image_geometry", C.POINTER(Geometry), P), ("cm_image_unit", TEXT, P), ("cm_image_meta_count", I, P),
     ("cm_image_meta_at", None, P, I, P, P), ("cm_image_label_count", I, P), ("cm_image_label_at", Label, P, I),
     ("cm_label_colour", None, I64, P), ("cm_geometry_default", None, P),
-    ("cm_table_unref", None, P), ("cm_table_set_missing", None, P, I64, I), ("cm_table_set_real", None, P, I64, I, REAL),
-    ("cm_table_set_int", None, P, I64, I, I64),
+    ("cm_table_unref", None, P), ("cm_table_columns", I, P), ("cm_table_rows", I64, P), ("cm_table_column_name", TEXT, P, I),
+    ("cm_table_column_type", I, P, I), ("cm_table_column_unit", TEXT, P, I), ("cm_table_get_reals", None, P, I, P),
+    ("cm_table_get_ints", None, P, I, P, P), ("cm_table_get_texts", None, P, I, P), ("cm_table_set_reals", None, P, I, P),
+    ("cm_table_set_ints", None, P, I, P, P),
     ("cm_value_unref", None, P), ("cm_op_count", I), ("cm_op_at", P, I),
     ("cm_read_default_options", None, P), ("cm_write_default_options", None, P), ("cm_dicom_sniff", BOOL, TEXT),
     ("cm_dicom_scan_free", None, P), ("cm_dicom_scan_volumes", I, P), ("cm_dicom_scan_volume", C.POINTER(DicomVolume), P, I),
@@ -100,8 +107,8 @@ FAILING = [
     ("cm_context_create", P, P), ("cm_image_wrap", P, P, I, I, P, I, P, RELEASE, P), ("cm_image_share", P, P, P),
     ("cm_image_set_geometry", BOOL, P, P), ("cm_image_set_unit", BOOL, P, TEXT), ("cm_image_set_meta", BOOL, P, TEXT, TEXT),
     ("cm_image_set_label", BOOL, P, I64, TEXT, P), ("cm_image_read", P, P, TEXT, P), ("cm_image_write", BOOL, P, P, TEXT, P),
-    ("cm_table_create", P, P), ("cm_table_add_column", I, P, TEXT, I, TEXT), ("cm_table_add_row", I64, P),
-    ("cm_table_set_text", BOOL, P, I64, I, TEXT), ("cm_table_to_json", P, P, P), ("cm_table_read_csv", P, P, TEXT),
+    ("cm_table_create", P, P), ("cm_table_add_column", I, P, TEXT, I, TEXT), ("cm_table_add_rows", BOOL, P, I64),
+    ("cm_table_set_text", BOOL, P, I64, I, TEXT), ("cm_table_read_csv", P, P, TEXT),
     ("cm_table_write_csv", BOOL, P, P, TEXT), ("cm_table_write_json", BOOL, P, P, TEXT),
     ("cm_op_get", P, TEXT), ("cm_params_create", P, P, P), ("cm_params_set", BOOL, P, P, TEXT, TEXT),
     ("cm_params_to_json", P, P, P, P), ("cm_op_run", BOOL, P, P, P, P, P, P), ("cm_ops_to_json", P, P, P),
@@ -125,15 +132,16 @@ def find():
 lib = C.CDLL(str(find()), mode=os.RTLD_LAZY | os.RTLD_LOCAL)
 for _name, _result, *_arguments in PLAIN:
     getattr(lib, _name).restype, getattr(lib, _name).argtypes = _result, _arguments
+_failing = {name: getattr(lib, name) for name, *_ in FAILING}
 for _name, _result, *_arguments in FAILING:
-    getattr(lib, _name).restype, getattr(lib, _name).argtypes = _result, [*_arguments, P]
+    _failing[_name].restype, _failing[_name].argtypes = _result, [*_arguments, P]
 errors.define(lambda code: lib.cm_error_code_name(code).decode())
 
 
 def call(name, *args):
     """Calls one of FAILING; its error is raised as the exception of its code."""
     err = P()
-    result = getattr(lib, name)(*args, C.byref(err))
+    result = _failing[name](*args, C.byref(err))
     if err.value:
         code, line = lib.cm_error_code_name(lib.cm_error_code(err)).decode(), text(lib.cm_error_text(err))
         lib.cm_error_free(C.byref(err))

@@ -25,14 +25,24 @@ def as_text(value):
     raise TypeError(f"{value!r} is no value of a parameter; give a number, a text, a truth value or a list of numbers")
 
 
-@contextlib.contextmanager
-def filled(context, about, values):
-    """The parameter struct of a description, filled; None leaves the default."""
+def fill(context, about, values):
+    """The parameter struct of a description, filled, for cm_free; None leaves the default."""
     params = call("cm_params_create", context.pointer, about)
     try:
         for name, value in values.items():
             if value is not None:
                 call("cm_params_set", about, params, data(name), data(as_text(value)))
+    except BaseException:
+        lib.cm_free(params)
+        raise
+    return params
+
+
+@contextlib.contextmanager
+def filled(context, about, values):
+    """The same for a `with`, which frees it."""
+    params = fill(context, about, values)
+    try:
         yield params
     finally:
         lib.cm_free(params)

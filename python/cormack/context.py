@@ -1,5 +1,4 @@
 """Contexts: threads, memory ceiling, progress, and stopping a call by Ctrl-C."""
-import _thread
 import contextvars
 import ctypes as C
 import logging
@@ -7,7 +6,7 @@ import os
 import sys
 import threading
 
-from ._library import LOG, PROGRESS, ContextOptions, call, lib, text
+from ._library import LOG, LOOK, PROGRESS, ContextOptions, Watch, call, lib, text
 
 _LEVELS = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)
 _logger = logging.getLogger("cormack")
@@ -72,6 +71,20 @@ class _Bars:
                 self.bars.popitem()[1].close()
 
 
+def _listen(watch, caught):
+    """Suspended where an exception that a signal's handler raises is caught: the library goes on with it from time to time, in
+    the main thread, which runs the handlers."""
+    while True:
+        try:
+            while True:
+                yield
+        except GeneratorExit:
+            return
+        except BaseException as error:
+            caught.append(error)
+            watch.stop = 1
+
+
 def _progress(wanted):
     """None: bars where tqdm is installed and somebody looks; True: bars; False: none; else a function of one's own."""
     if callable(wanted):
@@ -101,7 +114,11 @@ class Context:
         options = ContextOptions()
         lib.cm_context_default_options(C.byref(options))
         options.threads, options.memory_limit = threads, memory
-        self._stop = C.c_int(0)
+        # C itself looks at the flag, and the main thread at signals now and then: no worker has to wait for the GIL.
+        self._watch, self._caught = Watch(thread=threading.main_thread().ident), []
+        listener = _listen(self._watch, self._caught)
+        next(listener)
+        self._watch.look = LOOK(listener.__next__)
         self._report = _progress(progress)
         report = self._report
 
@@ -114,9 +131,8 @@ class Context:
         options.log = LOG(log)
         if report:
             options.progress = PROGRESS(tell)
-        # A flag that C itself looks at: no thread has to wait for the GIL to go on.
-        options.cancel, options.user = C.cast(lib.cm_cancel_by_flag, C.c_void_p), C.addressof(self._stop)
-        self._native = _Native(options, (options.log, options.progress, self._stop))
+        options.cancel, options.user = C.cast(lib.cm_cancel_by_watch, C.c_void_p), C.addressof(self._watch)
+        self._native = _Native(options, (options.log, options.progress, self._watch))
 
     def __del__(self):
         if not sys.is_finalizing() and hasattr(self, "_native"):
@@ -140,51 +156,35 @@ class Context:
 
     def cancel(self):
         """Stops the calls that run with this context, from another thread: they raise CancelledError. Stays so until resume()."""
-        self._stop.value = 1
+        self._watch.stop = 1
 
     def resume(self):
-        self._stop.value = 0
+        self._watch.stop = 0
 
     def own(self, pointer, free, *others):
         """A Handle for what was made with this context (and may hold on to what `others`, handles, hold)."""
         return Handle(pointer, free, {self._native}.union(*[other.natives for other in others]))
 
+    def _heard(self):
+        """Has a signal's handler raised something that this thread, the main one, must raise?"""
+        return self._caught and threading.get_ident() == self._watch.thread
+
     def run(self, work):
-        """work() in a thread beside the main one, so that Ctrl-C is heard while C works; it stops all calls of this context."""
+        """work(); what a signal's handler raises meanwhile, such as Ctrl-C's KeyboardInterrupt, stops all calls of this context."""
         try:
-            return self._run(work)
+            made = work()
+        except BaseException:
+            if not self._heard():
+                raise
         finally:
             if isinstance(self._report, _Bars):
                 self._report.close()
-
-    def _run(self, work):
-        if threading.current_thread() is not threading.main_thread():
-            return work()
-        outcome, done = [], _thread.allocate_lock()
-        done.acquire()
-
-        def body():
-            try:
-                outcome.append((work(), None))
-            except BaseException as error:
-                outcome.append((None, error))
-            finally:
-                done.release()
-
-        _thread.start_new_thread(body, ())
-        interrupted = None
-        while not outcome:
-            try:
-                done.acquire()
-            except KeyboardInterrupt as error:
-                interrupted, self._stop.value = error, 1
-        if interrupted:
-            self._stop.value = 0
-            raise interrupted
-        result, error = outcome.pop()
-        if error:
+        if self._heard():
+            error = self._caught[0]
+            self._caught.clear()
+            self._watch.stop = 0
             raise error
-        return result
+        return made
 
 
 _default, _lock = None, threading.Lock()

@@ -54,7 +54,7 @@ def read_table(path, *, context=None):
     """Reads a CSV file; «name [unit]» in its first line gives units."""
     context = current(context)
     handle = context.own(call("cm_table_read_csv", context.pointer, os.fsencode(path)), lib.cm_table_unref)
-    return to_table(context, handle.pointer)
+    return to_table(handle.pointer)
 
 
 def write_table(table, path, *, context=None):
@@ -151,7 +151,7 @@ def query(catalog, sql, *, context=None):
 
     def work():
         handle = context.own(call("cm_catalog_query", context.pointer, os.fsencode(catalog), data(sql)), lib.cm_table_unref)
-        return to_table(context, handle.pointer)
+        return to_table(handle.pointer)
 
     return context.run(work)
 

@@ -10,6 +10,7 @@ from .context import current
 
 _TYPES = {"u8": np.uint8, "i8": np.int8, "u16": np.uint16, "i16": np.int16, "u32": np.uint32, "i32": np.int32,
           "f32": np.float32, "f64": np.float64}
+_DTYPES = {np.dtype(kind): name for name, kind in _TYPES.items()}
 _NAMES, _at = [], 0
 while (_name := text(lib.cm_type_name(_at))) in _TYPES:
     _NAMES.append(_name)
@@ -44,7 +45,7 @@ def _usable(array):
         if fits is None and max(-least, most) > 2**53:
             raise TypeError(f"{array.dtype} values up to {max(-least, most)} have no exact voxel type; scale them down first")
         array = array.astype(fits or np.float64)
-    if array.dtype.newbyteorder("=") not in [np.dtype(t) for t in _TYPES.values()]:
+    if array.dtype.newbyteorder("=") not in _DTYPES:
         raise TypeError(f"an array of {array.dtype} cannot be an image; convert it to one of {', '.join(np.dtype(t).name for t in _TYPES.values())}")
     return np.require(array, dtype=array.dtype.newbyteorder("="), requirements=["C", "ALIGNED"])
 
@@ -74,7 +75,7 @@ class Image:
         context, dims = current(context), (C.c_int64 * len(shape))(*shape[::-1])
         number = _lend((array, _owner))
         try:
-            pointer = call("cm_image_wrap", context.pointer, _NAMES.index(_name_of(array.dtype)), len(shape), dims,
+            pointer = call("cm_image_wrap", context.pointer, _NAMES.index(_DTYPES[array.dtype]), len(shape), dims,
                            array.shape[-1] if components else 1, array.ctypes.data, _give_back, number)
         except BaseException:
             _give_back(number)
@@ -88,8 +89,8 @@ class Image:
         self._handle = handle
         return self
 
-    def _set(self, spacing=None, origin=None, direction=None, spacing_t=None, unit=None, metadata=None, labels=None):
-        geometry = Geometry.from_buffer_copy(lib.cm_image_geometry(self._pointer).contents)
+    def _set_geometry(self, spacing, origin, direction, spacing_t):
+        geometry = Geometry.from_buffer_copy(self._geometry)
         for name, values, rest in (("spacing", spacing, 1.0), ("origin", origin, 0.0), ("direction", direction, 0.0)):
             if values is not None:
                 into, flat = getattr(geometry, name), [float(v) for v in np.asarray(values, dtype=float).ravel()]
@@ -101,6 +102,10 @@ class Image:
         if spacing_t is not None:
             geometry.spacing_t = spacing_t
         call("cm_image_set_geometry", self._pointer, C.byref(geometry))
+
+    def _set(self, spacing=None, origin=None, direction=None, spacing_t=None, unit=None, metadata=None, labels=None):
+        if any(given is not None for given in (spacing, origin, direction, spacing_t)):
+            self._set_geometry(spacing, origin, direction, spacing_t)
         if unit is not None:
             call("cm_image_set_unit", self._pointer, data(unit))
         for key in self.metadata if metadata is not None else ():
@@ -255,10 +260,6 @@ class Image:
         return made
 
 
-def _name_of(dtype):
-    return next(name for name, kind in _TYPES.items() if dtype == kind)
-
-
 def _restore(array, spacing, origin, direction, unit, metadata, labels, components, spacing_t):
     return Image(array, spacing, origin, direction, unit=unit, metadata=metadata, labels=labels, components=components, spacing_t=spacing_t)
 
@@ -267,6 +268,8 @@ def as_image(value, context=None):
     """An Image of an Image, a NumPy array (spacing 1), a SimpleITK or a nibabel image, or what NumPy sees as an array."""
     if isinstance(value, Image):
         return value
+    if type(value) is np.ndarray:
+        return Image(value, context=context)
     home = type(value).__module__.split(".")[0]
     if home == "SimpleITK":
         return Image.from_sitk(value, context=context)

@@ -77,7 +77,7 @@ class Model:
 
         def work():
             handle = context.own(call(name, context.pointer, self._pointer, *args), lib.cm_table_unref)
-            return to_table(context, handle.pointer)
+            return to_table(handle.pointer)
 
         return context.run(work)
 
@@ -133,7 +133,7 @@ def validate(table, learners=("logistic",), *, target, positive=None, subject=No
                                                       C.byref(columns), settings), lib.cm_learn_result_unref))
     tables, at = {}, 0
     while name := text(lib.cm_learn_table_name(at)):
-        tables[name] = to_table(context, lib.cm_learn_result_table(result.pointer, at))
+        tables[name] = to_table(lib.cm_learn_result_table(result.pointer, at))
         at += 1
     models = [Model(context.own(lib.cm_model_ref(lib.cm_learn_result_model(result.pointer, k)), lib.cm_model_unref), context)
               for k in range(lib.cm_learn_result_models(result.pointer))]

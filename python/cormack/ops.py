@@ -1,16 +1,24 @@
 """Every operation of the registry as a function, made when the package is imported."""
 import ctypes as C
+import functools
 import inspect
 from collections import namedtuple
 
 from . import _describe
 from ._library import Value, call, data, lib
-from ._params import described, filled
+from ._params import described, fill
 from .context import Context, current
 from .image import Image, as_image
 from .table import from_table, to_table
 
 _KINDS = {"image": 1, "labels": 2, "table": 3}  # CmKind
+_Values = Value * 8  # CM_MAX_PORTS
+
+
+@functools.cache
+def _about(name):
+    """The CmOp, which the library keeps."""
+    return call("cm_op_get", data(name))
 
 
 def _input(port, value, context):
@@ -27,48 +35,56 @@ def _outputs(op, values, context, inputs):
         value.kind = 0
         free = lib.cm_table_unref if kind == _KINDS["table"] else lib.cm_image_unref
         handle = context.own(pointer, free, *inputs)
-        made.append(to_table(context, pointer) if kind == _KINDS["table"] else Image._take(handle))
+        made.append(to_table(pointer) if kind == _KINDS["table"] else Image._take(handle))
     return made
 
 
 def _run(op, given, params, context, result_class):
     context = current(context)
-    about = call("cm_op_get", data(op["name"]))
-    into, out, handles = (Value * 8)(), (Value * 8)(), []
+    about, into, out, handles = _about(op["name"]), _Values(), _Values(), []
     for at, port in enumerate(op["inputs"]):
         if given.get(port["name"]) is not None:
             kind, handle = _input(port, given[port["name"]], context)
             handles.append(handle)
             into[at] = Value(kind, handle.pointer)
+    settings = fill(context, about, params)
 
     def work():
         try:
-            call("cm_op_run", context.pointer, about, filled_params, into, out, None)
+            call("cm_op_run", context.pointer, about, settings, into, out, None)
             return _outputs(op, out, context, handles)
         finally:
             for value in out:
-                lib.cm_value_unref(C.byref(value))
+                if value.kind:
+                    lib.cm_value_unref(C.byref(value))
 
-    with filled(context, about, params) as filled_params:
+    try:
         made = context.run(work)
+    finally:
+        lib.cm_free(settings)
     return made[0] if len(made) == 1 else result_class(*made)
 
 
-def _sort(op, args, named):
-    """What belongs to the ports and what to the parameters; wrong names of parameters are the library's to refuse."""
+def _sorter(op):
+    """What tells the ports from the parameters; wrong names of parameters are the library's to refuse."""
     required = [port["name"] for port in op["inputs"] if not port["optional"]]
-    ports = {port["name"] for port in op["inputs"]}
-    if len(args) > len(required):
-        raise TypeError(f"{op['name']}() takes {len(required)} positional arguments ({', '.join(required)}); name the others")
-    given = dict(zip(required, args))
-    for name in [name for name in named if name in ports]:
-        if name in given:
-            raise TypeError(f"{op['name']}() got {name} twice")
-        given[name] = named.pop(name)
-    missing = [name for name in required if name not in given]
-    if missing:
-        raise TypeError(f"{op['name']}() needs {' and '.join(missing)}")
-    return given, named
+    ports = [port["name"] for port in op["inputs"]]
+
+    def sort(args, named):
+        if len(args) > len(required):
+            raise TypeError(f"{op['name']}() takes {len(required)} positional arguments ({', '.join(required)}); name the others")
+        given = dict(zip(required, args))
+        for name in ports:
+            if name in named:
+                if name in given:
+                    raise TypeError(f"{op['name']}() got {name} twice")
+                given[name] = named.pop(name)
+        missing = [name for name in required if name not in given]
+        if missing:
+            raise TypeError(f"{op['name']}() needs {' and '.join(missing)}")
+        return given
+
+    return sort
 
 
 def _function(op):
@@ -77,9 +93,11 @@ def _function(op):
         result_class = namedtuple(_describe.result_class(op), [port["name"] for port in op["outputs"]], module=__name__)
         globals()[result_class.__name__] = result_class
 
+    sort = _sorter(op)
+
     def function(*args, context: Context | None = None, **named):
-        given, params = _sort(op, args, named)
-        return _run(op, given, params, context, result_class)
+        given = sort(args, named)
+        return _run(op, given, named, context, result_class)
 
     kinds = {False: inspect.Parameter.POSITIONAL_OR_KEYWORD, True: inspect.Parameter.KEYWORD_ONLY}
     rows = [inspect.Parameter(name, kinds[keyword], annotation=note, default=value if optional else inspect.Parameter.empty)

@@ -1,9 +1,10 @@
 """Tables: pandas DataFrames where pandas is installed, else dictionaries of columns."""
 import ctypes as C
-import json
 import math
 
-from ._library import call, data, lib, take
+import numpy as np
+
+from ._library import call, data, lib, text
 
 _REAL, _INT, _TEXT = range(3)  # CmColumnType
 
@@ -15,24 +16,54 @@ class Columns(dict):
     units: dict
 
 
-def to_table(context, pointer):
-    """A DataFrame or Columns from a CmTable, which stays the caller's. Infinite numbers cannot occur."""
-    told = json.loads(take(call("cm_table_to_json", context.pointer, pointer)))
-    names = [column["name"] for column in told["columns"]]
-    columns = dict(zip(names, map(list, zip(*told["rows"])))) if told["rows"] else {name: [] for name in names}
-    units = {column["name"]: column["unit"] for column in told["columns"] if column["unit"]}
+def _column(pointer, at, kind, rows):
+    """Values and what of them is there (None: all that are no NaN), as arrays."""
+    if kind == _REAL:
+        values = np.empty(rows, np.float64)
+        lib.cm_table_get_reals(pointer, at, values.ctypes.data)
+        return values, None
+    if kind == _INT:
+        values, present = np.empty(rows, np.int64), np.empty(rows, np.bool_)
+        lib.cm_table_get_ints(pointer, at, values.ctypes.data, present.ctypes.data)
+        return values, present
+    values = (C.c_char_p * rows)()
+    lib.cm_table_get_texts(pointer, at, values)
+    return [text(value) for value in values], None
+
+
+def _listed(values, present):
+    """A list with None where nothing is."""
+    if isinstance(values, list):
+        return values
+    gone = np.isnan(values) if present is None else ~present
+    return np.where(gone, None, values.astype(object)).tolist() if gone.any() else values.tolist()
+
+
+def _array(pandas, values, present):
+    """As pandas keeps it without a further copy: float64, int64, Int64 where some are missing, object for text."""
+    if isinstance(values, list):
+        made = np.empty(len(values), object)
+        made[:] = values
+        return made
+    return values if present is None or present.all() else pandas.arrays.IntegerArray(values, ~present)
+
+
+def to_table(pointer):
+    """A DataFrame or Columns from a CmTable, which stays the caller's."""
+    rows, columns, units = lib.cm_table_rows(pointer), {}, {}
+    for at in range(lib.cm_table_columns(pointer)):
+        name = text(lib.cm_table_column_name(pointer, at))
+        columns[name] = _column(pointer, at, lib.cm_table_column_type(pointer, at), rows)
+        unit = text(lib.cm_table_column_unit(pointer, at))
+        if unit:
+            units[name] = unit
     try:
         import pandas
     except ImportError:
-        made = Columns(columns)
+        made = Columns({name: _listed(*column) for name, column in columns.items()})
         made.units = units
         return made
-    series = {}
-    for column in told["columns"]:
-        values = columns[column["name"]]
-        kind = {"real": "float64", "int": "Int64" if None in values else "int64"}.get(column["type"], "object")
-        series[column["name"]] = pandas.Series(values, dtype=kind)
-    made = pandas.DataFrame(series, columns=names)
+    made = pandas.DataFrame({name: _array(pandas, *column) for name, column in columns.items()}, columns=list(columns))
     made.attrs["units"] = units
     return made
 
@@ -70,22 +101,25 @@ def from_table(context, table):
     for name, values in columns.items():
         kinds.append(_kind(name, values))
         call("cm_table_add_column", made.pointer, data(name), kinds[-1], data(units.get(name, "")))
-    for _ in range(lengths.pop() if lengths else 0):
-        call("cm_table_add_row", made.pointer)
+    call("cm_table_add_rows", made.pointer, lengths.pop() if lengths else 0)
     for at, (kind, values) in enumerate(zip(kinds, columns.values())):
-        for row, value in enumerate(values):
-            if value is None:
-                continue
-            if kind == _TEXT:
-                call("cm_table_set_text", made.pointer, row, at, data(value))
-            elif kind == _INT:
-                lib.cm_table_set_int(made.pointer, row, at, _int64(value))
-            else:
-                lib.cm_table_set_real(made.pointer, row, at, float(value))
+        _fill(made.pointer, at, kind, values)
     return made
 
 
-def _int64(value):
-    if not -(2**63) <= value < 2**63:
-        raise ValueError(f"{value} does not fit into 64 bits; make the column text")
-    return C.c_int64(value)
+def _fill(pointer, at, kind, values):
+    if kind == _TEXT:
+        for row, value in enumerate(values):
+            if value is not None:
+                call("cm_table_set_text", pointer, row, at, data(value))
+        return
+    if kind == _REAL:
+        reals = np.array([math.nan if value is None else value for value in values], np.float64)
+        lib.cm_table_set_reals(pointer, at, reals.ctypes.data)
+        return
+    large = next((value for value in values if value is not None and not -(2**63) <= value < 2**63), None)
+    if large is not None:
+        raise ValueError(f"{large} does not fit into 64 bits; make the column text")
+    present = np.array([value is not None for value in values], np.bool_)
+    ints = np.array([value or 0 for value in values], np.int64)
+    lib.cm_table_set_ints(pointer, at, ints.ctypes.data, present.ctypes.data)

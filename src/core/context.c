@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/context_priv.h"
@@ -96,11 +97,28 @@ bool cm_cancel_by_flag(void *user) {
   return __atomic_load_n((const int *)user, __ATOMIC_RELAXED) != 0;
 }
 
+int64_t cm__now_ms(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+bool cm_cancel_by_watch(void *user) {
+  CmWatch *watch = user;
+  if ((uint64_t)pthread_self() == watch->thread && cm__now_ms() >= watch->due) {
+    watch->due = INT64_MAX; /* what look calls comes here, too */
+    watch->look();
+    watch->due = cm__now_ms() + CM_WATCH_MS;
+  }
+  return cm_cancel_by_flag(&watch->stop);
+}
+
 bool cm_context_cancelled(CmContext *ctx, CmError **err) {
   if (!ctx->options.cancel) return false;
-  pthread_mutex_lock(&ctx->callback);
-  bool stop = ctx->options.cancel(ctx->options.user);
-  pthread_mutex_unlock(&ctx->callback);
+  const bool own = ctx->options.cancel == cm_cancel_by_flag || ctx->options.cancel == cm_cancel_by_watch;
+  if (!own) pthread_mutex_lock(&ctx->callback);
+  const bool stop = ctx->options.cancel(ctx->options.user);
+  if (!own) pthread_mutex_unlock(&ctx->callback);
   if (stop) cm_error_set(err, CM_ERR_CANCELLED, "stopped as asked");
   return stop;
 }

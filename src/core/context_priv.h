@@ -29,6 +29,10 @@ struct CmContext {
   CmKept kept;
 };
 
+/* In context.c: a clock that is never set back, and how often a watch looks. */
+int64_t cm__now_ms(void);
+enum { CM_WATCH_MS = 20 };
+
 /* In memory.c: gives the kept blocks back to the allocator. */
 void cm__kept_release(CmContext *ctx);
 

@@ -39,12 +39,6 @@ struct CmPool {
   Worker *workers;
 };
 
-static int64_t now_ms(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static void loop_fail(Loop *loop, int64_t chunk, CmError **error) {
   pthread_mutex_lock(&loop->lock);
   if (loop->failed_chunk < 0 || chunk < loop->failed_chunk) {
@@ -62,7 +56,7 @@ static void loop_report(Loop *loop) {
   int64_t done = atomic_fetch_add(&loop->done, 1) + 1;
   if (!loop->what || !loop->ctx->options.progress || done == loop->chunks) return;
   if (pthread_mutex_trylock(&loop->lock)) return;
-  int64_t now = now_ms();
+  int64_t now = cm__now_ms();
   bool due = now - loop->last_report_ms >= 100;
   if (due) loop->last_report_ms = now;
   pthread_mutex_unlock(&loop->lock);
@@ -117,7 +111,11 @@ CmPool *cm__pool_create(int threads) {
   atomic_flag_clear(&pool->busy);
   pthread_mutex_init(&pool->lock, NULL);
   pthread_cond_init(&pool->wake, NULL);
-  pthread_cond_init(&pool->finished, NULL);
+  pthread_condattr_t monotonic;
+  pthread_condattr_init(&monotonic);
+  pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+  pthread_cond_init(&pool->finished, &monotonic);
+  pthread_condattr_destroy(&monotonic);
   return pool;
 }
 
@@ -144,6 +142,23 @@ static void pool_start(CmPool *pool) {
   }
 }
 
+/* For the last workers, and on the way for a watch: its thread may be this one. The lock is held. */
+static void pool_wait(CmPool *pool, CmContext *ctx) {
+  if (ctx->options.cancel != cm_cancel_by_watch) {
+    pthread_cond_wait(&pool->finished, &pool->lock);
+    return;
+  }
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_nsec += CM_WATCH_MS * 1000000L;
+  until.tv_sec += until.tv_nsec / 1000000000L;
+  until.tv_nsec %= 1000000000L;
+  if (!pthread_cond_timedwait(&pool->finished, &pool->lock, &until)) return;
+  pthread_mutex_unlock(&pool->lock);
+  cm_context_cancelled(ctx, NULL);
+  pthread_mutex_lock(&pool->lock);
+}
+
 static void pool_run(CmPool *pool, Loop *loop) {
   pthread_mutex_lock(&pool->lock);
   pool_start(pool);
@@ -154,7 +169,7 @@ static void pool_run(CmPool *pool, Loop *loop) {
   pthread_mutex_unlock(&pool->lock);
   loop_work(loop, 0);
   pthread_mutex_lock(&pool->lock);
-  while (pool->active) pthread_cond_wait(&pool->finished, &pool->lock);
+  while (pool->active) pool_wait(pool, loop->ctx);
   pthread_mutex_unlock(&pool->lock);
 }
 
@@ -168,7 +183,7 @@ bool cm_parallel_for(CmContext *ctx, const char *what, int64_t count, int64_t ch
   if (chunk < 1) chunk = 1;
   Loop loop = {.ctx = ctx, .what = what, .fn = fn, .arg = arg, .count = count, .chunk = chunk, .failed_chunk = -1};
   loop.chunks = cm_chunk_count(count, chunk);
-  loop.last_report_ms = what && ctx->options.progress ? now_ms() : 0;
+  loop.last_report_ms = what && ctx->options.progress ? cm__now_ms() : 0;
   pthread_mutex_init(&loop.lock, NULL);
   CmPool *pool = ctx->pool;
   /* A loop inside a loop finds the pool busy and runs where it is. */

@@ -1,0 +1,36 @@
+#include "core/table_priv.h"
+
+void cm_table_get_reals(const CmTable *table, int column, double *to) {
+  for (int64_t row = 0; row < table->rows; row++) to[row] = cm_table_real(table, row, column);
+}
+
+void cm_table_get_ints(const CmTable *table, int column, int64_t *to, uint8_t *present) {
+  const CmColumn *c = &table->column[column];
+  for (int64_t row = 0; row < table->rows; row++) {
+    present[row] = (uint8_t)(c->type == CM_COLUMN_INT && c->present[row]);
+    to[row] = present[row] ? c->cells[row].integer : 0;
+  }
+}
+
+void cm_table_get_texts(const CmTable *table, int column, const char **to) {
+  for (int64_t row = 0; row < table->rows; row++) to[row] = cm_table_text(table, row, column);
+}
+
+void cm_table_set_reals(CmTable *table, int column, const double *from) {
+  for (int64_t row = 0; row < table->rows; row++) cm_table_set_real(table, row, column, from[row]);
+}
+
+void cm_table_set_ints(CmTable *table, int column, const int64_t *from, const uint8_t *present) {
+  for (int64_t row = 0; row < table->rows; row++) {
+    if (present[row])
+      cm_table_set_int(table, row, column, from[row]);
+    else
+      cm_table_set_missing(table, row, column);
+  }
+}
+
+bool cm_table_add_rows(CmTable *table, int64_t count, CmError **err) {
+  for (int64_t k = 0; k < count; k++)
+    if (cm_table_add_row(table, err) < 0) return false;
+  return true;
+}
