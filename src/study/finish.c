@@ -85,7 +85,7 @@ static bool write_learning(CmFinish *f, CmError **err) {
     snprintf(name, sizeof name, "learn_%s", cm_learn_table_name((CmLearnTable)i));
     CmOutput *output = cm__outputs_write_table(f->outputs, name, f->learning.tables[i], err);
     if (!output) return false;
-    output->made_from = "features";
+    output->made_from = CM__LEARN_INPUT;
   }
   for (int m = 0; m < f->learning.model_count; m++) {
     char word[200];
@@ -96,7 +96,7 @@ static bool write_learning(CmFinish *f, CmError **err) {
     if (!output) return false;
     output->operation = f->spec->learn.learners[m].kind->about.name;
     output->params = f->spec->learn.learner_json[m];
-    output->made_from = "features";
+    output->made_from = CM__LEARN_INPUT;
   }
   return true;
 }
@@ -123,7 +123,7 @@ static bool learn(CmFinish *f, CmError **err) {
   f->features = cm__tables_for_learning(f->work, &why);
   if (!f->features) return refuse(f, &why, err);
   f->result.features = f->features;
-  CmOutput *output = cm__outputs_write_table(f->outputs, "features", f->features, err);
+  CmOutput *output = cm__outputs_write_table(f->outputs, CM__LEARN_INPUT, f->features, err);
   if (!output) return false;
   output->made_from = "the tables of learn, and the labels";
   if (!cm__learning_do(&f->learning, f->work, f->features, &why)) return refuse(f, &why, err);

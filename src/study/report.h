@@ -31,7 +31,7 @@ typedef struct CmResultStep {
  * «subject», «visit», «series» (text); those of steps between visits with «subject», «visit», «later_visit». */
 typedef struct CmResultTable {
   const char *name; /* file name without extension, e.g. "nodules" */
-  int step;         /* index into steps; -1: "features", what the learning saw */
+  int step;         /* index into steps; -1: what the learning saw */
   const CmTable *table;
 } CmResultTable;
 

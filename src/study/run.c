@@ -80,7 +80,7 @@ static bool expect_outputs(Run *run, CmError **err) {
     }
   if (run->plan.inputs.catalogs) good = good && add_table_names(&names, "catalog", err);
   if (run->spec->learn.at) {
-    good = good && add_table_names(&names, "features", err);
+    good = good && add_table_names(&names, CM__LEARN_INPUT, err);
     for (int i = 0; i < CM_LEARN_TABLE_COUNT && good; i++) {
       snprintf(word, sizeof word, "learn_%s", cm_learn_table_name((CmLearnTable)i));
       good = add_table_names(&names, word, err);

@@ -16,6 +16,8 @@ CM_NODISCARD CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmErr
  * tables. */
 void cm__table_name(const CmSpec *spec, int step, int port, char *to, size_t size);
 
+/* Its file's name without extension; the learning's others begin with «learn_», too, and a step's may not. */
+#define CM__LEARN_INPUT "learn_features"
 /* What the learning sees: «subject», «visit», «series» where a row has them, the labels' columns, the features. */
 CM_NODISCARD CmTable *cm__tables_for_learning(CmWork *work, CmError **err);
 

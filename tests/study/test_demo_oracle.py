@@ -223,7 +223,7 @@ def learning():
             check(abs(float(stated["brier"]["value"]) - np.mean(briers)) < 1e-9, f"{model}: Brier score {np.mean(briers):.3f} is scikit-learn's")
         check(float(auc["low"]) < float(auc["value"]) < float(auc["high"]), f"{model}: the interval holds the value")
         best = max(best, float(auc["low"]))
-    features = rows(f"{RESULT}/tables/features.csv")
+    features = rows(f"{RESULT}/tables/learn_features.csv")
     truth = collections.defaultdict(float)
     for n in rows(f"{COHORT}/truth/nodules.csv"):
         if n["visit"] == "1":

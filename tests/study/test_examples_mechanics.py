@@ -29,7 +29,7 @@ def run(name, out):
 def test_xray(out):
     outcome, sections = run("pneumonia_xray", out)
     assert outcome["subjects"] == 5232, outcome
-    for table in ("intensity", "gradients", "histogram", "features"):
+    for table in ("intensity", "gradients", "histogram", "learn_features"):
         assert len(rows(f"{out}/tables/{table}.csv")) == 5232, table
     metrics = rows(f"{out}/tables/learn_metrics.csv")
     for part in ("cross_validation", "hold_out"):

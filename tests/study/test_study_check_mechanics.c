@@ -184,7 +184,7 @@ static void catalogues(void **state) {
       "study: s\ncatalog: {path: studies}\ninputs: {ct: {modality: CT}}\nsteps:\n  - {name: catalog, op: otsu, of: "
       "ct}\n",
       5, "another name");
-  expect(HEAD "steps:\n  - {name: features, op: otsu, of: ct}\nlearn: {table: features, models: svm}\n", 5,
+  expect(HEAD "steps:\n  - {name: learn_features, op: otsu, of: ct}\nlearn: {table: learn_features, models: svm}\n", 5,
          "another name");
 #undef ASK
   unlink(catalog);

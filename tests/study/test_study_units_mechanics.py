@@ -75,12 +75,13 @@ def test_set(work):
     lib.write(f"{work}/s.yaml", """study: set
 inputs: {xray: {path: set.npz}}
 labels: {of: xray, target: sick}
-steps: [{name: split, op: otsu, of: xray}]
-learn: {table: split, features: [threshold, between_share], models: [logistic], validate: {folds: 3, repeats: 1, resamples: 100}}
+steps: [{name: features, op: otsu, of: xray}]
+learn: {table: features, features: [threshold, between_share], models: [logistic], validate: {folds: 3, repeats: 1, resamples: 100}}
 """)
     result = lib.run(f"{work}/s.yaml", f"{work}/set", "--json", check=0)
     assert json.loads(result.stdout)["subjects"] == 42
-    table = rows(f"{work}/set/tables/features.csv")
+    assert len(rows(f"{work}/set/tables/features.csv")) == 42  # the step's own, beside what is learned from
+    table = rows(f"{work}/set/tables/learn_features.csv")
     want = [(f"{part}-{i:07d}", str(int(labels[part][i, 0])), part) for part in ("train", "val") for i in range(len(labels[part]))]
     assert [(row["subject"], row["sick"], row["set"]) for row in table] == want
     metrics = {row["metric"]: float(row["value"]) for row in rows(f"{work}/set/tables/learn_metrics.csv")}
@@ -100,7 +101,7 @@ learn: {table: split, features: [threshold], models: [knn], validate: {folds: 2,
 """
     lib.write(f"{work}/s.yaml", study)
     lib.run(f"{work}/s.yaml", f"{work}/labels")  # too few for a model; the table is there all the same
-    found = {(row["subject"], row["visit"]): row["ill"] for row in rows(f"{work}/labels/tables/features.csv")}
+    found = {(row["subject"], row["visit"]): row["ill"] for row in rows(f"{work}/labels/tables/learn_features.csv")}
     assert len(found) == 8 and {k: v for k, v in found.items() if v} == {(s, d): t for s, d, t in visits}, found
     # without the time two rows of one subject contradict each other
     lib.write(f"{work}/s.yaml", study.replace(", time: when", ""))
