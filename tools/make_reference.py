@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes the reference of all operations from the registry: make_reference.py PROGRAM FOLDER"""
+"""Writes the reference of all operations and kinds of model from the registry: make_reference.py PROGRAM FOLDER"""
 import json
 import pathlib
 import subprocess
@@ -49,9 +49,23 @@ def operation(op):
     return lines
 
 
+def model(kind):
+    about = kind["about"]
+    lines = [f"## {about['name']}", "", about["summary"], "", about["details"], "", "Tasks: " + ", ".join(kind["tasks"]) + ".", ""]
+    traits = [text for key, text in (("takes_missing", "takes missing values"), ("takes_unlabelled", "trains on rows without a target too"),
+                                     ("explains_rows", "explains rows")) if kind[key]]
+    if traits:
+        lines += [f"It {' and '.join(traits)}.", ""]
+    return lines + parameters(about["params"]) + [f"Source: {about['cite']}", ""]
+
+
+def ask(program, what):
+    return json.loads(subprocess.run([program, what, "--json"], check=True, capture_output=True, text=True).stdout)
+
+
 def main():
     program, folder = sys.argv[1], pathlib.Path(sys.argv[2])
-    registry = json.loads(subprocess.run([program, "ops", "--json"], check=True, capture_output=True, text=True).stdout)
+    registry, kinds = ask(program, "ops"), ask(program, "models")
     families = sorted({op["family"] for op in registry})
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.md"):
@@ -62,6 +76,8 @@ def main():
         index.append(f"- [{family}]({family}.md): " + ", ".join(f"[{m['name']}]({family}.md#{m['name']})" for m in members))
         page = [f"# {family}", ""] + [line for op in members for line in operation(op)]
         (folder / f"{family}.md").write_text("\n".join(page).rstrip() + "\n")
+    index.append("- [models](models.md): " + ", ".join(f"[{k['about']['name']}](models.md#{k['about']['name']})" for k in kinds))
+    (folder / "models.md").write_text("\n".join(["# Kinds of model", ""] + [line for k in kinds for line in model(k)]).rstrip() + "\n")
     (folder / "README.md").write_text("\n".join(index) + "\n")
 
 

@@ -20,20 +20,34 @@ typedef struct CmLearnResult CmLearnResult; /* what a validation found; referenc
 /* ---- kinds of model -------------------------------------------------------------------------------------------------
  */
 
+#define CM_LEARN_TASKS(X)                                                                               \
+  X(BINARY, "binary")         /* two classes; probabilities and curves are of the positive one */       \
+  X(MULTICLASS, "multiclass") /* three or more */                                                       \
+  X(ORDINAL, "ordinal")       /* classes in an order */                                                 \
+  X(REGRESSION, "regression") /* a number */                                                            \
+  X(SURVIVAL, "survival")     /* the time until an event, or until the subject was last seen without */ \
+  X(CLUSTERING, "clustering") /* no target from here on: groups of rows */                              \
+  X(EMBEDDING, "embedding")   /* few numbers that stand for many */                                     \
+  X(OUTLIERS, "outliers")     /* rows unlike the others */
 typedef enum CmLearnTask {
-  CM_TASK_BINARY,     /* two classes; probabilities and curves are of the positive one */
-  CM_TASK_MULTICLASS, /* three or more */
+#define CM_LEARN_TASK_ENUM(code, name) CM_TASK_##code,
+  CM_LEARN_TASKS(CM_LEARN_TASK_ENUM)
+#undef CM_LEARN_TASK_ENUM
+      CM_LEARN_TASK_COUNT
 } CmLearnTask;
-CM_API const char *cm_learn_task_name(CmLearnTask task); /* "binary", "multiclass" */
+CM_API const char *cm_learn_task_name(CmLearnTask task); /* NULL outside */
+#define CM_TASKS_CLASSES (1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS)
+#define CM_TASKS_WITHOUT_TARGET (1u << CM_TASK_CLUSTERING | 1u << CM_TASK_EMBEDDING | 1u << CM_TASK_OUTLIERS)
 
 /* `about` carries name, summary, details, parameters and citation, and nothing that runs: cm_params_create(),
  * cm_params_set(), cm_params_to_json() and cm_ops_to_json() take it like any operation. */
 typedef struct CmModelKind {
-  CmOp about;         /* name: "svm"; family: "model" */
-  uint32_t tasks;     /* bit 1u << CmLearnTask */
-  bool takes_missing; /* missing values may reach it: «impute = auto» leaves them */
-  bool wants_scaling; /* «scale = auto» is zscore, else none */
-  bool explains_rows; /* cm_model_explain() works */
+  CmOp about;            /* name: "svm"; family: "model" */
+  uint32_t tasks;        /* bit 1u << CmLearnTask */
+  bool takes_missing;    /* missing values may reach it: «impute = auto» leaves them */
+  bool wants_scaling;    /* «scale = auto» is zscore, else none */
+  bool explains_rows;    /* cm_model_explain() works */
+  bool takes_unlabelled; /* rows without a target are trained on too (semi-supervised) */
 } CmModelKind;
 
 CM_API int cm_model_kind_count(void);
@@ -74,7 +88,9 @@ typedef struct CmLearner {
 
 /* What the columns of a table mean. Names are exact. */
 typedef struct CmLearnColumns {
-  const char *target; /* classes: text or integers; rows where it is missing are left out, and counted */
+  /* classes: text or integers; regression: numbers; survival: the time, > 0; without one the kind must need none. Rows
+   * where it is missing are left out, and counted. */
+  const char *target;
   const char *
       positive; /* class counted as positive, as text; NULL: the last (integers by value, text by bytes). Binary only */
   const char
@@ -86,7 +102,11 @@ typedef struct CmLearnColumns {
   int feature_count;
   const char *const *ignore; /* never features, e.g. other outcomes */
   int ignore_count;
-  uint64_t reserved[4];
+  const char *task;  /* name of a CmLearnTask; NULL: survival with an event column, regression for real numbers (and for
+                      * integers where the kinds take no classes), classes otherwise; without a target the kind's own */
+  const char *event; /* survival: 1, or text "event", where the time ends in the event; 0, or "censored", where not */
+  const char *const *order; /* ordinal: the classes, lowest first; NULL: integers by value */
+  int order_count;
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
@@ -102,17 +122,24 @@ CM_API void cm_model_unref(CmModel **model);
 CM_API const CmModelKind *cm_model_kind(const CmModel *model);
 CM_API const char *cm_model_name(const CmModel *model); /* the learner's */
 CM_API CmLearnTask cm_model_task(const CmModel *model);
-CM_API const char *cm_model_target(const CmModel *model);
-CM_API int cm_model_classes(const CmModel *model);
+CM_API const char *cm_model_target(const CmModel *model); /* NULL without one */
+CM_API const char *cm_model_event(const CmModel *model);  /* column; NULL outside of survival */
+CM_API int cm_model_classes(const CmModel *model); /* or clusters, or components; 0 where there are none of these */
 CM_API const char *cm_model_class(const CmModel *model, int at); /* in a binary model 1 is the positive one */
 CM_API int cm_model_features(const CmModel *model);              /* columns that it asks for, selected or not */
 CM_API const char *cm_model_feature(const CmModel *model, int at);
 CM_API const char *cm_model_feature_unit(const CmModel *model, int at);
 
-/* One row a row of `table`, same order: «row» (0-based), the subject's column where the table has it, «predicted», and
- * «probability CLASS» for each class. The predicted class has the largest probability; of equals the first. A table
- * that lacks a column, or has another unit or no numbers in it, is CM_ERR_DATA that names each; more columns do not
- * matter. */
+/* One row a row of `table`, same order: «row» (0-based), the subject's column where the table has it, and by task
+ * - classes, clusters: «predicted» and «probability CLASS» for each; the predicted one has the largest probability, of
+ *   equals the first
+ * - regression: «predicted» in the target's unit
+ * - survival: «predicted», the median time in the target's unit, missing where half the subjects outlive the data, and
+ *   «risk», the logarithm of the hazard over that of the mean row
+ * - embedding: «component 1» …
+ * - outliers: «predicted», "inlier" or "outlier", and «score», negative for outliers
+ * A table that lacks a column, or has another unit or no numbers in it, is CM_ERR_DATA that names each; more columns do
+ * not matter. */
 CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table,
                                               CmError **err);
 /* Contributions of the features to the model's output for each row and class (binary: the positive class alone): «row»,

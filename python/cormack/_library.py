@@ -71,7 +71,7 @@ class Learner(C.Structure):
 class LearnColumns(C.Structure):
     _fields_ = [("target", TEXT), ("positive", TEXT), ("subject", TEXT), ("time", TEXT), ("hold_out", TEXT),
                 ("features", C.POINTER(TEXT)), ("feature_count", I), ("ignore", C.POINTER(TEXT)), ("ignore_count", I),
-                ("reserved", C.c_uint64 * 4)]
+                ("task", TEXT), ("event", TEXT), ("order", C.POINTER(TEXT)), ("order_count", I)]
 
 
 # Functions that cannot fail: name, result, arguments.
@@ -98,7 +98,8 @@ PLAIN = [
     ("cm_study_free", None, P), ("cm_study_default_options", None, P),
     ("cm_model_kind_count", I), ("cm_model_kind_at", P, I), ("cm_prepare_about", P), ("cm_validate_about", P), ("cm_model_ref", P, P),
     ("cm_model_unref", None, P), ("cm_model_name", TEXT, P), ("cm_model_target", TEXT, P), ("cm_model_classes", I, P),
-    ("cm_model_class", TEXT, P, I), ("cm_model_features", I, P), ("cm_model_feature", TEXT, P, I),
+    ("cm_model_class", TEXT, P, I), ("cm_model_task", I, P), ("cm_learn_task_name", TEXT, I), ("cm_model_event", TEXT, P),
+    ("cm_model_features", I, P), ("cm_model_feature", TEXT, P, I),
     ("cm_learn_result_unref", None, P), ("cm_learn_result_models", I, P), ("cm_learn_result_model", P, P, I),
     ("cm_learn_table_name", TEXT, I), ("cm_learn_result_table", P, P, I),
 ]

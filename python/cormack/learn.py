@@ -37,13 +37,16 @@ def describe(name, *, context=None):
     return described(current(context), _about(name))
 
 
-def _columns(target, positive, subject, time, hold_out, features, ignore):
+def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order):
     columns = _library.LearnColumns()
-    for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out)):
+    for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out),
+                        ("task", task), ("event", event)):
         setattr(columns, name, data(value))
     if features is not None:
         columns.features, columns.feature_count = texts(features), len(features)
     columns.ignore, columns.ignore_count = texts(ignore), len(ignore)
+    if order is not None:
+        columns.order, columns.order_count = texts([str(name) for name in order]), len(order)
     return columns
 
 
@@ -68,6 +71,7 @@ class Model:
 
     _pointer = property(lambda self: self._handle.pointer)
     name = property(lambda self: text(lib.cm_model_name(self._pointer)))
+    task = property(lambda self: text(lib.cm_learn_task_name(lib.cm_model_task(self._pointer))))
     target = property(lambda self: text(lib.cm_model_target(self._pointer)))
     classes = property(lambda self: [text(lib.cm_model_class(self._pointer, at)) for at in range(lib.cm_model_classes(self._pointer))])
     features = property(lambda self: [text(lib.cm_model_feature(self._pointer, at)) for at in range(lib.cm_model_features(self._pointer))])
@@ -82,7 +86,8 @@ class Model:
         return context.run(work)
 
     def predict(self, table):
-        """The predicted class and the probabilities, a row for each row."""
+        """A row for each row: the predicted class and the probabilities; or the number, the median time and the risk, the components,
+        the score, by the model's task."""
         handle = from_table(self._context, table)
         return self._table("cm_model_predict", handle.pointer)
 
@@ -105,10 +110,14 @@ def load_model(path, *, context=None):
     return Model(context.own(call("cm_model_load", context.pointer, os.fsencode(path)), lib.cm_model_unref), context)
 
 
-def train(table, learner="logistic", *, target, positive=None, subject=None, time=None, features=None, ignore=(), context=None):
-    """Fits a learner (a Learner or the name of a kind) to all rows. Leaks are refused as LeakageError, by name."""
+def train(table, learner="logistic", *, target=None, positive=None, subject=None, time=None, features=None, ignore=(), task=None,
+          event=None, order=None, context=None):
+    """Fits a learner (a Learner or the name of a kind) to all rows. Leaks are refused as LeakageError, by name.
+
+    task: "regression", "survival" (target: the time, event: the column of events), "ordinal" (order: the classes, lowest first) …;
+    None: by the columns and the kind. Without a target: kinds of clustering, embedding and outliers."""
     context = current(context)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, None, features, ignore)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, None, features, ignore, task, event, order)
     with _learners(context, [learner]) as learners:
         return context.run(lambda: Model(context.own(call("cm_model_fit", context.pointer, learners, rows.pointer, C.byref(columns)),
                                                      lib.cm_model_unref), context))
@@ -123,11 +132,11 @@ class Validation:
 
 
 def validate(table, learners=("logistic",), *, target, positive=None, subject=None, time=None, hold_out_column=None, features=None,
-             ignore=(), context=None, **params):
+             ignore=(), task=None, event=None, order=None, context=None, **params):
     """Judges learners on rows that they have not seen, by subject. Further arguments (folds=5, repeats=4, …): describe("validate")."""
     context = current(context)
     learners = [learners] if isinstance(learners, (str, Learner)) else list(learners)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order)
     with _learners(context, learners) as array, filled(context, lib.cm_validate_about(), params) as settings:
         result = context.run(lambda: context.own(call("cm_learn_validate", context.pointer, array, len(learners), rows.pointer,
                                                       C.byref(columns), settings), lib.cm_learn_result_unref))

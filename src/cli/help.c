@@ -68,10 +68,12 @@ static void print_range(FILE *to, const CmParam *param) {
   }
 }
 
-static void print_params(FILE *to, const CmParam *params, int count) {
+/* prefix: "--" for options, "" for words such as "C=2". */
+static void print_params(FILE *to, const CmParam *params, int count, const char *prefix) {
   for (int i = 0; i < count; i++) {
-    fprintf(to, "  --%s", params[i].name);
-    if (params[i].type != CM_BOOL) fprintf(to, " %s", *params[i].initial ? params[i].initial : "...");
+    fprintf(to, "  %s%s", prefix, params[i].name);
+    if (params[i].type != CM_BOOL || !*prefix)
+      fprintf(to, "%s%s", *prefix ? " " : "=", *params[i].initial ? params[i].initial : "...");
     fputc('\n', to);
     print_wrapped(to, params[i].help, 6);
     fputs("      (", to);
@@ -137,7 +139,7 @@ void cm__cli_help_command(FILE *to, const CmCommand *command) {
     print_wrapped(to, command->details, 0);
   }
   if (command->option_count) fputs("\nOptions:\n", to);
-  print_params(to, command->options, command->option_count);
+  print_params(to, command->options, command->option_count, "--");
   fprintf(to, "\nOptions of every command:\n%s", common_options);
 }
 
@@ -159,25 +161,39 @@ static void print_usage(FILE *to, const CmOp *op) {
   fputs(" [--param value]\n\n", to);
 }
 
+static void print_text(FILE *to, const CmOp *op) {
+  print_wrapped(to, op->summary, 0);
+  if (!op->details) return;
+  fputc('\n', to);
+  print_wrapped(to, op->details, 0);
+}
+
+static void print_source(FILE *to, const CmOp *op) {
+  if (!op->cite || !*op->cite) return;
+  fputs("\nSource: ", to);
+  print_wrapped(to, op->cite, 0);
+}
+
+void cm__cli_help_kind(FILE *to, const CmOp *about) {
+  fprintf(to, "cormack train TABLE.csv \"%s [param=value]\" [--option value]\n\n", about->name);
+  print_text(to, about);
+  fputs("\nParameters:\n", to);
+  print_params(to, about->params, about->param_count, "");
+  print_source(to, about);
+}
+
 void cm__cli_help_op(FILE *to, const CmOp *op) {
   print_usage(to, op);
-  print_wrapped(to, op->summary, 0);
-  if (op->details) {
-    fputc('\n', to);
-    print_wrapped(to, op->details, 0);
-  }
+  print_text(to, op);
   print_ports(to, "In", op->inputs, op->input_count);
   print_ports(to, "Out", op->outputs, op->output_count);
   if (op->param_count) fputs("\nParameters:\n", to);
-  print_params(to, op->params, op->param_count);
+  print_params(to, op->params, op->param_count, "--");
   if (op->tolerance > 0)
     fprintf(to, "\nResults agree between machines within %g (relative).\n", op->tolerance);
   else
     fputs("\nResults are the same bits on every machine and with any number of threads.\n", to);
-  if (op->cite && *op->cite) {
-    fputs("\nSource: ", to);
-    print_wrapped(to, op->cite, 0);
-  }
+  print_source(to, op);
   if (op->examples && *op->examples) {
     fputs("\nExamples:\n", to);
     print_wrapped(to, op->examples, 2);

@@ -11,7 +11,7 @@ static bool split_names(CmCli *cli, const char *text, char **copy, const char **
   for (char *name; (name = strsep(&rest, ","));) {
     if (!*name) continue;
     if (*count == CM__MOST_NAMES) {
-      cm_error_set(err, CM_ERR_USAGE, "more than %d columns are named; leave them out of the table instead",
+      cm_error_set(err, CM_ERR_USAGE, "more than %d names are given; leave columns out of the table instead",
                    CM__MOST_NAMES);
       return false;
     }
@@ -67,15 +67,15 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->subject = given(&options->subject);
   c->time = given(&options->time);
   c->hold_out = given(&options->hold_out_column);
+  c->task = given(&options->task);
+  c->event = given(&options->event);
   if (!split_names(cli, options->features.value, &result->text[0], result->names[0], &c->feature_count, err) ||
-      !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err))
+      !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err) ||
+      !split_names(cli, options->order.value, &result->text[2], result->names[2], &c->order_count, err))
     return false;
   if (c->feature_count) c->features = result->names[0];
   c->ignore = result->names[1];
-  if (!c->target) {
-    cm_error_set(err, CM_ERR_USAGE, "no target is given; say --target COLUMN");
-    return false;
-  }
+  c->order = result->names[2];
   result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
   result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
   if (!result->prepare || !result->validate) return false;
@@ -86,7 +86,7 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
 }
 
 void cm__learn_words_free(CmLearnWords *words) {
-  for (int i = 0; i < 2; i++) cm_free(words->text[i]);
+  for (int i = 0; i < CM_COUNT(words->text); i++) cm_free(words->text[i]);
   for (int i = 0; i < CM__MOST_LEARNERS; i++) cm_free(words->params[i]);
   cm_free(words->prepare);
   cm_free(words->validate);

@@ -9,7 +9,7 @@
 #define CM__MOST_NAMES 256
 
 typedef struct CmLearnOptions {
-  CmText output, target, positive, subject, time, hold_out_column, features, ignore;
+  CmText output, target, positive, subject, time, hold_out_column, features, ignore, task, event, order;
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */
@@ -19,18 +19,23 @@ typedef struct CmLearnOptions {
     .help = help_                                                                                          \
   }
 #define CM__LEARN_OPTIONS(S)                                                                                       \
-  CM__LEARN_OPTION(S, target, "", "column that holds the classes"),                                                \
+  CM__LEARN_OPTION(S, target, "", "column that holds what is to be learned: classes, numbers or times"),           \
       CM__LEARN_OPTION(S, positive, "", "class that counts as positive; otherwise the last one"),                  \
       CM__LEARN_OPTION(S, subject, "", "column that names the subject; its rows stay together"),                   \
       CM__LEARN_OPTION(S, time, "", "column that says when a row was seen"),                                       \
       CM__LEARN_OPTION(S, features, "", "columns to learn from, with commas between; otherwise all numeric ones"), \
-      CM__LEARN_OPTION(S, ignore, "", "columns never to learn from, with commas between")
+      CM__LEARN_OPTION(S, ignore, "", "columns never to learn from, with commas between"),                         \
+      CM__LEARN_OPTION(S, task, "",                                                                                \
+                       "binary, multiclass, ordinal, regression, survival, clustering, embedding or outliers; "    \
+                       "otherwise by the columns and the model"),                                                  \
+      CM__LEARN_OPTION(S, event, "", "survival: column with 1 where the time ended in the event, 0 where not"),    \
+      CM__LEARN_OPTION(S, order, "", "ordinal: the classes, the lowest first, with commas between")
 
 /* All of one call; free with cm__learn_words_free(). */
 typedef struct CmLearnWords {
   CmLearnColumns columns;
-  char *text[2];
-  const char *names[2][CM__MOST_NAMES];
+  char *text[3];
+  const char *names[3][CM__MOST_NAMES]; /* features, ignore, order */
   int count;
   CmLearner learner[CM__MOST_LEARNERS];
   char name[CM__MOST_LEARNERS][72];

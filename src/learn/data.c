@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MOST_CLASSES 64
-
 void cm__data_free(CmLearnData *data) {
   cm__arena_free(&data->hold);
 }
@@ -29,141 +27,11 @@ bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const ch
   return true;
 }
 
-/* A numeric cell; NaN where missing or text. */
-static double number(const CmTable *table, int64_t row, int column) {
-  if (cm_table_is_missing(table, row, column)) return NAN;
-  return cm_table_column_type(table, column) == CM_COLUMN_INT ? (double)cm_table_int(table, row, column)
-                                                              : cm_table_real(table, row, column);
-}
-
 void cm__table_reals(const CmTable *table, const int *columns, int count, double *x) {
   int64_t rows = cm_table_rows(table);
   for (int64_t i = 0; i < rows; i++) {
-    for (int j = 0; j < count; j++) x[i * count + j] = number(table, i, columns[j]);
+    for (int j = 0; j < count; j++) x[i * count + j] = cm__table_number(table, i, columns[j]);
   }
-}
-
-static int named_column(const CmTable *table, const char *name, const char *role, CmError **err) {
-  int at = cm_table_find_column(table, name);
-  if (at >= 0) return at;
-  int columns = cm_table_columns(table);
-  const char *near = NULL;
-  const char *names[256];
-  int count = 0;
-  for (int c = 0; c < columns && count < CM_COUNT(names); c++) names[count++] = cm_table_column_name(table, c);
-  near = cm_nearest_name(name, names, count);
-  if (near)
-    cm_error_set(err, CM_ERR_MISSING, "%s: there is no column \"%s\"; did you mean \"%s\"?", role, name, near);
-  else
-    cm_error_set(err, CM_ERR_MISSING, "%s: there is no column \"%s\"; name one of the table's %d columns", role, name,
-                 columns);
-  return -1;
-}
-
-/* ---- classes --------------------------------------------------------------------------------------------------------
- */
-
-typedef struct CmTargetValue {
-  int64_t number;
-  const char *text;
-  int64_t row; /* place in data->row */
-} CmTargetValue;
-
-static int by_number(const void *a, const void *b) {
-  const CmTargetValue *p = a, *q = b;
-  if (p->number != q->number) return p->number < q->number ? -1 : 1;
-  return p->row < q->row ? -1 : p->row > q->row;
-}
-
-static int by_text(const void *a, const void *b) {
-  const CmTargetValue *p = a, *q = b;
-  int order = strcmp(p->text, q->text);
-  return order ? order : p->row < q->row ? -1 : p->row > q->row;
-}
-
-static void make_positive(CmLearnData *data, int positive) {
-  if (positive == 1) return;
-  const char *name = data->class_name[0];
-  data->class_name[0] = data->class_name[1];
-  data->class_name[1] = name;
-  for (int64_t i = 0; i < data->rows; i++) data->y[i] = 1 - data->y[i];
-}
-
-static bool choose_positive(CmLearnData *data, const char *positive, CmError **err) {
-  if (!positive) return true;
-  if (data->classes != 2) {
-    cm_error_set(err, CM_ERR_PARAMETER, "positive: \"%s\" is given, but %s has %d classes; leave it out", positive,
-                 data->target, data->classes);
-    return false;
-  }
-  for (int c = 0; c < 2; c++) {
-    if (strcmp(data->class_name[c], positive)) continue;
-    make_positive(data, c);
-    return true;
-  }
-  cm_error_set(err, CM_ERR_PARAMETER, "positive: %s has no class \"%s\"; it has \"%s\" and \"%s\"", data->target,
-               positive, data->class_name[0], data->class_name[1]);
-  return false;
-}
-
-static bool read_classes(CmLearnData *data, int target, const char *positive, CmError **err) {
-  const CmTable *table = data->table;
-  bool text = cm_table_column_type(table, target) == CM_COLUMN_TEXT;
-  CmTargetValue *label = CM__NEW(&data->hold, CmTargetValue, data->rows, err);
-  data->y = CM__NEW(&data->hold, int, data->rows, err);
-  data->class_name = CM__NEW(&data->hold, const char *, MOST_CLASSES, err);
-  if (!label || !data->y || !data->class_name) return false;
-  for (int64_t i = 0; i < data->rows; i++) {
-    label[i].row = i;
-    if (text)
-      label[i].text = cm_table_text(table, data->row[i], target);
-    else
-      label[i].number = cm_table_int(table, data->row[i], target);
-  }
-  int (*compare)(const void *, const void *) = text ? by_text : by_number;
-  qsort(label, (size_t)data->rows, sizeof *label, compare);
-  for (int64_t i = 0; i < data->rows; i++) {
-    bool fresh =
-        i == 0 || (text ? strcmp(label[i].text, label[i - 1].text) != 0 : label[i].number != label[i - 1].number);
-    if (fresh) {
-      if (data->classes == MOST_CLASSES) {
-        cm_error_set(err, CM_ERR_DATA,
-                     "target: \"%s\" has more than %d values; a target names classes: group its values first",
-                     data->target, MOST_CLASSES);
-        return false;
-      }
-      char cell[32];
-      snprintf(cell, sizeof cell, "%lld", (long long)label[i].number);
-      const char *name = cm__arena_strdup(&data->hold, text ? label[i].text : cell, err);
-      if (!name) return false;
-      data->class_name[data->classes++] = name;
-    }
-    data->y[label[i].row] = data->classes - 1;
-  }
-  if (data->classes < 2) {
-    cm_error_set(err, CM_ERR_DATA, "target: \"%s\" has %s; at least two classes are needed", data->target,
-                 data->classes ? "one value only" : "no value at all");
-    return false;
-  }
-  data->task = data->classes == 2 ? CM_TASK_BINARY : CM_TASK_MULTICLASS;
-  return choose_positive(data, positive, err);
-}
-
-static bool read_target(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
-  const CmTable *table = data->table;
-  int target = named_column(table, columns->target, "target", err);
-  if (target < 0) return false;
-  if (cm_table_column_type(table, target) == CM_COLUMN_REAL) {
-    cm_error_set(err, CM_ERR_DATA, "target: \"%s\" holds real numbers; classes are text or integers", columns->target);
-    return false;
-  }
-  int64_t all = cm_table_rows(table);
-  data->row = CM__NEW(&data->hold, int64_t, all, err);
-  if (!data->row) return false;
-  for (int64_t i = 0; i < all; i++)
-    if (!cm_table_is_missing(table, i, target)) data->row[data->rows++] = i;
-  data->rows_without_target = all - data->rows;
-  return read_classes(data, target, columns->positive, err);
 }
 
 /* ---- subjects -------------------------------------------------------------------------------------------------------
@@ -181,7 +49,7 @@ static int by_key(const void *a, const void *b) {
 }
 
 static bool each_its_own(CmLearnData *data, CmError **err) {
-  for (int64_t i = 0; i < data->rows; i++) data->subject[i] = i;
+  for (int64_t i = 0; i < data->rows + data->unlabelled; i++) data->subject[i] = i;
   data->subjects = data->rows;
   return cm__data_note(data, err, "warning", "no_subject",
                        "No subject column was given: every row is taken as a subject of its own. If a patient has "
@@ -189,14 +57,15 @@ static bool each_its_own(CmLearnData *data, CmError **err) {
 }
 
 static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
-  data->subject = CM__NEW(&data->hold, int64_t, data->rows, err);
-  data->subject_name = CM__NEW(&data->hold, const char *, data->rows, err);
+  int64_t every = data->rows + data->unlabelled, subjects = 0;
+  data->subject = CM__NEW(&data->hold, int64_t, every, err);
+  data->subject_name = CM__NEW(&data->hold, const char *, every, err);
   if (!data->subject || !data->subject_name) return false;
   if (!name) return each_its_own(data, err);
-  int column = named_column(data->table, name, "subject", err);
-  CmKey *key = CM__NEW(&data->hold, CmKey, data->rows, err);
+  int column = cm__named_column(data->table, name, "subject", err);
+  CmKey *key = CM__NEW(&data->hold, CmKey, every, err);
   if (column < 0 || !key) return false;
-  for (int64_t i = 0; i < data->rows; i++) {
+  for (int64_t i = 0; i < every; i++) {
     char cell[CM_TEXT_MAX];
     if (cm_table_is_missing(data->table, data->row[i], column)) {
       cm_error_set(err, CM_ERR_DATA,
@@ -211,20 +80,19 @@ static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
     if (!text) return false;
     key[i] = (CmKey){.text = text, .row = i};
   }
-  qsort(key, (size_t)data->rows, sizeof *key, by_key);
-  int64_t *first = CM__NEW(&data->hold, int64_t, data->rows, err),
-          *number = CM__NEW(&data->hold, int64_t, data->rows, err);
+  qsort(key, (size_t)every, sizeof *key, by_key);
+  int64_t *first = CM__NEW(&data->hold, int64_t, every, err), *number = CM__NEW(&data->hold, int64_t, every, err);
   if (!first || !number) return false;
-  for (int64_t i = 0, start = 0; i < data->rows;
-       i++) { /* equal keys are sorted by row: the run's first is the first row */
+  for (int64_t i = 0, start = 0; i < every; i++) { /* equal keys are sorted by row: the run's first is the first row */
     if (i && strcmp(key[i].text, key[i - 1].text)) start = i;
     first[key[i].row] = key[start].row;
   }
-  for (int64_t i = 0; i < data->rows; i++) {
-    if (first[i] == i) number[i] = data->subjects++;
+  for (int64_t i = 0; i < every; i++) {
+    if (first[i] == i) number[i] = subjects++;
     data->subject[i] = number[first[i]];
+    if (i < data->rows) data->subjects = subjects;
   }
-  for (int64_t i = 0; i < data->rows; i++) data->subject_name[data->subject[key[i].row]] = key[i].text;
+  for (int64_t i = 0; i < every; i++) data->subject_name[data->subject[key[i].row]] = key[i].text;
   return true;
 }
 
@@ -263,7 +131,7 @@ static bool parse_time(const char *text, double *seconds) {
 
 static bool read_time(CmLearnData *data, const char *name, CmError **err) {
   if (!name) return true;
-  int column = named_column(data->table, name, "time", err);
+  int column = cm__named_column(data->table, name, "time", err);
   data->when = CM__NEW(&data->hold, double, data->rows, err);
   if (column < 0 || !data->when) return false;
   for (int64_t i = 0; i < data->rows; i++) {
@@ -271,7 +139,7 @@ static bool read_time(CmLearnData *data, const char *name, CmError **err) {
     if (cm_table_is_missing(data->table, row, column))
       data->when[i] = NAN;
     else if (cm_table_column_type(data->table, column) != CM_COLUMN_TEXT)
-      data->when[i] = number(data->table, row, column);
+      data->when[i] = cm__table_number(data->table, row, column);
     else if (!parse_time(cm_table_text(data->table, row, column), &data->when[i])) {
       cm_error_set(err, CM_ERR_DATA, "time: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531",
                    (long long)row + 1, name, cm_table_text(data->table, row, column));
@@ -283,7 +151,7 @@ static bool read_time(CmLearnData *data, const char *name, CmError **err) {
 
 static bool read_held(CmLearnData *data, const char *name, CmError **err) {
   if (!name) return true;
-  int column = named_column(data->table, name, "hold_out", err);
+  int column = cm__named_column(data->table, name, "hold_out", err);
   data->held = CM__NEW(&data->hold, uint8_t, data->rows, err);
   if (column < 0 || !data->held) return false;
   int64_t held = 0;
@@ -319,7 +187,7 @@ static bool same(const char *a, const char *b) {
 
 static bool has_role(const CmLearnColumns *columns, const char *name) {
   if (same(name, columns->target) || same(name, columns->subject) || same(name, columns->time) ||
-      same(name, columns->hold_out))
+      same(name, columns->hold_out) || same(name, columns->event))
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
@@ -358,7 +226,7 @@ static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmErr
 static bool take_named(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
   for (int i = 0; i < columns->feature_count; i++) {
     const char *name = columns->features[i];
-    int column = named_column(data->table, name, "features", err);
+    int column = cm__named_column(data->table, name, "features", err);
     if (column < 0) return false;
     for (int j = 0; j < data->features; j++) {
       if (data->column[j] != column) continue;
@@ -388,13 +256,14 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
     return false;
   }
   size_t cells;
-  if (!cm_size_multiply((size_t)data->rows, (size_t)data->features, &cells, err)) return false;
+  int64_t every = data->rows + data->unlabelled;
+  if (!cm_size_multiply((size_t)every, (size_t)data->features, &cells, err)) return false;
   data->x = CM__NEW(&data->hold, double, cells, err);
   if (!data->x) return false;
-  for (int64_t i = 0; i < data->rows; i++) {
+  for (int64_t i = 0; i < every; i++) {
     for (int j = 0; j < data->features; j++) {
       double *value = &data->x[i * data->features + j];
-      *value = number(data->table, data->row[i], data->column[j]);
+      *value = cm__table_number(data->table, data->row[i], data->column[j]);
       if (isinf(*value)) {
         cm_error_set(err, CM_ERR_DATA, "row %lld of \"%s\" is infinite; leave the cell empty or mend its cause",
                      (long long)data->row[i] + 1, data->feature[j]);
@@ -405,27 +274,22 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
   return true;
 }
 
-bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data,
-                   CmError **err) {
+bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmAbility ability,
+                   CmLearnData *data, CmError **err) {
   *data = (CmLearnData){.hold = {.ctx = ctx}, .table = table};
   data->notes_end = &data->notes;
-  if (!columns->target || !*columns->target) {
-    cm_error_set(err, CM_ERR_USAGE, "no target is given; name the column that holds the classes");
-    return false;
-  }
   CmHash hash;
   cm_table_hash(table, &hash);
   cm_hash_hex(&hash, data->table_hash);
-  data->target = cm__arena_strdup(&data->hold, columns->target, err);
   data->subject_column = cm__arena_strdup(&data->hold, columns->subject, err);
   data->time_column = cm__arena_strdup(&data->hold, columns->time, err);
-  if (!data->target || (columns->subject && !data->subject_column) || (columns->time && !data->time_column))
-    return false;
-  if (!read_target(data, columns, err) || !read_subjects(data, columns->subject, err) ||
+  if ((columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
+  if (!cm__target_read(data, columns, ability, err) || !read_subjects(data, columns->subject, err) ||
       !read_time(data, columns->time, err) || !read_held(data, columns->hold_out, err) ||
       !read_features(data, columns, err))
     return false;
   return !data->rows_without_target ||
-         cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are left out.",
-                       (long long)data->rows_without_target, data->target);
+         cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are %s.",
+                       (long long)data->rows_without_target, data->target,
+                       data->unlabelled ? "trained on without it" : "left out");
 }

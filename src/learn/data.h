@@ -15,18 +15,21 @@ typedef struct CmLearnData {
   CmArena hold;         /* holds everything below */
   const CmTable *table; /* borrowed */
   CmLearnTask task;
-  const char *target, *subject_column, *time_column;
+  const char *target, *target_unit, *event_column, *subject_column, *time_column; /* target: NULL without one */
   int64_t rows, rows_without_target;
-  int64_t *row; /* row of the table */
+  int64_t unlabelled; /* rows without a target that are kept behind the others, for kinds that take them */
+  int64_t *row;       /* row of the table; rows + unlabelled, as x and subject */
   int features;
   const char **feature, **unit;
   int *column;
-  double *x; /* rows x features, NaN where missing */
-  int classes;
+  double *x;               /* rows x features, NaN where missing */
+  int classes;             /* 0: none */
   const char **class_name; /* binary: [1] is the positive one */
-  int *y;
-  int64_t subjects;
-  int64_t *subject; /* 0..subjects-1, by first appearance */
+  int *y;                  /* NULL without classes */
+  double *value;           /* regression: the target; survival: the time; else NULL */
+  uint8_t *event;          /* survival: 1 where the event came */
+  int64_t subjects;        /* that have a labelled row; those of unlabelled rows alone are numbered behind */
+  int64_t *subject;        /* 0..subjects-1, by first appearance */
   const char **subject_name;
   double *when;  /* NULL without a time column; NaN where missing */
   uint8_t *held; /* NULL without a hold-out column */
@@ -34,9 +37,22 @@ typedef struct CmLearnData {
   char table_hash[2 * CM_HASH_SIZE + 1];
 } CmLearnData;
 
-/* Reads the columns; needs a target of at least two classes. Free with cm__data_free() also after failure. */
-bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmLearnData *data,
-                   CmError **err);
+/* What the learners that share a table can do. */
+typedef struct CmAbility {
+  uint32_t tasks; /* that each of them takes */
+  bool takes_unlabelled;
+} CmAbility;
+CmAbility cm__ability(const CmLearner *learners, int count);
+
+/* Reads the columns. Free with cm__data_free() also after failure. */
+bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmAbility ability,
+                   CmLearnData *data, CmError **err);
+/* Task, rows and target. */
+bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err);
+/* A column by its name; -1 and CM_ERR_MISSING with the nearest known name. */
+int cm__named_column(const CmTable *table, const char *name, const char *role, CmError **err);
+/* A numeric cell; NaN where missing or text. */
+double cm__table_number(const CmTable *table, int64_t row, int column);
 void cm__data_free(CmLearnData *data);
 bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...)
     CM_PRINTF(5, 6);

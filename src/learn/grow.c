@@ -167,6 +167,7 @@ static bool take_trees(CmArena *hold, const char *text, size_t size, const CmGro
   }
   trees->count = (int)json_array_size(list);
   trees->outputs = grow->outputs;
+  trees->width = grow->width;
   trees->base = (float)score;
   trees->tree = CM__NEW(hold, CmTree, trees->count, err);
   ok = trees->tree != NULL;

@@ -17,6 +17,7 @@ typedef struct CmGrow {
   const float *target; /* one a row */
   const float *weight; /* one a row; NULL: all 1 */
   int outputs;         /* trees of a round go to the outputs in turn: 0 .. outputs-1 */
+  int width;           /* of a prediction, see CmTrees */
   int trees_each;      /* trees of a round for each output */
 } CmGrow;
 

@@ -10,15 +10,26 @@
 #include "cormack/learn.h"
 
 typedef struct CmTraining {
+  CmLearnTask task;
   const double *x;
   int64_t rows;
   int features;
-  const int *y; /* 0..classes-1 */
-  int classes;
+  int classes;            /* 0 without classes */
+  const int *y;           /* 0..classes-1; of kinds that take unlabelled rows -1 for these, which come last */
+  const double *value;    /* regression: the target; survival: the time */
+  const uint8_t *event;   /* survival: 1 where the event came */
   const int64_t *subject; /* any numbers; equal for rows of one subject */
 } CmTraining;
 
+/* What a saved predictor must fit. */
+typedef struct CmModelShape {
+  CmLearnTask task;
+  int classes, features; /* classes: or clusters, or components; features: prepared ones */
+} CmModelShape;
+
 #define CM__MOST_MEASURES 2
+enum { CM__SURVIVAL_RISK, CM__SURVIVAL_MEDIAN, CM__SURVIVAL_WIDTH };
+
 /* What weights() fills: value[outputs x features] for each measure. */
 typedef struct CmWeights {
   int measures;
@@ -26,25 +37,33 @@ typedef struct CmWeights {
   double *value[CM__MOST_MEASURES];
 } CmWeights;
 
-/* Outputs of a model: one in a binary task (for class 1), else one a class. */
-static inline int cm__outputs(int classes) {
-  return classes == 2 ? 1 : classes;
+/* What contributions add up to: one output a class with three or more classes or clusters, one component each, else one
+ * (binary: for class 1; ordinal: the linear predictor). */
+static inline int cm__outputs(CmLearnTask task, int classes) {
+  return task == CM_TASK_MULTICLASS || task == CM_TASK_CLUSTERING || task == CM_TASK_EMBEDDING ? classes : 1;
+}
+/* Numbers that predict() gives for a row. */
+static inline int cm__width(CmLearnTask task, int classes) {
+  return task == CM_TASK_SURVIVAL ? CM__SURVIVAL_WIDTH : classes ? classes : 1;
 }
 
 /* state: the fitted numbers, in `hold`, read-only after fit() or read(). */
 typedef struct CmModelBody {
   CmModelKind kind;
   void *(*fit)(CmArena *hold, const CmTraining *training, const void *params, CmError **err);
-  /* probability: rows x classes, each row sums to 1. */
-  bool (*predict)(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability, CmError **err);
+  /* to: rows x cm__width(). Probabilities of classes or clusters, which sum to 1; the number (regression, outliers);
+   * risk and median time (survival); components (embedding). */
+  bool (*predict)(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err);
+  /* How many clusters or components; only for kinds that find these. */
+  int (*parts)(const void *state);
   /* contribution: rows x outputs x (features + 1), the base last. NULL without explains_rows. */
   bool (*explain)(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
                   CmError **err);
   /* scale: what each feature was divided by. NULL where the kind has none. */
   void (*weights)(const void *state, const double *scale, CmWeights *weights);
   void (*write)(const void *state, CmTextBuffer *json);
-  /* Checks everything. classes and features are those of the model. */
-  void *(*read)(CmArena *hold, const json_t *json, int features, int classes, CmError **err);
+  /* Checks everything. */
+  void *(*read)(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err);
 } CmModelBody;
 
 #define CM_MODEL_KIND(name) const CmModelBody cm__model_kind_##name

@@ -92,7 +92,7 @@ static bool named_identifier(const char *name) {
 static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
   for (int j = 0; j < data->features; j++) {
     const char *name = data->feature[j];
-    if (!strcmp(name, columns->target) &&
+    if (data->target && (!strcmp(name, data->target) || (data->event_column && !strcmp(name, data->event_column))) &&
         !cm__leak_found(data, allow, LEAK_TARGET, err, "the target \"%s\" is among the features; take it out of them",
                         name))
       return false;
@@ -132,7 +132,7 @@ static int64_t sorted_values(const CmLearnData *data, int j, CmPoint *points) {
 }
 
 static bool is_copy(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  if (n < FEWEST_ROWS || n < data->rows) return false;
+  if (!data->classes || n < FEWEST_ROWS || n < data->rows) return false;
   int64_t runs = 0;
   for (int64_t i = 0; i < n; i++) {
     bool fresh = i == 0 || points[i].value != points[i - 1].value;
@@ -188,6 +188,7 @@ static bool is_numbering(const CmLearnData *data, const CmPoint *points, int64_t
 static bool check_missing(CmLearnData *data, int j, const char *allow, CmError **err) {
   int only = -1;
   int64_t missing = 0;
+  if (!data->classes) return true;
   for (int64_t i = 0; i < data->rows; i++) {
     if (!isnan(data->x[i * data->features + j])) continue;
     if (missing++ && only != data->y[i]) return true;
@@ -201,11 +202,28 @@ static bool check_missing(CmLearnData *data, int j, const char *allow, CmError *
                         data->target, data->class_name[only]);
 }
 
+/* Share of the variance of a feature that a line through the target's numbers explains. */
+static double explained_by_line(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  double mean[2] = {0, 0}, sum[3] = {0, 0, 0};
+  for (int64_t i = 0; i < n; i++) {
+    mean[0] += points[i].value / (double)n;
+    mean[1] += data->value[points[i].row] / (double)n;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    double a = points[i].value - mean[0], b = data->value[points[i].row] - mean[1];
+    sum[0] += a * a;
+    sum[1] += b * b;
+    sum[2] += a * b;
+  }
+  return sum[1] > 0 ? sum[2] * sum[2] / (sum[0] * sum[1]) : 0;
+}
+
 static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *allow, CmError **err) {
   int64_t n = sorted_values(data, j, points);
   const char *name = data->feature[j];
   if (!check_missing(data, j, allow, err)) return false;
-  if (n < FEWEST_ROWS || points[0].value == points[n - 1].value || !strcmp(name, data->target)) return true;
+  if (n < FEWEST_ROWS || points[0].value == points[n - 1].value || (data->target && !strcmp(name, data->target)))
+    return true;
   if (is_copy(data, points, n))
     return cm__leak_found(data, allow, LEAK_COPY, err,
                           "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
@@ -213,13 +231,14 @@ static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *
   if (named_identifier(name) || is_numbering(data, points, n))
     return cm__leak_found(data, allow, LEAK_IDENTIFIER, err, "\"%s\" %s; take it out of the features", name,
                           named_identifier(name) ? "is named like an identifier" : "numbers the rows or subjects");
-  double share = explained_by_class(data, points, n);
+  if (!data->target) return true;
+  double share = data->classes ? explained_by_class(data, points, n) : explained_by_line(data, points, n);
   if (share >= PROXY_SHARE)
     return cm__leak_found(
         data, allow, LEAK_PROXY, err,
         "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
         data->target, 100 * share, name);
-  return !separates(data, points, n) ||
+  return !data->classes || !separates(data, points, n) ||
          cm__data_note(data, err, "warning", "perfect_separation",
                        "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.",
                        name);
@@ -338,7 +357,8 @@ bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char
   if (!points || !check_allow(allow, err) || !check_roles(data, columns, allow, err)) goto done;
   for (int j = 0; j < data->features; j++)
     if (!check_values(data, j, points, allow, err)) goto done;
-  ok = check_aliases(data, allow, err) && check_duplicates(data, points, allow, err);
+  ok = check_aliases(data, allow, err) &&
+       (!data->target || check_duplicates(data, points, allow, err)); /* without a target nothing is told apart */
 done:
   cm__arena_free(&hold);
   return ok;

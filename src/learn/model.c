@@ -12,10 +12,6 @@
 /* ---- kinds ----------------------------------------------------------------------------------------------------------
  */
 
-const char *cm_learn_task_name(CmLearnTask task) {
-  return task == CM_TASK_BINARY ? "binary" : "multiclass";
-}
-
 int cm_model_kind_count(void) {
   return cm__model_kind_list_count;
 }
@@ -41,7 +37,7 @@ const CmModelKind *cm_model_kind_get(const char *name, CmError **err) {
   if (near)
     cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; did you mean \"%s\"?", name, near);
   else
-    cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; «cormack train --help» lists them",
+    cm_error_set(err, CM_ERR_MISSING, "there is no kind of model \"%s\"; «cormack models» lists them",
                  name ? name : "");
   return NULL;
 }
@@ -103,6 +99,9 @@ CmLearnTask cm_model_task(const CmModel *model) {
 const char *cm_model_target(const CmModel *model) {
   return model->target;
 }
+const char *cm_model_event(const CmModel *model) {
+  return model->event_column;
+}
 int cm_model_classes(const CmModel *model) {
   return model->classes;
 }
@@ -121,6 +120,19 @@ const char *cm_model_feature_unit(const CmModel *model, int at) {
 
 /* ---- fitting --------------------------------------------------------------------------------------------------------
  */
+
+bool cm__name_parts(CmModel *model, int parts, CmError **err) {
+  model->classes = parts;
+  model->class_name = CM__NEW(&model->hold, const char *, parts, err);
+  for (int c = 0; model->class_name && c < parts; c++)
+    if (!(model->class_name[c] = cm__arena_printf(&model->hold, err, "%d", c + 1))) return false;
+  return model->class_name != NULL;
+}
+
+const char *cm__output_name(const CmModel *model, int output) {
+  if (model->task == CM_TASK_BINARY) return model->class_name[1];
+  return cm__outputs(model->task, model->classes) > 1 ? model->class_name[output] : NULL;
+}
 
 static const char **copy_texts(CmArena *hold, const char *const *texts, int count, CmError **err) {
   const char **copy = CM__NEW(hold, const char *, count, err);
@@ -151,8 +163,12 @@ static bool describe(CmModel *model, const CmLearner *learner, const CmLearnData
   model->version = CM_VERSION;
   model->name = cm__arena_strdup(hold, cm__learner_name(learner), err);
   model->target = cm__arena_strdup(hold, data->target, err);
+  model->target_unit = cm__arena_strdup(hold, data->target_unit ? data->target_unit : "", err);
+  model->event_column = cm__arena_strdup(hold, data->event_column, err);
   model->subject_column = cm__arena_strdup(hold, data->subject_column, err);
-  if (!model->name || !model->target || (data->subject_column && !model->subject_column)) return false;
+  if (!model->name || !model->target_unit || (data->target && !model->target) ||
+      (data->event_column && !model->event_column) || (data->subject_column && !model->subject_column))
+    return false;
   model->class_name = copy_texts(hold, data->class_name, data->classes, err);
   model->feature = copy_texts(hold, data->feature, data->features, err);
   model->unit = copy_texts(hold, data->unit, data->features, err);
@@ -176,59 +192,88 @@ static bool check_classes(const CmLearnData *data, const int *y, int64_t rows, C
   return true;
 }
 
-/* Training rows, prepared. */
-static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *learner, const CmLearnData *data,
-                             const int64_t *at, int64_t count, CmTraining *training, CmError **err) {
-  size_t cells;
+/* Copies the rows that are numbered in at[0..count); behind the labelled ones the unlabelled come. */
+static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at, int64_t count, int64_t labelled,
+                   CmTraining *raw, CmError **err) {
   int d = data->features;
+  size_t cells;
   if (!cm_size_multiply((size_t)count, (size_t)d, &cells, err)) return false;
-  double *x = CM__NEW(scratch, double, cells, err);
-  int *y = CM__NEW(scratch, int, count, err);
+  double *x = CM__NEW(scratch, double, cells, err), *value = data->value ? CM__NEW(scratch, double, count, err) : NULL;
+  int *y = data->y ? CM__NEW(scratch, int, count, err) : NULL;
+  uint8_t *event = data->event ? CM__NEW(scratch, uint8_t, count, err) : NULL;
   int64_t *subject = CM__NEW(scratch, int64_t, count, err);
-  void *defaults = learner->prepare ? NULL : cm_params_create(scratch->ctx, cm_prepare_about(), err);
-  const CmPrepareParams *params = learner->prepare ? learner->prepare : defaults;
-  bool ok = x && y && subject && params;
-  if (!ok) goto done;
+  if (!x || !subject || (data->y && !y) || (data->value && !value) || (data->event && !event)) return false;
   for (int64_t i = 0; i < count; i++) {
     memcpy(x + i * d, data->x + at[i] * d, sizeof(double) * (size_t)d);
-    y[i] = data->y[at[i]];
     subject[i] = data->subject[at[i]];
+    if (y) y[i] = i < labelled ? data->y[at[i]] : -1;
+    if (value) value[i] = data->value[at[i]];
+    if (event) event[i] = data->event[at[i]];
   }
-  const CmModelKind *kind = learner->kind;
-  ok = check_classes(data, y, count, err) &&
-       cm__prepare_fit(&model->hold, params, kind->takes_missing, kind->wants_scaling, x, count, d, data->feature, y,
-                       data->classes, &model->prepare, err);
-  double *prepared = ok ? CM__NEW(scratch, double, count * model->prepare.kept, err) : NULL;
-  ok = prepared != NULL;
-  if (!ok) goto done;
-  cm__prepare_apply(&model->prepare, x, count, prepared);
-  *training = (CmTraining){prepared, count, model->prepare.kept, y, data->classes, subject};
-done:
+  *raw = (CmTraining){data->task, x, count, d, data->classes, y, value, event, subject};
+  return true;
+}
+
+/* The preparation is fitted on the labelled rows, and all are prepared. */
+static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *learner, const CmLearnData *data,
+                             const CmTraining *raw, int64_t labelled, CmTraining *training, CmError **err) {
+  void *defaults = learner->prepare ? NULL : cm_params_create(scratch->ctx, cm_prepare_about(), err);
+  const CmPrepareParams *params = learner->prepare ? learner->prepare : defaults;
+  CmTraining fitted = *raw;
+  fitted.rows = labelled;
+  bool ok =
+      params && cm__prepare_fit(&model->hold, params, learner->kind, &fitted, data->feature, &model->prepare, err);
+  double *x = ok ? CM__NEW(scratch, double, raw->rows * model->prepare.kept, err) : NULL;
   cm_free(defaults);
-  return ok;
+  if (!x) return false;
+  cm__prepare_apply(&model->prepare, raw->x, raw->rows, x);
+  *training = *raw;
+  training->x = x;
+  training->features = model->prepare.kept;
+  return true;
+}
+
+/* Numbers of the rows to train on: the given ones, and unlabelled ones of no subject that is labelled and not among
+ * them, for such rows are kept away from the training. */
+static int64_t *training_rows(CmArena *scratch, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
+                              int64_t labelled, int64_t *count, CmError **err) {
+  int64_t extra = learner->kind->takes_unlabelled ? data->unlabelled : 0;
+  int64_t *all = CM__NEW(scratch, int64_t, labelled + extra, err);
+  uint8_t *taken = CM__NEW(scratch, uint8_t, data->subjects, err);
+  if (!all || !taken) return NULL;
+  for (int64_t i = 0; i < labelled; i++) taken[data->subject[all[i] = at[i]]] = 1;
+  *count = labelled;
+  for (int64_t i = data->rows; i < data->rows + extra; i++)
+    if (data->subject[i] >= data->subjects || taken[data->subject[i]]) all[(*count)++] = i;
+  return all;
+}
+
+static bool count_subjects(CmModel *model, CmArena *scratch, const CmTraining *training, CmError **err) {
+  int64_t *numbers = CM__NEW(scratch, int64_t, training->rows, err);
+  if (!numbers) return false;
+  memcpy(numbers, training->subject, sizeof *numbers * (size_t)training->rows);
+  model->rows = training->rows;
+  return cm__compact_subjects(scratch, numbers, training->rows, &model->subjects, err);
 }
 
 CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
                             int64_t count, CmError **err) {
   CmArena scratch = {.ctx = ctx};
-  CmTraining training;
+  CmTraining raw, training;
+  int64_t every;
   void *defaults = NULL;
   CmModel *model = cm__model_create(ctx, err);
   if (!model || !describe(model, learner, data, err)) goto error;
-  if (!(learner->kind->tasks & 1u << data->task)) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "it takes no %s target; use another kind of model",
-                 cm_learn_task_name(data->task));
+  const int64_t *rows = training_rows(&scratch, learner, data, at, count, &every, err);
+  if (!rows || !gather(&scratch, data, rows, every, count, &raw, err)) goto error;
+  if (!check_classes(data, raw.y, count, err) ||
+      !prepare_training(model, &scratch, learner, data, &raw, count, &training, err) ||
+      !count_subjects(model, &scratch, &training, err))
     goto error;
-  }
-  if (!prepare_training(model, &scratch, learner, data, at, count, &training, err)) goto error;
-  model->rows = count;
-  int64_t *numbers = CM__NEW(&scratch, int64_t, count, err);
-  if (!numbers) goto error;
-  memcpy(numbers, training.subject, sizeof *numbers * (size_t)count);
-  if (!cm__compact_subjects(&scratch, numbers, count, &model->subjects, err)) goto error;
   const void *params = learner->params;
   if (!params) params = defaults = cm_params_create(ctx, &learner->kind->about, err);
   if (!params || !(model->state = model->body->fit(&model->hold, &training, params, err))) goto error;
+  if (model->body->parts && !cm__name_parts(model, model->body->parts(model->state), err)) goto error;
   cm_free(defaults);
   cm__arena_free(&scratch);
   return model;
@@ -245,7 +290,9 @@ CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *t
   CmLearnData data;
   CmModel *model = NULL;
   if (!cm__learner_check(learner, err)) return NULL;
-  if (!cm__data_read(ctx, table, columns, &data, err) || !cm__leak_check(&data, columns, "", err)) goto done;
+  if (!cm__data_read(ctx, table, columns, cm__ability(learner, 1), &data, err) ||
+      !cm__leak_check(&data, columns, "", err))
+    goto done;
   int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err);
   if (!all) goto done;
   for (int64_t i = 0; i < data.rows; i++) all[i] = i;
@@ -283,10 +330,9 @@ static double *prepared(CmContext *ctx, const CmModel *model, const double *x, i
   return to;
 }
 
-bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability,
-                             CmError **err) {
+bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
   double *ready = prepared(ctx, model, x, rows, err);
-  bool ok = ready && model->body->predict(model->state, ctx, ready, rows, probability, err);
+  bool ok = ready && model->body->predict(model->state, ctx, ready, rows, to, err);
   cm_free(ready);
   return ok;
 }
@@ -299,7 +345,7 @@ bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double 
                  model->body->kind.about.name);
     return false;
   }
-  int outputs = cm__outputs(model->classes), kept = model->prepare.kept, all = model->features;
+  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept, all = model->features;
   size_t cells;
   if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)kept + 1, &cells, err)) return false;
   double *ready = prepared(ctx, model, x, rows, err),
@@ -360,7 +406,7 @@ static bool apply_chunk(void *arg, CmRange range, CmError **err) {
   double *to = apply->to + range.begin * apply->width;
   int64_t rows = range.end - range.begin;
   return apply->explain ? cm__model_contributions(apply->ctx, apply->model, x, rows, to, err)
-                        : cm__model_probabilities(apply->ctx, apply->model, x, rows, to, err);
+                        : cm__model_numbers(apply->ctx, apply->model, x, rows, to, err);
 }
 
 /* Numbers of all rows of a table, in `hold`: rows x width. */
@@ -388,7 +434,7 @@ static double *apply_model(CmArena *hold, const CmModel *model, const CmTable *t
 static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
   cm__rows_column(writer, "row", CM_COLUMN_INT, "");
   int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
-  static const char *const ours[] = {"row", "predicted", "class", "base", "output"};
+  static const char *const ours[] = {"row", "predicted", "class", "base", "output", "risk", "score"};
   const char *name = model->subject_column;
   for (int i = 0; subject >= 0 && i < CM_COUNT(ours); i++)
     if (!strcmp(model->subject_column, ours[i])) name = "subject";
@@ -406,19 +452,45 @@ static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, in
                               : cm_table_cell(table, row, subject, cell, sizeof cell));
 }
 
+static void number_columns(CmTableWriter *writer, const CmModel *model) {
+  if (model->task == CM_TASK_REGRESSION || model->task == CM_TASK_SURVIVAL)
+    cm__rows_column(writer, "predicted", CM_COLUMN_REAL, model->target_unit);
+  else if (model->task != CM_TASK_EMBEDDING)
+    cm__rows_column(writer, "predicted", CM_COLUMN_TEXT, "");
+  if (model->task == CM_TASK_SURVIVAL) cm__rows_column(writer, "risk", CM_COLUMN_REAL, "");
+  if (model->task == CM_TASK_OUTLIERS) cm__rows_column(writer, "score", CM_COLUMN_REAL, "");
+  const char *what = model->task == CM_TASK_EMBEDDING ? "component" : "probability";
+  for (int c = 0; c < model->classes; c++)
+    cm__rows_columnf(writer, CM_COLUMN_REAL, "", "%s %s", what, model->class_name[c]);
+}
+
+/* p: what predict() gave for the row. */
+static void put_numbers(CmTableWriter *writer, const CmModel *model, const double *p) {
+  if (model->task == CM_TASK_REGRESSION) {
+    cm__rows_real(writer, p[0]);
+  } else if (model->task == CM_TASK_SURVIVAL) {
+    cm__rows_real(writer, p[CM__SURVIVAL_MEDIAN]);
+    cm__rows_real(writer, p[CM__SURVIVAL_RISK]);
+  } else if (model->task == CM_TASK_OUTLIERS) {
+    cm__rows_text(writer, p[0] < 0 ? "outlier" : "inlier");
+    cm__rows_real(writer, p[0]);
+  } else if (model->task != CM_TASK_EMBEDDING) {
+    cm__rows_text(writer, model->class_name[cm__most_probable(p, model->classes)]);
+  }
+  for (int c = 0; c < model->classes; c++) cm__rows_real(writer, p[c]);
+}
+
 CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
-  int k = model->classes;
-  double *p = apply_model(&hold, model, table, false, k, err);
+  int width = cm__width(model->task, model->classes);
+  double *p = apply_model(&hold, model, table, false, width, err);
   if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
   int subject = start_rows(&writer, model, table);
-  cm__rows_column(&writer, "predicted", CM_COLUMN_TEXT, "");
-  for (int c = 0; c < k; c++) cm__rows_columnf(&writer, CM_COLUMN_REAL, "", "probability %s", model->class_name[c]);
+  number_columns(&writer, model);
   for (int64_t i = 0; i < cm_table_rows(table); i++) {
     put_row(&writer, table, i, subject);
-    cm__rows_text(&writer, model->class_name[cm__most_probable(p + i * k, k)]);
-    for (int c = 0; c < k; c++) cm__rows_real(&writer, p[i * k + c]);
+    put_numbers(&writer, model, p + i * width);
   }
 done:
   cm__arena_free(&hold);
@@ -428,7 +500,7 @@ done:
 CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
-  int outputs = cm__outputs(model->classes), d = model->features;
+  int outputs = cm__outputs(model->task, model->classes), d = model->features;
   double *phi = apply_model(&hold, model, table, true, (int64_t)outputs * (d + 1), err);
   if (!phi || !cm__rows_start(&writer, ctx, err)) goto done;
   int subject = start_rows(&writer, model, table);
@@ -447,7 +519,7 @@ done:
 CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
-  int outputs = cm__outputs(model->classes), kept = model->prepare.kept;
+  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept;
   CmWeights weights = {0};
   for (int m = 0; m < CM__MOST_MEASURES; m++)
     if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs *kept, err))) goto done;
@@ -463,7 +535,7 @@ CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
         cm__rows_next(&writer);
         cm__rows_text(&writer, model->feature[j]);
         cm__rows_text(&writer, model->unit[j]);
-        cm__rows_text(&writer, model->class_name[outputs == 1 ? 1 : o]);
+        cm__rows_text(&writer, cm__output_name(model, o));
         cm__rows_text(&writer, weights.measure[m]);
         cm__rows_real(&writer, weights.value[m][o * kept + k]);
       }

@@ -12,9 +12,9 @@ struct CmModel {
   CmArena hold; /* holds everything below; the model itself is a block of its own */
   atomic_int references;
   const CmModelBody *body;
-  const char *name, *target, *subject_column, *params_json, *prepare_json;
+  const char *name, *target, *target_unit, *event_column, *subject_column, *params_json, *prepare_json;
   CmLearnTask task;
-  int classes, features;
+  int classes, features; /* classes: or clusters, or components */
   const char **class_name, **feature, **unit;
   CmPrepare prepare;
   void *state;
@@ -26,9 +26,12 @@ struct CmModel {
 /* Fits on the rows of `data` that are numbered in at[0..count). */
 CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLearnData *data, const int64_t *at,
                             int64_t count, CmError **err);
-/* x: rows x features of the model, unprepared; probability: rows x classes. Runs on the calling thread. */
-bool cm__model_probabilities(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *probability,
-                             CmError **err);
+/* x: rows x features of the model, unprepared; to: rows x cm__width(). Runs on the calling thread. */
+bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
+/* Class of an output of contributions and weights; NULL where outputs belong to no class. */
+const char *cm__output_name(const CmModel *model, int output);
+/* Names the clusters or components "1", "2" … */
+bool cm__name_parts(CmModel *model, int parts, CmError **err);
 /* contribution: rows x outputs x (features + 1) with all features of the model, the base last. */
 bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
                              CmError **err);

@@ -1,14 +1,15 @@
 /* Models as JSON documents. */
+#include <stdio.h>
 #include <string.h>
 
 #include "cormack/file.h"
 #include "learn/json.h"
 #include "learn/model.h"
 
-#define FORMAT_VERSION 1
+#define FORMAT_VERSION 2
 #define LARGEST_FILE ((size_t)4 << 30)
 #define MOST_FEATURES 1000000
-#define MOST_CLASSES 64
+#define MOST_CLASSES 1000
 
 static void write_texts(CmTextBuffer *json, const char *const *text, int count) {
   for (int i = 0; i < count; i++) {
@@ -25,6 +26,10 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
   cm__text_addf(&json, ",\n\"kind\":\"%s\",\n\"task\":\"%s\",\n\"parameters\":%s,\n\"preparation\":%s,\n\"target\":",
                 model->body->kind.about.name, cm_learn_task_name(model->task), model->params_json, model->prepare_json);
   cm__text_add_json(&json, model->target);
+  cm__text_add(&json, ",\n\"target_unit\":");
+  cm__text_add_json(&json, model->target_unit);
+  cm__text_add(&json, ",\n\"event\":");
+  cm__text_add_json(&json, model->event_column);
   cm__text_add(&json, ",\n\"subject\":");
   cm__text_add_json(&json, model->subject_column);
   cm__text_add(&json, ",\n\"classes\":[");
@@ -142,9 +147,49 @@ static bool check_version(const json_t *root, CmError **err) {
   return false;
 }
 
+static bool read_task(CmModel *model, const json_t *json, CmError **err) {
+  for (int t = 0; t < CM_LEARN_TASK_COUNT; t++) {
+    model->task = (CmLearnTask)t;
+    bool it = json_is_string(json) && !strcmp(json_string_value(json), cm_learn_task_name(model->task));
+    if (it && model->body->kind.tasks & 1u << t) return true;
+  }
+  return cm__json_refuse(err, "task");
+}
+
+/* Target and event are there where the task has them. */
+static bool read_roles(CmModel *model, const json_t *target, const json_t *unit, const json_t *event,
+                       const json_t *subject, CmError **err) {
+  CmArena *hold = &model->hold;
+  bool without = 1u << model->task & CM_TASKS_WITHOUT_TARGET, survival = model->task == CM_TASK_SURVIVAL;
+  if (without != json_is_null(target)) return cm__json_refuse(err, "target");
+  if (survival == json_is_null(event)) return cm__json_refuse(err, "event");
+  if (!without && !(model->target = read_text(hold, target, "target", err))) return false;
+  if (survival && !(model->event_column = read_text(hold, event, "event", err))) return false;
+  if (!json_is_null(subject) && !(model->subject_column = read_text(hold, subject, "subject", err))) return false;
+  return (model->target_unit = read_text(hold, unit, "target_unit", err)) != NULL;
+}
+
+static int fewest_classes(CmLearnTask task) {
+  if (1u << task & (CM_TASKS_CLASSES | 1u << CM_TASK_ORDINAL)) return 2;
+  return task == CM_TASK_CLUSTERING || task == CM_TASK_EMBEDDING;
+}
+
+/* As many as the task has; clusters and components are numbered. */
+static bool right_classes(const CmModel *model) {
+  if (model->task == CM_TASK_BINARY) return model->classes == 2;
+  if (model->task == CM_TASK_MULTICLASS) return model->classes > 2;
+  if (!model->body->parts) return true;
+  for (int c = 0; c < model->classes; c++) {
+    char text[16];
+    snprintf(text, sizeof text, "%d", c + 1);
+    if (strcmp(model->class_name[c], text)) return false;
+  }
+  return true;
+}
+
 static bool read_model(CmModel *model, const json_t *root, CmError **err) {
-  const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *subject, *classes, *features, *units,
-      *training, *prepare, *predictor;
+  const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *unit, *event, *subject, *classes,
+      *features, *units, *training, *prepare, *predictor;
   CmJsonMember members[] = {{"cormack_model", &version},
                             {"name", &name},
                             {"kind", &kind},
@@ -152,6 +197,8 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"parameters", &parameters},
                             {"preparation", &preparation},
                             {"target", &target},
+                            {"target_unit", &unit},
+                            {"event", &event},
                             {"subject", &subject},
                             {"classes", &classes},
                             {"features", &features},
@@ -165,11 +212,10 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!known) return false;
   model->body = cm__model_body(known);
   model->name = read_text(hold, name, "name", err);
-  model->target = model->name ? read_text(hold, target, "target", err) : NULL;
-  if (!model->target) return false;
-  if (!json_is_null(subject) && !(model->subject_column = read_text(hold, subject, "subject", err))) return false;
-  int unit_count;
-  model->class_name = read_texts(hold, classes, "classes", 2, MOST_CLASSES, &model->classes, err);
+  if (!model->name || !read_task(model, task, err) || !read_roles(model, target, unit, event, subject, err))
+    return false;
+  int unit_count, least = fewest_classes(model->task);
+  model->class_name = read_texts(hold, classes, "classes", least, least ? MOST_CLASSES : 0, &model->classes, err);
   model->feature =
       model->class_name ? read_texts(hold, features, "features", 1, MOST_FEATURES, &model->features, err) : NULL;
   model->unit =
@@ -177,14 +223,13 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!model->unit || !all_differ(model->class_name, model->classes, "classes", err) ||
       !all_differ(model->feature, model->features, "features", err))
     return false;
-  model->task = model->classes == 2 ? CM_TASK_BINARY : CM_TASK_MULTICLASS;
-  if (!json_is_string(task) || strcmp(json_string_value(task), cm_learn_task_name(model->task)))
-    return cm__json_refuse(err, "task");
+  if (!right_classes(model)) return cm__json_refuse(err, "classes");
   model->params_json = read_params(hold, &known->about, parameters, err);
   model->prepare_json = model->params_json ? read_params(hold, cm_prepare_about(), preparation, err) : NULL;
   if (!model->prepare_json || !read_training(model, training, err)) return false;
   if (!cm__prepare_read(hold, prepare, model->features, &model->prepare, err)) return false;
-  model->state = model->body->read(hold, predictor, model->prepare.kept, model->classes, err);
+  const CmModelShape shape = {model->task, model->classes, model->prepare.kept};
+  model->state = model->body->read(hold, predictor, &shape, err);
   return model->state != NULL;
 }
 

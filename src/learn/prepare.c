@@ -15,7 +15,8 @@ static const CmParam params_table[] = {
     CM_PARAM_REAL(CmPrepareParams, min_variance, 0, 0, 1e300, "", "columns with no more variance than this go"),
     CM_PARAM_REAL(CmPrepareParams, max_correlation, 1, 0, 1, "1",
                   "of two columns with a larger absolute correlation the later goes; 1 keeps all"),
-    CM_PARAM_INT(CmPrepareParams, k_best, 0, 0, 1000000, "", "how many columns stay, by ANOVA F; 0 keeps all"),
+    CM_PARAM_INT(CmPrepareParams, k_best, 0, 0, 1000000, "",
+                 "how many columns stay, by ANOVA F (regression: by F of the slope); 0 keeps all"),
 };
 
 static const CmOp about = {
@@ -60,10 +61,10 @@ typedef struct CmColumnFit {
 
 typedef struct CmFit {
   const CmPrepareParams *params;
+  const CmTraining *training;
   const double *x;
-  const int *y;
   int64_t rows;
-  int features, classes;
+  int features;
   bool fill;
   double *scratch;
   CmColumnFit *column;
@@ -109,11 +110,12 @@ static void drop_correlated(CmFit *fit) {
 static double anova_f(const CmFit *fit, const CmColumnFit *column) {
   double between = 0, within = 0;
   int present = 0;
-  for (int c = 0; c < fit->classes; c++) {
+  const int *y = fit->training->y;
+  for (int c = 0; c < fit->training->classes; c++) {
     double sum = 0;
     int64_t n = 0;
     for (int64_t i = 0; i < fit->rows; i++) {
-      if (fit->y[i] != c) continue;
+      if (y[i] != c) continue;
       sum += column->value[i] - column->mean;
       n++;
     }
@@ -123,18 +125,34 @@ static double anova_f(const CmFit *fit, const CmColumnFit *column) {
     between += (double)n * shift * shift;
     for (int64_t i = 0; i < fit->rows; i++) {
       double rest = column->value[i] - column->mean - shift;
-      if (fit->y[i] == c) within += rest * rest;
+      if (y[i] == c) within += rest * rest;
     }
   }
   if (present < 2 || fit->rows <= present) return 0;
   return within > 0 ? between / (present - 1) / (within / (double)(fit->rows - present)) : INFINITY;
 }
 
+/* F of the slope of a line through column and target: r^2 / (1 - r^2) (n - 2). */
+static double slope_f(const CmFit *fit, const CmColumnFit *column) {
+  const double *value = fit->training->value;
+  double mean = mean_of(value, fit->rows), sum = 0;
+  for (int64_t i = 0; i < fit->rows; i++) sum += (column->value[i] - column->mean) * (value[i] - mean);
+  double r = sum / ((double)fit->rows * column->deviation * sqrt(variance_of(value, fit->rows, mean)));
+  return r * r < 1 ? r * r / (1 - r * r) * (double)(fit->rows - 2) : INFINITY;
+}
+
+static bool can_score(const CmFit *fit, CmError **err) {
+  if (fit->training->classes || fit->training->task == CM_TASK_REGRESSION) return true;
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "k_best: columns are not compared with a %s target; leave it 0",
+               cm_learn_task_name(fit->training->task));
+  return false;
+}
+
 static void keep_best(CmFit *fit) {
   int kept = 0;
   for (int j = 0; j < fit->features; j++) {
     if (!fit->column[j].kept) continue;
-    fit->column[j].score = anova_f(fit, &fit->column[j]);
+    fit->column[j].score = (fit->training->classes ? anova_f : slope_f)(fit, &fit->column[j]);
     kept++;
   }
   for (; kept > fit->params->k_best; kept--) { /* the worst goes; of equals the last */
@@ -197,13 +215,14 @@ static bool store(CmArena *hold, CmFit *fit, int scale, CmPrepare *prepare, CmEr
   return true;
 }
 
-bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
-                     const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
-                     CmPrepare *prepare, CmError **err) {
+bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModelKind *kind, const CmTraining *training,
+                     const char *const *names, CmPrepare *prepare, CmError **err) {
   CmArena scratch = {.ctx = hold->ctx};
   bool ok = false;
-  CmFit fit = {.params = params, .x = x, .y = y, .rows = rows, .features = features, .classes = classes};
-  fit.fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && takes_missing);
+  int64_t rows = training->rows;
+  int features = training->features;
+  CmFit fit = {.params = params, .training = training, .x = training->x, .rows = rows, .features = features};
+  fit.fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && kind->takes_missing);
   fit.scratch = CM__NEW(&scratch, double, rows, err);
   fit.column = CM__NEW(&scratch, CmColumnFit, features, err);
   size_t cells;
@@ -214,10 +233,11 @@ bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, bool takes_mi
     fit.column[j].value = values + j * rows;
     fit_column(&fit, j);
   }
-  if (!fit.fill && !takes_missing && !refuse_missing(&fit, names, err)) goto done;
+  if (!fit.fill && !kind->takes_missing && !refuse_missing(&fit, names, err)) goto done;
   drop_correlated(&fit);
+  if (params->k_best && !can_score(&fit, err)) goto done;
   if (params->k_best) keep_best(&fit);
-  int scale = params->scale != CM_SCALE_AUTO ? params->scale : wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
+  int scale = params->scale != CM_SCALE_AUTO ? params->scale : kind->wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
   ok = store(hold, &fit, scale, prepare, err);
 done:
   cm__arena_free(&scratch);

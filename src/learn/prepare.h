@@ -3,11 +3,7 @@
 #ifndef CORMACK_LEARN_PREPARE_H
 #define CORMACK_LEARN_PREPARE_H
 
-#include <jansson.h>
-
-#include "core/arena.h"
-#include "core/text.h"
-#include "cormack/learn.h"
+#include "learn/kind.h"
 
 typedef struct CmPrepare {
   int features, kept;
@@ -16,10 +12,9 @@ typedef struct CmPrepare {
   double *center, *scale;
 } CmPrepare;
 
-/* x: rows x features. `takes_missing` and `wants_scaling` are the model kind's. */
-bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, bool takes_missing, bool wants_scaling,
-                     const double *x, int64_t rows, int features, const char *const *names, const int *y, int classes,
-                     CmPrepare *prepare, CmError **err);
+/* `training` is unprepared and has no unlabelled rows. */
+bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModelKind *kind, const CmTraining *training,
+                     const char *const *names, CmPrepare *prepare, CmError **err);
 /* to: rows x kept. */
 void cm__prepare_apply(const CmPrepare *prepare, const double *x, int64_t rows, double *to);
 void cm__prepare_write(const CmPrepare *prepare, CmTextBuffer *json);

@@ -258,13 +258,13 @@ static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
 
 static void put_mean_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
   View view = view_of(trial, outcome, 0);
-  int outputs = cm__outputs(trial->data.classes), d = trial->data.features;
+  int outputs = cm__outputs(trial->data.task, trial->data.classes), d = trial->data.features;
   if (!view.shap || !view.rows) return;
   for (int o = 0; o < outputs; o++) {
     for (int j = 0; j < d; j++) {
       double sum = 0;
       for (int64_t i = 0; i < view.rows; i++) sum += fabs(view.shap[(i * outputs + o) * (d + 1) + j]);
-      put_importance(w, trial, outcome, view.part, j, "shap", trial->data.class_name[outputs == 1 ? 1 : o],
+      put_importance(w, trial, outcome, view.part, j, "shap", cm__output_name(outcome->model, o),
                      sum / (double)view.rows, NAN, NAN);
     }
   }
@@ -304,7 +304,7 @@ CmTable *cm__table_importance(CmTrial *trial, CmError **err) {
 
 static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
   (void)err;
-  int outputs = cm__outputs(trial->data.classes), d = trial->data.features;
+  int outputs = cm__outputs(trial->data.task, trial->data.classes), d = trial->data.features;
   for (int64_t i = 0; view->shap && i < view->rows; i++) {
     for (int o = 0; o < outputs; o++) {
       put_place(w, outcome, view);

@@ -74,7 +74,7 @@ void cm__rows_shap(CmTableWriter *writer, const CmModel *model, int output, cons
   int d = model->features;
   double sum = contribution[d];
   for (int j = 0; j < d; j++) sum += contribution[j];
-  cm__rows_text(writer, model->class_name[model->classes == 2 ? 1 : output]);
+  cm__rows_text(writer, cm__output_name(model, output));
   cm__rows_real(writer, contribution[d]);
   cm__rows_real(writer, sum);
   for (int j = 0; j < d; j++) cm__rows_real(writer, contribution[j]);

@@ -31,14 +31,17 @@ void cm__trees_sum(const CmTrees *trees, const double *x, float *sum) {
   }
 }
 
+void cm__trees_number(const float *sum, int outputs, double *to) {
+  for (int o = 0; o < outputs; o++) to[o] = (double)sum[o];
+}
+
 bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
-                       double *probability, CmError **err) {
+                       double *to, CmError **err) {
   float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
   if (!sum) return false;
-  const int classes = trees->outputs == 1 ? 2 : trees->outputs;
   for (int64_t i = 0; i < rows; i++) {
     cm__trees_sum(trees, x + i * trees->features, sum);
-    link(sum, trees->outputs, probability + i * classes);
+    link(sum, trees->outputs, to + i * trees->width);
   }
   cm_free(sum);
   return true;
@@ -239,8 +242,8 @@ static bool read_tree(CmArena *hold, const json_t *json, int features, int outpu
   return check_subtree(tree, 0, 0) == tree->nodes || cm__json_refuse(err, where);
 }
 
-void *cm__trees_read(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
-  int outputs = cm__outputs(classes);
+void *cm__trees_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
+  int features = shape->features, outputs = cm__outputs(shape->task, shape->classes);
   const json_t *base, *list;
   CmJsonMember members[] = {{"base", &base}, {"trees", &list}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
@@ -249,6 +252,7 @@ void *cm__trees_read(CmArena *hold, const json_t *json, int features, int classe
   if (!number) return NULL;
   if (!json_is_array(list) || json_array_size(list) > INT32_MAX) return cm__json_refuse(err, "predictor.trees"), NULL;
   *trees = (CmTrees){.features = features, .outputs = outputs, .count = (int)json_array_size(list), .base = *number};
+  trees->width = cm__width(shape->task, shape->classes);
   trees->tree = CM__NEW(hold, CmTree, trees->count, err);
   if (!trees->tree) return NULL;
   for (int t = 0; t < trees->count; t++)

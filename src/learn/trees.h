@@ -24,6 +24,7 @@ typedef struct CmTree {
 
 typedef struct CmTrees {
   int features, outputs, count;
+  int width;  /* numbers that a prediction gives for a row */
   float base; /* of each output */
   CmTree *tree;
 } CmTrees;
@@ -31,10 +32,11 @@ typedef struct CmTrees {
 bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err);
 /* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
 void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
-/* From the sums of a row (`outputs` numbers) to its probabilities, one a class. */
-typedef void CmTreesLinkFn(const float *sum, int outputs, double *probability);
+/* From the sums of a row (`outputs` numbers) to what is predicted: cm__width() numbers. */
+typedef void CmTreesLinkFn(const float *sum, int outputs, double *to);
+CmTreesLinkFn cm__trees_number; /* the sum itself */
 bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
-                       double *probability, CmError **err);
+                       double *to, CmError **err);
 /* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for
  * tree ensembles, 2018, algorithm 2); contribution: rows x outputs x (features + 1), the base last. */
 bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64_t rows, double *contribution,
@@ -43,6 +45,6 @@ bool cm__trees_explain(const void *trees, CmContext *ctx, const double *x, int64
 void cm__trees_gain(const void *trees, const double *scale, CmWeights *weights);
 void cm__trees_write(const void *trees, CmTextBuffer *json);
 /* Refuses trees that are not in preorder, too deep, or name unknown features. */
-void *cm__trees_read(CmArena *hold, const json_t *json, int features, int classes, CmError **err);
+void *cm__trees_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err);
 
 #endif

@@ -56,6 +56,13 @@ static bool check_params(const CmTrial *trial, const CmLearnColumns *columns, Cm
   return !wrong;
 }
 
+static bool check_task(const CmLearnData *data, CmError **err) {
+  if (data->classes) return true;
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "validation judges classes, and the task is %s; train such a model and predict",
+               cm_learn_task_name(data->task));
+  return false;
+}
+
 static bool choose_held(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
@@ -136,7 +143,8 @@ static bool plan(CmTrial *trial, CmError **err) {
 static bool make_room(CmTrial *trial, CmError **err) {
   CmArena *hold = &trial->data.hold;
   const CmValidateParams *p = &trial->params;
-  int64_t k = trial->data.classes, d = trial->data.features, outputs = cm__outputs((int)k), width = outputs * (d + 1);
+  int64_t k = trial->data.classes, d = trial->data.features, outputs = cm__outputs(trial->data.task, (int)k),
+          width = outputs * (d + 1);
   trial->drop_is_held = p->folds == 0;
   trial->drops = (int)p->permutations * (trial->drop_is_held ? 1 : (int)p->folds);
   trial->outcome = CM__NEW(hold, CmOutcome, trial->count, err);
@@ -205,7 +213,7 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
   int64_t *order = CM__NEW(hold, int64_t, n, err);
   double whole, less;
   if (!probability || !column || !order) return false;
-  if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) ||
+  if (!cm__model_numbers(trial->ctx, model, unseen->x, n, probability, err) ||
       !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &whole, err))
     return false;
   for (int j = 0; j < d; j++) {
@@ -221,7 +229,7 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
           cm__stream((uint64_t)p->seed, CM__STREAM_PERMUTE, (uint64_t)((fold * (int64_t)d + j) * p->permutations + q)),
           order, n);
       for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[order[i]];
-      if (!cm__model_probabilities(trial->ctx, model, unseen->x, n, probability, err) ||
+      if (!cm__model_numbers(trial->ctx, model, unseen->x, n, probability, err) ||
           !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &less, err))
         return false;
       *to = whole - less;
@@ -235,11 +243,11 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
 static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *to,
                   double *shap, CmError **err) {
   int k = trial->data.classes;
-  int64_t width = (int64_t)cm__outputs(k) * (trial->data.features + 1);
+  int64_t width = (int64_t)cm__outputs(trial->data.task, k) * (trial->data.features + 1);
   double *probability = CM__NEW(hold, double, unseen->rows *k, err),
          *phi = shap ? CM__NEW(hold, double, unseen->rows *width, err) : NULL;
   if (!probability || (shap && !phi)) return false;
-  if (!cm__model_probabilities(trial->ctx, model, unseen->x, unseen->rows, probability, err)) return false;
+  if (!cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, probability, err)) return false;
   if (shap && !cm__model_contributions(trial->ctx, model, unseen->x, unseen->rows, phi, err)) return false;
   for (int64_t i = 0; i < unseen->rows; i++) {
     memcpy(to + unseen->at[i] * k, probability + i * k, sizeof(double) * (size_t)k);
@@ -340,8 +348,8 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
   trial.params = params ? *params : *(const CmValidateParams *)defaults;
   cm_free(defaults);
   if (!check_params(&trial, columns, err)) return NULL;
-  if (!cm__data_read(ctx, table, columns, &trial.data, err) ||
-      !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
+  if (!cm__data_read(ctx, table, columns, cm__ability(learners, count), &trial.data, err) ||
+      !check_task(&trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
     goto done;
   if (!plan(&trial, err) || !make_room(&trial, err)) goto done;
   int64_t jobs = count * (trial.params.folds * trial.params.repeats + 1);

@@ -345,9 +345,13 @@ typedef struct LabelRow {
   char key[];
 } LabelRow;
 
+/* What is taken over from the file of labels. */
+enum { ROLE_TARGET, ROLE_HOLD_OUT, ROLE_EVENT, ROLES };
+
 typedef struct Labels {
   LabelRow *rows;
-  int subject, target, time, hold_out; /* columns of the file */
+  int subject, time; /* columns of the file, as those of the roles */
+  int role[ROLES];   /* -1: none */
 } Labels;
 
 /* A date in any of the usual writings as its digits: 2021-03-05, 20210305 and 2021/03/05 are the same visit. */
@@ -374,6 +378,12 @@ static bool same_cell(const CmTable *table, int64_t a, int64_t b, int column) {
          strcmp(cm_table_cell(table, a, column, x, sizeof x), cm_table_cell(table, b, column, y, sizeof y)) == 0;
 }
 
+static bool same_roles(const Labels *labels, const CmTable *table, int64_t a, int64_t b) {
+  bool same = true;
+  for (int i = 0; i < ROLES; i++) same = same && same_cell(table, a, b, labels->role[i]);
+  return same;
+}
+
 static bool index_labels(Features *f, Labels *labels, CmError **err) {
   const CmSpecLabels *spec = &f->spec->labels;
   const CmTable *table = spec->table;
@@ -384,8 +394,7 @@ static bool index_labels(Features *f, Labels *labels, CmError **err) {
     add_key(key, sizeof key, subject, time);
     LabelRow *known;
     HASH_FIND(hh, labels->rows, key, strlen(key), known);
-    if (known && same_cell(table, r, known->row, labels->target) && same_cell(table, r, known->row, labels->hold_out))
-      continue;
+    if (known && same_roles(labels, table, r, known->row)) continue;
     if (known) {
       cm_error_set(
           err, CM_ERR_DATA,
@@ -407,21 +416,28 @@ static bool index_labels(Features *f, Labels *labels, CmError **err) {
   return true;
 }
 
+/* Adds a column for each role that the study names. */
+static bool add_roles(Features *f, Labels *labels, int *to, CmError **err) {
+  const CmTable *from = f->spec->labels.table;
+  const char *const names[ROLES] = {f->spec->labels.target, f->spec->learn.hold_out, f->spec->learn.event};
+  for (int i = 0; i < ROLES; i++) {
+    int at = labels->role[i] = names[i] ? cm_table_find_column(from, names[i]) : -1;
+    to[i] = -1;
+    if (at < 0) continue;
+    to[i] =
+        cm_table_add_column(f->table, names[i], cm_table_column_type(from, at), cm_table_column_unit(from, at), err);
+    if (to[i] < 0) return false;
+  }
+  return true;
+}
+
 static bool join_file(Features *f, CmError **err) {
   const CmSpecLabels *spec = &f->spec->labels;
   const CmTable *from = spec->table;
-  Labels labels = {.subject = cm_table_find_column(from, spec->subject),
-                   .target = cm_table_find_column(from, spec->target)};
+  Labels labels = {.subject = cm_table_find_column(from, spec->subject)};
   labels.time = spec->time ? cm_table_find_column(from, spec->time) : -1;
-  labels.hold_out = f->spec->learn.hold_out ? cm_table_find_column(from, f->spec->learn.hold_out) : -1;
-  int target = cm_table_add_column(f->table, spec->target, cm_table_column_type(from, labels.target), "", err);
-  int hold_out = -1;
-  bool good = target >= 0 && index_labels(f, &labels, err);
-  if (good && labels.hold_out >= 0) {
-    hold_out =
-        cm_table_add_column(f->table, f->spec->learn.hold_out, cm_table_column_type(from, labels.hold_out), "", err);
-    good = hold_out >= 0;
-  }
+  int to[ROLES];
+  bool good = add_roles(f, &labels, to, err) && index_labels(f, &labels, err);
   int64_t found = 0;
   for (int g = 0; g < f->group_count && good; g++) {
     char key[2 * CM__KEY_SIZE + 2];
@@ -431,8 +447,8 @@ static bool join_file(Features *f, CmError **err) {
     HASH_FIND(hh, labels.rows, key, strlen(key), row);
     if (!row) continue;
     found++;
-    good = cm__table_copy_cell(f->table, g, target, from, row->row, labels.target, err) &&
-           (hold_out < 0 || cm__table_copy_cell(f->table, g, hold_out, from, row->row, labels.hold_out, err));
+    for (int i = 0; i < ROLES && good; i++)
+      good = to[i] < 0 || cm__table_copy_cell(f->table, g, to[i], from, row->row, labels.role[i], err);
   }
   if (good && !found && f->group_count) {
     char first[CM__KEY_SIZE] = "";

@@ -20,6 +20,10 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   cm_hash_add_text(&hasher, spec->labels.target);
   cm_hash_add_text(&hasher, learn->positive);
   cm_hash_add_text(&hasher, learn->hold_out);
+  cm_hash_add_text(&hasher, learn->task);
+  cm_hash_add_text(&hasher, learn->event);
+  for (int i = 0; i < learn->order_count; i++) cm_hash_add_text(&hasher, learn->order[i]);
+  cm_hash_add_text(&hasher, NULL);
   for (int i = 0; i < learn->feature_count; i++) cm_hash_add_text(&hasher, learn->features[i]);
   cm_hash_add_text(&hasher, NULL);
   for (int i = 0; i < learn->ignore_count; i++) cm_hash_add_text(&hasher, learn->ignore[i]);
@@ -141,6 +145,10 @@ bool cm__learning_do(CmLearning *learning, CmWork *work, const CmTable *features
       .feature_count = learn->feature_count,
       .ignore = learn->ignore,
       .ignore_count = learn->ignore_count,
+      .task = learn->task,
+      .event = learn->event,
+      .order = learn->order,
+      .order_count = learn->order_count,
   };
   CmLearnResult *result =
       cm_learn_validate(ctx, learn->learners, learn->learner_count, features, &columns, learn->validate, err);

@@ -117,9 +117,11 @@ typedef struct CmSpecLearn {
   int source_count;
   int row, visit;
   const char *positive; /* NULL: the learner's rule */
+  const char *task;     /* NULL: by the columns and the models */
+  const char *event;    /* column of the labels; NULL: none */
   const char *hold_out; /* column of the labels; NULL: none */
-  const char **features, **ignore;
-  int feature_count, ignore_count;
+  const char **features, **ignore, **order;
+  int feature_count, ignore_count, order_count;
   CmLearner *learners; /* params are the study's */
   const char **learner_json;
   int learner_count;

@@ -5,8 +5,9 @@
 
 #include "study/spec.h"
 
-static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",    "aggregate",
-                                         "features", "ignore", "models",   "prepare", "validate", "seed"};
+static const char *const learn_keys[] = {"table",     "target",   "positive", "row",    "visit",
+                                         "aggregate", "features", "ignore",   "models", "prepare",
+                                         "validate",  "seed",     "task",     "event",  "order"};
 static const char *const rows[] = {"subject", "visit", "image"};
 static const char *const visits[] = {"first", "last", "all"};
 static const char *const hows[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
@@ -265,6 +266,14 @@ static void parse_explain(CmSpec *spec) {
   spec->learn.validate->explain = choice == 0;
 }
 
+static void parse_task(CmSpec *spec, const CmYaml *node) {
+  const char *names[CM_LEARN_TASK_COUNT];
+  int task = -1;
+  for (int t = 0; t < CM_LEARN_TASK_COUNT; t++) names[t] = cm_learn_task_name((CmLearnTask)t);
+  cm__yaml_choice(&spec->problems, node, "task", names, CM_LEARN_TASK_COUNT, &task);
+  if (task >= 0) spec->learn.task = names[task];
+}
+
 static void parse_roles(CmSpec *spec, const CmYaml *node) {
   CmSpecLearn *learn = &spec->learn;
   const char *target = NULL;
@@ -277,6 +286,13 @@ static void parse_roles(CmSpec *spec, const CmYaml *node) {
   if (cm__yaml_get(node, "features"))
     learn->features =
         cm__yaml_texts(&spec->problems, cm__yaml_get(node, "features"), "a feature", &learn->feature_count);
+  cm__yaml_text(&spec->problems, node, "event", &learn->event);
+  if (learn->event && spec->labels.table && cm_table_find_column(spec->labels.table, learn->event) < 0)
+    cm__problem_add(&spec->problems, cm__yaml_get(node, "event"), "learn: «%s» has no column «%s»", spec->labels.file,
+                    learn->event);
+  parse_task(spec, node);
+  if (cm__yaml_get(node, "order"))
+    learn->order = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "order"), "a class", &learn->order_count);
   if (cm__yaml_get(node, "ignore"))
     learn->ignore = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "ignore"), "a column", &learn->ignore_count);
 }

@@ -22,7 +22,8 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(BoostingParams, rounds, 100, 1, 100000, "", "how many times trees are added"),
     CM_PARAM_REAL(BoostingParams, learning_rate, 0.1, 1e-6, 1, "1", "share of each tree that is added"),
     CM_PARAM_INT(BoostingParams, max_depth, 3, 1, 32, "", "most splits from the root to a leaf"),
-    CM_PARAM_REAL(BoostingParams, min_child_weight, 1, 1e-6, 1e9, "1", "least sum of p (1 - p) in a leaf"),
+    CM_PARAM_REAL(BoostingParams, min_child_weight, 1, 1e-6, 1e9, "1",
+                  "least sum of p (1 - p) in a leaf; regression: number of rows"),
     CM_PARAM_REAL(BoostingParams, l2, 1, 0, 1e9, "1", "penalty on the squares of the leaves"),
     CM_PARAM_REAL(BoostingParams, l1, 0, 0, 1e9, "1", "penalty on the absolute values of the leaves"),
     CM_PARAM_REAL(BoostingParams, min_gain, 0, 0, 1e9, "1", "least drop of the loss that a split must bring"),
@@ -36,20 +37,32 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(BoostingParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
 
+static double mean_of(const CmTraining *training) {
+  double sum = 0;
+  for (int64_t i = 0; i < training->rows; i++) sum += training->value[i];
+  return sum / (double)training->rows;
+}
+
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const BoostingParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
   float *target = CM__NEW(&scratch, float, training->rows, err);
   if (!trees || !target) goto done;
-  for (int64_t i = 0; i < training->rows; i++) target[i] = (float)training->y[i];
+  for (int64_t i = 0; i < training->rows; i++)
+    target[i] = training->y ? (float)training->y[i] : (float)training->value[i];
   float *weight = NULL;
-  if (p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err))) goto done;
-  int outputs = cm__outputs(training->classes);
+  if (training->y && p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err)))
+    goto done;
+  int outputs = cm__outputs(training->task, training->classes);
+  char base[32];
+  cm_real_text(training->y ? 0.5 : mean_of(training), base);
   CmGrowSetting settings[] = {
-      cm__grow_text("objective", outputs == 1 ? "binary:logistic" : "multi:softprob"),
+      cm__grow_text("objective", !training->y   ? "reg:squarederror"
+                                 : outputs == 1 ? "binary:logistic"
+                                                : "multi:softprob"),
       cm__grow_text("tree_method", p->method == METHOD_EXACT ? "exact" : "hist"),
-      cm__grow_text("base_score", "0.5"),
+      cm__grow_text("base_score", base),
       cm__grow_real("eta", p->learning_rate),
       cm__grow_int("max_depth", p->max_depth),
       cm__grow_real("min_child_weight", p->min_child_weight),
@@ -63,10 +76,12 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
       cm__grow_int("num_class", training->classes),
   };
   int count = CM_COUNT(settings) - (outputs == 1);
-  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 1};
+  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 0, 1};
+  grow.width = cm__width(training->task, training->classes);
   trees->features = training->features;
   if (!cm__grow(hold, training, &grow, trees, err)) goto done;
-  trees->base = outputs == 1 ? 0 : 0.5f; /* as a margin: log(0.5 / 0.5); softprob takes the score as it is */
+  if (training->y) /* as a margin: log(0.5 / 0.5); softprob takes the score as it is */
+    trees->base = outputs == 1 ? 0 : 0.5f;
   result = trees;
 done:
   cm__arena_free(&scratch);
@@ -88,7 +103,8 @@ static void from_margins(const float *sum, int outputs, double *probability) {
 
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
-  return cm__trees_predict(state, ctx, x, rows, from_margins, probability, err);
+  const CmTrees *trees = state;
+  return cm__trees_predict(trees, ctx, x, rows, trees->width == 1 ? cm__trees_number : from_margins, probability, err);
 }
 
 CM_MODEL_KIND(gradient_boosting) = {
@@ -96,12 +112,13 @@ CM_MODEL_KIND(gradient_boosting) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Gradient-boosted decision trees.",
-                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes). Missing values go "
+                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes; squared error "
+                                  "for numbers, from their mean). Missing values go "
                                   "down the side that lowers the loss more. "
-                                  "Contributions are exact Shapley values of the log-odds.",
+                                  "Contributions are exact Shapley values of the log-odds, or of the number.",
                        CM_OP_PARAMS(BoostingParams, params_table),
                        .cite = "Chen, Guestrin: XGBoost, KDD 2016; Lundberg et al., Nat. Mach. Intell. 2, 2020"},
-             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .tasks = CM_TASKS_CLASSES | 1u << CM_TASK_REGRESSION,
              .takes_missing = true,
              .explains_rows = true},
     .fit = fit,

@@ -15,16 +15,16 @@ typedef struct KnnParams {
 } KnnParams;
 
 static const CmParam params_table[] = {
-    CM_PARAM_INT(KnnParams, k, 5, 1, 10000, "", "how many neighbours vote"),
+    CM_PARAM_INT(KnnParams, k, 5, 1, 10000, "", "how many neighbours vote, or are averaged"),
     CM_PARAM_ENUM(KnnParams, weights, "uniform|distance", "uniform",
                   "whether each vote counts one, or one over its distance"),
     CM_PARAM_ENUM(KnnParams, metric, "euclidean|manhattan|chebyshev", "euclidean", "how the distance is measured"),
 };
 
 typedef struct Knn {
-  int k, weights, metric, features, classes;
+  int k, weights, metric, features, classes; /* classes: 0 in regression */
   int64_t rows;
-  double *x;
+  double *x, *value;
   int *y;
 } Knn;
 
@@ -37,12 +37,15 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   }
   Knn *knn = CM__NEW(hold, Knn, 1, err);
   if (!knn) return NULL;
-  *knn = (Knn){(int)p->k, p->weights, p->metric, training->features, training->classes, training->rows, NULL, NULL};
+  *knn =
+      (Knn){(int)p->k, p->weights, p->metric, training->features, training->classes, training->rows, NULL, NULL, NULL};
   knn->x = CM__NEW(hold, double, training->rows * training->features, err);
-  knn->y = CM__NEW(hold, int, training->rows, err);
-  if (!knn->x || !knn->y) return NULL;
+  if (training->y && !(knn->y = CM__NEW(hold, int, training->rows, err))) return NULL;
+  if (training->value && !(knn->value = CM__NEW(hold, double, training->rows, err))) return NULL;
+  if (!knn->x) return NULL;
   memcpy(knn->x, training->x, sizeof(double) * (size_t)(training->rows * training->features));
-  memcpy(knn->y, training->y, sizeof(int) * (size_t)training->rows);
+  if (knn->y) memcpy(knn->y, training->y, sizeof(int) * (size_t)training->rows);
+  if (knn->value) memcpy(knn->value, training->value, sizeof(double) * (size_t)training->rows);
   return knn;
 }
 
@@ -107,24 +110,29 @@ static void find_nearest(const Knn *knn, const double *x, Near *heap) {
   }
 }
 
-static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
-                         CmError **err) {
+/* Votes by class, or the weighted mean. */
+static void combine(const Knn *knn, const Near *near, double *to) {
+  double total = 0;
+  int width = knn->classes ? knn->classes : 1;
+  for (int c = 0; c < width; c++) to[c] = 0;
+  bool exact = false;
+  for (int n = 0; n < knn->k; n++) exact = exact || near[n].distance == 0;
+  for (int n = 0; n < knn->k; n++) {
+    double distance = knn->metric == METRIC_EUCLIDEAN ? sqrt(near[n].distance) : near[n].distance;
+    double weight = knn->weights == WEIGHTS_UNIFORM ? 1 : exact ? distance == 0 : 1 / distance;
+    to[knn->classes ? knn->y[near[n].row] : 0] += knn->classes ? weight : weight * knn->value[near[n].row];
+    total += weight;
+  }
+  for (int c = 0; c < width; c++) to[c] /= total;
+}
+
+static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err) {
   const Knn *knn = state;
   Near *heap = cm_alloc_array(ctx, (size_t)knn->k, sizeof *heap, err);
   if (!heap) return false;
   for (int64_t i = 0; i < rows; i++) {
-    double *vote = probability + i * knn->classes, total = 0;
-    for (int c = 0; c < knn->classes; c++) vote[c] = 0;
     find_nearest(knn, x + i * knn->features, heap);
-    bool exact = false;
-    for (int n = 0; n < knn->k; n++) exact = exact || heap[n].distance == 0;
-    for (int n = 0; n < knn->k; n++) {
-      double distance = knn->metric == METRIC_EUCLIDEAN ? sqrt(heap[n].distance) : heap[n].distance;
-      double weight = knn->weights == WEIGHTS_UNIFORM ? 1 : exact ? distance == 0 : 1 / distance;
-      vote[knn->y[heap[n].row]] += weight;
-    }
-    for (int c = 0; c < knn->classes; c++) total += vote[c];
-    for (int c = 0; c < knn->classes; c++) vote[c] /= total;
+    combine(knn, heap, to + i * (knn->classes ? knn->classes : 1));
   }
   cm_free(heap);
   return true;
@@ -133,13 +141,16 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
 static void write_state(const void *state, CmTextBuffer *json) {
   const Knn *knn = state;
   cm__text_addf(json, "{\"k\":%d,\"weights\":%d,\"metric\":%d,\"y\":", knn->k, knn->weights, knn->metric);
-  cm__json_ints(json, knn->y, knn->rows);
+  if (knn->classes)
+    cm__json_ints(json, knn->y, knn->rows);
+  else
+    cm__json_reals(json, knn->value, knn->rows);
   cm__text_add(json, ",\"x\":");
   cm__json_reals(json, knn->x, knn->rows * knn->features);
   cm__text_add(json, "}");
 }
 
-static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
   const json_t *k, *weights, *metric, *y, *x;
   CmJsonMember members[] = {{"k", &k}, {"weights", &weights}, {"metric", &metric}, {"y", &y}, {"x", &x}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
@@ -154,13 +165,18 @@ static void *read_state(CmArena *hold, const json_t *json, int features, int cla
   *knn = (Knn){(int)json_integer_value(k),
                (int)json_integer_value(weights),
                (int)json_integer_value(metric),
-               features,
-               classes,
+               shape->features,
+               shape->classes,
                rows,
                NULL,
+               NULL,
                NULL};
-  knn->y = cm__json_read_ints(hold, y, "predictor.y", rows, 0, classes - 1, err);
-  knn->x = knn->y ? cm__json_read_reals(hold, x, "predictor.x", rows * features, false, err) : NULL;
+  if (knn->classes)
+    knn->y = cm__json_read_ints(hold, y, "predictor.y", rows, 0, knn->classes - 1, err);
+  else
+    knn->value = cm__json_read_reals(hold, y, "predictor.y", rows, false, err);
+  if (!knn->y && !knn->value) return NULL;
+  knn->x = cm__json_read_reals(hold, x, "predictor.x", rows * knn->features, false, err);
   return knn->x ? knn : NULL;
 }
 
@@ -168,7 +184,7 @@ CM_MODEL_KIND(knn) = {
     .kind = {.about = {.name = "knn",
                        .family = "model",
                        .since = "0.1",
-                       .summary = "Let the k nearest training rows vote.",
+                       .summary = "Let the k nearest training rows vote, or take their mean.",
                        .details = "Exact search. A probability is the share of the votes. Of rows at equal distance "
                                   "the earlier one is nearer. With distance "
                                   "weights, rows at distance 0 alone vote where there are any. The saved model holds "
@@ -176,7 +192,7 @@ CM_MODEL_KIND(knn) = {
                        CM_OP_PARAMS(KnnParams, params_table),
                        .cite =
                            "Cover, Hart: Nearest neighbor pattern classification, IEEE Trans. Inf. Theory 13(1), 1967"},
-             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .tasks = CM_TASKS_CLASSES | 1u << CM_TASK_REGRESSION,
              .wants_scaling = true},
     .fit = fit,
     .predict = predict_rows,

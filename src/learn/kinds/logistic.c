@@ -161,7 +161,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
     return NULL;
   }
   CmArena scratch = {.ctx = hold->ctx};
-  int outputs = cm__outputs(training->classes), d = training->features;
+  int outputs = cm__outputs(training->task, training->classes), d = training->features;
   Logistic *logistic = make(hold, d, outputs, err), *result = NULL;
   CmLinearRows rows = {0};
   if (!logistic || !make_rows(&scratch, training, p->intercept_scaling, &rows, err)) goto done;
@@ -257,20 +257,20 @@ static void write_state(const void *state, CmTextBuffer *json) {
   cm__text_add(json, "}");
 }
 
-static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
   const json_t *weight, *intercept, *mean, *deviation;
   CmJsonMember members[] = {{"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
-  Logistic *logistic = make(hold, features, cm__outputs(classes), err);
+  Logistic *logistic = make(hold, shape->features, cm__outputs(shape->task, shape->classes), err);
   if (!logistic) return NULL;
   logistic->weight =
-      cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)logistic->outputs * features, false, err);
+      cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)logistic->outputs * shape->features, false, err);
   if (!logistic->weight) return NULL;
   logistic->intercept = cm__json_read_reals(hold, intercept, "predictor.intercept", logistic->outputs, false, err);
   if (!logistic->intercept) return NULL;
-  logistic->mean = cm__json_read_reals(hold, mean, "predictor.mean", features, false, err);
+  logistic->mean = cm__json_read_reals(hold, mean, "predictor.mean", shape->features, false, err);
   if (!logistic->mean) return NULL;
-  logistic->deviation = cm__json_read_reals(hold, deviation, "predictor.deviation", features, false, err);
+  logistic->deviation = cm__json_read_reals(hold, deviation, "predictor.deviation", shape->features, false, err);
   return logistic->deviation ? logistic : NULL;
 }
 
@@ -285,7 +285,7 @@ CM_MODEL_KIND(logistic) = {
                   "Trained by LIBLINEAR. Several classes: each against the rest, probabilities divided by their sum.",
               CM_OP_PARAMS(LogisticParams, params_table),
               .cite = "Fan, Chang, Hsieh, Wang, Lin: LIBLINEAR, JMLR 9, 2008"},
-         .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+         .tasks = CM_TASKS_CLASSES,
          .wants_scaling = true,
          .explains_rows = true},
     .fit = fit,

@@ -1,5 +1,5 @@
-/* Random forest of probability trees, grown by XGBoost: squared error on a 0/1 target without penalty makes each leaf
- * the share of its class, and each split the largest fall of the Gini impurity. */
+/* Random forest, grown by XGBoost: squared error without penalty makes each leaf the mean of its rows. On a 0/1 target
+ * that is the share of the class, and each split the largest fall of the Gini impurity. */
 #include <math.h>
 
 #include "learn/grow.h"
@@ -30,10 +30,11 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(ForestParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
 
-/* Grows the forest of one class against the rest and adds its trees for `output`. */
+/* Grows the forest of one class against the rest, or of the numbers, and adds its trees for `output`. */
 static bool grow_class(CmArena *hold, const CmTraining *training, const ForestParams *p, float *target,
                        const float *weight, int positive, int output, CmTrees *to, CmError **err) {
-  for (int64_t i = 0; i < training->rows; i++) target[i] = training->y[i] == positive;
+  for (int64_t i = 0; i < training->rows; i++)
+    target[i] = training->y ? training->y[i] == positive : (float)training->value[i];
   double share = p->column_sample > 0 ? p->column_sample : sqrt((double)training->features) / training->features;
   CmGrowSetting settings[] = {
       cm__grow_text("objective", "reg:squarederror"),
@@ -51,7 +52,7 @@ static bool grow_class(CmArena *hold, const CmTraining *training, const ForestPa
       cm__grow_int("max_bin", p->bins),
       cm__grow_int("seed", p->seed + output),
   };
-  CmGrow grow = {settings, CM_COUNT(settings), 1, target, weight, 1, (int)p->trees};
+  CmGrow grow = {settings, CM_COUNT(settings), 1, target, weight, 1, to->width, (int)p->trees};
   CmTrees one = {.features = training->features};
   if (!cm__grow(hold, training, &grow, &one, err)) return false;
   for (int t = 0; t < one.count; t++) {
@@ -64,14 +65,16 @@ static bool grow_class(CmArena *hold, const CmTraining *training, const ForestPa
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const ForestParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
-  int outputs = cm__outputs(training->classes);
+  int outputs = cm__outputs(training->task, training->classes);
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
   float *target = CM__NEW(&scratch, float, training->rows, err), *weight = NULL;
   if (!trees || !target) goto done;
   *trees = (CmTrees){.features = training->features, .outputs = outputs};
+  trees->width = cm__width(training->task, training->classes);
   trees->tree = CM__NEW(hold, CmTree, p->trees * outputs, err);
   if (!trees->tree) goto done;
-  if (p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err))) goto done;
+  if (training->y && p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err)))
+    goto done;
   for (int o = 0; o < outputs; o++)
     if (!grow_class(hold, training, p, target, weight, outputs == 1 ? 1 : o, o, trees, err)) goto done;
   result = trees;
@@ -94,23 +97,26 @@ static void from_shares(const float *sum, int outputs, double *probability) {
 
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
-  return cm__trees_predict(state, ctx, x, rows, from_shares, probability, err);
+  const CmTrees *trees = state;
+  return cm__trees_predict(trees, ctx, x, rows, trees->width == 1 ? cm__trees_number : from_shares, probability, err);
 }
 
 CM_MODEL_KIND(random_forest) = {
     .kind = {.about = {.name = "random_forest",
                        .family = "model",
                        .since = "0.1",
-                       .summary = "Many trees, each grown on a part of the rows, give the share of their votes.",
-                       .details = "Grown by XGBoost: leaves hold the share of the class, splits lower the Gini "
-                                  "impurity most. Rows are drawn without putting "
-                                  "back (0.632 of them, as many as a bootstrap sample holds). Several classes: a "
-                                  "forest each, shares divided by "
-                                  "their sum. Contributions are exact Shapley values of the share of the votes.",
+                       .summary = "Many trees, each grown on a part of the rows, vote or give their mean.",
+                       .details =
+                           "Grown by XGBoost: leaves hold the share of the class, or the mean of the numbers; "
+                           "splits lower the Gini impurity, or the variance, most. Rows are drawn without putting "
+                           "back (0.632 of them, as many as a bootstrap sample holds). Several classes: a "
+                           "forest each, shares divided by "
+                           "their sum. Contributions are exact Shapley values of the share of the votes, or of "
+                           "the mean.",
                        CM_OP_PARAMS(ForestParams, params_table),
                        .cite = "Breiman: Random forests, Mach. Learn. 45, 2001; Malley et al.: Probability machines, "
                                "Methods Inf. Med. 51, 2012"},
-             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .tasks = CM_TASKS_CLASSES | 1u << CM_TASK_REGRESSION,
              .takes_missing = true,
              .explains_rows = true},
     .fit = fit,

@@ -382,12 +382,12 @@ static bool read_pair(CmArena *hold, const json_t *json, int vectors, Pair *pair
   return true;
 }
 
-static void *read_state(CmArena *hold, const json_t *json, int features, int classes, CmError **err) {
+static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
   const json_t *which, *degree, *numbers, *vectors, *vector, *pairs;
   CmJsonMember members[] = {{"kernel", &which},    {"degree", &degree}, {"numbers", &numbers},
                             {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
-  Svm *svm = make(hold, features, classes, err);
+  Svm *svm = make(hold, shape->features, shape->classes, err);
   double *number = svm ? cm__json_read_reals(hold, numbers, "predictor.numbers", 2, false, err) : NULL;
   if (!number) return NULL;
   json_int_t count = json_integer_value(vectors);
@@ -401,7 +401,7 @@ static void *read_state(CmArena *hold, const json_t *json, int features, int cla
   svm->gamma = number[0];
   svm->coef0 = number[1];
   svm->vectors = (int)count;
-  svm->vector = cm__json_read_reals(hold, vector, "predictor.vector", count * features, false, err);
+  svm->vector = cm__json_read_reals(hold, vector, "predictor.vector", count * svm->features, false, err);
   if (!svm->vector) return NULL;
   for (int p = 0; p < svm->pairs; p++)
     if (!read_pair(hold, json_array_get(pairs, (size_t)p), svm->vectors, &svm->pair[p], err)) return NULL;
@@ -423,7 +423,7 @@ CM_MODEL_KIND(svm) = {
                                "probabilistic outputs, Mach. Learn. "
                                "68, 2007; Wu, Lin, Weng: Probability estimates for multi-class classification by "
                                "pairwise coupling, JMLR 5, 2004"},
-             .tasks = 1u << CM_TASK_BINARY | 1u << CM_TASK_MULTICLASS,
+             .tasks = CM_TASKS_CLASSES,
              .wants_scaling = true},
     .fit = fit,
     .predict = predict_rows,
