@@ -51,15 +51,17 @@ CASES = [
     *[Case("clahe", {"tiles": 8, "clip_limit": 2}, name, {"OpenCV": lambda i: cv2.createCLAHE(2.0, (8, 8)).apply(i.array)}) for name in ("xray8", "xray")],
     Case("clahe", {"tiles": 8, "clip_limit": 2}, "ct", {"scikit-image": lambda i: skimage.exposure.equalize_adapthist(
         i.kept("0 to 1", lambda: (i.f32 + 1024) / 4096), [n // 8 for n in i.array.shape], 0.01)}),
-    Case("adaptive_threshold", {"method": "gaussian", "sigma": 3.5}, "xray8", {"OpenCV": lambda i: cv2.adaptiveThreshold(
-        i.array, 1, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 21, 0)}),
+    *[Case("adaptive_threshold", {"method": "gaussian", "sigma": s, "truncate": t}, "xray8", {"OpenCV": lambda i, n=n: cv2.adaptiveThreshold(
+        i.array, 1, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, n, 0)}) for s, t, n in ((3.5, 2.86, 21), (2, 2.5, 11))],
+    *[Case("adaptive_threshold", {"radius": r, "offset": 3}, "xray8", {"OpenCV": lambda i, r=r: cv2.adaptiveThreshold(
+        i.array, 1, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 2 * r + 1, 3)}) for r in (5, 20)],
     *[Case("edges", {"operator": "scharr", "thin": False, "thresholds": "value", "lower": 200, "upper": 600}, name, {
         "scikit-image": lambda i: skimage.filters.apply_hysteresis_threshold(skimage.filters.scharr(i.f32), 200, 600)}) for name in ("xray", "ct")],
     Case("edges", {"operator": "prewitt"}, "mr", {"scikit-image, not thinned": lambda i: hysteresis(skimage.filters.prewitt(i.f32))}),
     Case("inpaint", {"per": "voxel"}, "xray8", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.f32, scratches(i))}, marked),
     Case("inpaint", {"per": "voxel"}, "mr", {"scikit-image": lambda i: skimage.restoration.inpaint_biharmonic(i.array, scratches(i))}, marked),
     Case("inpaint", {"method": "fast_marching", "radius": 3}, "xray8", {"OpenCV": lambda i: cv2.inpaint(i.array, scratches(i), 3, cv2.INPAINT_TELEA)}, marked),
-    *[Case("local_contrast", {"radius": 10}, name, {"OpenCV boxFilter": normalized, "SciPy uniform_filter": lambda i: normalized_nd(i)}) for name in ("xray", "xrayf")],
+    *[Case("local_contrast", {"radius": 10}, name, {"OpenCV boxFilter": normalized, "SciPy uniform_filter": lambda i: normalized_nd(i)}) for name in ("xray8", "xray", "xrayf")],
     Case("local_contrast", {"radius": 3}, "ct", {"SciPy uniform_filter": lambda i: normalized_nd(i, 7)}),
     Case("adaptive_threshold", {"radius": 3}, "ct", {"scikit-image": lambda i: i.f32 > skimage.filters.threshold_local(i.f32, 7, "mean")}),
 ]

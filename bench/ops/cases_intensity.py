@@ -2,6 +2,7 @@
 import skimage.exposure
 from bench_ops import Case, cv2, np, sitk
 
+FLAT = ("xray8", "xray", "xrayf")
 PERCENTILES = [1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 99]
 GAPS = [10, 11, 25, 30, 31, 32, 50]
 
@@ -21,6 +22,12 @@ def n4_itk_part(i):
 def percentiles(i):
     low, high = np.percentile(i.array, [1, 99])
     return ((i.array.clip(low, high) - np.float32(low)) / np.float32(high - low)).astype(np.float32)
+
+
+def standardized(i):
+    """As a user of OpenCV writes it."""
+    mean, deviation = (float(v[0, 0]) for v in cv2.meanStdDev(i.array))
+    return cv2.addWeighted(i.array, 1 / deviation, i.array, 0, -mean / deviation, dtype=cv2.CV_32F)
 
 
 def other(i):
@@ -119,6 +126,12 @@ CASES = [
       for k, name in ((1, "xray8"), (257, "xray"), (257, "xrayf"))],
     Case("clip", {"lower": -100, "upper": 300}, "ct", {
         "SimpleITK": lambda i: sitk.Clamp(i.sitk, sitk.sitkInt16, -100, 300), "NumPy": lambda i: np.clip(i.array, -100, 300)}),
+    *[Case("clip", {"lower": low, "upper": high}, name, {"OpenCV": lambda i, low=low, high=high: cv2.min(cv2.max(i.array, low), high)})
+      for name, low, high in (("xray8", 50, 150), ("xray", 12800, 38400), ("xrayf", 12800, 38400))],
+    *[Case("normalize", {}, name, {"OpenCV": lambda i: cv2.normalize(i.array, None, 0, 1, cv2.NORM_MINMAX, cv2.CV_32F)}) for name in FLAT],
+    *[Case("standardize", {}, name, {"OpenCV": standardized}) for name in FLAT],
+    *[Case("window", {"centre": c, "width": w}, name, {"OpenCV": lambda i, c=c, w=w: cv2.convertScaleAbs(i.array, alpha=255 / w, beta=127.5 - 255 * c / w)})
+      for name, c, w in (("xray8", 100, 100), ("xray", 25600, 25600))],
     Case("gamma", {"gamma": 0.5}, "mr", {"scikit-image": lambda i: skimage.exposure.adjust_gamma(i.array, 0.5)}),
     Case("gamma", {"gamma": 0.5, "range": [0, 255]}, "xray8", {
         "OpenCV": lambda i: cv2.LUT(i.array, np.rint((np.arange(256) / 255) ** 0.5 * 255).astype(np.uint8)),

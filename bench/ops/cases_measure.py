@@ -64,6 +64,7 @@ CASES = [
     Case("segmentation_metrics", {"surface": "set"}, "ct_part_mask", {"SimpleITK": far_itk}, both),
     Case("segmentation_metrics", {"distances": False}, "ct_mask", {"SimpleITK": overlap_itk}, both),
     Case("psnr", {}, "ct", {"scikit-image": lambda i: skimage.metrics.peak_signal_noise_ratio(i.array, noisy(i), data_range=4095)}, pair),
+    *[Case("psnr", {}, name, {"OpenCV": lambda i, top=top: cv2.PSNR(i.array, noisy(i), top)}, pair) for name, top in (("xray8", 255), ("xray", 65535), ("xrayf", 65535))],
     Case("ssim", {"range": "fixed", "data_range": 4095.0}, "ct_part", {"scikit-image": lambda i: skimage.metrics.structural_similarity(
         i.array, noisy(i), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=4095)}, pair),
     Case("ssim", {"window": "uniform", "sample_covariance": True, "range": "fixed", "data_range": 65535.0}, "xray", {
@@ -71,6 +72,7 @@ CASES = [
     Case("mutual_information", {}, "ct", {"scikit-image": lambda i: skimage.metrics.normalized_mutual_information(i.array, noisy(i))}, pair),
     Case("histogram", {}, "ct", {"NumPy histogram": lambda i: np.histogram(i.array, 256), "scikit-image": lambda i: skimage.exposure.histogram(i.array, 256)}),
     Case("histogram", {}, "xray8", {"NumPy bincount": lambda i: np.bincount(i.array.ravel()), "OpenCV calcHist": lambda i: cv2.calcHist([i.array], [0], None, [256], [0, 256])}),
+    *[Case("histogram", {}, name, {"OpenCV calcHist": lambda i: cv2.calcHist([i.array], [0], None, [256], [0, 65536])}) for name in ("xray", "xrayf")],
     Case("histogram", {}, "mr", {"NumPy histogram": lambda i: np.histogram(i.array, 256)}),
     Case("snr", {"method": "background"}, "ct", {"NumPy": deviations}, labelled),
     Case("line_profile", {"start": (50, 60), "end": (900, 800), "width": 9}, "xray", {

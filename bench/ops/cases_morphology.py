@@ -36,12 +36,45 @@ def diamond():
     return (np.abs(np.mgrid[-4:5, -4:5]).sum(0) <= 4).astype(np.uint8)
 
 
+FLAT = ("xray8", "xray", "xrayf")
+
+
+def square(radius):
+    return {"radius": radius, "shape": "box"}
+
+
+def ours_in(radius):
+    """What `ball` is in the plane."""
+    y, x = np.mgrid[-radius : radius + 1, -radius : radius + 1]
+    return (x * x + y * y <= radius * radius).astype(np.uint8)
+
+
+def flat(op, params, call, element, names=FLAT):
+    """Of pictures, beside OpenCV."""
+    return [Case(op, params, name, {"OpenCV": lambda i: call(i.array, element)}) for name in names]
+
+
+def combined(op):
+    return lambda array, element: cv2.morphologyEx(array, op, element)
+
+
+COMBINED = {"open": cv2.MORPH_OPEN, "close": cv2.MORPH_CLOSE, "morphological_gradient": cv2.MORPH_GRADIENT, "top_hat": cv2.MORPH_TOPHAT,
+            "black_hat": cv2.MORPH_BLACKHAT}
+
+
 CASES = [
     Case("erode", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryErode(plain(i), [5] * 3)}, must=8),
     Case("dilate", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryDilate(plain(i), [5] * 3)}, must=8),
     Case("erode", BALL, "ct_part", {"SimpleITK": lambda i: sitk.GrayscaleErode(plain(i), [5] * 3)}, must=8),
     Case("dilate", BALL, "ct_part", {"SimpleITK": lambda i: sitk.GrayscaleDilate(plain(i), [5] * 3)}, must=8),
-    Case("dilate", {"radius": 2, "shape": "box"}, "xray8", {"OpenCV": lambda i: cv2.dilate(i.array, np.ones((5, 5), np.uint8))}),
+    *[case for r in (1, 2, 5, 15) for case in flat("dilate", square(r), cv2.dilate, np.ones((2 * r + 1,) * 2, np.uint8))],
+    *flat("erode", square(5), cv2.erode, np.ones((11, 11), np.uint8)),
+    *[case for r in (2, 5) for case in flat("dilate", {"radius": r}, cv2.dilate, ours_in(r))],
+    *[case for op, how in COMBINED.items() for case in flat(op, square(5), combined(how), np.ones((11, 11), np.uint8))],
+    *[case for op, how in COMBINED.items() for case in flat(op, BALL, combined(how), ours_in(5), ["xray8"])],
+    *[Case(op, BALL, "ct_part", {"SimpleITK": lambda i, call=call: call(plain(i), [5] * 3)}) for op, call in (
+        ("open", sitk.GrayscaleMorphologicalOpening), ("close", sitk.GrayscaleMorphologicalClosing), ("morphological_gradient", sitk.MorphologicalGradient),
+        ("top_hat", sitk.WhiteTopHat), ("black_hat", sitk.BlackTopHat))],
     Case("distance", {}, "binary512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"by_label": True}, "labels512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"mode": "signed"}, "ct_mask", {"SimpleITK": lambda i: sitk.SignedMaurerDistanceMap(i.sitk, False, False, True)}),
@@ -58,6 +91,7 @@ CASES = [
     Case("skeleton", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("thinning", {"max_iterations": 3}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.thin(i.array > 0, 3)}),
     Case("h_maxima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_maxima(i.array, 100, np.ones((3, 3, 3)))}),
+    Case("h_minima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_minima(i.array, 100, np.ones((3, 3, 3)))}),
     Case("regional_maxima", {}, "ct_part", {"scikit-image": lambda i: skimage.morphology.local_maxima(i.array),
                                        "SimpleITK": lambda i: sitk.RegionalMaxima(plain(i), fullyConnected=True)}),
     Case("regional_minima", {}, "xray", {"scikit-image": lambda i: skimage.morphology.local_minima(i.array)}),

@@ -13,7 +13,6 @@ typedef struct Plan {
   CmGrid grid;
   int64_t t, component;
   int64_t size[3], count[3]; /* of a tile, and how many */
-  bool narrow;               /* int32_t holds the sums */
 } Plan;
 
 typedef struct Tile {
@@ -22,62 +21,108 @@ typedef struct Tile {
   void *room, *loaded;
 } Tile;
 
-#define R int32_t
-#define L float
-#define X(name) name##_i32
-#define load_i32 cm__block_load
-static void slide_i32(int32_t *from, int64_t step, int64_t width, int32_t *to, int64_t n);
-static void give_i32(const Tile *tile, int32_t *values, int32_t *sum, int32_t *squares, CmBoxPiece *piece);
-#include "ops/box_tmpl.c"
-#undef R
-#undef L
-#undef X
-#define R double
-#define L double
-#define X(name) name##_f64
-#define load_f64 cm__block_load_f64
-#define slide_f64 sums_f64
-static void give_f64(const Tile *tile, double *values, double *sum, double *squares, CmBoxPiece *piece);
-#include "ops/box_tmpl.c"
-#undef R
-#undef L
-#undef X
-
-CM_SIMD static void step_i32(const int32_t *last, const int32_t *in, const int32_t *out, int32_t *restrict to,
-                             int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] = last[i] + (in[i] - out[i]);
+CM_SIMD static void add(const double *restrict from, double *restrict to, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] += from[i];
 }
 
-/* As sums, for steps of whole lines: what comes in less what goes out. */
-static void slide_i32(int32_t *from, int64_t step, int64_t width, int32_t *to, int64_t n) {
-  memcpy(to, from, (size_t)step * sizeof(int32_t));
-  for (int64_t k = 1; k < width; k++) add_i32(from + k * step, to, step);
-  for (int64_t i = step; i < n; i += step)
-    step_i32(to + i - step, from + i + (width - 1) * step, from + i - step, to + i, step);
+/* line[i] += line[i + step]: what is read lies ahead. */
+CM_SIMD static void fold(double *line, int64_t step, int64_t n) {
+  CM_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) line[i] += line[i + step];
 }
 
-static void give_i32(const Tile *tile, int32_t *values, int32_t *sum, int32_t *squares, CmBoxPiece *piece) {
-  (void)tile;
-  (void)squares;
-  piece->whole = values;
-  piece->whole_sum = sum;
+/* to[i] = line[i], then as fold(): n of the former, `more` of the latter. */
+CM_SIMD static void begin(double *line, int64_t step, double *restrict to, int64_t n, int64_t more) {
+  CM_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) {
+    to[i] = line[i];
+    line[i] += line[i + step];
+  }
+  CM_INDEPENDENT
+  for (int64_t i = n; i < more; i++) line[i] += line[i + step];
 }
 
-static void give_f64(const Tile *tile, double *values, double *sum, double *squares, CmBoxPiece *piece) {
-  piece->values = values;
-  piece->sum = sum;
-  if (tile->plan->job->squares) piece->squares = squares;
+/* to[i] = sum of from[i + k step], k below width, which is odd; n values. from (n + (width - 1) step values) is used
+ * up. */
+static void sums(double *from, int64_t step, int64_t width, double *to, int64_t n) {
+  int64_t done = 1;
+  if (width == 1) memcpy(to, from, (size_t)n * sizeof(double));
+  for (int64_t length = 2; length <= width; length *= 2) {
+    if (length == 2)
+      begin(from, step, to, n, n + (width - 2) * step);
+    else
+      fold(from, length / 2 * step, n + (width - length) * step);
+    if (!(width & length)) continue;
+    add(from + done * step, to, n);
+    done += length;
+  }
 }
 
-static bool holds(const CmBox *job) {
-  const CmType type = cm_image_type(job->image);
-  const int64_t *r = job->radius;
-  const double count = (double)(2 * r[0] + 1) * (double)(2 * r[1] + 1) * (double)(2 * r[2] + 1);
-  const double most = fmax(fabs(cm_type_min(type)), cm_type_max(type));
-  const bool inside = job->border != CM_BORDER_CONSTANT ||
-                      (job->border_value == rint(job->border_value) && fabs(job->border_value) <= most);
-  return cm_type_is_integer(type) && cm__type_fits_f32(type) && !job->squares && job->origin == 0.0 && inside &&
-         count * most <= 2147483647.0;
+CM_SIMD static void take_origin(const double *restrict from, double origin, double *restrict to, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] = from[i] - origin;
+}
+
+/* Where a tile keeps what. */
+typedef struct Room {
+  double *centre;  /* values of the tile */
+  double *rows[2]; /* values, and squares, of a plane with all that lies around */
+  double *tall;    /* their sums along y */
+} Room;
+
+/* Plane k of those around the tile: sums along y and x, into plane[0] and, of the squares, plane[1]. */
+static void sum_plane(const Tile *tile, int64_t k, const Room *room, double *const plane[2]) {
+  const Plan *plan = tile->plan;
+  const int64_t *r = plan->job->radius, n = tile->n, wide = n + 2 * r[0], tall = tile->rows + 2 * r[1];
+  const CmBlocks blocks = {.image = plan->job->image,
+                           .grid = plan->grid,
+                           .border = plan->job->border,
+                           .border_value = plan->job->border_value};
+  CmBlock row = {.t = plan->t,
+                 .component = plan->component,
+                 .start = {tile->x0 - r[0], tile->y0 - r[1], tile->z0 - r[2] + k},
+                 .size = {wide, 1, 1}};
+  for (int64_t y = 0; y < tall; y++, row.start[1]++) {
+    double *const line = room->rows[0] + y * wide, *const square = room->rows[1] + y * wide;
+    cm__block_load_f64(&blocks, &row, (double *)tile->loaded + wide, tile->loaded);
+    take_origin(tile->loaded, plan->job->origin, line, wide);
+    const int64_t at = y - r[1], z = k - r[2];
+    if (at >= 0 && at < tile->rows && z >= 0 && z < tile->planes)
+      memcpy(room->centre + (z * tile->rows + at) * n, line + r[0], (size_t)n * sizeof(double));
+    for (int64_t i = 0; plan->job->squares && i < wide; i++) square[i] = line[i] * line[i];
+  }
+  for (int s = 0; s < 1 + plan->job->squares; s++) {
+    sums(room->rows[s], wide, 2 * r[1] + 1, room->tall, tile->rows * wide);
+    for (int64_t y = 0; y < tile->rows; y++) sums(room->tall + y * wide, 1, 2 * r[0] + 1, plane[s] + y * n, n);
+  }
+}
+
+static void sum_tile(const Tile *tile) {
+  const Plan *plan = tile->plan;
+  const int64_t *r = plan->job->radius, n = tile->n, plane = tile->rows * n, wide = n + 2 * r[0],
+                deep = (tile->planes + 2 * r[2]) * plane;
+  const int sets = 1 + plan->job->squares;
+  Room room = {.centre = tile->room};
+  double *at = room.centre + tile->planes * plane, *planes[2], *sum[2];
+  for (int s = 0; s < 2; s++) {
+    room.rows[s] = at;
+    planes[s] = room.rows[s] + (tile->rows + 2 * r[1]) * wide;
+    sum[s] = planes[s] + (r[2] ? deep : 0); /* else those of the planes */
+    at = s < sets - 1 ? sum[s] + tile->planes * plane : at;
+  }
+  room.tall = sum[1] + tile->planes * plane;
+  for (int64_t k = 0; k < tile->planes + 2 * r[2]; k++)
+    sum_plane(tile, k, &room, (double *const[2]){planes[0] + k * plane, planes[1] + k * plane});
+  for (int s = 0; s < sets && r[2]; s++) sums(planes[s], plane, 2 * r[2] + 1, sum[s], tile->planes * plane);
+  for (int64_t k = 0; k < tile->planes * tile->rows; k++) {
+    CmBoxPiece piece = {
+        .row = (plan->t * plan->grid.nz + tile->z0 + k / tile->rows) * plan->grid.ny + tile->y0 + k % tile->rows,
+        .x = tile->x0,
+        .n = n,
+        .values = room.centre + k * n,
+        .sum = sum[0] + k * n,
+        .squares = plan->job->squares ? sum[1] + k * n : NULL};
+    plan->job->piece(plan->job->arg, &piece);
+  }
 }
 
 /* Tiles that are not much smaller than what lies around them, and that stay in the cache where boxes are small. */
@@ -115,22 +160,17 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   const int64_t plane = tile.rows * tile.n, wide = tile.n + 2 * r[0], sets = 1 + plan->job->squares;
   const int64_t room = sets * ((tile.planes + 2 * r[2]) * plane + (tile.rows + 2 * r[1]) * wide + tile.planes * plane) +
                        tile.planes * plane + tile.rows * wide;
-  tile.room = cm_alloc_array(plan->ctx, (size_t)room, plan->narrow ? sizeof(int32_t) : sizeof(double), err);
-  tile.loaded = cm_alloc_array(plan->ctx, (size_t)(wide * (1 + grid->components)),
-                               plan->narrow ? sizeof(float) : sizeof(double), err);
+  tile.room = cm_alloc_array(plan->ctx, (size_t)room, sizeof(double), err);
+  tile.loaded = cm_alloc_array(plan->ctx, (size_t)(wide * (1 + grid->components)), sizeof(double), err);
   const bool ok = tile.room && tile.loaded;
-  if (ok && plan->narrow)
-    tile_i32(&tile);
-  else if (ok)
-    tile_f64(&tile);
+  if (ok) sum_tile(&tile);
   cm_free(tile.room);
   cm_free(tile.loaded);
   return ok;
 }
 
 bool cm__box(CmContext *ctx, const CmBox *job, int64_t t, int64_t component, CmError **err) {
-  Plan plan = {
-      .ctx = ctx, .job = job, .grid = cm__grid(job->image), .t = t, .component = component, .narrow = holds(job)};
+  Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .t = t, .component = component};
   if (!fits(job)) {
     cm_error_set(err, CM_ERR_PARAMETER, "a box of radius %lld x %lld x %lld voxels is too large; make it smaller",
                  (long long)job->radius[0], (long long)job->radius[1], (long long)job->radius[2]);

@@ -1,16 +1,14 @@
 /* Sums over the box around each voxel, and of the squares, in a time that hardly grows with the box: sums over 1, 2, 4,
- * 8 ... voxels along an axis make up any length, without a difference that would lose digits or keep a NaN. Sums of
- * small integers slide. */
+ * 8 ... voxels along an axis make up any length, without a difference that would lose digits or keep a NaN. */
 #ifndef CM_OPS_BOX_H
 #define CM_OPS_BOX_H
 
 #include "ops/lines.h"
 
-/* Voxels x .. x + n - 1 of a row: as double, or, where the integers are small, as int32_t, the others being NULL. */
+/* Voxels x .. x + n - 1 of a row. */
 typedef struct CmBoxPiece {
   double *values, *sum; /* less origin; to be overwritten at will */
   double *squares;      /* sums of (value - origin)^2; NULL unless asked for */
-  const int32_t *whole, *whole_sum;
   int64_t row, x, n;
 } CmBoxPiece;
 
@@ -26,9 +24,8 @@ typedef struct CmBox {
   void *arg;
 } CmBox;
 
-/* Of one component of time point t. Sums of integers are exact (up to 2^53). int32_t: where it
- * holds the sums, origin is 0 and squares are not asked for. CM_ERR_PARAMETER where a tile with what lies around
- * it has more than 32 Mi values. */
+/* Of one component of time point t. Sums of integers are exact (up to 2^53). CM_ERR_PARAMETER where a tile with what
+ * lies around it has more than 32 Mi values. */
 bool cm__box(CmContext *ctx, const CmBox *job, int64_t t, int64_t component, CmError **err);
 
 #endif

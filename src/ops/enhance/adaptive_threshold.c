@@ -1,6 +1,8 @@
 #include <math.h>
+#include <string.h>
 
 #include "ops/box.h"
+#include "ops/box_mean.h"
 #include "ops/filter/separable.h"
 #include "ops/simd.h"
 
@@ -43,7 +45,6 @@ typedef struct Compare {
   double count; /* of voxels in the box */
   CmImage *out;
   int64_t component;
-  bool scaled;
 } Compare;
 
 /* values become the label where they are on the chosen side of sum / count * factor - offset, else 0. */
@@ -55,51 +56,33 @@ CM_SIMD static void choose(const Compare *job, double *restrict values, const do
     for (int64_t i = 0; i < n; i++) values[i] = values[i] <= sum[i] / count * factor - offset ? label : 0.0;
 }
 
-CM_SIMD static void choose_whole(const Compare *job, const CmBoxPiece *piece, uint8_t *restrict to) {
-  const int32_t *restrict values = piece->whole, *restrict sum = piece->whole_sum;
-  const double count = job->count, factor = job->p->factor, offset = job->p->offset;
-  const bool bright = job->p->select == 0;
-  const uint8_t label = (uint8_t)job->p->foreground;
-  for (int64_t i = 0; i < piece->n; i++) {
-    const bool above = (double)values[i] > (double)sum[i] / count * factor - offset;
-    to[i] = above == bright ? label : 0;
+/* Of 8 and 16 bits, held against means rounded down: v > mean - offset is v + offset > floor(mean) of whole numbers. */
+#define CHOOSE_WHOLE(T, W)                                                                                          \
+  CM_SIMD static void choose_##T(const void *values, const void *means, int32_t offset, bool bright, uint8_t label, \
+                                 int64_t n, uint8_t *restrict to) {                                                 \
+    const T *restrict v = values, *restrict mean = means;                                                           \
+    for (int64_t i = 0; i < n; i++) to[i] = ((W)(v[i] + (W)offset) > (W)mean[i]) == bright ? label : 0;             \
   }
-}
+CHOOSE_WHOLE(uint8_t, int16_t)
+CHOOSE_WHOLE(int8_t, int16_t)
+CHOOSE_WHOLE(uint16_t, int32_t)
+CHOOSE_WHOLE(int16_t, int32_t)
 
-/* The same where factor is 1 and all are whole numbers that int32_t holds: (value + offset) * count > sum. */
-CM_SIMD static void choose_scaled(const Compare *job, const CmBoxPiece *piece, uint8_t *restrict to) {
-  const int32_t *restrict values = piece->whole, *restrict sum = piece->whole_sum;
-  const int32_t count = (int32_t)job->count, offset = (int32_t)job->p->offset;
-  const bool bright = job->p->select == 0;
-  const uint8_t label = (uint8_t)job->p->foreground;
-  for (int64_t i = 0; i < piece->n; i++) {
-    const bool above = (values[i] + offset) * count > sum[i];
-    to[i] = above == bright ? label : 0;
-  }
-}
-
-/* May choose_scaled() do it? Where sum / count is not whole it is far from any whole number for double's digits. */
-static bool scales(const CmImage *image, const AdaptiveParams *p, double count) {
-  const CmType type = cm_image_type(image);
-  const double most = fmax(fabs(cm_type_min(type)), cm_type_max(type)) + fabs(p->offset);
-  return cm_type_is_integer(type) && p->factor == 1.0 && p->offset == rint(p->offset) && most * count <= 2147483647.0;
+static void compare_whole(void *arg, int64_t row, const void *means) {
+  static void (*const choose_whole[])(const void *, const void *, int32_t, bool, uint8_t, int64_t, uint8_t *) = {
+      [CM_U8] = choose_uint8_t, [CM_I8] = choose_int8_t, [CM_U16] = choose_uint16_t, [CM_I16] = choose_int16_t};
+  const Compare *job = arg;
+  const CmType type = cm_image_type(job->image);
+  const double most = cm_type_max(type) - cm_type_min(type) + 1.0; /* more makes no difference */
+  choose_whole[type](cm__row(job->image, &job->grid, row), means, (int32_t)fmin(fmax(job->p->offset, -most), most),
+                     job->p->select == 0, (uint8_t)job->p->foreground, job->grid.row,
+                     (uint8_t *)cm_image_data_mut(job->out) + row * job->grid.row);
 }
 
 static void compare_piece(void *arg, const CmBoxPiece *piece) {
   const Compare *job = arg;
   const int64_t c = job->grid.components;
   uint8_t *to = (uint8_t *)cm_image_data_mut(job->out) + piece->row * job->grid.row + piece->x * c + job->component;
-  if (piece->whole) {
-    enum { PART = 512 };
-    uint8_t line[PART];
-    CmBoxPiece part = *piece;
-    for (part.n = PART; part.x < piece->x + piece->n; part.x += PART, part.whole += PART, part.whole_sum += PART) {
-      if (part.x + PART > piece->x + piece->n) part.n = piece->x + piece->n - part.x;
-      (job->scaled ? choose_scaled : choose_whole)(job, &part, c == 1 ? to + (part.x - piece->x) : line);
-      for (int64_t i = 0; c > 1 && i < part.n; i++) to[(part.x - piece->x + i) * c] = line[i];
-    }
-    return;
-  }
   choose(job, piece->values, piece->sum, piece->n);
   for (int64_t i = 0; i < piece->n; i++) to[i * c] = (uint8_t)piece->values[i];
 }
@@ -129,8 +112,16 @@ static bool by_mean(const CmCall *call, Compare *job, const CmSeparable *taps, C
                .piece = compare_piece,
                .arg = job};
   if (!cm__axis_radii(&p->radius, p->units, job->image, box.radius, err)) return false;
+  CmBoxMean whole = {.what = box.what,
+                     .image = box.image,
+                     .border = box.border,
+                     .border_value = box.border_value,
+                     .row = compare_whole,
+                     .arg = job};
+  memcpy(whole.radius, box.radius, sizeof(whole.radius));
+  if (p->factor == 1.0 && p->offset == rint(p->offset) && cm__box_mean_fits(&whole))
+    return cm__box_mean(call->ctx, &whole, err);
   for (int axis = 0; axis < 3; axis++) job->count *= (double)(2 * box.radius[axis] + 1);
-  job->scaled = scales(job->image, p, job->count);
   for (int64_t t = 0; t < job->grid.nt; t++)
     for (job->component = 0; job->component < job->grid.components; job->component++)
       if (!cm__box(call->ctx, &box, t, job->component, err)) return false;

@@ -1,3 +1,4 @@
+#include "ops/box_mean.h"
 #include "ops/filter/separable.h"
 
 typedef struct MeanParams {
@@ -29,19 +30,37 @@ static void divide(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   }
 }
 
+/* Of whole numbers that stay such. */
+static bool run_whole(const CmCall *call, CmBoxMean *job, CmError **err) {
+  CmMask mask;
+  if (!cm__mask_open(&mask, &call->in[1], job->image, err)) return false;
+  job->out =
+      cm_image_create_like(call->ctx, job->image, cm_image_type(job->image), cm_image_components(job->image), err);
+  if (!job->out || !cm__box_mean(call->ctx, job, err) || !cm__mask_keep(call->ctx, &mask, job->image, job->out, err)) {
+    cm_image_unref(&job->out);
+    return false;
+  }
+  call->out[0] = cm_value_image(job->out);
+  return true;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   const MeanParams *p = call->params;
   const CmImage *image = call->in[0].image;
-  CmType type = cm_image_type(image);
+  const CmType type = cm_image_type(image), out_type = cm__out_type(p->type, type);
+  CmBoxMean whole = {
+      .what = "mean", .image = image, .border = (CmBorder)p->border, .border_value = p->border_value, .nearest = true};
+  if (!cm__axis_radii(&p->radius, p->units, image, whole.radius, err)) return false;
+  if (out_type == type && cm__box_mean_fits(&whole)) return run_whole(call, &whole, err);
   double count = 1.0;
   CmSeparable job = {
-      .what = "mean", .border = (CmBorder)p->border, .border_value = p->border_value, .finish = divide, .arg = &count};
+      .what = "mean", .border = whole.border, .border_value = p->border_value, .finish = divide, .arg = &count};
   if (!cm__separable_box(call->ctx, &job, &p->radius, p->units, image, &count, err)) return false;
   /* sums of small integers are exact in float up to 2^24 */
   job.exact = cm_type_is_integer(type)
                   ? count * 65536.0 > 16777216.0 && !(cm_type_max(type) < 256.0 && count <= 65536.0)
                   : count > 125.0;
-  return cm__separable_call(call, &job, cm__out_type(p->type, type), err);
+  return cm__separable_call(call, &job, out_type, err);
 }
 
 CM_OP(mean) = {
