@@ -179,11 +179,12 @@ typedef struct CmValidateParams {
   int64_t seed;      /* of folds, hold-out, bootstrap and permutations */
   int64_t resamples; /* of the bootstrap by subject */
   double confidence; /* of the intervals */
-  int64_t permutations;     /* per feature for permutation importance; 0: none */
-  int64_t permutation_rows; /* at most so many unseen rows of a fold are used for it */
-  int64_t calibration_bins; /* of equal width */
-  bool explain;             /* SHAP of each row by a model that has not seen it */
-  CmText allow;             /* leaks to let pass, by name, comma-separated; each is then a note */
+  int64_t permutations;            /* per feature for permutation importance; 0: none */
+  int64_t permutation_rows;        /* at most so many unseen rows of a fold are used for it */
+  int64_t calibration_bins;        /* of equal width */
+  double sensitivity, specificity; /* that the rules of the same names reach, 0..1 */
+  bool explain;                    /* SHAP of each row by a model that has not seen it */
+  CmText allow;                    /* leaks to let pass, by name, comma-separated; each is then a note */
 } CmValidateParams;
 CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
 
@@ -221,19 +222,25 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * few_events, perfect_separation, no_subject models       model, kind, parameters (JSON), preparation (JSON),
  * features_kept, events_per_variable folds        part, repeat, fold, training_rows, test_rows, training_subjects,
  * test_subjects, and «test CLASS» rows for each class metrics      model, part, class, metric, value, low, high,
- * interval ("wilson" | "delong" | "clustered_delong" | "bootstrap"), rows, subjects. accuracy balanced_accuracy
- * precision recall specificity npv f1 auc brier log_loss; the value is the mean over repeats fold_metrics model,
- * repeat, fold, class, metric, value predictions  model, part, repeat, fold, row, subject, target, predicted,
- * «probability CLASS»… roc          model, part, repeat, class, threshold, false_positive_rate, true_positive_rate
- * (from 0,0 to 1,1) calibration  model, part, repeat, class, bin, from, to, rows, mean_probability, observed, low, high
- * (Wilson) confusion    model, part, repeat, target, predicted, rows importance   model, part, feature, unit, measure,
- * class, value, low, high. measure "permutation": the AUC (macro) lost when the feature is shuffled in the rows that
- * the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of cm_model_weights()
- * of the handed-over model shap         model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX +
- * each feature: of the first repeat, and the hold-out
+ * interval ("wilson" | "delong" | "clustered_delong" | "sandwich" | "clustered_sandwich" | "bootstrap"), rows,
+ * subjects. accuracy balanced_accuracy precision recall specificity npv f1 auc calibration_intercept calibration_slope
+ * brier log_loss; the value is the mean over repeats fold_metrics model, repeat, fold, class, metric, value predictions
+ * model, part, repeat, fold, row, subject, target, predicted, «probability CLASS»… roc          model, part, repeat,
+ * class, threshold, false_positive_rate, true_positive_rate (from 0,0 to 1,1) calibration  model, part, repeat, class,
+ * bin, from, to, rows, mean_probability, observed, low, high (Wilson) confusion    model, part, repeat, target,
+ * predicted, rows importance   model, part, feature, unit, measure, class, value, low, high. measure "permutation": the
+ * AUC (macro) lost when the feature is shuffled in the rows that the model has not seen, mean over folds or
+ * permutations; "shap": mean |contribution|; and those of cm_model_weights() of the handed-over model shap model, part,
+ * repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX + each feature: of the first repeat, and the hold-out
  * comparisons  model, other, part, class, metric, test, difference, low, high, statistic, p, p_holm, rows, subjects:
  * each pair of models on the same rows. auc by "delong" or "clustered_delong", and over the folds by "corrected_t";
- * accuracy by "mcnemar" or "clustered_mcnemar". p_holm: adjusted over the pairs of one part, class and test */
+ * accuracy by "mcnemar" or "clustered_mcnemar". p_holm: adjusted over the pairs of one part, class and test
+ * decision     model, part, repeat, class, threshold (0.01 to 0.99), net_benefit, treat_all (Vickers and Elkin 2006;
+ * treating nobody has 0)
+ * thresholds   model, part, repeat, class, rule, threshold, and sensitivity, specificity, precision, npv of «p >=
+ * threshold», each with its interval (Wilson; missing where subjects have several rows). Chosen on the first repeat of
+ * the cross-validation, judged there and in the hold-out. rule: "youden", the largest sensitivity + specificity;
+ * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least */
 #define CM_LEARN_TABLES(X)        \
   X(SUMMARY, "summary")           \
   X(NOTES, "notes")               \
@@ -244,7 +251,12 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(PREDICTIONS, "predictions")   \
   X(ROC, "roc")                   \
   X(CALIBRATION, "calibration")   \
-  X(CONFUSION, "confusion") X(IMPORTANCE, "importance") X(SHAP, "shap") X(COMPARISONS, "comparisons")
+  X(CONFUSION, "confusion")       \
+  X(IMPORTANCE, "importance")     \
+  X(SHAP, "shap")                 \
+  X(COMPARISONS, "comparisons")   \
+  X(DECISION, "decision")         \
+  X(THRESHOLDS, "thresholds")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

@@ -8,6 +8,7 @@
 #include "core/distribution.h"
 #include "cormack/parallel.h"
 #include "learn/auc.h"
+#include "learn/calibrate.h"
 #include "learn/model.h"
 #include "learn/quantile.h"
 #include "learn/rng.h"
@@ -276,6 +277,23 @@ static bool add_auc(Report *report, int c, CmError **err) {
   return true;
 }
 
+static void add_fitted(Report *report, int c, const char *name, double value, double variance) {
+  CmMetric *metric = &report->list->metric[report->list->count++];
+  *metric = (CmMetric){c, name, "", value, NAN, NAN};
+  if (isnan(variance) || !report->boot.resamples) return;
+  metric->low = value - report->z * sqrt(variance);
+  metric->high = value + report->z * sqrt(variance);
+  metric->interval = report->one_row_each ? "sandwich" : "clustered_sandwich";
+}
+
+static bool add_calibration(Report *report, int c, CmError **err) {
+  CmCalibrationFit fit;
+  if (!cm__calibration_fit(report->boot.ctx, report->boot.scores, c, &fit, err)) return false;
+  add_fitted(report, c, "calibration_intercept", fit.intercept, fit.intercept_variance);
+  add_fitted(report, c, "calibration_slope", fit.slope, fit.slope_variance);
+  return true;
+}
+
 bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64_t resamples, uint64_t seed,
                  CmMetricList *list, CmError **err) {
   CmArena own = {.ctx = hold->ctx};
@@ -285,7 +303,7 @@ bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64
                    .z = cm__normal_z(confidence),
                    .one_row_each = scores->subjects == scores->rows};
   int count = class_count(scores->classes), size = vector_size(scores->classes);
-  *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, size + count, err)};
+  *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, size + 3 * count, err)};
   if (!list->metric || !make_boot(&own, scores, seed, resamples, &report.boot, err)) goto done;
   double *scratch = CM__NEW(&own, double, scores->classes * scores->classes + size, err);
   if (!scratch) goto done;
@@ -296,7 +314,7 @@ bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64
   for (int at = 0; at < count; at++) {
     int c = class_number(scores->classes, at);
     for (int m = 0; m < BY_CLASS; m++) add(&report, c, class_names[m], m, GLOBALS + BY_CLASS * at + m);
-    if (!add_auc(&report, c, err)) goto done;
+    if (!add_auc(&report, c, err) || !add_calibration(&report, c, err)) goto done;
   }
   if (scores->classes > 2) {
     for (int m = 0; m < BY_CLASS; m++)
@@ -307,24 +325,4 @@ bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64
 done:
   cm__arena_free(&own);
   return ok;
-}
-
-/* ---- calibration
- * ------------------------------------------------------------------------------------------------------ */
-
-void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins,
-                     CmCalibrationBin *bin) {
-  for (int b = 0; b < bins; b++) bin[b] = (CmCalibrationBin){.from = (double)b / bins, .to = (double)(b + 1) / bins};
-  for (int64_t i = 0; i < rows; i++) {
-    double p = score[i * stride];
-    int b = 0;
-    while (b < bins - 1 && p > bin[b].to) b++;
-    bin[b].rows++;
-    bin[b].mean += p;
-    bin[b].observed += y[i] == positive;
-  }
-  for (int b = 0; b < bins; b++) {
-    bin[b].mean = bin[b].rows ? bin[b].mean / (double)bin[b].rows : (double)NAN;
-    bin[b].observed = bin[b].rows ? bin[b].observed / (double)bin[b].rows : (double)NAN;
-  }
 }

@@ -54,12 +54,4 @@ typedef struct CmRocPoint {
 int64_t cm__roc(CmContext *ctx, const int *y, int positive, const double *score, int stride, int64_t rows,
                 CmRocPoint *points, CmError **err);
 
-typedef struct CmCalibrationBin {
-  double from, to, mean, observed; /* NaN without rows */
-  int64_t rows;
-} CmCalibrationBin;
-/* Bins of equal width: from < p <= to, the first with 0. */
-void cm__calibration(const int *y, int positive, const double *score, int stride, int64_t rows, int bins,
-                     CmCalibrationBin *bin);
-
 #endif

@@ -304,6 +304,8 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_IMPORTANCE, cm__table_importance},
       {CM_LEARN_SHAP, cm__table_shap},
       {CM_LEARN_COMPARISONS, cm__table_comparisons},
+      {CM_LEARN_DECISION, cm__table_decision},
+      {CM_LEARN_THRESHOLDS, cm__table_thresholds},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

@@ -49,6 +49,8 @@ CmTable *cm__table_confusion(CmTrial *trial, CmError **err);
 CmTable *cm__table_importance(CmTrial *trial, CmError **err);
 CmTable *cm__table_shap(CmTrial *trial, CmError **err);
 
+CmTable *cm__table_decision(CmTrial *trial, CmError **err);
+CmTable *cm__table_thresholds(CmTrial *trial, CmError **err);
 /* Each model against each other one. */
 CmTable *cm__table_comparisons(CmTrial *trial, CmError **err);
 

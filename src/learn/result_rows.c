@@ -4,98 +4,20 @@
 #include <string.h>
 
 #include "core/distribution.h"
+#include "learn/calibrate.h"
 #include "learn/quantile.h"
-#include "learn/result.h"
-#include "learn/rows.h"
-
-/* A part of a trial seen in one way: the pool in one repeat, or the hold-out. */
-typedef struct View {
-  const char *part;
-  int64_t repeat; /* 0: the hold-out */
-  int64_t rows;
-  const int64_t *row; /* of the data */
-  const int *y, *fold;
-  const double *p, *shap;
-} View;
-
-static int views(const CmTrial *trial) {
-  return (trial->params.folds ? (int)trial->params.repeats : 0) + (trial->held_rows > 0);
-}
-
-static View view_of(const CmTrial *trial, const CmOutcome *outcome, int at) {
-  if (trial->params.folds && at < trial->params.repeats)
-    return (View){"cross_validation",
-                  at + 1,
-                  trial->pool_rows,
-                  trial->pool,
-                  trial->pool_y,
-                  trial->fold + at * trial->pool_rows,
-                  outcome->p + at * trial->pool_rows * trial->data.classes,
-                  at ? NULL : outcome->shap};
-  return (View){"hold_out", 0, trial->held_rows, trial->held, trial->held_y, NULL, outcome->held_p, outcome->held_shap};
-}
-
-static void put_place(CmTableWriter *w, const CmOutcome *outcome, const View *view) {
-  cm__rows_next(w);
-  cm__rows_text(w, outcome->model->name);
-  cm__rows_text(w, view->part);
-  if (view->repeat)
-    cm__rows_int(w, view->repeat);
-  else
-    cm__rows_skip(w);
-}
-
-/* fold, row and subject of place i */
-static void put_row(CmTableWriter *w, const CmTrial *trial, const View *view, int64_t i) {
-  if (view->fold)
-    cm__rows_int(w, view->fold[i] + 1);
-  else
-    cm__rows_skip(w);
-  int64_t row = view->row[i];
-  cm__rows_int(w, trial->data.row[row]);
-  cm__rows_text(w, trial->data.subject_name[trial->data.subject[row]]);
-}
-
-static void place_columns(CmTableWriter *w) {
-  cm__rows_column(w, "model", CM_COLUMN_TEXT, "");
-  cm__rows_column(w, "part", CM_COLUMN_TEXT, "");
-  cm__rows_column(w, "repeat", CM_COLUMN_INT, "");
-}
-
-static void row_columns(CmTableWriter *w) {
-  cm__rows_column(w, "fold", CM_COLUMN_INT, "");
-  cm__rows_column(w, "row", CM_COLUMN_INT, "");
-  cm__rows_column(w, "subject", CM_COLUMN_TEXT, "");
-}
-
-/* Calls `put` for each learner and view. */
-static bool each_view(CmTableWriter *w, CmTrial *trial,
-                      bool (*put)(CmTableWriter *, CmTrial *, const CmOutcome *, const View *, CmError **),
-                      CmError **err) {
-  for (int l = 0; l < trial->count; l++) {
-    for (int v = 0; v < views(trial); v++) {
-      View view = view_of(trial, &trial->outcome[l], v);
-      if (!put(w, trial, &trial->outcome[l], &view, err)) return false;
-    }
-  }
-  return true;
-}
-
-static CmTable *finish(CmTableWriter *w, bool ok) {
-  if (!ok) cm_table_unref(&w->table);
-  return cm__rows_finish(w);
-}
+#include "learn/result_view.h"
 
 /* ---- predictions
  * ------------------------------------------------------------------------------------------------------ */
 
-static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view,
+static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const CmView *view,
                             CmError **err) {
   (void)err;
   int k = trial->data.classes;
   for (int64_t i = 0; i < view->rows; i++) {
-    put_place(w, outcome, view);
-    put_row(w, trial, view, i);
+    cm__put_place(w, outcome, view);
+    cm__put_row(w, trial, view, i);
     cm__rows_text(w, trial->data.class_name[view->y[i]]);
     cm__rows_text(w, trial->data.class_name[cm__most_probable(view->p + i * k, k)]);
     for (int c = 0; c < k; c++) cm__rows_real(w, view->p[i * k + c]);
@@ -106,19 +28,19 @@ static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
 CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  place_columns(&w);
-  row_columns(&w);
+  cm__place_columns(&w);
+  cm__row_columns(&w);
   cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
   for (int c = 0; c < trial->data.classes; c++)
     cm__rows_columnf(&w, CM_COLUMN_REAL, "", "probability %s", trial->data.class_name[c]);
-  return finish(&w, each_view(&w, trial, put_predictions, err));
+  return cm__rows_end(&w, cm__each_view(&w, trial, put_predictions, err));
 }
 
 /* ---- curves
  * ----------------------------------------------------------------------------------------------------------- */
 
-static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const CmView *view, CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   CmRocPoint *point = CM__NEW(&hold, CmRocPoint, view->rows + 1, err);
   int k = trial->data.classes;
@@ -127,7 +49,7 @@ static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, 
     int64_t count = cm__roc(trial->ctx, view->y, c, view->p + c, k, view->rows, point, err);
     ok = count >= 0;
     for (int64_t i = 0; i < count; i++) {
-      put_place(w, outcome, view);
+      cm__put_place(w, outcome, view);
       cm__rows_text(w, trial->data.class_name[c]);
       cm__rows_real(w, point[i].threshold);
       cm__rows_real(w, point[i].false_positive_rate);
@@ -141,15 +63,15 @@ static bool put_roc(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, 
 CmTable *cm__table_roc(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  place_columns(&w);
+  cm__place_columns(&w);
   cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "threshold", CM_COLUMN_REAL, "");
   cm__rows_column(&w, "false_positive_rate", CM_COLUMN_REAL, "");
   cm__rows_column(&w, "true_positive_rate", CM_COLUMN_REAL, "");
-  return finish(&w, each_view(&w, trial, put_roc, err));
+  return cm__rows_end(&w, cm__each_view(&w, trial, put_roc, err));
 }
 
-static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view,
+static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const CmView *view,
                             CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   int bins = (int)trial->params.calibration_bins, k = trial->data.classes;
@@ -160,7 +82,7 @@ static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
     for (int b = 0; b < bins; b++) {
       double low, high;
       cm__wilson(bin[b].observed, (double)bin[b].rows, z, &low, &high);
-      put_place(w, outcome, view);
+      cm__put_place(w, outcome, view);
       cm__rows_text(w, trial->data.class_name[c]);
       cm__rows_int(w, b + 1);
       cm__rows_real(w, bin[b].from);
@@ -179,7 +101,7 @@ static bool put_calibration(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
 CmTable *cm__table_calibration(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  place_columns(&w);
+  cm__place_columns(&w);
   cm__rows_column(&w, "class", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "bin", CM_COLUMN_INT, "");
   cm__rows_column(&w, "from", CM_COLUMN_REAL, "");
@@ -187,16 +109,17 @@ CmTable *cm__table_calibration(CmTrial *trial, CmError **err) {
   cm__rows_column(&w, "rows", CM_COLUMN_INT, "");
   static const char *const reals[] = {"mean_probability", "observed", "low", "high"};
   for (int i = 0; i < CM_COUNT(reals); i++) cm__rows_column(&w, reals[i], CM_COLUMN_REAL, "");
-  return finish(&w, each_view(&w, trial, put_calibration, err));
+  return cm__rows_end(&w, cm__each_view(&w, trial, put_calibration, err));
 }
 
-static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const CmView *view,
+                          CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   int k = trial->data.classes;
   int64_t *count = CM__NEW(&hold, int64_t, k * k, err);
   for (int64_t i = 0; count && i < view->rows; i++) count[view->y[i] * k + cm__most_probable(view->p + i * k, k)]++;
   for (int at = 0; count && at < k * k; at++) {
-    put_place(w, outcome, view);
+    cm__put_place(w, outcome, view);
     cm__rows_text(w, trial->data.class_name[at / k]);
     cm__rows_text(w, trial->data.class_name[at % k]);
     cm__rows_int(w, count[at]);
@@ -209,11 +132,11 @@ static bool put_confusion(CmTableWriter *w, CmTrial *trial, const CmOutcome *out
 CmTable *cm__table_confusion(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  place_columns(&w);
+  cm__place_columns(&w);
   cm__rows_column(&w, "target", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "predicted", CM_COLUMN_TEXT, "");
   cm__rows_column(&w, "rows", CM_COLUMN_INT, "");
-  return finish(&w, each_view(&w, trial, put_confusion, err));
+  return cm__rows_end(&w, cm__each_view(&w, trial, put_confusion, err));
 }
 
 /* ---- importance
@@ -257,7 +180,7 @@ static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
 }
 
 static void put_mean_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
-  View view = view_of(trial, outcome, 0);
+  CmView view = cm__view(trial, outcome, 0);
   int outputs = cm__outputs(trial->data.task, trial->data.classes), d = trial->data.features;
   if (!view.shap || !view.rows) return;
   for (int o = 0; o < outputs; o++) {
@@ -296,19 +219,19 @@ CmTable *cm__table_importance(CmTrial *trial, CmError **err) {
     put_mean_shap(&w, trial, &trial->outcome[l]);
     ok = put_weights(&w, trial, &trial->outcome[l], err);
   }
-  return finish(&w, ok);
+  return cm__rows_end(&w, ok);
 }
 
 /* ---- contributions
  * ---------------------------------------------------------------------------------------------------- */
 
-static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const View *view, CmError **err) {
+static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, const CmView *view, CmError **err) {
   (void)err;
   int outputs = cm__outputs(trial->data.task, trial->data.classes), d = trial->data.features;
   for (int64_t i = 0; view->shap && i < view->rows; i++) {
     for (int o = 0; o < outputs; o++) {
-      put_place(w, outcome, view);
-      put_row(w, trial, view, i);
+      cm__put_place(w, outcome, view);
+      cm__put_row(w, trial, view, i);
       cm__rows_shap(w, outcome->model, o, view->shap + (i * outputs + o) * (d + 1));
     }
   }
@@ -318,8 +241,8 @@ static bool put_shap(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome,
 CmTable *cm__table_shap(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  place_columns(&w);
-  row_columns(&w);
+  cm__place_columns(&w);
+  cm__row_columns(&w);
   cm__rows_shap_columns(&w, trial->outcome[0].model);
-  return finish(&w, each_view(&w, trial, put_shap, err));
+  return cm__rows_end(&w, cm__each_view(&w, trial, put_shap, err));
 }

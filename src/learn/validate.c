@@ -20,6 +20,8 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(CmValidateParams, permutation_rows, 500, 10, 1000000000, "",
                  "unseen rows of a fold that it uses at most"),
     CM_PARAM_INT(CmValidateParams, calibration_bins, 10, 2, 100, "", "of equal width"),
+    CM_PARAM_REAL(CmValidateParams, sensitivity, 0.9, 0, 1, "1", "that a threshold has to reach"),
+    CM_PARAM_REAL(CmValidateParams, specificity, 0.9, 0, 1, "1", "that a threshold has to reach"),
     CM_PARAM_BOOL(CmValidateParams, explain, "true",
                   "contributions of the features for each row, by a model that has not seen it"),
     CM_PARAM_TEXT(CmValidateParams, allow, "", "leaks to let pass, by name, with commas between"),

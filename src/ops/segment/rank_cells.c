@@ -11,11 +11,11 @@ typedef struct Pair {
 
 typedef struct Ranking {
   CmRankFlood *flood;
-  int shift;          /* of a key to its bucket */
-  int64_t buckets;    /* a power of two */
-  int64_t planes;     /* of a part */
-  uint32_t *from;     /* [parts][buckets] how many, then where to */
-  uint32_t *begin;    /* [buckets + 1] slots */
+  int shift;       /* of a key to its bucket */
+  int64_t buckets; /* a power of two */
+  int64_t planes;  /* of a part */
+  uint32_t *from;  /* [parts][buckets] how many, then where to */
+  uint32_t *begin; /* [buckets + 1] slots */
 } Ranking;
 
 static inline uint64_t key_of(const CmRankFlood *f, uint32_t voxel) {

@@ -102,8 +102,9 @@ static inline __attribute__((always_inline)) bool empty_word(CmRankFlood *f, Rin
   while (f->bits[word].waits) {
     const uint32_t rank = (uint32_t)(word * 64 + __builtin_ctzll(f->bits[word].waits));
     f->bits[word].waits &= f->bits[word].waits - 1;
-    if (cm__rank_same(f, rank + 1) ? !pop_shared(f, rank, ring, err)
-                                   : !visit(f, ring, rank, f->order[rank], neighbours, err) || !tick(f, visits, what, err))
+    if (cm__rank_same(f, rank + 1)
+            ? !pop_shared(f, rank, ring, err)
+            : !visit(f, ring, rank, f->order[rank], neighbours, err) || !tick(f, visits, what, err))
       return false;
     while (ring->head < ring->tail)
       if (!visit(f, ring, rank, ring->item[ring->head++ & ring->mask], neighbours, err) || !tick(f, visits, what, err))
