@@ -258,6 +258,22 @@ CM_API bool cm_dicom_write_series(CmContext *ctx, const CmImage *image, const ch
  * CM_ERR_UNSUPPORTED: not a label map, or negative values; CM_ERR_DATA: an empty one. */
 CM_API bool cm_dicom_write_segmentation(CmContext *ctx, const CmImage *labels, const char *path,
                                         const CmDicomWriteOptions *options, CmError **err);
+typedef struct CmReportOptions {
+  const char *image;      /* the folder or file of DICOM that was measured */
+  const char *regions;    /* the DICOM segmentation or structure set whose regions were measured */
+  const char *parameters; /* of the measurement, as text; NULL: not told */
+  bool binned_volume;     /* intensities of ivh_ are numbers of bins */
+  const char *uid_seed;   /* as in CmDicomWriteOptions */
+  uint64_t reserved[4];
+} CmReportOptions;
+/* Features of regions (a row each: label, name, then features by IBSI's tags or PyRadiomics' names; other columns are
+ * left out) as an Enhanced SR of one file: Imaging Measurement Report (PS3.16 TID 1500) with a Volumetric ROI
+ * Measurements group (TID 1411) a region, which refers to its segment or structure set and to the image's series.
+ * Features have the codes of IBSI where it has them, else 99CORMACK; units are UCUM's. Values are written as double and
+ * to 16 characters; missing ones as «not a number» without a value. Patient and study are the image's.
+ * CM_ERR_UNSUPPORTED: regions that are no DICOM object. */
+CM_API bool cm_dicom_write_report(CmContext *ctx, const CmTable *features, const char *path,
+                                  const CmReportOptions *options, CmError **err);
 /* 2.25.<decimal of a 128-bit hash> (PS3.5 B.2), deterministic. */
 CM_API void cm_dicom_uid(const char *seed, char uid[65]);
 

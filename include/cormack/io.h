@@ -30,7 +30,8 @@ typedef struct CmReadOptions {
   const char *select; /* of several images in a folder or file: SeriesInstanceUID, volume key or array name; NULL: the
                          only one */
   CmTilt tilt;
-  uint64_t reserved[8];
+  int64_t segment; /* of a DICOM segmentation: only the segment of this number, whatever it overlaps; 0: all */
+  uint64_t reserved[7];
 } CmReadOptions;
 
 CM_API void cm_read_default_options(CmReadOptions *options);
@@ -60,6 +61,43 @@ CM_API bool cm_meta_is_identifying(const char *key);
  * instead. */
 CM_API bool cm_image_write(CmContext *ctx, const CmImage *image, const char *path, const CmWriteOptions *options,
                            CmError **err);
+
+/* ---- regions of an image: label maps, DICOM segmentations and structure sets
+ * ------------------------------------------- */
+
+typedef enum CmRegionSource { CM_REGIONS_MAP, CM_REGIONS_SEGMENTATION, CM_REGIONS_CONTOURS } CmRegionSource;
+/* What kind of regions the file holds, by its contents; anything but the two of DICOM is a label map. */
+CM_API CmRegionSource cm_region_source(CmContext *ctx, const char *path);
+
+typedef struct CmRegionOptions {
+  const char *only; /* names or numbers of the regions wanted, separated by commas; NULL: all */
+  bool resample;    /* a mask on another grid is brought to the image's (nearest voxel) instead of refused */
+  uint64_t reserved[4];
+} CmRegionOptions;
+
+typedef struct CmRegion {
+  int64_t number;       /* label, SegmentNumber or ROINumber */
+  const char *name;     /* borrowed; "" where it has none */
+  int layer;            /* the label map that it is in */
+  int64_t label;        /* by which it goes there: 1, 2, 3 ... over all layers */
+  int64_t voxels;       /* of the image in it */
+  int64_t outside;      /* voxels of it that lie beyond the image (of contours up to a whole image further) */
+  const char *overlaps; /* "120 in Liver, 3 in Spleen": its voxels that are others' as well; borrowed; "" if none */
+} CmRegion;
+
+/* The regions of a file on the grid of `like` (x,y,z). Regions may overlap: those that do come to lie in different
+ * layers, each a label map (CM_U16), as few as it takes in the order of the file. A label map or a segmentation may
+ * cover a part of the image only, turned by right angles or not, where its voxels are the image's (within a tenth of a
+ * voxel); else CM_ERR_GEOMETRY, unless `resample`. CM_ERR_GEOMETRY as well for another frame of reference.
+ * CM_ERR_MISSING: a region of `only` that is not there. */
+typedef struct CmRegions CmRegions;
+CM_API CM_NODISCARD CmRegions *cm_regions_read(CmContext *ctx, const char *path, const CmImage *like,
+                                               const CmRegionOptions *options, CmError **err);
+CM_API void cm_regions_free(CmRegions **regions); /* nulls it; NULL is allowed */
+CM_API int cm_regions_count(const CmRegions *regions);
+CM_API const CmRegion *cm_regions_at(const CmRegions *regions, int at); /* borrowed; in the order of the file */
+CM_API int cm_regions_layers(const CmRegions *regions);
+CM_API CmImage *cm_regions_layer(const CmRegions *regions, int at); /* borrowed */
 
 /* ---- NumPy arrays: labelled image sets (.npz), feature arrays (.npy) ------------------------------------------ */
 

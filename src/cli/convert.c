@@ -6,7 +6,7 @@ typedef struct ConvertOptions {
   int32_t fill, tilt, type;
   bool suv, stored, saturate, identity;
   CmText select, source;
-  int64_t compression, quality;
+  int64_t compression, quality, segment;
 } ConvertOptions;
 
 static const CmParam options_table[] = {
@@ -18,6 +18,8 @@ static const CmParam options_table[] = {
     CM_PARAM_BOOL(ConvertOptions, stored, "false", "keep stored values: no rescale, no modality table"),
     CM_PARAM_TEXT(ConvertOptions, select, "",
                   "of several images the one with this volume key, SeriesInstanceUID or array name"),
+    CM_PARAM_INT(ConvertOptions, segment, 0, 0, 65535, "1",
+                 "of a DICOM segmentation only the segment of this number, whatever it overlaps; 0: all"),
     CM_PARAM_ENUM(ConvertOptions, type, "keep|u8|i8|u16|i16|u32|i32|f32|f64", "keep",
                   "voxel type to write; values that do not fit are an error"),
     CM_PARAM_BOOL(ConvertOptions, saturate, "false", "with --type: clamp values that do not fit"),
@@ -39,6 +41,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   read.tilt = (CmTilt)o->tilt;
   read.suv = o->suv;
   read.stored = o->stored;
+  read.segment = o->segment;
   read.select = o->select.value[0] ? o->select.value : NULL;
   write.compression = (int)o->compression;
   write.quality = (int)o->quality;

@@ -6,16 +6,23 @@
 #include "cormack/io.h"
 
 typedef struct RadiomicsOptions {
-  CmText output, params;
-  bool fresh;
+  CmText output, params, regions, sr;
+  bool resample_mask, fresh;
 } RadiomicsOptions;
 
 static const CmParam option_table[] = {
-    CM_PARAM_TEXT(RadiomicsOptions, output, "-", "FILE.csv or .json; otherwise standard output (-o)"),
+    CM_PARAM_TEXT(RadiomicsOptions, output, "-",
+                  "FILE.csv or .json, or .dcm: a DICOM structured report; otherwise standard output (-o)"),
     CM_PARAM_TEXT(
         RadiomicsOptions, params, "",
         "parameter file, YAML or JSON: PyRadiomics' kind (setting, imageType, featureClass, voxelSetting) as it "
         "is, or parameters of the operation"),
+    CM_PARAM_TEXT(RadiomicsOptions, regions, "",
+                  "only the regions of these names or numbers, separated by commas, as in GTV-1,lung"),
+    CM_PARAM_BOOL(RadiomicsOptions, resample_mask, "false",
+                  "bring a mask on another grid to the image's (nearest voxel); otherwise it is refused"),
+    CM_PARAM_TEXT(RadiomicsOptions, sr, "",
+                  "write a DICOM structured report (TID 1500) as well: a file; of a table a folder, a file per row"),
     CM_PARAM_BOOL(RadiomicsOptions, fresh, "false", "of a table: forget what earlier runs have kept"),
 };
 static const CmOp own = {.name = "radiomics", CM_OP_PARAMS(RadiomicsOptions, option_table)};
@@ -55,51 +62,52 @@ static bool set_option(void *user, const char *name, const char *value, CmError 
   return true;
 }
 
-CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const char *image, const char *mask,
-                               CmError **err) {
-  CmValue in[CM_MAX_PORTS] = {{0}}, out[CM_MAX_PORTS] = {{0}};
-  bool ok = cm__cli_read(work->cli, CM_KIND_IMAGE, image, &in[0], err) &&
-            cm__cli_read(work->cli, CM_KIND_LABELS, mask, &in[1], err);
-  if (ok && !cm_op_run(work->cli->ctx, work->op, params, in, out, NULL, err)) {
-    cm_error_context(err, "%s", mask);
-    ok = false;
-  }
-  cm_value_unref(&in[0]);
-  cm_value_unref(&in[1]);
-  return ok ? out[0].table : NULL;
-}
-
 static bool is_typed(const Call *call, const char *name) {
   for (int k = 0; k < call->count; k++)
     if (strcmp(call->typed[k].name, name) == 0) return true;
   return false;
 }
 
-/* The file, then what was typed; PyRadiomics measures label 1 where nobody names one. */
-static bool read_params(const Call *call, void *params, CmError **err) {
+/* The file, then what was typed. */
+static bool read_params(const Call *call, void *params, bool *label_named, CmError **err) {
   CmRadiomicsFile file = {0};
-  char convention[32];
   if (*call->options->params.value &&
       !cm__radiomics_read_params(call->cli, call->op, call->options->params.value, params, &file, err))
     return false;
   for (int k = 0; k < call->count; k++)
     if (!cm_params_set(call->op, params, call->typed[k].name, call->typed[k].value, err)) return false;
-  cm_params_get(call->op, params, cm_op_find_param(call->op, "convention"), convention, sizeof convention);
-  if (strcmp(convention, "pyradiomics") != 0 || file.label || is_typed(call, "label")) return true;
-  return cm_params_set(call->op, params, "label", "1", err);
+  *label_named = file.label || is_typed(call, "label");
+  return true;
 }
 
 static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
   if (count == 1) return cm__radiomics_batch(work, argv[0], err);
-  CmTable *table = cm__radiomics_measure(work, work->params, argv[0], argv[1], err);
+  const CmRadiomicsCase one = {
+      .image = argv[0], .mask = argv[1], .region = work->regions, .label_named = work->label_named};
+  CmTable *table = cm__radiomics_measure(work, work->params, &one, err);
   if (!table) {
     cm_error_context(err, "%s", argv[0]);
     return false;
   }
   const CmValue value = cm_value_table(table);
-  const bool ok = cm__cli_write(work->cli, &value, work->out, err);
+  const bool ok = (!*work->report || cm__radiomics_report(work, table, &one, work->report, err)) &&
+                  (!*work->out || cm__cli_write(work->cli, &value, work->out, err));
   cm_table_unref(&table);
   return ok;
+}
+
+/* -o FILE.dcm is the report alone. */
+static bool choose_outputs(RadiomicsOptions *options, int count, CmError **err) {
+  if (!cm_path_has_extension(options->output.value, ".dcm")) return true;
+  if (count == 1 || *options->sr.value) {
+    cm_error_set(err, CM_ERR_USAGE, "%s",
+                 count == 1 ? "of a table the reports go to a folder: --sr FOLDER, beside -o FEATURES.csv"
+                            : "-o FILE.dcm and --sr say the same thing; give one of them");
+    return false;
+  }
+  options->sr = options->output;
+  options->output.value[0] = 0;
+  return true;
 }
 
 static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError **err) {
@@ -117,9 +125,18 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
     good = false;
   }
   if (good && count == 3) good = cm_params_set(&own, call.options, "output", argv[2], err);
-  if (good && (good = read_params(&call, params, err))) {
-    const CmRadiomicsWork work = {
-        .cli = cli, .op = call.op, .params = params, .out = call.options->output.value, .fresh = call.options->fresh};
+  bool label_named = false;
+  good = good && choose_outputs(call.options, count, err) && read_params(&call, params, &label_named, err);
+  if (good) {
+    const CmRadiomicsWork work = {.cli = cli,
+                                  .op = call.op,
+                                  .params = params,
+                                  .out = call.options->output.value,
+                                  .report = call.options->sr.value,
+                                  .regions = call.options->regions.value,
+                                  .resample = call.options->resample_mask,
+                                  .label_named = label_named,
+                                  .fresh = call.options->fresh};
     good = measure(&work, count, argv, err);
   }
   cm_free(call.options);
@@ -132,20 +149,21 @@ CM_COMMAND(radiomics) = {
     .arguments = "IMAGE MASK -o FEATURES.csv | TABLE.csv -o FEATURES.csv",
     .summary = "Radiomics features of regions, by IBSI's or PyRadiomics' book, of one image or a table of them.",
     .details =
+        "IMAGE is a file or a folder of DICOM; MASK is a label map in any format, a DICOM segmentation (SEG) or an RT\n"
+        "structure set (RTSTRUCT): all of its regions are measured, each by itself, with their names; --regions or\n"
+        "--label chooses. Columns `outside` and `overlaps` tell what reaches beyond the image or is another's as "
+        "well.\n"
         "Every parameter of the operation is an option here as well (below); what is typed counts more than the file.\n"
-        "A PyRadiomics parameter file works as it is, and chooses convention=pyradiomics; label 1 is measured unless "
-        "one "
-        "is named.\n"
-        "A table has the columns Image and Mask, and may have Label; paths are relative to it, other columns are "
-        "copied. "
-        "Rows that\n"
-        "fail go to FEATURES.csv.quarantine.csv with their reason and the rest is done; what is done is kept in "
-        "FEATURES.csv.resume,\n"
-        "so that a run that was stopped carries on.\n"
+        "A PyRadiomics parameter file works as it is, and chooses convention=pyradiomics; of a label map label 1 is\n"
+        "measured then unless one is named.\n"
+        "A table has the columns Image and Mask, and may have Label (a number or a name); paths are relative to it,\n"
+        "other columns are copied. Rows that fail go to FEATURES.csv.quarantine.csv with their reason and the rest is\n"
+        "done; what is done is kept in FEATURES.csv.resume, so that a run that was stopped carries on.\n"
         "  cormack radiomics ct.nii.gz tumour.nii.gz --params Params.yaml -o features.csv\n"
+        "  cormack radiomics ct/ RS.dcm --regions GTV-1 -o features.csv\n"
+        "  cormack radiomics ct/ seg.dcm -o features.csv --sr features.dcm\n"
         "  cormack radiomics ct.nii.gz tumour.nii.gz --convention pyradiomics --binWidth 10 --imageType \"Original; "
-        "LoG "
-        "sigma=1.0,3.0\"\n"
+        "LoG sigma=1.0,3.0\"\n"
         "  cormack radiomics cases.csv --params Params.yaml -o features.csv",
     CM_COMMAND_OPTIONS(RadiomicsOptions, option_table),
     .min_args = 1,

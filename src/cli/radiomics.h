@@ -20,11 +20,31 @@ typedef struct CmRadiomicsWork {
   CmCli *cli;
   const CmOp *op;
   const void *params;
-  const char *out; /* a file, or "-" */
+  const char *out;     /* a file, or "-" */
+  const char *report;  /* "", or where DICOM SR goes: a file, of a table a folder */
+  const char *regions; /* "", or the only ones wanted */
+  bool resample;       /* masks on another grid */
+  bool label_named;    /* somebody has said which label */
   bool fresh;
 } CmRadiomicsWork;
-CM_NODISCARD CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const char *image,
-                                            const char *mask, CmError **err);
+
+typedef struct CmRadiomicsCase {
+  const char *image, *mask; /* paths */
+  const char *region;       /* NULL or "": all */
+  bool label_named;
+} CmRadiomicsCase;
+
+/* Features of a mask's regions, a row each. Of regions from DICOM, chosen or resampled ones the columns `outside` and
+ * `overlaps` say what a label map of the image's grid cannot have. */
+CM_NODISCARD CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const CmRadiomicsCase *one,
+                                            CmError **err);
+/* Cells of a row, from column `first` on, by column names, which are added where they are new; `guess`: where the first
+ * of them probably is. */
+bool cm__radiomics_copy_row(const CmTable *from, int64_t row, int first, CmTable *to, int64_t to_row, int guess,
+                            CmError **err);
+/* The table of a case as a DICOM structured report. */
+bool cm__radiomics_report(const CmRadiomicsWork *work, const CmTable *table, const CmRadiomicsCase *one,
+                          const char *path, CmError **err);
 bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *table, CmError **err);
 
 #endif

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "cli/radiomics.h"
+#include "core/text.h"
 #include "cormack/io.h"
 #include "cormack/parallel.h"
 #include "study/store.h"
@@ -39,6 +40,18 @@ static bool hash_input(const Batch *batch, const char *path, CmHash *hash, bool 
   return !*known || cm__store_file_hash(batch->store, path, hash, err);
 }
 
+/* A label that is not a number is the name of a region. */
+static CmRadiomicsCase case_of(const Batch *batch, const Case *one) {
+  int64_t number;
+  const bool named = *one->label && !cm__parse_int(one->label, &number);
+  return (CmRadiomicsCase){.image = one->image,
+                           .mask = one->mask,
+                           .region = named         ? one->label
+                                     : *one->label ? NULL
+                                                   : batch->work->regions,
+                           .label_named = *one->label || batch->work->label_named};
+}
+
 /* false with *known: an error; *known false: the case is not kept (a folder of slices). */
 static bool make_key(const Batch *batch, const Case *one, const void *params, CmHash *key, bool *known, CmError **err) {
   CmHasher hasher;
@@ -48,6 +61,10 @@ static bool make_key(const Batch *batch, const Case *one, const void *params, Cm
   cm__store_key_start(&hasher, "radiomics");
   cm_hash_add_text(&hasher, json);
   cm_free(json);
+  const CmRadiomicsCase what = case_of(batch, one);
+  cm_hash_add_text(&hasher, what.region ? what.region : "");
+  cm_hash_add_text(&hasher, what.label_named ? "named" : "");
+  cm_hash_add_text(&hasher, batch->work->resample ? "resample" : "");
   if (!hash_input(batch, one->image, &part, known, err)) return false;
   if (!*known) return true;
   cm_hash_add(&hasher, &part, sizeof part);
@@ -83,6 +100,14 @@ static bool keep(const Batch *batch, const CmHash *key, bool known, CmTable **fo
   return ok;
 }
 
+static bool write_report(const Batch *batch, const Case *one, const CmRadiomicsCase *what, CmError **err) {
+  char *path =
+      cm_sprintf(batch->ctx, err, "%s/row%05lld.dcm", batch->work->report, (long long)(one - batch->cases) + 1);
+  const bool ok = path && cm__radiomics_report(batch->work, one->found, what, path, err);
+  cm_free(path);
+  return ok;
+}
+
 static bool measure_case(const Batch *batch, Case *one, CmError **err) {
   const CmOp *op = batch->work->op;
   CmHash key;
@@ -90,11 +115,13 @@ static bool measure_case(const Batch *batch, Case *one, CmError **err) {
   void *params = cm_params_create(batch->ctx, op, err);
   if (!params) return false;
   memcpy(params, batch->work->params, op->params_size);
-  bool ok = (!*one->label || cm_params_set(op, params, "label", one->label, err)) &&
+  const CmRadiomicsCase what = case_of(batch, one);
+  bool ok = ((what.region && *what.region) || !*one->label || cm_params_set(op, params, "label", one->label, err)) &&
             make_key(batch, one, params, &key, &known, err) && (!known || find_kept(batch, &key, &one->found, err));
   if (ok && !one->found)
-    ok = (one->found = cm__radiomics_measure(batch->work, params, one->image, one->mask, err)) &&
+    ok = (one->found = cm__radiomics_measure(batch->work, params, &what, err)) &&
          keep(batch, &key, known, &one->found, err);
+  if (ok && *batch->work->report) ok = write_report(batch, one, &what, err);
   cm_free(params);
   return ok;
 }
@@ -116,52 +143,15 @@ static bool do_cases(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-static bool copy_cell(const CmTable *from, int64_t row, int column, CmTable *to, int64_t to_row, int to_column,
-                      CmError **err) {
-  if (cm_table_is_missing(from, row, column)) return true;
-  switch (cm_table_column_type(to, to_column)) {
-    case CM_COLUMN_TEXT: {
-      char cell[64];
-      const char *text = cm_table_text(from, row, column);
-      return cm_table_set_text(to, to_row, to_column, text ? text : cm_table_cell(from, row, column, cell, sizeof cell),
-                               err);
-    }
-    case CM_COLUMN_INT:
-      cm_table_set_int(to, to_row, to_column, cm_table_int(from, row, column));
-      return true;
-    default:
-      cm_table_set_real(to, to_row, to_column,
-                        cm_table_column_type(from, column) == CM_COLUMN_INT ? (double)cm_table_int(from, row, column)
-                                                                            : cm_table_real(from, row, column));
-      return true;
-  }
-}
-
-/* What a measured column holds: labels are whole, names and diagnostics are text, where they are; the rest is real. */
-static CmColumnType type_of(const CmTable *found, int column) {
-  const char *name = cm_table_column_name(found, column);
-  if (strcmp(name, "label") == 0) return CM_COLUMN_INT;
-  if (strcmp(name, "name") == 0 || cm_table_column_type(found, column) == CM_COLUMN_TEXT) return CM_COLUMN_TEXT;
-  return CM_COLUMN_REAL;
-}
-
 static bool add_rows(const Batch *batch, int64_t k, CmTable *out, CmError **err) {
   const CmTable *found = batch->cases[k].found;
   const int given = cm_table_columns(batch->table);
   for (int64_t row = 0; row < cm_table_rows(found); row++) {
     const int64_t to = cm_table_add_row(out, err);
     if (to < 0) return false;
-    for (int c = 0; c < given; c++)
-      if (!copy_cell(batch->table, k, c, out, to, c, err)) return false;
-    for (int c = 0; c < cm_table_columns(found); c++) {
-      const char *name = cm_table_column_name(found, c);
-      const int guess = given + c;
-      int column = guess < cm_table_columns(out) && strcmp(cm_table_column_name(out, guess), name) == 0
-                       ? guess
-                       : cm_table_find_column(out, name);
-      if (column < 0) column = cm_table_add_column(out, name, type_of(found, c), "", err);
-      if (column < 0 || !copy_cell(found, row, c, out, to, column, err)) return false;
-    }
+    if (!cm__radiomics_copy_row(batch->table, k, 0, out, to, 0, err) ||
+        !cm__radiomics_copy_row(found, row, 0, out, to, given, err))
+      return false;
   }
   return true;
 }
@@ -205,6 +195,13 @@ static bool write_quarantine(const Batch *batch, int64_t *count, CmError **err) 
   return ok;
 }
 
+static bool is_ours(const char *name) {
+  static const char *const ours[] = {"label", "name", "outside", "overlaps"};
+  for (int k = 0; k < CM_COUNT(ours); k++)
+    if (strcmp(name, ours[k]) == 0) return true;
+  return false;
+}
+
 static bool read_cases(Batch *batch, const char *path, CmError **err) {
   const int64_t rows = cm_table_rows(batch->table);
   batch->image = cm_table_find_column(batch->table, "Image");
@@ -215,8 +212,7 @@ static bool read_cases(Batch *batch, const char *path, CmError **err) {
     return false;
   }
   for (int c = 0; c < cm_table_columns(batch->table); c++)
-    if (strcmp(cm_table_column_name(batch->table, c), "label") == 0 ||
-        strcmp(cm_table_column_name(batch->table, c), "name") == 0) {
+    if (is_ours(cm_table_column_name(batch->table, c))) {
       cm_error_set(err, CM_ERR_USAGE, "%s: the result has a column «%s» of its own; rename the table's", path,
                    cm_table_column_name(batch->table, c));
       return false;
@@ -224,12 +220,13 @@ static bool read_cases(Batch *batch, const char *path, CmError **err) {
   batch->cases = cm_calloc(batch->ctx, (size_t)rows + 1, sizeof(Case), err);
   for (int64_t k = 0; batch->cases && k < rows; k++) {
     Case *one = &batch->cases[k];
-    char cell[64];
+    char cell[300];
     one->image = path_of(batch, k, batch->image, err);
     one->mask = one->image ? path_of(batch, k, batch->mask, err) : NULL;
     one->label =
         one->mask
-            ? cm_strdup(batch->ctx, batch->label < 0 ? "" : cm_table_cell(batch->table, k, batch->label, cell, 64), err)
+            ? cm_strdup(batch->ctx,
+                        batch->label < 0 ? "" : cm_table_cell(batch->table, k, batch->label, cell, sizeof cell), err)
             : NULL;
     if (!one->label) return false;
   }
@@ -278,8 +275,9 @@ bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *path, CmError 
   batch.table = table;
   batch.folder = folder;
   const int64_t rows = table ? cm_table_rows(table) : 0;
-  const bool ok = folder && read_cases(&batch, path, err) && open_store(&batch, err) &&
-                  cm_parallel_for(batch.ctx, "radiomics", rows, 1, do_cases, &batch, err) && finish(&batch, err);
+  const bool ok = folder && (!*work->report || cm_make_folder(work->report, err)) && read_cases(&batch, path, err) &&
+                  open_store(&batch, err) && cm_parallel_for(batch.ctx, "radiomics", rows, 1, do_cases, &batch, err) &&
+                  finish(&batch, err);
   for (int64_t k = 0; batch.cases && k < rows; k++) {
     cm_free(batch.cases[k].image);
     cm_free(batch.cases[k].mask);

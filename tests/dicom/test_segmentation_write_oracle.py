@@ -21,9 +21,9 @@ except ImportError as error:
 TURNED = [0.8, 0.6, 0, -0.6, 0.8, 0]  # rows and columns
 
 
-def source(folder, count=7, step=2.5, orientation=(1, 0, 0, 0, 1, 0)):
+def source(folder, count=7, step=2.5, orientation=(1, 0, 0, 0, 1, 0), pixels=None):
     normal = np.cross(orientation[:3], orientation[3:])
-    return makers.save(folder, [makers.sliced(makers.CT, "CT", k + 1, 0, RescaleSlope=1, RescaleIntercept=-1000, ImageOrientationPatient=list(orientation),
+    return makers.save(folder, [makers.sliced(makers.CT, "CT", k + 1, 0, None if pixels is None else pixels[k], RescaleSlope=1, RescaleIntercept=-1000, ImageOrientationPatient=list(orientation),
                                               ImagePositionPatient=[float(f"{v:.6f}") for v in np.array([-10, -8, 3]) + step * k * normal],
                                               AccessionNumber="A1", ReferringPhysicianName="", PatientBirthDate="", PatientSex="O", StudyID="1",
                                               Manufacturer="Maker", PositionReferenceIndicator="") for k in range(count)])

@@ -77,14 +77,14 @@ bool cm__segments_to_stacks(CmPool *pool, const CmFrame *const *frames, int64_t 
 
 /* ---- reading */
 
-static bool name_segments(CmDicomSet root, CmImage *image, int64_t *most, CmError **err) {
+static bool name_segments(CmDicomSet root, int64_t only, CmImage *image, int64_t *most, CmError **err) {
   CmDicomElement segments;
   CmDicomSet item;
   if (!cm_dicom_find(root, TAG_SEGMENTS, &segments)) return true;
   for (uint64_t at = 0; cm_dicom_item(&segments, &at, &item);) {
     int64_t number;
     char label[256];
-    if (!cm_dicom_int(item, CM_TAG(0x0062, 0x0004), 0, &number)) continue;
+    if (!cm_dicom_int(item, CM_TAG(0x0062, 0x0004), 0, &number) || (only && number != only)) continue;
     if (most && number > *most) *most = number;
     if (!image) continue;
     uint8_t rgb[3];
@@ -106,7 +106,7 @@ static bool paint(const uint8_t *plane, int64_t count, int64_t label, int64_t fi
     if (before && before != label) {
       cm_error_set(
           err, CM_ERR_DATA,
-          "segments %lld and %lld overlap; a label image holds one label a voxel: split the segmentation by segment",
+          "segments %lld and %lld overlap; a label image holds one label a voxel: read one segment (--segment)",
           (long long)before, (long long)label);
       return false;
     }
@@ -130,6 +130,7 @@ static bool paint_all(const CmReadPlan *plan, const CmPixelReader *reader, CmIma
                    frame->frame + 1);
       return false;
     }
+    if (plan->options.segment && (int64_t)number != plan->options.segment) continue;
     if (cm_context_cancelled(plan->ctx, err) ||
         !cm__pixel_reader_frame(plan->ctx, reader, frame->frame, CM_PIXEL_STORED, CM_U8, plane, err) ||
         !paint(plane, count, (int64_t)number, cm__plan_place(plan, s) * count, image, err))
@@ -147,15 +148,20 @@ CmImage *cm__segments_decode(CmReadPlan *plan, CmError **err) {
   CmPixelReader *reader = NULL;
   CmDicom *dicom = cm_dicom_open(plan->ctx, plan->entry->first->path, CM_DICOM_WHOLE, err);
   if (!dicom || !(reader = cm__pixel_reader_open(plan->ctx, dicom, err))) goto done;
-  if (!name_segments(cm_dicom_root(dicom), NULL, &most, err)) goto done;
-  for (int64_t s = 0; s < plan->slices; s++)
+  const int64_t only = plan->options.segment;
+  if (!name_segments(cm_dicom_root(dicom), only, NULL, &most, err)) goto done;
+  if (only && most == 0) {
+    cm_error_set(err, CM_ERR_MISSING, "the segmentation has no segment %lld", (long long)only);
+    goto done;
+  }
+  for (int64_t s = 0; s < plan->slices && !only; s++)
     if (stack->frames[s]->fact[CM_FACT_DIMENSION_1] > (double)most)
       most = (int64_t)fmin(stack->frames[s]->fact[CM_FACT_DIMENSION_1], 65535);
   image = cm_image_create(plan->ctx, most > 255 ? CM_U16 : CM_U8, stack->rank, dims, 1, err);
   plane = image ? cm_alloc_array(plan->ctx, (size_t)dims[0], (size_t)dims[1], err) : NULL;
   if (!plane) goto done;
   memset(cm_image_data_mut(image), 0, cm_image_bytes(image));
-  ok = paint_all(plan, reader, image, plane, err) && name_segments(cm_dicom_root(dicom), image, NULL, err);
+  ok = paint_all(plan, reader, image, plane, err) && name_segments(cm_dicom_root(dicom), only, image, NULL, err);
 done:
   cm_free(plane);
   cm__pixel_reader_close(&reader);

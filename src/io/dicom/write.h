@@ -44,6 +44,9 @@ typedef struct CmDicomSeries {
 
 /* Patient, study, equipment and frame of reference: what any object made from a source keeps. */
 bool cm__dicom_is_context(uint32_t tag);
+/* ContentDate and ContentTime are the study's: when the contents were made is not known to be later, and a clock would
+ * change the bytes. */
+void cm__dicom_content_time(CmDicomBuilder *set);
 /* Positions and UIDs of the sources. */
 bool cm__dicom_read_sources(CmDicomSeries *series, CmError **err);
 void cm__dicom_make_seed(CmDicomSeries *series);

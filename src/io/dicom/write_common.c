@@ -20,6 +20,18 @@ bool cm__dicom_is_context(uint32_t tag) {
   return false;
 }
 
+void cm__dicom_content_time(CmDicomBuilder *set) {
+  static const uint32_t pairs[2][2] = {{CM_TAG(8, 0x23), CM_TAG(8, 0x20)}, {CM_TAG(8, 0x33), CM_TAG(8, 0x30)}};
+  for (int i = 0; i < 2; i++) {
+    size_t length;
+    const char *study = cm__build_find(set, pairs[i][1], &length);
+    char text[32] = "";
+    snprintf(text, sizeof text, "%.*s", (int)(length < 31 ? length : 31), study ? study : "");
+    for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--) text[n - 1] = 0;
+    cm__build_text(set, pairs[i][0], *text ? text : i == 0 ? "19000101" : "000000");
+  }
+}
+
 /* Everything about the acquisition; what describes the pixels, the instance and its bulk data is made anew. */
 static bool is_acquisition(uint32_t tag) {
   uint32_t group = tag >> 16;

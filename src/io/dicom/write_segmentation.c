@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "io/dicom/write.h"
+#include "io/label_index.h"
 
 #define SEG_UID "1.2.840.10008.5.1.4.1.1.66.4"
-#define MOST_SEGMENTS 65535
 #define MOST_BYTES ((uint64_t)1 << 31)
 
 /* A plane of a segment, z of the label map. */
@@ -18,77 +18,35 @@ typedef struct Frame {
 
 typedef struct Job {
   CmDicomSeries series;
-  int64_t *segments; /* their labels, rising */
+  CmLabelIndex index; /* segment numbers and their labels */
   Frame *frames;
-  int64_t count, frame_count;
+  int64_t frame_count;
 } Job;
 
 /* ---- what is in the map
  */
 
-static int64_t label_at(const CmImage *image, int64_t at) {
-  return (int64_t)cm_image_value(image, at);
-}
-
-static bool add_segment(Job *job, int64_t label, CmError **err) {
-  int64_t at = job->count;
-  if (label < 0 || job->count == MOST_SEGMENTS) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "a segmentation holds labels above 0, at most %d of them; this map has %s",
-                 MOST_SEGMENTS, label < 0 ? "negative values" : "more");
-    return false;
-  }
-  if (job->count % 64 == 0) {
-    int64_t *grown = cm_realloc(job->series.ctx, job->segments, (size_t)(job->count + 64) * sizeof *grown, err);
-    if (!grown) return false;
-    job->segments = grown;
-  }
-  for (; at > 0 && job->segments[at - 1] > label; at--) job->segments[at] = job->segments[at - 1];
-  job->segments[at] = label;
-  job->count++;
-  return true;
-}
-
-static int64_t find_segment(const Job *job, int64_t label) {
-  int64_t low = 0, high = job->count;
-  while (low < high) {
-    const int64_t middle = (low + high) / 2;
-    if (job->segments[middle] < label)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low < job->count && job->segments[low] == label ? low : -1;
-}
-
 static bool find_segments(Job *job, CmError **err) {
-  const CmImage *image = job->series.image;
-  int64_t last = 0;
-  for (int64_t at = 0; at < cm_image_values(image); at++) {
-    const int64_t label = label_at(image, at);
-    if (label == last || label == 0) continue;
-    last = label;
-    if (find_segment(job, label) < 0 && !add_segment(job, label, err)) return false;
-  }
-  if (job->count > 0) return true;
+  if (!cm__label_index_make(job->series.ctx, job->series.image, &job->index, err)) return false;
+  if (job->index.count > 0) return true;
   cm_error_set(err, CM_ERR_DATA, "the label map is empty; a segmentation has at least one segment");
   return false;
 }
 
 /* Frames in the order of segments, then of planes. */
 static bool find_frames(Job *job, CmError **err) {
-  const CmImage *image = job->series.image;
-  const int64_t *dims = cm_image_dims(image), plane = dims[0] * dims[1];
-  uint8_t *seen = cm_calloc(job->series.ctx, (size_t)(job->count * dims[2]), 1, err);
+  const int64_t *dims = cm_image_dims(job->series.image), plane = dims[0] * dims[1];
+  const int64_t places = job->index.count * dims[2];
+  uint8_t *seen = cm_calloc(job->series.ctx, (size_t)places, 1, err);
   if (!seen) return false;
-  for (int64_t at = 0, last = -1, segment = -1; at < plane * dims[2]; at++) {
-    const int64_t label = label_at(image, at);
-    if (label == 0) continue;
-    if (label != last) segment = find_segment(job, last = label);
-    seen[segment * dims[2] + at / plane] = 1;
+  for (int64_t z = 0; z < dims[2]; z++) {
+    const uint16_t *at = job->index.at + z * plane;
+    for (int64_t i = 0; i < plane; i++)
+      if (at[i]) seen[(at[i] - 1) * dims[2] + z] = 1;
   }
-  for (int64_t k = 0; k < job->count * dims[2]; k++) job->frame_count += seen[k];
+  for (int64_t k = 0; k < places; k++) job->frame_count += seen[k];
   job->frames = cm_alloc_array(job->series.ctx, (size_t)job->frame_count, sizeof *job->frames, err);
-  for (int64_t k = 0, at = 0; job->frames && k < job->count * dims[2]; k++)
+  for (int64_t k = 0, at = 0; job->frames && k < places; k++)
     if (seen[k]) job->frames[at++] = (Frame){.segment = (int32_t)(k / dims[2]) + 1, .z = k % dims[2]};
   cm_free(seen);
   return job->frames != NULL;
@@ -167,7 +125,7 @@ static void add_colour(CmDicomBuilder *item, const uint8_t rgb[3]) {
 static void fill_segment(CmDicomBuilder *item, const Job *job, int64_t at) {
   char name[32];
   CmLabel label = {.name = NULL};
-  const int64_t value = job->segments[at];
+  const int64_t value = job->index.values[at];
   cm_label_colour(value, label.rgb);
   snprintf(name, sizeof name, "Label %lld", (long long)value);
   const bool named = cm_image_find_label(job->series.image, value, &label) && label.name && *label.name &&
@@ -336,16 +294,7 @@ static void add_defaults(Job *job) {
       cm__build_default(set, texts[i].tag, texts[i].text);
   static const uint32_t not_of_it[] = {CM_TAG(0x18, 0x15), CM_TAG(0x18, 0x5100), CM_TAG(0x20, 0x60)};
   for (int i = 0; i < CM_COUNT(not_of_it); i++) cm__build_remove(set, not_of_it[i]);
-  /* when the contents were made is not known to be later than the study, and a clock would change the bytes */
-  size_t length;
-  static const uint32_t pairs[2][2] = {{CM_TAG(8, 0x23), CM_TAG(8, 0x20)}, {CM_TAG(8, 0x33), CM_TAG(8, 0x30)}};
-  for (int i = 0; i < 2; i++) {
-    const char *study = cm__build_find(set, pairs[i][1], &length);
-    char text[32] = "";
-    snprintf(text, sizeof text, "%.*s", (int)(length < 31 ? length : 31), study ? study : "");
-    for (size_t n = strlen(text); n > 0 && text[n - 1] == ' '; n--) text[n - 1] = 0;
-    cm__build_text(set, pairs[i][0], *text ? text : i == 0 ? "19000101" : "000000");
-  }
+  cm__dicom_content_time(set);
 }
 
 static void add_uids(Job *job) {
@@ -383,7 +332,7 @@ static bool build(Job *job, CmError **err) {
   cm__build_us(set, CM_TAG(0x28, 0x101), 1);
   cm__build_us(set, CM_TAG(0x28, 0x102), 0);
   cm__build_us(set, CM_TAG(0x28, 0x103), 0);
-  add_items(set, CM_TAG(0x62, 0x02), fill_segment, job, job->count);
+  add_items(set, CM_TAG(0x62, 0x02), fill_segment, job, job->index.count);
   add_item(set, CM_TAG(0x20, 0x9221), fill_organization, job, 0);
   add_items(set, CM_TAG(0x20, 0x9222), fill_index, job, 2);
   add_item(set, CM_TAG(0x5200, 0x9229), fill_shared, job, 0);
@@ -393,10 +342,21 @@ static bool build(Job *job, CmError **err) {
   return !set->failed;
 }
 
-/* One bit a voxel, the first in the lowest bit, frame after frame without a gap (PS3.5 8.1.1). */
+/* The bits of a frame behind those that are there, the first in the lowest bit (PS3.5 8.1.1). */
+static void pack(const uint16_t *at, int64_t count, uint16_t segment, int64_t bit, uint8_t *packed) {
+  int64_t i = 0;
+  for (; i < count && (bit + i) % 8 != 0; i++) packed[(bit + i) / 8] |= (uint8_t)((at[i] == segment) << (bit + i) % 8);
+  for (; i + 8 <= count; i += 8) {
+    unsigned byte = 0;
+    for (int k = 0; k < 8; k++) byte |= (unsigned)(at[i + k] == segment) << k;
+    packed[(bit + i) / 8] = (uint8_t)byte;
+  }
+  for (; i < count; i++) packed[(bit + i) / 8] |= (uint8_t)((at[i] == segment) << (bit + i) % 8);
+}
+
+/* Frame after frame without a gap. */
 static bool add_pixels(const Job *job, CmTextBuffer *out, CmError **err) {
-  const CmImage *image = job->series.image;
-  const int64_t plane = cm_image_dims(image)[0] * cm_image_dims(image)[1];
+  const int64_t *dims = cm_image_dims(job->series.image), plane = dims[0] * dims[1];
   const uint64_t bytes = ((uint64_t)(plane * job->frame_count) + 7) / 8, even = bytes + (bytes & 1);
   if (even > MOST_BYTES) {
     cm_error_set(err, CM_ERR_UNSUPPORTED, "the segmentation would need %llu bytes of pixels; write fewer segments",
@@ -405,11 +365,8 @@ static bool add_pixels(const Job *job, CmTextBuffer *out, CmError **err) {
   }
   uint8_t *packed = cm_calloc(job->series.ctx, (size_t)even, 1, err);
   if (!packed) return false;
-  for (int64_t f = 0, bit = 0; f < job->frame_count; f++) {
-    const int64_t label = job->segments[job->frames[f].segment - 1], first = job->frames[f].z * plane;
-    for (int64_t i = 0; i < plane; i++, bit++)
-      if (label_at(image, first + i) == label) packed[bit / 8] |= (uint8_t)(1 << bit % 8);
-  }
+  for (int64_t f = 0; f < job->frame_count; f++)
+    pack(job->index.at + job->frames[f].z * plane, plane, (uint16_t)job->frames[f].segment, f * plane, packed);
   cm__build_head(out, CM_TAG(0x7FE0, 0x10), CM_VR('O', 'B'), (uint32_t)even);
   cm__text_add_n(out, (const char *)packed, (size_t)even);
   cm_free(packed);
@@ -418,11 +375,6 @@ static bool add_pixels(const Job *job, CmTextBuffer *out, CmError **err) {
 
 static bool check_map(const CmImage *image, CmError **err) {
   const int64_t *dims = cm_image_dims(image);
-  if (!cm_type_is_integer(cm_image_type(image)) || cm_image_components(image) != 1 || dims[3] != 1) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED,
-                 "a segmentation is written of a label map: whole numbers, one component, one time point");
-    return false;
-  }
   if (dims[0] <= 65535 && dims[1] <= 65535) return true;
   cm_error_set(err, CM_ERR_UNSUPPORTED, "%lld x %lld voxels: DICOM has at most 65535 rows and columns",
                (long long)dims[0], (long long)dims[1]);
@@ -445,7 +397,7 @@ bool cm_dicom_write_segmentation(CmContext *ctx, const CmImage *labels, const ch
   cm__build_free(&job.series.common);
   cm_free(job.series.positions);
   cm_free(job.series.source_uids);
-  cm_free(job.segments);
+  cm__label_index_free(&job.index);
   cm_free(job.frames);
   cm_free(out.text);
   return good;
