@@ -1,8 +1,11 @@
 """From a series folder of 300 CT slices to a volume, and to .nii.gz: Cormack, dcm2niix and SimpleITK side by side, in one run.
 
-    python bench/bench_series.py [--slices 300] [--rounds 1] [--folder DIR]
+    python bench/bench_series.py [--slices 300] [--rounds 7] [--folder DIR]
 
-Prints medians, ratios, and what limits: reading the bytes of the files, and compressing the voxels.
+Prints medians, ratios, and what limits: reading the bytes of the files, and compressing the voxels. Everybody writes to
+a place that is empty, once to warm up and then in turn: who is the first to fill memory that the system has to fetch from
+a host, or replaces a file whose pages are still held, takes up to three times as long. Compression, of which the peers
+take half a minute, is timed once.
 """
 
 import argparse
@@ -68,82 +71,86 @@ def run(*command):
     subprocess.run([str(c) for c in command], check=True, capture_output=True)
 
 
-def itk_read(folder):
+def itk_convert(series, path, compressed):
     import SimpleITK as sitk
 
     reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
-    return reader.Execute()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(series)))
+    sitk.WriteImage(reader.Execute(), str(path), compressed)
 
 
-def read_bytes(folder):
-    return sum(len(path.read_bytes()) for path in folder.iterdir())
+def converters(series, out):
+    """{kind of file: {program: what it does}}; each writes into the folder `out`."""
+    niix = lambda z: run("dcm2niix", "-b", "n", "-f", "peer", "-o", out, "-z", z, series)
+    return {
+        ".nii": {
+            "cormack": lambda: run(CORMACK, "convert", series, out / "ours.nii"),
+            "dcm2niix": lambda: niix("n"),
+            "SimpleITK (in process)": lambda: itk_convert(series, out / "itk.nii", False),
+        },
+        ".nii.gz": {
+            "cormack": lambda: run(CORMACK, "convert", series, out / "ours.nii.gz"),
+            "dcm2niix -z i": lambda: niix("i"),
+            "SimpleITK (in process)": lambda: itk_convert(series, out / "itk.nii.gz", True),
+        },
+    }
 
 
-def timed(work, before=None):
-    if before:
-        before()
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
+def timed(jobs, out, rounds):
+    """{name: seconds of each round}, in turn, into an emptied folder."""
+    times = {name: [] for name in jobs}
+    for _ in range(rounds):
+        for name, job in jobs.items():
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            start = time.perf_counter()
+            job()
+            times[name].append(time.perf_counter() - start)
+    return times
+
+
+def compare(series, out):
+    """Whether all three give the same voxels and geometry."""
+    import SimpleITK as sitk
+
+    for job in converters(series, out)[".nii"].values():
+        job()
+    ours, theirs = nibabel.load(out / "ours.nii"), nibabel.load(out / "peer.nii")
+    itk = sitk.GetArrayFromImage(sitk.ReadImage(str(out / "itk.nii"))).transpose(2, 1, 0)
+    turned = theirs.as_reoriented(nibabel.orientations.ornt_transform(nibabel.io_orientation(theirs.affine), nibabel.io_orientation(ours.affine)))
+    voxels = np.asarray(ours.dataobj)
+    print("  same voxels as dcm2niix:", bool((voxels == np.asarray(turned.dataobj)).all()), " as SimpleITK:", bool((voxels == itk).all()),
+          f" geometry within {np.abs(ours.affine - turned.affine).max():.2g} mm of dcm2niix")
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--slices", type=int, default=300)
-    options.add_argument("--rounds", type=int, default=1)
-    options.add_argument("--folder")
+    options.add_argument("--rounds", type=int, default=7, help="of what takes less than a second")
+    options.add_argument("--only", choices=(".nii", ".nii.gz"))
     options = options.parse_args()
-    import SimpleITK as sitk
-
     with tempfile.TemporaryDirectory() as temporary:
-        work = pathlib.Path(temporary)
-        kept = options.folder or (f"{os.environ['CORMACK_BENCH']}/series{options.slices}" if "CORMACK_BENCH" in os.environ else None)
-        series = pathlib.Path(kept or work / "series")
+        out = pathlib.Path(temporary) / "out"
+        kept = os.environ.get("CORMACK_BENCH")
+        series = pathlib.Path(kept or temporary) / f"series{options.slices}"
         if not series.exists() or not any(series.iterdir()):
             series.mkdir(exist_ok=True)
             make_series(series, options.slices)
-        peer = work / "peer"
-
-        def fresh():
-            shutil.rmtree(peer, ignore_errors=True)
-            peer.mkdir()
-
-        niix = ("dcm2niix", "-b", "n", "-f", "peer", "-o", peer)
-        jobs = {
-            "the bytes of the files, read": lambda: read_bytes(series),
-            "cormack info FOLDER": lambda: run(CORMACK, "info", series),
-            "folder -> .nii (no compression): cormack": lambda: run(CORMACK, "convert", series, work / "ours.nii"),
-            "folder -> .nii: dcm2niix": lambda: run(*niix, "-z", "n", series),
-            "folder -> .nii: SimpleITK (in process)": lambda: sitk.WriteImage(itk_read(series), str(work / "itk.nii")),
-            "folder -> .nii.gz: cormack": lambda: run(CORMACK, "convert", series, work / "ours.nii.gz"),
-            "folder -> .nii.gz: dcm2niix -z i": lambda: run(*niix, "-z", "i", series),
-            "folder -> .nii.gz: SimpleITK (in process)": lambda: sitk.WriteImage(itk_read(series), str(work / "itk.nii.gz"), True),
-        }
-        times = {name: [] for name in jobs}
-        for _ in range(options.rounds):
-            for name, job in jobs.items():
-                times[name].append(timed(job, fresh))
-        print(f"{len(list(series.iterdir()))} slices, {read_bytes(series) / 1e6:.0f} MB, medians of {options.rounds} rounds")
-        median = {name: statistics.median(t) for name, t in times.items()}
-        for name, seconds in median.items():
-            print(f"  {name:46s} {seconds:8.3f} s")
-        for kind in (".nii", ".nii.gz"):
-            ours = next(v for k, v in median.items() if k.startswith(f"folder -> {kind} ") or k.startswith(f"folder -> {kind}: cormack"))
-            fastest = min(v for k, v in median.items() if k.startswith(f"folder -> {kind}:") and "cormack" not in k)
-            peers = {k.partition(": ")[2]: times[k] for k in median if k.startswith(f"folder -> {kind}:") and "cormack" not in k}
-            note(f"{options.slices} slices to {kind}", ours, peers, os.cpu_count(), median["the bytes of the files, read"] / ours, "reading the files")
-            print(f"  {kind}: the faster peer takes {fastest / ours:.2f} times as long as Cormack")
-        for name in ("ours.nii.gz", "itk.nii.gz"):
-            print(f"  {name}: {(work / name).stat().st_size / 1e6:.1f} MB")
-        fresh()
-        run(*niix, "-z", "n", series)
-        ours, theirs = nibabel.load(work / "ours.nii.gz"), nibabel.load(peer / "peer.nii")
-        itk = sitk.GetArrayFromImage(sitk.ReadImage(str(work / "itk.nii.gz"))).transpose(2, 1, 0)
-        turned = theirs.as_reoriented(nibabel.orientations.ornt_transform(nibabel.io_orientation(theirs.affine), nibabel.io_orientation(ours.affine)))
-        voxels = np.asarray(ours.dataobj)
-        print("  same voxels as dcm2niix:", bool((voxels == np.asarray(turned.dataobj)).all()), " as SimpleITK:", bool((voxels == itk).all()),
-              f" geometry within {np.abs(ours.affine - turned.affine).max():.2g} mm of dcm2niix")
+        bare = {"read": lambda: sum(len(path.read_bytes()) for path in series.iterdir()), "info": lambda: run(CORMACK, "info", series)}
+        bare = {name: statistics.median(t) for name, t in timed(bare, out, options.rounds).items()}
+        print(f"{options.slices} slices; the bytes of the files, read: {bare['read']:.3f} s; cormack info FOLDER: {bare['info']:.3f} s")
+        for kind, jobs in converters(series, out).items():
+            if options.only not in (None, kind):
+                continue
+            rounds = options.rounds if kind == ".nii" else 1
+            if rounds > 1:
+                timed(jobs, out, 1)
+            times = timed(jobs, out, rounds)
+            for name, taken in times.items():
+                print(f"  {kind:8} {name:24} {statistics.median(taken):8.3f} s (fastest {min(taken):.3f} s)")
+            ours = times.pop("cormack")
+            note(f"{options.slices} slices to {kind}", ours, times, os.cpu_count(), bare["read"] / statistics.median(ours), "reading the files")
+        compare(series, out)
 
 
 main()

@@ -98,7 +98,8 @@ static bool refuse_value(double value, CmType type, CmError **err) {
   return false;
 }
 
-bool cm__pixel_store_i32(const int32_t *from, int64_t count, CmType type, void *to, int64_t at, CmError **err) {
+CM_CLONES bool cm__pixel_store_i32(const int32_t *from, int64_t count, CmType type, void *to, int64_t at,
+                                   CmError **err) {
   int32_t low = from[0], high = from[0];
   if (type == CM_I32) {
     memcpy((int32_t *)to + at, from, (size_t)count * sizeof *from);
