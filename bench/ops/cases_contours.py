@@ -1,6 +1,6 @@
 """Active contours."""
 from bench_ops import Case, np, sitk
-from skimage.segmentation import chan_vese, morphological_chan_vese, morphological_geodesic_active_contour
+from skimage.segmentation import chan_vese, inverse_gaussian_gradient, morphological_chan_vese, morphological_geodesic_active_contour
 
 
 def middle(i):
@@ -26,6 +26,7 @@ def dense(i):
 
 
 CASES = [
+    *[Case("inverse_gaussian_gradient", {}, name, {"scikit-image": lambda i: inverse_gaussian_gradient(i.f32)}) for name in ("mr", "xray")],
     Case("chan_vese", {"iterations": 10, "tol": 0}, "ct_part", {"SimpleITK ScalarChanAndVeseDense": dense}, started, flops=80, must=4),
     Case("chan_vese", {"iterations": 10, "tol": 0}, "ct", {}, started, flops=80),
     Case("chan_vese", {"iterations": 10, "tol": 0}, "xrayf_part", {"scikit-image": lambda i: chan_vese(i.array, max_num_iter=10, tol=0)}, flops=60),

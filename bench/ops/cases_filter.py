@@ -39,6 +39,14 @@ def box(peer, radius):
     return lambda i: peer(i.array, 2 * radius + 1)
 
 
+def slope_itk(i):
+    """Along x after smoothing, by recursive filters along each axis."""
+    v = i.sitk_f32
+    for axis in (2, 1):
+        v = sitk.RecursiveGaussian(v, 2 * i.spacing[axis], direction=axis)
+    return sitk.RecursiveGaussian(v, 2 * i.spacing[0], False, sitk.RecursiveGaussianImageFilter.FirstOrder, 0)
+
+
 CASES = [
     Case("gaussian", {"sigma": 2, **VOXEL}, "ct", {
         "SimpleITK recursive": lambda i: sitk.SmoothingRecursiveGaussian(i.sitk_f32, [2 * s for s in i.spacing]),
@@ -67,6 +75,9 @@ CASES = [
     *flat("laplacian", {}, lambda i: cv2.Laplacian(i.array, cv2.CV_32F)),
     Case("laplacian", {}, "ct", {"SciPy": lambda i: nd.laplace(i.f32), "SimpleITK": lambda i: sitk.Laplacian(i.sitk_f32)}),
     *flat("gaussian_derivative", {"sigma": 2, "order": [1, 0, 0], **VOXEL}, lambda i: cv2.sepFilter2D(i.array, cv2.CV_32F, weights(2, 1), weights(2))),
+    *[Case(op, {}, "ct", {"scikit-image": lambda i, op=op: getattr(skimage.filters, op)(i.f32)}) for op in ("prewitt", "scharr")],
+    Case("roberts", {"planes": "slices"}, "ct", {"scikit-image, slice by slice": lambda i: [skimage.filters.roberts(s) for s in i.f32]}),
+    Case("gaussian_derivative", {"sigma": 2, "order": [1, 0, 0], **VOXEL}, "ct", {"SimpleITK recursive": slope_itk, "SciPy f32": lambda i: nd.gaussian_filter(i.f32, 2, (0, 0, 1))}),
     Case("gaussian_derivative", {"sigma": 2, "order": [1, 0, 0], **VOXEL}, "mr", {"SciPy": lambda i: nd.gaussian_filter(i.array, 2, (0, 0, 1))}),
     *flat("laplacian_of_gaussian", {"sigma": 2, **VOXEL}, blobs),
     Case("laplacian_of_gaussian", {"sigma": 2, **VOXEL}, "mr", {

@@ -50,9 +50,9 @@ def labelled(i):
     return i.kept("labelled", lambda: {"image": i.image, "regions": i.like(np.digitize(i.array, (-500, 0, 500)).astype(np.uint8))})
 
 
-def deviations(i):
+def deviations(i, regions=(1, 2, 3)):
     labels = labelled(i)["regions"].array
-    for k in (1, 2, 3):
+    for k in regions:
         inside = i.array[labels == k]
         inside.mean(), inside.std(ddof=1)
 
@@ -75,6 +75,7 @@ CASES = [
     *[Case("histogram", {}, name, {"OpenCV calcHist": lambda i: cv2.calcHist([i.array], [0], None, [256], [0, 65536])}) for name in ("xray", "xrayf")],
     Case("histogram", {}, "mr", {"NumPy histogram": lambda i: np.histogram(i.array, 256)}),
     Case("snr", {"method": "background"}, "ct", {"NumPy": deviations}, labelled),
+    Case("cnr", {"a": 1, "b": 2}, "ct", {"NumPy": lambda i: deviations(i, (1, 2))}, labelled),
     Case("line_profile", {"start": (50, 60), "end": (900, 800), "width": 9}, "xray", {
         "scikit-image": lambda i: skimage.measure.profile_line(i.array, (60, 50), (800, 900), 9, 1, mode="nearest")}),
 ]

@@ -75,6 +75,8 @@ CASES = [
     *[Case(op, BALL, "ct_part", {"SimpleITK": lambda i, call=call: call(plain(i), [5] * 3)}) for op, call in (
         ("open", sitk.GrayscaleMorphologicalOpening), ("close", sitk.GrayscaleMorphologicalClosing), ("morphological_gradient", sitk.MorphologicalGradient),
         ("top_hat", sitk.WhiteTopHat), ("black_hat", sitk.BlackTopHat))],
+    *[Case(op, BALL, "ct_mask", {"SimpleITK": lambda i, call=call: call(plain(i), [5] * 3)})
+      for op, call in (("open", sitk.BinaryMorphologicalOpening), ("close", sitk.BinaryMorphologicalClosing))],
     Case("distance", {}, "binary512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"by_label": True}, "labels512", {"edt": lambda i: edt.edt(i.array, parallel=workers())}, must=1),
     Case("distance", {"mode": "signed"}, "ct_mask", {"SimpleITK": lambda i: sitk.SignedMaurerDistanceMap(i.sitk, False, False, True)}),
@@ -91,7 +93,8 @@ CASES = [
     Case("skeleton", {}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.skeletonize(i.array > 0)}),
     Case("thinning", {"max_iterations": 3}, "xray_mask", {"scikit-image": lambda i: skimage.morphology.thin(i.array > 0, 3)}),
     Case("h_maxima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_maxima(i.array, 100, np.ones((3, 3, 3)))}),
-    Case("h_minima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_minima(i.array, 100, np.ones((3, 3, 3)))}),
+    Case("h_minima", {"h": 100}, "ct_part", {"scikit-image": lambda i: skimage.morphology.h_minima(i.array, 100, np.ones((3, 3, 3))),
+                                             "SimpleITK": lambda i: sitk.HMinima(plain(i), 100, True)}),
     Case("regional_maxima", {}, "ct_part", {"scikit-image": lambda i: skimage.morphology.local_maxima(i.array),
                                        "SimpleITK": lambda i: sitk.RegionalMaxima(plain(i), fullyConnected=True)}),
     Case("regional_minima", {}, "xray", {"scikit-image": lambda i: skimage.morphology.local_minima(i.array)}),

@@ -90,7 +90,28 @@ def matrices(i):
     return made
 
 
+def windowed_bank(i):
+    """Gabor magnitudes, their means in windows, standardized, k-means of four starts, as the operation does it."""
+    maps = [cv2.magnitude(*(cv2.filter2D(i.f32, cv2.CV_32F, part) for part in (k.real, k.imag)))
+            for k in (gabor_kernel(f, np.pi * a / 4) for f in (0.1, 0.2, 0.4) for a in range(4))]
+    means = np.stack([cv2.blur(m, (11, 11)) for m in maps], -1).reshape(-1, 12)
+    return (means - means.mean(0)) / means.std(0)
+
+
+def textures_cv(i):
+    return cv2.kmeans(windowed_bank(i), 2, None, (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 300, 0.03), 4, cv2.KMEANS_PP_CENTERS)
+
+
+def textures_sk(i):
+    return KMeans(2, n_init=4, random_state=0, algorithm="lloyd").fit(windowed_bank(i))
+
+
 CASES = [
+    Case("texture_segmentation", {}, "xray_part", {"OpenCV filter2D, blur, kmeans": textures_cv, "OpenCV filter2D, blur, scikit-learn KMeans": textures_sk}),
+    Case("components", {"keep": 2}, "colour", {"OpenCV extractChannel": lambda i: cv2.extractChannel(i.array, 1),
+                                               "NumPy": lambda i: np.ascontiguousarray(i.array[..., 1])}),
+    Case("components", {"keep": [3, 2, 1]}, "colour", {"OpenCV cvtColor": lambda i: cv2.cvtColor(i.array, cv2.COLOR_RGB2BGR),
+                                                       "NumPy": lambda i: np.ascontiguousarray(i.array[..., ::-1])}),
     Case("glcm_map", {"radius": [3]}, "xray", {"scikit-image graycoprops in a loop": matrices}, lambda i: {"image": i.like(part(i))}, about="a part"),
     Case("glcm_map", {"radius": [3]}, "xray", {}),
     Case("local_binary_patterns", {"method": "uniform"}, "xray", {"scikit-image": patterns}),

@@ -28,9 +28,12 @@ def _input(port, value, context):
 
 
 def _outputs(op, values, context, inputs):
-    """Python objects of the results; what becomes no object is released."""
+    """Python objects of the results, None for those that there are not; what becomes no object is released."""
     made = []
     for port, value in zip(op["outputs"], values):
+        if not value.kind:
+            made.append(None)
+            continue
         kind, pointer = value.kind, value.object
         value.kind = 0
         free = lib.cm_table_unref if kind == _KINDS["table"] else lib.cm_image_unref

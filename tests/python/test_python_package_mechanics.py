@@ -86,6 +86,12 @@ def test_header():
     assert colour.components == 3 and colour.size == (4, 3) and colour.array.shape == (3, 4, 3)
 
 
+def test_outputs_that_there_are_not():
+    ball = np.exp(-((np.mgrid[:48, :48, :48] - 23.5) ** 2).sum(0) / 200).astype(np.float32)
+    plain, labelled = (cormack.register(ball, ball, **labels) for labels in ({}, {"moving_labels": ball > 0.5}))
+    assert plain.labels is None and plain.moved.shape == ball.shape and labelled.labels.array.any()
+
+
 def test_errors():
     error = refused(cormack.ParameterError, "did you mean «sigma»", cormack.gaussian, VOXELS, sigm=1)
     assert isinstance(error, ValueError) and isinstance(error, cormack.CormackError) and error.code == "parameter"
