@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ops/exp.h"
+
 static bool reserve(CmEntries *entries, int64_t more, CmError **err) {
   if (entries->count + more <= entries->room) return true;
   const int64_t room = 2 * entries->room + more + 64;
@@ -38,24 +40,23 @@ bool cm__entries_from(CmEntries *entries, const int64_t *matrix, int64_t levels,
   return true;
 }
 
-static int by_level(const void *one, const void *other) {
+static int compare_levels(const void *one, const void *other) {
   const CmEntry *a = one, *b = other;
   if (a->level != b->level) return a->level < b->level ? -1 : 1;
   return a->size < b->size ? -1 : a->size > b->size;
 }
 
-static int by_size(const void *one, const void *other) {
+static int compare_sizes(const void *one, const void *other) {
   const CmEntry *a = one, *b = other;
-  if (a->size != b->size) return a->size < b->size ? -1 : 1;
-  return a->level < b->level ? -1 : a->level > b->level;
+  return a->size < b->size ? -1 : a->size > b->size;
 }
 
 void cm__entries_merge(CmEntries *entries) {
   if (entries->count == 0) return;
-  qsort(entries->item, (size_t)entries->count, sizeof(*entries->item), by_level);
+  qsort(entries->item, (size_t)entries->count, sizeof(*entries->item), compare_levels);
   CmEntry *last = entries->item;
   for (int64_t k = 1; k < entries->count; k++) {
-    if (by_level(last, &entries->item[k]) == 0)
+    if (compare_levels(last, &entries->item[k]) == 0)
       last->count += entries->item[k].count;
     else
       *++last = entries->item[k];
@@ -69,31 +70,44 @@ void cm__entries_free(CmEntries *entries) {
   entries->count = entries->room = 0;
 }
 
-/* Sum of the squared sums over runs of entries that are equal in one of their numbers. */
-static double squared_sums(const CmEntries *entries, size_t offset) {
-  double squares = 0.0, sum = 0.0;
+/* Levels and sizes below this have a sum of their own in squared_sums(); there are few others. */
+enum { SMALL = 512 };
+
+/* Sum of the squared counts of entries that are equal in one of their numbers. Puts the entries in another order. */
+static double squared_sums(CmEntries *entries, bool by_size) {
+  double small[SMALL] = {0.0}, squares = 0.0, sum = 0.0;
+  int64_t large = 0;
   for (int64_t k = 0; k < entries->count; k++) {
-    const CmEntry *entry = &entries->item[k];
-    const int64_t *own = (const int64_t *)((const char *)entry + offset);
-    if (k > 0 && *own != *(const int64_t *)((const char *)(entry - 1) + offset)) {
-      squares += sum * sum;
-      sum = 0.0;
+    const CmEntry entry = entries->item[k];
+    const int64_t own = by_size ? entry.size : entry.level;
+    if (own < SMALL) {
+      small[own] += entry.count;
+      continue;
     }
-    sum += entry->count;
+    entries->item[k] = entries->item[large];
+    entries->item[large++] = entry;
+  }
+  for (int i = 0; i < SMALL; i++) squares += small[i] * small[i];
+  if (large > 1) qsort(entries->item, (size_t)large, sizeof(CmEntry), by_size ? compare_sizes : compare_levels);
+  for (int64_t k = 0; k < large; k++) {
+    const CmEntry *entry = &entries->item[k];
+    const bool same = k > 0 && (by_size ? entry->size == entry[-1].size : entry->level == entry[-1].level);
+    squares += same ? 0.0 : sum * sum;
+    sum = (same ? sum : 0.0) + entry->count;
   }
   return squares + sum * sum;
 }
 
 static void add_emphases(const CmEntry *entry, double *out) {
   const double c = entry->count, i = (double)entry->level, j = (double)entry->size;
-  const double ii = i * i, jj = j * j;
-  out[CM__SHORT] += c / jj;
+  const double ii = i * i, jj = j * j, low = 1.0 / ii, short_ = 1.0 / jj;
+  out[CM__SHORT] += c * short_;
   out[CM__LONG] += c * jj;
-  out[CM__LOW_LEVEL] += c / ii;
+  out[CM__LOW_LEVEL] += c * low;
   out[CM__HIGH_LEVEL] += c * ii;
-  out[CM__SHORT_LOW] += c / (ii * jj);
-  out[CM__SHORT_HIGH] += c * ii / jj;
-  out[CM__LONG_LOW] += c * jj / ii;
+  out[CM__SHORT_LOW] += c * (low * short_);
+  out[CM__SHORT_HIGH] += c * ii * short_;
+  out[CM__LONG_LOW] += c * jj * low;
   out[CM__LONG_HIGH] += c * ii * jj;
 }
 
@@ -112,7 +126,7 @@ static void spread(const CmEntries *entries, double total, double *out) {
                  size = (double)entry->size - mean_size;
     out[CM__LEVEL_VARIANCE] += p * level * level;
     out[CM__SIZE_VARIANCE] += p * size * size;
-    out[CM__ENTROPY] -= p * log2(p);
+    out[CM__ENTROPY] -= p * cm__log(p) * CM_LOG2_E;
     out[CM__ENERGY] += p * p;
   }
 }
@@ -127,10 +141,9 @@ void cm__emphases(CmEntries *entries, double voxels, double out[CM__EMPHASES]) {
   }
   for (int k = CM__SHORT; k <= CM__LONG_HIGH; k++) out[k] /= total;
   spread(entries, total, out);
-  out[CM__LEVEL_NON_UNIFORMITY] = squared_sums(entries, offsetof(CmEntry, level)) / total;
+  out[CM__LEVEL_NON_UNIFORMITY] = squared_sums(entries, false) / total;
   out[CM__LEVEL_NON_UNIFORMITY_NORMALISED] = out[CM__LEVEL_NON_UNIFORMITY] / total;
-  qsort(entries->item, (size_t)entries->count, sizeof(*entries->item), by_size);
-  out[CM__SIZE_NON_UNIFORMITY] = squared_sums(entries, offsetof(CmEntry, size)) / total;
+  out[CM__SIZE_NON_UNIFORMITY] = squared_sums(entries, true) / total;
   out[CM__SIZE_NON_UNIFORMITY_NORMALISED] = out[CM__SIZE_NON_UNIFORMITY] / total;
   out[CM__PERCENTAGE] = total / voxels;
 }

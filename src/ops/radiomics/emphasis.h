@@ -46,8 +46,8 @@ enum {
   CM__EMPHASES
 };
 
-/* entries: merged; sorts them by size. voxels: of the region, times the matrices that were merged. NaN where there are
- * no entries. */
+/* entries: merged; their order is changed. voxels: of the region, times the matrices that were merged. NaN where there
+ * are no entries. */
 void cm__emphases(CmEntries *entries, double voxels, double out[CM__EMPHASES]);
 
 #endif

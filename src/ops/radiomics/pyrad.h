@@ -3,6 +3,8 @@
 #ifndef CM_OPS_RADIOMICS_PYRAD_H
 #define CM_OPS_RADIOMICS_PYRAD_H
 
+#include <float.h>
+
 #include "ops/radiomics/pyrad_params.h"
 #include "ops/radiomics/region.h"
 #include "ops/segment/label_list.h"
@@ -125,6 +127,9 @@ bool cm__pyrad_angles(const CmPyradView *view, const CmInts *distances, CmPyradA
 /* Of one angle, by weightingNorm: its length in mm; `none`: 0. */
 double cm__pyrad_length(const CmPyradView *view, const int step[3]);
 
+/* Logarithms are taken of p + eps there; as p is far above eps, that is log2(p) + eps / (p ln 2): times p, this. */
+#define CM__EPS_BITS (DBL_EPSILON * 1.4426950408889634)
+enum { CM__PYRAD_ABREAST = 13 }; /* most directions that one walk counts */
 enum { CM__PYRAD_MOST = 32 };
 typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
 CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
@@ -155,8 +160,9 @@ bool cm__pyrad_shape(const CmPyradRoi *roi, const double spacing[3], double out[
 bool cm__pyrad_shape2d(const CmPyradRoi *roi, const double spacing[3], int axis, double out[CM__PYRAD_MOST],
                        CmError **err);
 
-/* Second largest eigenvalue of a symmetric matrix n x n (n > 1), which is overwritten; d, e: n numbers of scratch. */
-double cm__pyrad_second_eigenvalue(double *matrix, int n, double *d, double *e);
+/* Second largest magnitude among the eigenvalues of a symmetric matrix n x n (n > 1) whose largest is positive; it is
+ * overwritten. d, e: n numbers of scratch. */
+double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e);
 
 /* ---- diagnostics ---- */
 

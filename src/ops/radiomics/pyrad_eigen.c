@@ -4,11 +4,33 @@
 #include <math.h>
 
 #include "ops/radiomics/pyrad.h"
+#include "ops/simd.h"
+
+/* to = a v / h for the first k rows and columns of the symmetric a; v' to. */
+CM_SIMD static double apply(const double *a, int n, int k, const double *v, double h, double *to) {
+  double dot = 0.0;
+  for (int i = 0; i < k; i++) to[i] = 0.0;
+  for (int j = 0; j < k; j++)
+    for (int i = 0; i < k; i++) to[i] += a[(int64_t)j * n + i] * v[j];
+  for (int i = 0; i < k; i++) {
+    to[i] /= h;
+    dot += to[i] * v[i];
+  }
+  return dot;
+}
+
+/* a -= v d' + d v' */
+CM_SIMD static void reduce(double *a, int n, int k, const double *v, const double *d) {
+  for (int i = 0; i < k; i++) {
+    double *row = a + (int64_t)i * n;
+    for (int j = 0; j < k; j++) row[j] -= v[i] * d[j] + d[i] * v[j];
+  }
+}
 
 /* a becomes v' a v with a reflection that clears row k left of its last but one entry; d, e: diagonals. */
 static void make_tridiagonal(double *a, int n, double *d, double *e) {
   for (int k = n - 1; k > 1; k--) {
-    double *v = a + (int64_t)k * n, norm = 0.0, dot = 0.0;
+    double *v = a + (int64_t)k * n, norm = 0.0;
     for (int j = 0; j < k; j++) norm += v[j] * v[j];
     norm = sqrt(norm);
     const double last = v[k - 1], alpha = last > 0.0 ? -norm : norm;
@@ -16,35 +38,40 @@ static void make_tridiagonal(double *a, int n, double *d, double *e) {
     const double h = norm * norm - last * alpha; /* half the square of the length of v below */
     if (h <= 0.0) continue;
     v[k - 1] = last - alpha;
-    for (int i = 0; i < k; i++) {
-      double sum = 0.0;
-      for (int j = 0; j < k; j++) sum += a[(int64_t)i * n + j] * v[j];
-      d[i] = sum / h;
-      dot += d[i] * v[i];
-    }
+    const double dot = apply(a, n, k, v, h, d);
     for (int i = 0; i < k; i++) d[i] -= dot / (2.0 * h) * v[i];
-    for (int i = 0; i < k; i++)
-      for (int j = 0; j < k; j++) a[(int64_t)i * n + j] -= v[i] * d[j] + d[i] * v[j];
+    reduce(a, n, k, v, d);
   }
   if (n > 1) e[1] = a[n];
   e[0] = 0.0;
   for (int i = 0; i < n; i++) d[i] = a[(int64_t)i * n + i];
 }
 
-/* How many eigenvalues are above x. */
-static int above(const double *d, const double *e, int n, double x) {
+/* How many eigenvalues are above x; ee: squares of e. */
+static int above(const double *d, const double *ee, int n, double x) {
   int count = 0;
   double q = 1.0;
   for (int i = 0; i < n; i++) {
-    const double ee = e[i] * e[i];
-    q = d[i] - x - (i > 0 ? ee / q : 0.0);
+    q = d[i] - x - (i > 0 ? ee[i] / q : 0.0);
     if (q == 0.0) q = -DBL_MIN;
     count += q > 0.0;
   }
   return count;
 }
 
-double cm__pyrad_second_eigenvalue(double *matrix, int n, double *d, double *e) {
+/* The eigenvalue that `rank` - 1 others are above, between low and high. */
+static double ranked(const double *d, const double *ee, int n, int rank, double low, double high) {
+  for (int step = 0; step < 60 && high - low > 1e-14; step++) {
+    const double middle = 0.5 * (low + high);
+    if (above(d, ee, n, middle) >= rank)
+      low = middle;
+    else
+      high = middle;
+  }
+  return 0.5 * (low + high);
+}
+
+double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e) {
   double low = 0.0, high = 0.0;
   make_tridiagonal(matrix, n, d, e);
   for (int i = 0; i < n; i++) {
@@ -52,12 +79,7 @@ double cm__pyrad_second_eigenvalue(double *matrix, int n, double *d, double *e) 
     low = fmin(low, d[i] - reach);
     high = fmax(high, d[i] + reach);
   }
-  for (int step = 0; step < 200 && high - low > 2e-16 * (fabs(low) + fabs(high)); step++) {
-    const double middle = 0.5 * (low + high);
-    if (above(d, e, n, middle) >= 2)
-      low = middle;
-    else
-      high = middle;
-  }
-  return 0.5 * (low + high);
+  for (int i = 0; i < n; i++) e[i] *= e[i];
+  const double second = ranked(d, e, n, 2, low, high), least = ranked(d, e, n, n, low, high);
+  return fmax(fabs(second), -least);
 }

@@ -1,11 +1,11 @@
 /* Grey level co-occurrence by PyRadiomics' definitions (docs, «Gray Level Co-occurrence Matrix»): features of each
- * direction, averaged over the directions that have a pair; or of the weighted sum of all. Logarithms are taken of
- * p + eps there; as p is far above eps, that is log2(p) + eps / (p ln 2) here. */
+ * direction, averaged over the directions that have a pair; or of the weighted sum of all. */
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
-#include "ops/radiomics/pyrad.h"
+#include "ops/exp.h"
+#include "ops/radiomics/pyrad_sizes.h"
 
 enum {
   AUTOCORRELATION,
@@ -35,11 +35,11 @@ enum {
   FEATURES
 };
 
-#define EPS_BITS (DBL_EPSILON * 1.4426950408889634) /* eps / ln 2 */
-
 typedef struct Job {
   const CmPyradView *view;
   int n;              /* levels that occur */
+  int abreast;        /* directions of one walk */
+  uint32_t *pairs;    /* direction, level of the voxel before (0: none), level: of one walk */
   double *count;      /* n x n: of one direction, or weighted of all */
   double *matrix;     /* n x n: scratch of MCC */
   double *px, *py;    /* n each */
@@ -49,30 +49,52 @@ typedef struct Job {
   double *block;
 } Job;
 
-static void count_pairs(const Job *job, const int step[3], double weight) {
+static size_t table_of(const Job *job) {
+  return (size_t)(job->n + 1) * (size_t)job->n;
+}
+
+/* The pairs of directions first .. first + abreast. */
+static void walk(const Job *job, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &job->view->roi;
-  const int64_t next = cm__roi_at(roi, step[0], step[1], step[2]), n = job->n;
+  const int64_t n = job->n, abreast = job->abreast;
+  int64_t behind[CM__PYRAD_ABREAST];
+  uint32_t *to[CM__PYRAD_ABREAST];
+  memset(job->pairs, 0, (size_t)abreast * table_of(job) * sizeof(*job->pairs));
+  for (int d = 0; d < abreast; d++) {
+    const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
+    behind[d] = cm__roi_at(roi, step[0], step[1], step[2]);
+    to[d] = job->pairs + (size_t)d * table_of(job) - 1;
+  }
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const uint16_t *row = roi->level + cm__roi_at(roi, 0, y, z);
       for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t a = row[x], b = row[x + next];
-        if (a > 0 && b > 0) job->count[(a - 1) * n + b - 1] += weight;
+        const int64_t own = row[x];
+        if (own == 0) continue;
+        for (int64_t d = 0; d < abreast; d++) to[d][row[x - behind[d]] * n + own]++;
       }
     }
 }
 
-static void make_symmetric(const Job *job) {
-  const int n = job->n;
-  for (int i = 0; i < n; i++)
-    for (int j = i; j < n; j++) {
-      const double both = job->count[i * (int64_t)n + j] + job->count[j * (int64_t)n + i];
-      job->count[i * (int64_t)n + j] = job->count[j * (int64_t)n + i] = both;
+/* Adds the pairs of one direction, both ways where the matrix is to be symmetric. */
+static void add_pairs(const Job *job, const uint32_t *pairs, double weight) {
+  const int64_t n = job->n;
+  pairs += n;
+  if (!job->view->p->symmetricalGLCM) {
+    for (int64_t k = 0; k < n * n; k++) job->count[k] += weight * (double)pairs[k];
+    return;
+  }
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = i; j < n; j++) {
+      const double both = (double)pairs[i * n + j] + (double)pairs[j * n + i];
+      if (both == 0.0) continue;
+      job->count[i * n + j] += weight * both;
+      if (i != j) job->count[j * n + i] += weight * both;
     }
 }
 
 static double bits(double p) {
-  return p > 0.0 ? -p * log2(p) - EPS_BITS : 0.0;
+  return p > 0.0 ? -p * (cm__log(p) * CM_LOG2_E) - CM__EPS_BITS : 0.0;
 }
 
 /* Shares in place of counts; what depends on single entries, and all the sums. */
@@ -146,8 +168,8 @@ static Margins measure_margins(const Job *job) {
   for (int i = 0; i < job->n; i++) {
     m.ux += job->px[i] * level[i];
     m.uy += job->py[i] * level[i];
-    m.bits_x -= job->px[i] > 0.0 ? job->px[i] * log2(job->px[i]) : 0.0;
-    m.bits_y -= job->py[i] > 0.0 ? job->py[i] * log2(job->py[i]) : 0.0;
+    m.bits_x -= job->px[i] > 0.0 ? job->px[i] * cm__log(job->px[i]) * CM_LOG2_E : 0.0;
+    m.bits_y -= job->py[i] > 0.0 ? job->py[i] * cm__log(job->py[i]) * CM_LOG2_E : 0.0;
     m.nx += job->px[i] > 0.0;
     m.ny += job->py[i] > 0.0;
   }
@@ -155,8 +177,8 @@ static Margins measure_margins(const Job *job) {
     m.sx += job->px[i] * (level[i] - m.ux) * (level[i] - m.ux);
     m.sy += job->py[i] * (level[i] - m.uy) * (level[i] - m.uy);
   }
-  m.hx = m.bits_x - m.nx * EPS_BITS;
-  m.hy = m.bits_y - m.ny * EPS_BITS;
+  m.hx = m.bits_x - m.nx * CM__EPS_BITS;
+  m.hy = m.bits_y - m.ny * CM__EPS_BITS;
   return m;
 }
 
@@ -169,37 +191,47 @@ static void information(const Job *job, const Margins *m, double *out) {
       const double p = job->count[i * (int64_t)n + j];
       if (p > 0.0) more += p / (job->px[i] * job->py[j]);
     }
-  const double hxy = out[JOINT_ENTROPY], hxy1 = m->bits_x + m->bits_y - more * EPS_BITS;
-  const double hxy2 = m->bits_x + m->bits_y - (double)m->nx * m->ny * EPS_BITS;
+  const double hxy = out[JOINT_ENTROPY], hxy1 = m->bits_x + m->bits_y - more * CM__EPS_BITS;
+  const double hxy2 = m->bits_x + m->bits_y - (double)m->nx * m->ny * CM__EPS_BITS;
   const double most = fmax(m->hx, m->hy);
   out[IMC1] = n == 1 ? 0.0 : hxy - hxy1;
   if (most != 0.0) out[IMC1] /= most;
   out[IMC2] = hxy2 > hxy ? sqrt(1.0 - exp(-2.0 * (hxy2 - hxy))) : 0.0;
 }
 
-/* Root of the second largest eigenvalue of Q(i, j) = sum over k of p(i, k) p(j, k) / (px(i) py(k)), through the
- * symmetric matrix that has the same ones. */
-static double correlation_coefficient(const Job *job) {
-  const int n = job->n;
-  if (n < 2) return 1.0;
-  for (int i = 0; i < n; i++)
-    for (int j = 0; j <= i; j++) {
-      const double *a = job->count + i * (int64_t)n, *b = job->count + j * (int64_t)n;
-      double q = 0.0;
-      for (int k = 0; k < n; k++)
-        if (a[k] > 0.0 && b[k] > 0.0)
-          q += a[k] * b[k] / sqrt((job->px[i] * job->py[k] + DBL_EPSILON) * (job->px[j] * job->py[k] + DBL_EPSILON));
-      job->matrix[i * (int64_t)n + j] = job->matrix[j * (int64_t)n + i] = q;
+/* q q' in place of q. */
+static void make_square(const Job *job, double *q) {
+  const int64_t n = job->n;
+  memcpy(job->count, q, (size_t)(n * n) * sizeof(double));
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j <= i; j++) {
+      double sum = 0.0;
+      for (int64_t k = 0; k < n; k++) sum += job->count[i * n + k] * job->count[j * n + k];
+      q[i * n + j] = q[j * n + i] = sum;
     }
-  const double second = cm__pyrad_second_eigenvalue(job->matrix, n, job->d, job->e);
-  return second > 0.0 ? sqrt(second) : 0.0;
+}
+
+/* Root of the second largest eigenvalue of Q(i, j) = sum over k of p(i, k) p(j, k) / (px(i) py(k)), which has those of
+ * q q' with q(i, j) = p(i, j) / root(px(i) py(j)): the squares of q's own where that is symmetric. Spoils the counts.
+ */
+static double correlation_coefficient(const Job *job) {
+  const int64_t n = job->n;
+  double *q = job->matrix;
+  if (n < 2) return 1.0;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t j = 0; j < n; j++) {
+      const double p = job->count[i * n + j];
+      q[i * n + j] = p > 0.0 ? p / sqrt(job->px[i] * job->py[j] + DBL_EPSILON) : 0.0;
+    }
+  if (job->view->p->symmetricalGLCM) return cm__pyrad_second_magnitude(q, job->n, job->d, job->e);
+  make_square(job, q);
+  return sqrt(cm__pyrad_second_magnitude(q, job->n, job->d, job->e));
 }
 
 /* false: no pair. */
 static bool describe(Job *job, double out[FEATURES]) {
   const int64_t size = (int64_t)job->n * job->n;
   double total = 0.0;
-  if (job->view->p->symmetricalGLCM) make_symmetric(job);
   for (int64_t k = 0; k < size; k++) total += job->count[k];
   if (!(total > 0.0)) return false;
   memset(out, 0, FEATURES * sizeof(double));
@@ -223,34 +255,44 @@ static void by_angle(Job *job, const CmPyradAngles *angles, CmFeatureMean *mean)
   memset(job->count, 0, bytes);
   for (int a = 0; a < angles->count; a++) {
     const double length = cm__pyrad_length(job->view, angles->step[a]);
-    count_pairs(job, angles->step[a], exp(-length * length));
+    if (a % job->abreast == 0) walk(job, angles, a);
+    add_pairs(job, job->pairs + (size_t)(a % job->abreast) * table_of(job), exp(-length * length));
     if (together && a + 1 < angles->count) continue;
     if (describe(job, out)) cm__feature_mean_add(mean, out, FEATURES);
     memset(job->count, 0, bytes);
   }
 }
 
+static bool make_room(Job *job, int directions, CmError **err) {
+  const size_t n = (size_t)job->n, highest = (size_t)job->view->highest;
+  CmContext *ctx = job->view->roi.ctx;
+  size_t matrix;
+  if (!cm_size_multiply(n + 1, n, &matrix, err)) return false;
+  job->abreast = cm__pyrad_abreast(matrix, directions);
+  if (!(job->pairs = cm_alloc_array(ctx, matrix * (size_t)job->abreast, sizeof(*job->pairs), err)) ||
+      !(job->block = cm_alloc_array(ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err)))
+    return false;
+  job->count = job->block;
+  job->matrix = job->count + matrix;
+  job->px = job->matrix + matrix;
+  job->py = job->px + n;
+  job->d = job->py + n;
+  job->e = job->d + n;
+  job->difference = job->e + n;
+  job->sum = job->difference + highest;
+  return true;
+}
+
 bool cm__pyrad_glcm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
-  const size_t n = (size_t)view->present, highest = (size_t)view->highest;
   Job job = {.view = view, .n = view->present};
   CmPyradAngles angles = {0};
   CmFeatureMean mean = {0};
-  size_t matrix;
-  const bool ok =
-      cm_size_multiply(n, n, &matrix, err) && cm__pyrad_angles(view, &view->p->distances, &angles, err) &&
-      (job.block = cm_alloc_array(view->roi.ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err));
+  const bool ok = cm__pyrad_angles(view, &view->p->distances, &angles, err) && make_room(&job, angles.count, err);
   if (ok) {
-    job.count = job.block;
-    job.matrix = job.count + matrix;
-    job.px = job.matrix + matrix;
-    job.py = job.px + n;
-    job.d = job.py + n;
-    job.e = job.d + n;
-    job.difference = job.e + n;
-    job.sum = job.difference + highest;
     by_angle(&job, &angles, &mean);
     cm__feature_mean_take(&mean, out, FEATURES);
   }
+  cm_free(job.pairs);
   cm_free(job.block);
   cm_free(angles.step);
   return ok;

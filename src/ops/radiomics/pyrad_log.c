@@ -83,8 +83,8 @@ static void make_recursion(double sigma, bool second, double across, Recursion *
 enum { LANES = 16 };
 
 /* One value of each line from up to four of the data and four of the result; what lies before the border is `edge`. */
-static void step(const double *const data[4], const double n[4], const double *const back[4], const double d[4],
-                 double *out) {
+static inline __attribute__((always_inline)) void step(const double *const data[4], const double n[4],
+                                                       const double *const back[4], const double d[4], double *out) {
   const double *d0 = data[0], *d1 = data[1], *d2 = data[2], *d3 = data[3];
   const double *b0 = back[0], *b1 = back[1], *b2 = back[2], *b3 = back[3];
   for (int k = 0; k < LANES; k++)
@@ -109,11 +109,11 @@ CM_SIMD static void recurse(const Recursion *r, bool forward, const double *data
   }
 }
 
-/* A volume that covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
+/* What covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
 typedef struct Field {
   int64_t lo[3], n[3];
   float *v;
-  const double *wide; /* in place of v */
+  double *wide; /* in place of v */
 } Field;
 
 typedef struct Pass {
@@ -130,51 +130,75 @@ static void across(int axis, int *u, int *v) {
   *v = axis == 2 ? 1 : 2;
 }
 
-/* LANES neighbouring lines, the first at (a, b) along u and v of the result's part; the last is repeated. */
-static void gather(const Pass *pass, int u, int v, int64_t a, int64_t b, int64_t lanes, int64_t length, double *data) {
-  const Field *f = pass->from, *to = pass->to;
-  const int64_t stride[3] = {1, f->n[0], f->n[0] * f->n[1]};
-  const int64_t start = (to->lo[u] + a - f->lo[u]) * stride[u] + (to->lo[v] + b - f->lo[v]) * stride[v];
-  for (int64_t i = 0; i < length; i++)
-    for (int64_t k = 0; k < LANES; k++) {
-      const int64_t at = start + i * stride[pass->axis] + (k < lanes ? k : lanes - 1) * stride[u];
-      data[i * LANES + k] = f->wide ? f->wide[at] : (double)f->v[at];
-    }
+/* Lines of `from`, and where value 0 of line 0 lies in it. */
+typedef struct Lines {
+  int64_t start, step, across; /* to the next value, to the next line */
+  int64_t count;               /* lines, at most LANES */
+} Lines;
+
+/* The last line is repeated. */
+CM_SIMD static void gather(const Field *from, const Lines *lines, int64_t length, double *data) {
+  const int64_t last = lines->count - 1;
+  for (int64_t i = 0; i < length; i++) {
+    const int64_t at = lines->start + i * lines->step;
+    if (from->wide)
+      for (int64_t k = 0; k < LANES; k++) data[i * LANES + k] = from->wide[at + (k < last ? k : last) * lines->across];
+    else if (lines->across == 1 && last == LANES - 1)
+      for (int64_t k = 0; k < LANES; k++) data[i * LANES + k] = (double)from->v[at + k];
+    else
+      for (int64_t k = 0; k < LANES; k++)
+        data[i * LANES + k] = (double)from->v[at + (k < last ? k : last) * lines->across];
+  }
+}
+
+CM_SIMD static void scatter(const double *one, const double *other, const Lines *lines, int64_t length, float *to) {
+  for (int64_t i = 0; i < length; i++) {
+    float *at = to + lines->start + i * lines->step;
+    const double *a = one + i * LANES, *b = other + i * LANES;
+    if (lines->across == 1 && lines->count == LANES)
+      for (int64_t k = 0; k < LANES; k++) at[k] = (float)(a[k] + b[k]);
+    else
+      for (int64_t k = 0; k < lines->count; k++) at[k * lines->across] = (float)(a[k] + b[k]);
+  }
 }
 
 /* LANES neighbouring lines at a time, along u. */
 static bool filter_lines(void *arg, CmRange range, CmError **err) {
   const Pass *pass = arg;
-  const Field *to = pass->to;
-  const int64_t length = cm_image_dims(pass->source->image)[pass->axis], step[3] = {1, to->n[0], to->n[0] * to->n[1]};
+  const Field *from = pass->from, *to = pass->to;
+  const int64_t length = from->n[pass->axis], there[3] = {1, from->n[0], from->n[0] * from->n[1]};
+  const int64_t here[3] = {1, to->n[0], to->n[0] * to->n[1]};
   int u, v;
   across(pass->axis, &u, &v);
   const int64_t groups = (to->n[u] + LANES - 1) / LANES;
   double *block = cm_alloc_array(pass->source->ctx, (size_t)(3 * length * LANES), sizeof(double), err);
   if (!block) return false;
   double *data = block, *one = data + length * LANES, *other = one + length * LANES;
+  const int64_t skipped = (to->lo[pass->axis] - from->lo[pass->axis]) * LANES;
   for (int64_t job = range.begin; job < range.end; job++) {
     const int64_t first = job % groups * LANES, b = job / groups;
-    const int64_t lanes = to->n[u] - first < LANES ? to->n[u] - first : LANES;
-    gather(pass, u, v, first, b, lanes, length, data);
+    Lines lines = {.start = (to->lo[u] + first - from->lo[u]) * there[u] + (to->lo[v] + b - from->lo[v]) * there[v],
+                   .step = there[pass->axis],
+                   .across = there[u],
+                   .count = to->n[u] - first < LANES ? to->n[u] - first : LANES};
+    gather(from, &lines, length, data);
     recurse(&pass->r, true, data, one, length);
     recurse(&pass->r, false, data, other, length);
-    for (int64_t i = 0; i < to->n[pass->axis]; i++)
-      for (int64_t k = 0; k < lanes; k++) {
-        const int64_t from = (to->lo[pass->axis] + i) * LANES + k;
-        to->v[i * step[pass->axis] + (first + k) * step[u] + b * step[v]] = (float)(one[from] + other[from]);
-      }
+    lines.start = first * here[u] + b * here[v];
+    lines.step = here[pass->axis];
+    lines.across = here[u];
+    scatter(one + skipped, other + skipped, &lines, to->n[pass->axis], to->v);
   }
   cm_free(block);
   return true;
 }
 
-/* The part of the grid that is needed after the axes in `done` (bits) have been filtered. */
-static bool make_field(const CmPyradSource *s, int done, Field *field, CmError **err) {
+/* The part of `whole` that is needed after the axes in `done` (bits) have been filtered. */
+static bool make_field(const CmPyradSource *s, const Field *whole, int done, Field *field, CmError **err) {
   size_t count = 1;
   for (int k = 0; k < 3; k++) {
-    field->lo[k] = done >> k & 1 ? s->lo[k] : 0;
-    field->n[k] = done >> k & 1 ? s->size[k] : cm_image_dims(s->image)[k];
+    field->lo[k] = done >> k & 1 ? s->lo[k] : whole->lo[k];
+    field->n[k] = done >> k & 1 ? s->size[k] : whole->n[k];
     if (!cm_size_multiply(count, (size_t)field->n[k], &count, err)) return false;
   }
   field->v = cm_alloc_array(s->ctx, count, sizeof(float), err);
@@ -200,7 +224,7 @@ static bool add_axis(const CmPyradSource *s, const Field *whole, double sigma, i
     Pass pass = {.source = s, .from = &from, .to = &to, .axis = k};
     done |= 1 << k;
     make_recursion(sigma / spacing[k], turn == 0, sigma * sigma, &pass.r);
-    ok = make_field(s, done, &to, err) && run_pass(&pass, err);
+    ok = make_field(s, whole, done, &to, err) && run_pass(&pass, err);
     if (from.v != whole->v) cm_free(from.v);
     from = to;
     to = (Field){.v = NULL};
@@ -221,19 +245,51 @@ static bool is_large_enough(const CmPyradSource *s, double sigma) {
   return true;
 }
 
-static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const Field *whole, const char *text,
-                      CmPyradImageFn fn, void *arg, CmError **err) {
+/* Farther away than so many sigmas a voxel adds less than 2e-12 of its value. */
+#define REACH 20.0
+
+/* The box with what the filter reaches around it. */
+static bool load(const CmPyradSource *s, double sigma, Field *whole, CmError **err) {
+  const CmGrid grid = cm__grid(s->image);
+  const bool narrow = cm__type_fits_f32(cm_image_type(s->image));
+  size_t count = 1;
+  for (int k = 0; k < 3; k++) {
+    const int64_t dim = cm_image_dims(s->image)[k];
+    const double far = ceil(REACH * sigma / cm_image_geometry(s->image)->spacing[k]) + 8.0;
+    const int64_t reach = far < (double)dim ? (int64_t)far : dim, end = s->lo[k] + s->size[k] + reach;
+    whole->lo[k] = s->lo[k] > reach ? s->lo[k] - reach : 0;
+    whole->n[k] = (end < dim ? end : dim) - whole->lo[k];
+    if (!cm_size_multiply(count, (size_t)whole->n[k], &count, err)) return false;
+  }
+  double *wide = cm_alloc_array(s->ctx, narrow ? (size_t)whole->n[0] : count, sizeof(double), err);
+  if (narrow && wide) whole->v = cm_alloc_array(s->ctx, count, sizeof(float), err);
+  if (!narrow) whole->wide = wide;
+  for (int64_t row = 0; (whole->v || whole->wide) && row < whole->n[1] * whole->n[2]; row++) {
+    const int64_t y = whole->lo[1] + row % whole->n[1], z = whole->lo[2] + row / whole->n[1];
+    const char *from = cm__row(s->image, &grid, z * grid.ny + y);
+    double *line = narrow ? wide : wide + row * whole->n[0];
+    cm__line_to_f64(cm_image_type(s->image), from + (size_t)whole->lo[0] * grid.size, whole->n[0], line);
+    for (int64_t x = 0; narrow && x < whole->n[0]; x++) whole->v[row * whole->n[0] + x] = (float)line[x];
+  }
+  if (narrow) cm_free(wide);
+  return whole->v || whole->wide;
+}
+
+static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const char *text, CmPyradImageFn fn, void *arg,
+                      CmError **err) {
   const double sigma = strtod(text, NULL);
+  Field whole = {.v = NULL};
   char name[64];
   if (!is_large_enough(s, sigma)) {
     cm_log(s->ctx, CM_LOG_WARNING, "the image is too small for LoG with sigma %s mm; it is left out", text);
     return true;
   }
-  CmImage *out = cm__pyrad_box_image(s, CM_F32, err);
-  if (!out) return false;
-  memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
+  CmImage *out = load(s, sigma, &whole, err) ? cm__pyrad_box_image(s, CM_F32, err) : NULL;
+  if (out) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
   for (int axis = 0; out && axis < (cm_image_rank(s->image) < 3 ? 2 : 3); axis++)
-    if (!add_axis(s, whole, sigma, axis, cm_image_data_mut(out), err)) cm_image_unref(&out);
+    if (!add_axis(s, &whole, sigma, axis, cm_image_data_mut(out), err)) cm_image_unref(&out);
+  cm_free(whole.v);
+  cm_free(whole.wide);
   snprintf(name, sizeof name, "log-sigma-%s-mm-3D", text);
   for (char *c = name; *c; c++)
     if (*c == '.') *c = '-';
@@ -258,21 +314,11 @@ static bool next_sigma(const char **text, char to[24], bool *bad) {
 }
 
 bool cm__pyrad_log(const CmPyradSource *source, const CmPyradType *type, CmPyradImageFn fn, void *arg, CmError **err) {
-  const int64_t *dims = cm_image_dims(source->image);
-  Field whole = {.n = {dims[0], dims[1], dims[2]}};
   const char *at = type->p.sigma.value;
   bool bad = false, ok = true;
   char text[24];
   if (!*at) cm_log(source->ctx, CM_LOG_WARNING, "LoG has no sigma; it gives no image");
-  const bool narrow = cm__type_fits_f32(cm_image_type(source->image));
-  CmImage *real = cm_image_convert(source->ctx, source->image, narrow ? CM_F32 : CM_F64, true, err);
-  if (!real) return false;
-  if (narrow)
-    whole.v = (float *)(uintptr_t)cm_image_data(real);
-  else
-    whole.wide = cm_image_data(real);
-  while (ok && next_sigma(&at, text, &bad)) ok = one_sigma(source, type, &whole, text, fn, arg, err);
-  cm_image_unref(&real);
+  while (ok && next_sigma(&at, text, &bad)) ok = one_sigma(source, type, text, fn, arg, err);
   if (!bad) return ok;
   cm_error_set(err, CM_ERR_PARAMETER, "sigma «%s»: give numbers above 0, in mm, with ',' between", type->p.sigma.value);
   return false;

@@ -3,66 +3,117 @@
 #include <math.h>
 
 #include "ops/radiomics/pyrad.h"
+#include "ops/simd.h"
 
 typedef struct Tones {
   const CmPyradView *view;
-  double *share; /* p: of the voxels at a level */
-  double *apart; /* s: sum of the distances from the mean of the neighbours */
-  double voxels;
+  CmPyradAngles angles;
+  double *share;  /* p: of the voxels at a level */
+  double *apart;  /* s: sum of the distances from the mean of the neighbours */
+  double *number; /* of each level, 0 as well: the grey level */
+  int64_t reach;  /* planes that neighbours lie away */
+  double *ring;   /* the grey levels of so many planes before and behind, 0 outside */
+  double *row;    /* sum and count of the neighbours, of a row */
 } Tones;
 
-static void collect(const Tones *tones, const CmPyradAngles *angles) {
-  const CmRoi *roi = &tones->view->roi;
-  const int *value = tones->view->level_value;
-  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
-    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++)
-      for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const uint16_t *own = roi->level + cm__roi_at(roi, x, y, z);
-        double sum = 0.0, count = 0.0;
-        if (*own == 0) continue;
-        for (int a = 0; a < angles->count; a++) {
-          const int64_t next = cm__roi_at(roi, angles->step[a][0], angles->step[a][1], angles->step[a][2]);
-          for (int64_t side = -1; side <= 1; side += 2)
-            if (own[side * next]) {
-              sum += value[own[side * next] - 1];
-              count += 1.0;
-            }
-        }
-        tones->share[*own - 1] += 1.0;
-        if (count > 0.0) tones->apart[*own - 1] += fabs(value[*own - 1] - sum / count);
-      }
+static double *plane_of(const Tones *t, int64_t z) {
+  return t->ring + z % (2 * t->reach + 1) * t->view->roi.step[2];
 }
 
-bool cm__pyrad_ngtdm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
-  const int n = view->present, *value = view->level_value;
-  CmPyradAngles angles = {0};
-  Tones t = {.view = view, .voxels = (double)view->roi.voxels};
-  t.share = cm_calloc(view->roi.ctx, 2 * (size_t)n, sizeof(double), err);
-  if (!t.share || !cm__pyrad_angles(view, &view->p->distances, &angles, err)) {
-    cm_free(t.share);
-    return false;
+static void load_plane(const Tones *t, int64_t z) {
+  const int64_t size = t->view->roi.step[2];
+  const uint16_t *level = t->view->roi.level + z * size;
+  double *to = plane_of(t, z);
+  for (int64_t k = 0; k < size; k++) to[k] = t->number[level[k]];
+}
+
+CM_SIMD static void add_row(const double *from, double *sum, double *count, int64_t n) {
+  for (int64_t x = 0; x < n; x++) {
+    sum[x] += from[x];
+    count[x] += from[x] != 0.0 ? 1.0 : 0.0;
   }
-  t.apart = t.share + n;
-  collect(&t, &angles);
+}
+
+CM_SIMD static void take_mean(const double *own, const double *count, double *sum, int64_t n) {
+  for (int64_t x = 0; x < n; x++) sum[x] = count[x] > 0.0 ? fabs(own[x] - sum[x] / count[x]) : 0.0;
+}
+
+static void collect_row(const Tones *t, int64_t y, int64_t z) {
+  const CmRoi *roi = &t->view->roi;
+  const int64_t n = roi->hi[0] - roi->lo[0], at = y * roi->step[1] + roi->lo[0];
+  const uint16_t *level = roi->level + z * roi->step[2] + at;
+  double *sum = t->row, *count = sum + n;
+  for (int64_t x = 0; x < 2 * n; x++) sum[x] = 0.0;
+  for (int a = 0; a < t->angles.count; a++)
+    for (int64_t side = -1; side <= 1; side += 2) {
+      const int *step = t->angles.step[a];
+      add_row(plane_of(t, z + side * step[2]) + at + side * (step[0] + step[1] * roi->step[1]), sum, count, n);
+    }
+  take_mean(plane_of(t, z) + at, count, sum, n);
+  for (int64_t x = 0; x < n; x++)
+    if (level[x]) {
+      t->share[level[x] - 1] += 1.0;
+      t->apart[level[x] - 1] += sum[x];
+    }
+}
+
+static void collect(const Tones *t) {
+  const CmRoi *roi = &t->view->roi;
+  for (int64_t z = roi->lo[2] - t->reach; z < roi->lo[2] + t->reach; z++) load_plane(t, z);
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++) {
+    load_plane(t, z + t->reach);
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) collect_row(t, y, z);
+  }
+}
+
+static bool make_room(Tones *t, CmError **err) {
+  const CmPyradView *view = t->view;
+  const size_t n = (size_t)view->present, row = (size_t)(view->roi.hi[0] - view->roi.lo[0]);
+  for (int a = 0; a < t->angles.count; a++)
+    if (t->angles.step[a][2] > t->reach) t->reach = t->angles.step[a][2];
+  if (!(t->share = cm_calloc(view->roi.ctx, 3 * n + 1, sizeof(double), err)) ||
+      !(t->row = cm_alloc_array(view->roi.ctx, 2 * row, sizeof(double), err)) ||
+      !(t->ring = cm_alloc_array(view->roi.ctx, (size_t)((2 * t->reach + 1) * view->roi.step[2]), sizeof(double), err)))
+    return false;
+  t->apart = t->share + n;
+  t->number = t->apart + n;
+  for (size_t i = 0; i < n; i++) t->number[i + 1] = view->level_value[i];
+  return true;
+}
+
+static void describe(const Tones *t, double *out) {
+  const int n = t->view->present, *value = t->view->level_value;
+  const double voxels = (double)t->view->roi.voxels;
   double coarse = 0.0, all = 0.0, contrast = 0.0, busy = 0.0, complex_ = 0.0, strength = 0.0;
-  for (int i = 0; i < n; i++) t.share[i] /= t.voxels;
+  for (int i = 0; i < n; i++) t->share[i] /= voxels;
   for (int i = 0; i < n; i++) {
-    coarse += t.share[i] * t.apart[i];
-    all += t.apart[i];
+    coarse += t->share[i] * t->apart[i];
+    all += t->apart[i];
     for (int j = 0; j < n; j++) {
-      const double pi = t.share[i], pj = t.share[j], d = (double)value[i] - value[j];
+      const double pi = t->share[i], pj = t->share[j], d = (double)value[i] - value[j];
       contrast += pi * pj * d * d;
       busy += fabs(value[i] * pi - value[j] * pj);
-      complex_ += fabs(d) * (pi * t.apart[i] + pj * t.apart[j]) / (pi + pj);
+      complex_ += fabs(d) * (pi * t->apart[i] + pj * t->apart[j]) / (pi + pj);
       strength += (pi + pj) * d * d;
     }
   }
   out[0] = busy != 0.0 ? coarse / busy : 0.0;
   out[1] = coarse != 0.0 ? 1.0 / coarse : 1e6;
-  out[2] = complex_ / t.voxels;
-  out[3] = n > 1 ? contrast * all / t.voxels / ((double)n * (n - 1)) : 0.0;
+  out[2] = complex_ / voxels;
+  out[3] = n > 1 ? contrast * all / voxels / ((double)n * (n - 1)) : 0.0;
   out[4] = all != 0.0 ? strength / all : 0.0;
+}
+
+bool cm__pyrad_ngtdm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  Tones t = {.view = view};
+  const bool ok = cm__pyrad_angles(view, &view->p->distances, &t.angles, err) && make_room(&t, err);
+  if (ok) {
+    collect(&t);
+    describe(&t, out);
+  }
   cm_free(t.share);
-  cm_free(angles.step);
-  return true;
+  cm_free(t.row);
+  cm_free(t.ring);
+  cm_free(t.angles.step);
+  return ok;
 }

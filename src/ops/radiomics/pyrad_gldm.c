@@ -1,0 +1,101 @@
+/* Dependences by PyRadiomics' definitions (docs, «Gray Level Dependence Matrix»): how many neighbours differ by no more
+ * than gldm_a. The levels that do are those between two of the list, so that two comparisons tell. */
+#include "ops/radiomics/pyrad_sizes.h"
+#include "ops/simd.h"
+
+typedef struct Dependence {
+  const CmPyradView *view;
+  CmPyradAngles angles;
+  uint16_t *least, *span; /* of each level, 0 as well: the lowest dependent one, and how many come behind it */
+  uint16_t *row;          /* least, span, dependent: of a row */
+  int64_t most;           /* dependent voxels, itself included */
+  double *matrix;         /* level, dependent voxels but itself */
+} Dependence;
+
+static void find_spans(const Dependence *job) {
+  const int *value = job->view->level_value, count = job->view->present;
+  const int64_t apart = job->view->p->gldm_a;
+  job->least[0] = UINT16_MAX;
+  job->span[0] = 0;
+  for (int i = 0, low = 0, high = 0; i < count; i++) {
+    while ((int64_t)value[i] - value[low] > apart) low++;
+    while (high + 1 < count && (int64_t)value[high + 1] - value[i] <= apart) high++;
+    job->least[i + 1] = (uint16_t)(low + 1);
+    job->span[i + 1] = (uint16_t)(high - low);
+  }
+}
+
+CM_SIMD static void count_row(const uint16_t *level, int64_t next, const uint16_t *least, const uint16_t *span,
+                              uint16_t *dependent, int64_t n) {
+  const uint16_t *one = level + next, *other = level - next;
+  for (int64_t x = 0; x < n; x++) {
+    const uint16_t a = (uint16_t)(one[x] - least[x]), b = (uint16_t)(other[x] - least[x]);
+    dependent[x] = (uint16_t)(dependent[x] + (a <= span[x]) + (b <= span[x]));
+  }
+}
+
+static void count_dependent(const Dependence *job) {
+  const CmRoi *roi = &job->view->roi;
+  const int64_t n = roi->hi[0] - roi->lo[0];
+  uint16_t *least = job->row, *span = least + n, *dependent = span + n;
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
+      const uint16_t *level = roi->level + cm__roi_at(roi, roi->lo[0], y, z);
+      for (int64_t x = 0; x < n; x++) {
+        least[x] = job->least[level[x]];
+        span[x] = job->span[level[x]];
+        dependent[x] = 0;
+      }
+      for (int a = 0; a < job->angles.count; a++) {
+        const int *step = job->angles.step[a];
+        count_row(level, cm__roi_at(roi, step[0], step[1], step[2]), least, span, dependent, n);
+      }
+      for (int64_t x = 0; x < n; x++)
+        if (level[x]) job->matrix[(level[x] - 1) * job->most + dependent[x]] += 1.0;
+    }
+}
+
+static bool take(const Dependence *job, CmEntries *entries, CmError **err) {
+  for (int i = 0; i < job->view->present; i++)
+    for (int64_t j = 0; j < job->most; j++) {
+      const double count = job->matrix[i * job->most + j];
+      if (count > 0.0 && !cm__entries_add(entries, job->view->level_value[i], j + 1, count, err)) return false;
+    }
+  return true;
+}
+
+static bool make_room(Dependence *job, CmError **err) {
+  CmContext *ctx = job->view->roi.ctx;
+  const size_t levels = (size_t)job->view->present, n = (size_t)(job->view->roi.hi[0] - job->view->roi.lo[0]);
+  if (job->most > UINT16_MAX) {
+    cm_error_set(err, CM_ERR_PARAMETER, "distances: %lld neighbours; dependences are counted up to %d",
+                 (long long)job->most - 1, UINT16_MAX - 1);
+    return false;
+  }
+  if (!(job->least = cm_alloc_array(ctx, 2 * (levels + 1), sizeof(*job->least), err))) return false;
+  job->span = job->least + levels + 1;
+  return (job->row = cm_alloc_array(ctx, 3 * n, sizeof(*job->row), err)) &&
+         (job->matrix = cm_calloc(ctx, levels * (size_t)job->most, sizeof(*job->matrix), err));
+}
+
+bool cm__pyrad_gldm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  Dependence job = {.view = view};
+  CmEntries entries = {.ctx = view->roi.ctx};
+  double all[CM__EMPHASES];
+  bool ok = cm__pyrad_angles(view, &view->p->distances, &job.angles, err);
+  job.most = 2 * (int64_t)job.angles.count + 1;
+  if ((ok = ok && make_room(&job, err))) {
+    find_spans(&job);
+    count_dependent(&job);
+  }
+  if ((ok = ok && take(&job, &entries, err))) {
+    cm__pyrad_describe(&entries, (double)view->roi.voxels, all);
+    cm__pyrad_pick(all, cm__pyrad_gldm_order, CM__PYRAD_GLDM_COUNT, out);
+  }
+  cm_free(job.angles.step);
+  cm_free(job.least);
+  cm_free(job.row);
+  cm_free(job.matrix);
+  cm__entries_free(&entries);
+  return ok;
+}

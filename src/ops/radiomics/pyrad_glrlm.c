@@ -1,0 +1,178 @@
+/* Run lengths by PyRadiomics' definitions (docs, «Gray Level Run Length Matrix»). One walk follows the runs of all
+ * directions: a run goes on where the voxel before has the same level. */
+#include <string.h>
+
+#include "ops/radiomics/pyrad_sizes.h"
+
+typedef struct Runs {
+  const CmPyradView *view;
+  int64_t levels, longest; /* most voxels of a run */
+  int abreast;             /* directions of one walk */
+  uint16_t *length;        /* of two planes: how long the run of each direction is at each voxel so far */
+  uint32_t *matrix;        /* direction, length, level: voxels that are the so manieth of a run */
+  double *sum;             /* length, level: runs, weighted */
+} Runs;
+
+/* Is there a second voxel of the region anywhere on the line of this one? Where no line has two, the direction does not
+ * count. */
+static bool line_has_more(const CmRoi *roi, const int step[3], int64_t x, int64_t y, int64_t z) {
+  for (int side = -1; side <= 1; side += 2) {
+    int64_t at[3] = {x, y, z};
+    for (;;) {
+      bool out = false;
+      for (int k = 0; k < 3; k++) {
+        at[k] += side * step[k];
+        out = out || at[k] < roi->lo[k] || at[k] >= roi->hi[k];
+      }
+      if (out) break;
+      if (roi->level[cm__roi_at(roi, at[0], at[1], at[2])]) return true;
+    }
+  }
+  return false;
+}
+
+static bool any_line(const CmRoi *roi, const int step[3]) {
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++)
+      for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++)
+        if (roi->level[cm__roi_at(roi, x, y, z)] && line_has_more(roi, step, x, y, z)) return true;
+  return false;
+}
+
+/* Where the voxel before lies, for each direction of a walk. */
+typedef struct Behind {
+  int64_t level;        /* in the levels */
+  int64_t place;        /* in its plane of lengths */
+  int64_t below;        /* 1: in the plane before */
+  const uint16_t *from; /* lengths of the row, from its first voxel on */
+  uint32_t *matrix;
+} Behind;
+
+static void walk_row(const Runs *runs, const Behind *behind, const uint16_t *level, int64_t count, uint16_t *now) {
+  const int64_t abreast = runs->abreast, levels = runs->levels;
+  for (int64_t x = 0; x < count; x++) {
+    const uint16_t own = level[x];
+    if (own == 0) continue;
+    for (int64_t d = 0; d < abreast; d++) {
+      const Behind *b = &behind[d];
+      const uint16_t goes_on = (uint16_t) - (level[x - b->level] == own); /* all bits: no branch to guess wrong */
+      const int64_t length = b->from[x * abreast] & goes_on;
+      now[x * abreast + d] = (uint16_t)(length + 1);
+      b->matrix[length * levels + own]++;
+    }
+  }
+}
+
+/* Directions first .. first + abreast. */
+static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
+  const CmRoi *roi = &runs->view->roi;
+  const size_t table = (size_t)(runs->levels * runs->longest);
+  const int64_t plane = roi->step[2];
+  Behind behind[CM__PYRAD_ABREAST] = {{0}};
+  memset(runs->matrix, 0, (size_t)runs->abreast * table * sizeof(*runs->matrix));
+  for (int d = 0; d < runs->abreast; d++) {
+    const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
+    behind[d] = (Behind){.level = cm__roi_at(roi, step[0], step[1], step[2]),
+                         .place = step[0] + step[1] * roi->step[1],
+                         .below = step[2],
+                         .matrix = runs->matrix + (size_t)d * table - 1};
+  }
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
+      const int64_t at = y * roi->step[1] + roi->lo[0];
+      for (int d = 0; d < runs->abreast; d++)
+        behind[d].from = runs->length + ((z + behind[d].below) % 2 * plane + at - behind[d].place) * runs->abreast + d;
+      walk_row(runs, behind, roi->level + z * plane + at, roi->hi[0] - roi->lo[0],
+               runs->length + (z % 2 * plane + at) * runs->abreast);
+    }
+}
+
+/* Runs of each length: voxels that are their last. */
+static void add_runs(const Runs *runs, const uint32_t *matrix, double weight) {
+  const int64_t levels = runs->levels;
+  for (int64_t j = 0; j < runs->longest; j++) {
+    const uint32_t *here = matrix + j * levels;
+    bool any = false;
+    for (int64_t i = 0; i < levels; i++) {
+      const uint32_t longer = j + 1 < runs->longest ? here[levels + i] : 0;
+      any = any || here[i] > 0;
+      runs->sum[j * levels + i] += weight * (double)(here[i] - longer);
+    }
+    if (!any) break;
+  }
+}
+
+/* The sums as entries; they are cleared. */
+static bool take(const Runs *runs, CmEntries *entries, double *voxels, CmError **err) {
+  entries->count = 0;
+  *voxels = 0.0;
+  for (int64_t j = 0; j < runs->longest; j++)
+    for (int64_t i = 0; i < runs->levels; i++) {
+      const double count = runs->sum[j * runs->levels + i];
+      if (count == 0.0) continue;
+      if (!cm__entries_add(entries, runs->view->level_value[i], j + 1, count, err)) return false;
+      *voxels += count * (double)(j + 1);
+      runs->sum[j * runs->levels + i] = 0.0;
+    }
+  return true;
+}
+
+static bool by_angle(const Runs *runs, const CmPyradAngles *angles, CmFeatureMean *mean, CmError **err) {
+  const int32_t norm = runs->view->p->weightingNorm;
+  const bool together = norm != CM__PYRAD_NONE, alike = !together || norm == CM__PYRAD_NO_WEIGHTING;
+  CmEntries entries = {.ctx = runs->view->roi.ctx};
+  double out[CM__EMPHASES], voxels;
+  bool ok = true;
+  for (int a = 0; ok && a < angles->count; a++) {
+    const int *step = angles->step[a];
+    if (a % runs->abreast == 0) walk(runs, angles, a);
+    if (any_line(&runs->view->roi, step))
+      add_runs(runs, runs->matrix + a % runs->abreast * runs->levels * runs->longest,
+               alike ? 1.0 : cm__pyrad_length(runs->view, step));
+    if (together && a + 1 < angles->count) continue;
+    ok = take(runs, &entries, &voxels, err);
+    if (!ok || entries.count == 0) continue;
+    cm__pyrad_describe(&entries, voxels, out);
+    cm__feature_mean_add(mean, out, CM__EMPHASES);
+  }
+  cm__entries_free(&entries);
+  return ok;
+}
+
+static bool make_room(Runs *runs, int directions, CmError **err) {
+  const CmRoi *roi = &runs->view->roi;
+  size_t table, all;
+  if (runs->longest > UINT16_MAX) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "a region of %lld voxels along an axis; runs are followed over %d at most",
+                 (long long)runs->longest, UINT16_MAX);
+    return false;
+  }
+  if (!cm_size_multiply((size_t)runs->levels, (size_t)runs->longest, &table, err)) return false;
+  runs->abreast = cm__pyrad_abreast(table, directions);
+  return cm_size_multiply(table, (size_t)runs->abreast, &all, err) &&
+         (runs->matrix = cm_alloc_array(roi->ctx, all, sizeof(*runs->matrix), err)) &&
+         (runs->length =
+              cm_calloc(roi->ctx, 2 * (size_t)roi->step[2] * (size_t)runs->abreast, sizeof(*runs->length), err)) &&
+         (runs->sum = cm_calloc(roi->ctx, table, sizeof(*runs->sum), err));
+}
+
+bool cm__pyrad_glrlm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  const CmInts near = {.count = 1, .value = {1}};
+  Runs runs = {.view = view, .levels = view->present, .longest = 1};
+  CmPyradAngles angles = {0};
+  CmFeatureMean mean = {0};
+  double all[CM__EMPHASES];
+  for (int k = 0; k < 3; k++)
+    if (view->roi.hi[k] - view->roi.lo[k] > runs.longest) runs.longest = view->roi.hi[k] - view->roi.lo[k];
+  const bool ok = cm__pyrad_angles(view, &near, &angles, err) && make_room(&runs, angles.count, err) &&
+                  by_angle(&runs, &angles, &mean, err);
+  if (ok) {
+    cm__feature_mean_take(&mean, all, CM__EMPHASES);
+    cm__pyrad_pick(all, cm__pyrad_glrlm_order, CM__PYRAD_GLRLM_COUNT, out);
+  }
+  cm_free(runs.matrix);
+  cm_free(runs.length);
+  cm_free(runs.sum);
+  cm_free(angles.step);
+  return ok;
+}
