@@ -26,7 +26,9 @@ def test_sections(out):
     for word in ("AUC", "sensitivity", "specificity", "Calibration", "Confusion", "accuracy", "precision", "recall", "F1", "Brier"):
         assert word in text["prediction"], word
     assert re.search(r"0\.\d{3}–[01]\.\d{3}", text["prediction"]), "intervals"
-    assert tags["prediction"]["svg"] >= 7 and "mean |SHAP|" in text["why"] and "permutation importance" in text["why"] and "SHAP value" in text["why"]
+    for word in ("Decision curve", "net benefit", "Thresholds", "youden", "Models against each other", "p, all pairs"):
+        assert word in text["prediction"], word
+    assert tags["prediction"]["svg"] >= 8 and "mean |SHAP|" in text["why"] and "permutation importance" in text["why"] and "SHAP value" in text["why"]
     shown = tags["subjects"]["details"]
     assert shown >= 12 and tags["subjects"]["svg"] == shown, "a waterfall for each subject"
     for word in ("volume [mm³]", "diameter [mm]", "growth [%]", "doubling time [days]", "at the earlier visit, mm³", "both visits"):

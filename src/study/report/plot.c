@@ -143,6 +143,12 @@ void cm__plot_text(CmPlot *p, double x, double y, const char *anchor, double siz
 }
 
 void cm__plot_legend(CmPlot *p, const char *colour, const char *text) {
+  if (p->legend_beside) {
+    double top = p->top + 12 + 17 * p->legend++, left = p->width - p->right + 10;
+    cm__text_addf(p->out, "<path d=\"M%.1f %.1fh18\" stroke=\"%s\" stroke-width=\"3\"/>", left, top - 4, colour);
+    cm__plot_text(p, left + 24, top, "start", 11.5, "#1c2430", text);
+    return;
+  }
   double y = p->height - p->bottom - 12 - 17 * p->legend++, x = p->width - p->right - 8;
   cm__text_addf(p->out, "<path d=\"M%.1f %.1fh-18\" stroke=\"%s\" stroke-width=\"3\"/>", x, y - 4, colour);
   cm__plot_text(p, x - 24, y, "end", 11.5, "#1c2430", text);

@@ -12,6 +12,7 @@ typedef struct CmPlot {
   double left, right, top, bottom; /* margins */
   double x0, x1, y0, y1;           /* data ranges */
   bool logarithmic;                /* ranges and data are log10 of what the ticks say */
+  bool legend_beside;              /* in the right margin, from the top; else inside, from the lower right corner */
   int legend;                      /* entries so far */
 } CmPlot;
 

@@ -28,16 +28,20 @@ static void add_metric(CmTextBuffer *out, const CmTable *metrics, const char *mo
     return;
   }
   double low = cm__row_real(metrics, row, "low"), high = cm__row_real(metrics, row, "high");
-  cm__text_addf(out, "<td class=\"n\">%.3f", cm__row_real(metrics, row, "value"));
+  double value = cm__row_real(metrics, row, "value");
+  cm__text_add(out, "<td class=\"n\">");
+  if (isfinite(value)) cm__text_addf(out, "%.3f", value);
   if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f–%.3f</span>", low, high);
   cm__text_add(out, "</td>");
 }
 
 static void add_metrics(CmReport *report, const char *part, const char *title) {
-  static const char *const names[] = {"auc", "accuracy", "balanced_accuracy", "precision", "recall", "specificity",
-                                      "f1",  "brier",    "log_loss"};
-  static const char *const shown[] = {"AUC", "accuracy", "balanced accuracy", "precision", "recall", "specificity",
-                                      "F1",  "Brier",    "log loss"};
+  static const char *const names[] = {
+      "auc", "accuracy", "balanced_accuracy", "precision",        "recall", "specificity",
+      "f1",  "brier",    "log_loss",          "calibration_slope"};
+  static const char *const shown[] = {
+      "AUC", "accuracy", "balanced accuracy", "precision",        "recall", "specificity",
+      "F1",  "Brier",    "log loss",          "calibration slope"};
   const CmTable *metrics = report->result->learn[CM_LEARN_METRICS];
   CmTextBuffer *out = &report->out;
   if (CM__FIND(metrics, 0, "part", part) < 0) return;
@@ -136,6 +140,7 @@ bool cm__report_prediction(CmReport *report, CmError **err) {
                "<p class=\"note\">95 % intervals below each value; how each is made stands in "
                "<code>tables/learn_metrics.csv</code>.</p>\n");
   add_curves(report);
+  cm__report_decisions(report);
   cm__html_section_end(out);
   return true;
 }

@@ -24,6 +24,7 @@ void cm__choose_window(const CmResultPicture *picture, const CmImage *image, CmS
 bool cm__report_inputs(CmReport *report, CmError **err);
 bool cm__report_images(CmReport *report, CmError **err);
 bool cm__report_prediction(CmReport *report, CmError **err);
+void cm__report_decisions(CmReport *report);
 bool cm__report_why(CmReport *report, CmError **err);
 bool cm__report_subjects(CmReport *report, CmError **err);
 bool cm__report_has_growth(const CmReport *report);
