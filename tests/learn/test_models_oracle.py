@@ -83,10 +83,10 @@ for title, (names, x, y, new) in sets.items():
     z, z_new = scaler.transform(x), scaler.transform(new)
 
     # ---- logistic: both minimise the same convex function; tolerance by the solvers' stops -------------------------------
-    model, p, _, _, _ = cormack("logistic C=0.5 intercept_scaling=1", names, x, y, new)
+    model, p, _, _, _ = cormack("logistic C=0.5 intercept_scaling=1 several=rest", names, x, y, new)
     if title == "cancer":
         judge = LogisticRegression(C=0.5, solver="liblinear", intercept_scaling=1, tol=1e-10, max_iter=10000).fit(z, y)
-        agree(model["predictor"]["weight"], judge.coef_.ravel(), 1e-6, f"{title}: logistic coefficients, liblinear")
+        agree(model["predictor"]["linear"]["weight"], judge.coef_.ravel(), 1e-6, f"{title}: logistic coefficients, liblinear")
         agree(p, judge.predict_proba(z_new), 1e-7, f"{title}: logistic probabilities, liblinear")
         # an intercept that is hardly penalised: as lbfgs, which does not penalise it
         model, p, _, _, _ = cormack("logistic C=0.5 intercept_scaling=100", names, x, y, new)
@@ -94,7 +94,7 @@ for title, (names, x, y, new) in sets.items():
         agree(p, judge.predict_proba(z_new), 1e-4, f"{title}: logistic probabilities, free intercept")
         model, p, _, _, _ = cormack("logistic C=0.2 penalty=l1 intercept_scaling=1", names, x, y, new)
         judge = LogisticRegression(C=0.2, l1_ratio=1, solver="liblinear", intercept_scaling=1, tol=1e-10, max_iter=100000).fit(z, y)
-        w, b = np.array(model["predictor"]["weight"]), model["predictor"]["intercept"][0]
+        w, b = np.array(model["predictor"]["linear"]["weight"]), model["predictor"]["linear"]["intercept"][0]
         for who, w_, b_ in [("ours", w, b), ("scikit-learn's", judge.coef_.ravel(), judge.intercept_[0])]:
             print(f"{title}: L1, {who}: slope left at the optimum", l1_slope(w_, b_, z, y, 0.2))
         assert l1_slope(w, b, z, y, 0.2) <= 1e-5

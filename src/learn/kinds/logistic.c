@@ -1,19 +1,20 @@
-/* Logistic regression, trained by LIBLINEAR, applied and explained here. */
+/* Logistic regression: two classes, or each against the rest, trained by LIBLINEAR; softmax by softmax.c. */
 #include <linear.h>
-#include <math.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "learn/json.h"
-#include "learn/kind.h"
+#include "learn/linear.h"
+#include "learn/softmax.h"
 
 enum { PENALTY_L2, PENALTY_L1 };
 enum { CLASS_WEIGHT_NONE, CLASS_WEIGHT_BALANCED };
+enum { SEVERAL_AUTO, SEVERAL_SOFTMAX, SEVERAL_REST };
 
 typedef struct LogisticParams {
   double C;
-  int32_t penalty, class_weight;
+  int32_t penalty, class_weight, several;
   double intercept_scaling, tolerance;
 } LogisticParams;
 
@@ -24,17 +25,19 @@ static const CmParam params_table[] = {
                   "shrink by the sum of squares, or by the sum of absolute values, which drops features"),
     CM_PARAM_ENUM(LogisticParams, class_weight, "none|balanced", "none",
                   "whether each class weighs the same whatever its number of rows"),
+    CM_PARAM_ENUM(LogisticParams, several, "auto|softmax|rest", "auto",
+                  "three or more classes: all in one (multinomial), or each against the rest; auto: softmax with l2"),
     CM_PARAM_REAL(
         LogisticParams, intercept_scaling, 100, 1e-3, 1e6, "1",
-        "the intercept is penalised 1/s^2 (l2) or 1/s (l1) as much as a coefficient; 1: as scikit-learn's liblinear"),
+        "the intercept is penalised 1/s^2 (l2) or 1/s (l1) as much as a coefficient, and not at all in softmax; 1: as "
+        "scikit-learn's liblinear"),
     CM_PARAM_REAL(LogisticParams, tolerance, 1e-8, 1e-12, 1, "1",
-                  "LIBLINEAR stops at this share of the first gradient"),
+                  "the solver stops at this share of the first gradient"),
 };
 
 typedef struct Logistic {
-  int features, outputs;
-  double *weight, *intercept; /* outputs x features; outputs */
-  double *mean, *deviation;   /* of the prepared training rows */
+  int softmax; /* else each class against the rest */
+  CmLinear *linear;
 } Logistic;
 
 /* ---- LIBLINEAR's random draws
@@ -124,33 +127,23 @@ static bool train_output(const CmTraining *training, const LogisticParams *p, Cm
     return false;
   }
   double sign = model->label[0] == 1 ? 1 : -1;
-  bool finite = true;
-  for (int j = 0; j < training->features; j++) finite = isfinite(weight[j] = sign * model->w[j]) && finite;
+  for (int j = 0; j < training->features; j++) weight[j] = sign * model->w[j];
   *intercept = sign * model->w[training->features] * p->intercept_scaling;
   free_and_destroy_model(&model);
-  if (finite && isfinite(*intercept)) return true;
-  cm_error_set(err, CM_ERR_DATA, "the coefficients grow without bound; use a smaller C, or scale=zscore");
-  return false;
+  return true;
 }
 
-static void describe_features(const CmTraining *training, Logistic *logistic) {
-  double n = (double)training->rows;
-  int d = training->features;
-  for (int64_t i = 0; i < training->rows; i++)
-    for (int j = 0; j < d; j++) logistic->mean[j] += training->x[i * d + j] / n;
-  for (int64_t i = 0; i < training->rows; i++)
-    for (int j = 0; j < d; j++)
-      logistic->deviation[j] +=
-          (training->x[i * d + j] - logistic->mean[j]) * (training->x[i * d + j] - logistic->mean[j]) / n;
-  for (int j = 0; j < d; j++) logistic->deviation[j] = sqrt(logistic->deviation[j]);
-}
-
-static Logistic *make(CmArena *hold, int features, int outputs, CmError **err) {
-  Logistic *logistic = CM__NEW(hold, Logistic, 1, err);
-  if (!logistic) return NULL;
-  logistic->features = features;
-  logistic->outputs = outputs;
-  return logistic;
+/* Each class against the rest, or the positive one against the other. */
+static bool fit_each(CmArena *hold, const CmTraining *training, const LogisticParams *p, CmLinear *linear,
+                     CmError **err) {
+  CmArena scratch = {.ctx = hold->ctx};
+  CmLinearRows rows = {0};
+  bool ok = make_rows(&scratch, training, p->intercept_scaling, &rows, err);
+  for (int o = 0; ok && o < linear->outputs; o++)
+    ok = train_output(training, p, &rows, linear->outputs == 1 ? 1 : o,
+                      linear->weight + (int64_t)o * training->features, &linear->intercept[o], err);
+  cm__arena_free(&scratch);
+  return ok;
 }
 
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
@@ -160,55 +153,45 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
     cm_error_set(err, CM_ERR_UNSUPPORTED, "LIBLINEAR takes at most %d rows; train on fewer", INT32_MAX);
     return NULL;
   }
-  CmArena scratch = {.ctx = hold->ctx};
-  int outputs = cm__outputs(training->task, training->classes), d = training->features;
-  Logistic *logistic = make(hold, d, outputs, err), *result = NULL;
-  CmLinearRows rows = {0};
-  if (!logistic || !make_rows(&scratch, training, p->intercept_scaling, &rows, err)) goto done;
-  logistic->weight = CM__NEW(hold, double, (int64_t)outputs *d, err);
-  logistic->intercept = CM__NEW(hold, double, outputs, err);
-  logistic->mean = CM__NEW(hold, double, d, err);
-  logistic->deviation = CM__NEW(hold, double, d, err);
-  if (!logistic->weight || !logistic->intercept || !logistic->mean || !logistic->deviation) goto done;
-  for (int o = 0; o < outputs; o++)
-    if (!train_output(training, p, &rows, outputs == 1 ? 1 : o, logistic->weight + (int64_t)o * d,
-                      &logistic->intercept[o], err))
-      goto done;
-  describe_features(training, logistic);
-  result = logistic;
-done:
-  cm__arena_free(&scratch);
-  return result;
+  Logistic *logistic = CM__NEW(hold, Logistic, 1, err);
+  int outputs = cm__outputs(training->task, training->classes);
+  if (!logistic || !(logistic->linear = cm__linear_create(hold, training, outputs, err))) return NULL;
+  if (outputs > 1 && p->several == SEVERAL_SOFTMAX && p->penalty == PENALTY_L1) {
+    cm_error_set(err, CM_ERR_PARAMETER, "several: softmax has no l1 penalty here; use several=rest, or penalty=l2");
+    return NULL;
+  }
+  logistic->softmax = outputs > 1 && p->penalty == PENALTY_L2 && p->several != SEVERAL_REST;
+  CmSoftmaxOptions options = {.C = p->C, .tolerance = p->tolerance};
+  options.balanced = p->class_weight == CLASS_WEIGHT_BALANCED;
+  bool ok = logistic->softmax ? cm__softmax_fit(training, &options, hold->ctx, logistic->linear, err)
+                              : fit_each(hold, training, p, logistic->linear, err);
+  return ok && cm__linear_finite(logistic->linear, err) ? logistic : NULL;
 }
 
 /* ---- applying -------------------------------------------------------------------------------------------------------
  */
 
-static double margin(const Logistic *logistic, const double *x, int output) {
-  const double *weight = logistic->weight + (int64_t)output * logistic->features;
-  double sum = logistic->intercept[output];
-  for (int j = 0; j < logistic->features; j++) sum += weight[j] * x[j];
-  return sum;
-}
-
-static double sigmoid(double m) {
-  return m >= 0 ? 1 / (1 + exp(-m)) : exp(m) / (1 + exp(m));
-}
-
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
   (void)ctx, (void)err;
-  const Logistic *logistic = state;
-  int classes = logistic->outputs == 1 ? 2 : logistic->outputs;
+  const CmLinear *linear = ((const Logistic *)state)->linear;
+  bool softmax = ((const Logistic *)state)->softmax;
+  int classes = linear->outputs == 1 ? 2 : linear->outputs;
   for (int64_t i = 0; i < rows; i++) {
     double *p = probability + i * classes, total = 0;
-    if (logistic->outputs == 1) {
-      double m = margin(logistic, x + i * logistic->features, 0);
-      p[0] = sigmoid(-m);
-      p[1] = sigmoid(m);
+    const double *row = x + i * linear->features;
+    if (linear->outputs == 1) {
+      double m = cm__linear_score(linear, row, 0);
+      p[0] = cm__sigmoid(-m);
+      p[1] = cm__sigmoid(m);
       continue;
     }
-    for (int c = 0; c < classes; c++) total += p[c] = sigmoid(margin(logistic, x + i * logistic->features, c));
+    for (int c = 0; c < classes; c++) p[c] = cm__linear_score(linear, row, c);
+    if (softmax) {
+      cm__softmax(p, classes);
+      continue;
+    }
+    for (int c = 0; c < classes; c++) total += p[c] = cm__sigmoid(p[c]);
     for (int c = 0; c < classes; c++) p[c] = total > 0 ? p[c] / total : 1.0 / classes;
   }
   return true;
@@ -216,78 +199,47 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
 
 static bool explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
                     CmError **err) {
-  (void)ctx, (void)err;
-  const Logistic *logistic = state;
-  int d = logistic->features;
-  for (int64_t i = 0; i < rows; i++) {
-    for (int o = 0; o < logistic->outputs; o++) {
-      double *to = contribution + (i * logistic->outputs + o) * (d + 1);
-      const double *weight = logistic->weight + (int64_t)o * d;
-      to[d] = margin(logistic, logistic->mean, o);
-      for (int j = 0; j < d; j++) to[j] = weight[j] * (x[i * d + j] - logistic->mean[j]);
-    }
-  }
-  return true;
+  return cm__linear_explain(((const Logistic *)state)->linear, ctx, x, rows, contribution, err);
 }
 
 static void weights(const void *state, const double *scale, CmWeights *to) {
-  const Logistic *logistic = state;
-  to->measures = 2;
-  to->measure[0] = "coefficient";
-  to->measure[1] = "standardized";
-  for (int o = 0; o < logistic->outputs; o++) {
-    for (int j = 0; j < logistic->features; j++) {
-      int64_t at = (int64_t)o * logistic->features + j;
-      to->value[0][at] = logistic->weight[at] / scale[j];
-      to->value[1][at] = logistic->weight[at] * logistic->deviation[j];
-    }
-  }
+  cm__linear_weights(((const Logistic *)state)->linear, scale, to);
 }
 
 static void write_state(const void *state, CmTextBuffer *json) {
   const Logistic *logistic = state;
-  cm__text_add(json, "{\"weight\":");
-  cm__json_reals(json, logistic->weight, (int64_t)logistic->outputs * logistic->features);
-  cm__text_add(json, ",\"intercept\":");
-  cm__json_reals(json, logistic->intercept, logistic->outputs);
-  cm__text_add(json, ",\"mean\":");
-  cm__json_reals(json, logistic->mean, logistic->features);
-  cm__text_add(json, ",\"deviation\":");
-  cm__json_reals(json, logistic->deviation, logistic->features);
+  cm__text_addf(json, "{\"softmax\":%d,\"linear\":", logistic->softmax);
+  cm__linear_write(logistic->linear, json);
   cm__text_add(json, "}");
 }
 
 static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
-  const json_t *weight, *intercept, *mean, *deviation;
-  CmJsonMember members[] = {{"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
+  const json_t *softmax, *linear;
+  CmJsonMember members[] = {{"softmax", &softmax}, {"linear", &linear}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
-  Logistic *logistic = make(hold, shape->features, cm__outputs(shape->task, shape->classes), err);
+  json_int_t how = json_integer_value(softmax);
+  if (!json_is_integer(softmax) || how < 0 || how > 1) return cm__json_refuse(err, "predictor.softmax"), NULL;
+  Logistic *logistic = CM__NEW(hold, Logistic, 1, err);
   if (!logistic) return NULL;
-  logistic->weight =
-      cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)logistic->outputs * shape->features, false, err);
-  if (!logistic->weight) return NULL;
-  logistic->intercept = cm__json_read_reals(hold, intercept, "predictor.intercept", logistic->outputs, false, err);
-  if (!logistic->intercept) return NULL;
-  logistic->mean = cm__json_read_reals(hold, mean, "predictor.mean", shape->features, false, err);
-  if (!logistic->mean) return NULL;
-  logistic->deviation = cm__json_read_reals(hold, deviation, "predictor.deviation", shape->features, false, err);
-  return logistic->deviation ? logistic : NULL;
+  logistic->softmax = (int)how;
+  logistic->linear = cm__linear_read(hold, linear, shape, err);
+  return logistic->linear ? logistic : NULL;
 }
 
 CM_MODEL_KIND(logistic) = {
-    .kind =
-        {.about =
-             {.name = "logistic",
-              .family = "model",
-              .since = "0.1",
-              .summary = "Logistic regression with an L2 or L1 penalty.",
-              .details =
-                  "Trained by LIBLINEAR. Several classes: each against the rest, probabilities divided by their sum.",
-              CM_OP_PARAMS(LogisticParams, params_table),
-              .cite = "Fan, Chang, Hsieh, Wang, Lin: LIBLINEAR, JMLR 9, 2008"},
-         .tasks = CM_TASKS_CLASSES,
-         .wants_scaling = true,
-         .explains_rows = true},
+    .kind = {.about = {.name = "logistic",
+                       .family = "model",
+                       .since = "0.1",
+                       .summary = "Logistic regression with an L2 or L1 penalty.",
+                       .details = "Trained by LIBLINEAR: penalty + C sum log(1 + exp(-y m)). Three or more classes: "
+                                  "multinomial, by own "
+                                  "Newton steps with conjugate gradients, or each against the rest, probabilities "
+                                  "divided by their sum.",
+                       CM_OP_PARAMS(LogisticParams, params_table),
+                       .cite = "Fan, Chang, Hsieh, Wang, Lin: LIBLINEAR, JMLR 9, 2008"},
+             .tasks = CM_TASKS_CLASSES,
+             .wants_scaling = true,
+             .explains_rows = true},
     .fit = fit,
     .predict = predict_rows,
     .explain = explain,

@@ -1,0 +1,132 @@
+#include "learn/linear.h"
+
+#include <math.h>
+
+#include "learn/json.h"
+
+static CmLinear *make(CmArena *hold, int features, int outputs, CmError **err) {
+  CmLinear *linear = CM__NEW(hold, CmLinear, 1, err);
+  if (!linear) return NULL;
+  linear->features = features;
+  linear->outputs = outputs;
+  return linear;
+}
+
+CmLinear *cm__linear_create(CmArena *hold, const CmTraining *training, int outputs, CmError **err) {
+  int d = training->features;
+  CmLinear *linear = make(hold, d, outputs, err);
+  if (!linear) return NULL;
+  linear->weight = CM__NEW(hold, double, (int64_t)outputs *d, err);
+  linear->intercept = CM__NEW(hold, double, outputs, err);
+  linear->mean = CM__NEW(hold, double, d, err);
+  linear->deviation = CM__NEW(hold, double, d, err);
+  if (!linear->weight || !linear->intercept || !linear->mean || !linear->deviation) return NULL;
+  double n = (double)training->rows;
+  for (int64_t i = 0; i < training->rows; i++)
+    for (int j = 0; j < d; j++) linear->mean[j] += training->x[i * d + j] / n;
+  for (int64_t i = 0; i < training->rows; i++) {
+    for (int j = 0; j < d; j++) {
+      double away = training->x[i * d + j] - linear->mean[j];
+      linear->deviation[j] += away * away / n;
+    }
+  }
+  for (int j = 0; j < d; j++) linear->deviation[j] = sqrt(linear->deviation[j]);
+  return linear;
+}
+
+double cm__linear_score(const CmLinear *linear, const double *x, int output) {
+  const double *weight = linear->weight + (int64_t)output * linear->features;
+  double sum = linear->intercept[output];
+  for (int j = 0; j < linear->features; j++) sum += weight[j] * x[j];
+  return sum;
+}
+
+bool cm__linear_finite(const CmLinear *linear, CmError **err) {
+  bool finite = true;
+  for (int64_t i = 0; i < (int64_t)linear->outputs * linear->features; i++)
+    finite = finite && isfinite(linear->weight[i]);
+  for (int o = 0; o < linear->outputs; o++) finite = finite && isfinite(linear->intercept[o]);
+  if (!finite)
+    cm_error_set(err, CM_ERR_DATA, "the coefficients grow without bound; penalise them more, or use scale=zscore");
+  return finite;
+}
+
+double cm__sigmoid(double m) {
+  return m >= 0 ? 1 / (1 + exp(-m)) : exp(m) / (1 + exp(m));
+}
+
+void cm__softmax(double *score, int count) {
+  double most = score[0], total = 0;
+  for (int c = 1; c < count; c++) most = fmax(most, score[c]);
+  for (int c = 0; c < count; c++) total += score[c] = exp(score[c] - most);
+  for (int c = 0; c < count; c++) score[c] /= total;
+}
+
+bool cm__linear_predict(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err) {
+  (void)ctx, (void)err;
+  const CmLinear *linear = state;
+  for (int64_t i = 0; i < rows; i++)
+    for (int o = 0; o < linear->outputs; o++)
+      to[i * linear->outputs + o] = cm__linear_score(linear, x + i * linear->features, o);
+  return true;
+}
+
+bool cm__linear_explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
+                        CmError **err) {
+  (void)ctx, (void)err;
+  const CmLinear *linear = state;
+  int d = linear->features;
+  for (int64_t i = 0; i < rows; i++) {
+    for (int o = 0; o < linear->outputs; o++) {
+      double *to = contribution + (i * linear->outputs + o) * (d + 1);
+      const double *weight = linear->weight + (int64_t)o * d;
+      to[d] = cm__linear_score(linear, linear->mean, o);
+      for (int j = 0; j < d; j++) to[j] = weight[j] * (x[i * d + j] - linear->mean[j]);
+    }
+  }
+  return true;
+}
+
+void cm__linear_weights(const void *state, const double *scale, CmWeights *to) {
+  const CmLinear *linear = state;
+  to->measures = 2;
+  to->measure[0] = "coefficient";
+  to->measure[1] = "standardized";
+  for (int o = 0; o < linear->outputs; o++) {
+    for (int j = 0; j < linear->features; j++) {
+      int64_t at = (int64_t)o * linear->features + j;
+      to->value[0][at] = linear->weight[at] / scale[j];
+      to->value[1][at] = linear->weight[at] * linear->deviation[j];
+    }
+  }
+}
+
+void cm__linear_write(const void *state, CmTextBuffer *json) {
+  const CmLinear *linear = state;
+  cm__text_add(json, "{\"weight\":");
+  cm__json_reals(json, linear->weight, (int64_t)linear->outputs * linear->features);
+  cm__text_add(json, ",\"intercept\":");
+  cm__json_reals(json, linear->intercept, linear->outputs);
+  cm__text_add(json, ",\"mean\":");
+  cm__json_reals(json, linear->mean, linear->features);
+  cm__text_add(json, ",\"deviation\":");
+  cm__json_reals(json, linear->deviation, linear->features);
+  cm__text_add(json, "}");
+}
+
+void *cm__linear_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
+  const json_t *weight, *intercept, *mean, *deviation;
+  CmJsonMember members[] = {{"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
+  if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
+  int d = shape->features;
+  CmLinear *linear = make(hold, d, cm__outputs(shape->task, shape->classes), err);
+  if (!linear) return NULL;
+  linear->weight = cm__json_read_reals(hold, weight, "predictor.weight", (int64_t)linear->outputs * d, false, err);
+  if (!linear->weight) return NULL;
+  linear->intercept = cm__json_read_reals(hold, intercept, "predictor.intercept", linear->outputs, false, err);
+  if (!linear->intercept) return NULL;
+  linear->mean = cm__json_read_reals(hold, mean, "predictor.mean", d, false, err);
+  if (!linear->mean) return NULL;
+  linear->deviation = cm__json_read_reals(hold, deviation, "predictor.deviation", d, false, err);
+  return linear->deviation ? linear : NULL;
+}
