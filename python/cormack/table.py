@@ -17,11 +17,7 @@ class Columns(dict):
 
 
 def _column(pointer, at, kind, rows):
-    """Values and what of them is there (None: all that are no NaN), as arrays."""
-    if kind == _REAL:
-        values = np.empty(rows, np.float64)
-        lib.cm_table_get_reals(pointer, at, values.ctypes.data)
-        return values, None
+    """Values and what of them is there, as arrays."""
     if kind == _INT:
         values, present = np.empty(rows, np.int64), np.empty(rows, np.bool_)
         lib.cm_table_get_ints(pointer, at, values.ctypes.data, present.ctypes.data)
@@ -29,6 +25,15 @@ def _column(pointer, at, kind, rows):
     values = (C.c_char_p * rows)()
     lib.cm_table_get_texts(pointer, at, values)
     return [text(value) for value in values], None
+
+
+def _reals(pointer, which, rows):
+    """A row for each of these columns: one array, for a table may have thousands of them."""
+    values = np.empty((len(which), rows), np.float64)
+    start = values.ctypes.data
+    for k, at in enumerate(which):
+        lib.cm_table_get_reals(pointer, at, start + 8 * rows * k)
+    return values
 
 
 def _listed(values, present):
@@ -50,20 +55,26 @@ def _array(pandas, values, present):
 
 def to_table(pointer):
     """A DataFrame or Columns from a CmTable, which stays the caller's."""
-    rows, columns, units = lib.cm_table_rows(pointer), {}, {}
-    for at in range(lib.cm_table_columns(pointer)):
-        name = text(lib.cm_table_column_name(pointer, at))
-        columns[name] = _column(pointer, at, lib.cm_table_column_type(pointer, at), rows)
-        unit = text(lib.cm_table_column_unit(pointer, at))
-        if unit:
-            units[name] = unit
+    rows, count = lib.cm_table_rows(pointer), lib.cm_table_columns(pointer)
+    names = [lib.cm_table_column_name(pointer, at).decode("utf-8", "surrogateescape") for at in range(count)]
+    told = [lib.cm_table_column_unit(pointer, at) for at in range(count)]
+    units = {name: text(unit) for name, unit in zip(names, told) if unit}
+    kinds = [lib.cm_table_column_type(pointer, at) for at in range(count)]
+    which = [at for at in range(count) if kinds[at] == _REAL]
+    reals = _reals(pointer, which, rows)
+    others = {at: _column(pointer, at, kinds[at], rows) for at in range(count) if kinds[at] != _REAL}
     try:
         import pandas
     except ImportError:
-        made = Columns({name: _listed(*column) for name, column in columns.items()})
+        others.update({at: (values, None) for at, values in zip(which, reals)})
+        made = Columns({name: _listed(*others[at]) for at, name in enumerate(names)})
         made.units = units
         return made
-    made = pandas.DataFrame({name: _array(pandas, *column) for name, column in columns.items()}, columns=list(columns))
+    made = pandas.DataFrame(reals.T, columns=pandas.Index(which), copy=False)
+    if others:
+        made = pandas.concat([made, pandas.DataFrame({at: _array(pandas, *column) for at, column in others.items()})], axis=1)
+        made = made[range(count)]
+    made.columns = names
     made.attrs["units"] = units
     return made
 

@@ -52,9 +52,17 @@ const char *cm_table_column_unit(const CmTable *table, int column) {
   return table->column[column].unit;
 }
 
+/* FNV-1a */
+static uint64_t hash_of(const char *name) {
+  uint64_t hash = UINT64_C(14695981039346656037);
+  for (; *name; name++) hash = (hash ^ (unsigned char)*name) * UINT64_C(1099511628211);
+  return hash;
+}
+
 int cm_table_find_column(const CmTable *table, const char *name) {
+  const uint64_t hash = hash_of(name);
   for (int i = 0; i < table->columns; i++)
-    if (strcmp(table->column[i].name, name) == 0) return i;
+    if (table->column[i].hash == hash && strcmp(table->column[i].name, name) == 0) return i;
   return -1;
 }
 
@@ -82,7 +90,7 @@ int cm_table_add_column(CmTable *table, const char *name, CmColumnType type, con
     return -1;
   }
   if (!room_for_column(table, err)) return -1;
-  CmColumn column = {.type = type};
+  CmColumn column = {.type = type, .hash = hash_of(name)};
   column.name = cm_strdup(table->ctx, name, err);
   if (column.name) column.unit = cm_strdup(table->ctx, unit ? unit : "", err);
   if (!column.unit || !allocate_cells(table, &column, err)) {

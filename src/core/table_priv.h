@@ -14,6 +14,7 @@ typedef union CmCell {
 
 typedef struct CmColumn {
   char *name, *unit;
+  uint64_t hash; /* of the name: tables of thousands of columns are searched often */
   CmColumnType type;
   CmCell *cells;
   uint8_t *present;

@@ -5,7 +5,8 @@
 
 #include "cormack/parallel.h"
 
-void cm__sort_reals(double *values, double *spare, int64_t n) {
+/* Digits of the bits, from the last on. */
+static void sort_by_digits(double *values, double *spare, int64_t n) {
   uint64_t *from = (uint64_t *)(void *)values, *to = (uint64_t *)(void *)spare;
   for (int64_t i = 0; i < n; i++) {
     uint64_t bits;
@@ -38,6 +39,58 @@ void cm__sort_reals(double *values, double *spare, int64_t n) {
     bits ^= bits >> 63 ? UINT64_C(1) << 63 : UINT64_MAX;
     memcpy(&values[i], &bits, sizeof(bits));
   }
+}
+
+static void insert(const double *from, int64_t n, double *to) {
+  for (int64_t i = 0; i < n; i++) {
+    const double v = from[i];
+    int64_t at = i;
+    for (; at > 0 && to[at - 1] > v; at--) to[at] = to[at - 1];
+    to[at] = v;
+  }
+}
+
+enum { BUCKETS = 4096, FEW = 24 };
+
+/* Buckets of equal width from the least to the largest value; each is sorted by itself. */
+static void sort_by_buckets(double *values, double *spare, int64_t n, int depth) {
+  int64_t end[BUCKETS + 1] = {0}, begin = 0;
+  double least = values[0], most = values[0];
+  bool odd = false, rising = true;
+  for (int64_t i = 0; i < n; i++) {
+    rising = rising && (i == 0 || values[i - 1] <= values[i]);
+    odd = odd || isnan(values[i]);
+    least = values[i] < least ? values[i] : least;
+    most = values[i] > most ? values[i] : most;
+  }
+  if (rising) return;
+  const int count = n < 2 * BUCKETS ? (int)(n / 2) : BUCKETS;
+  const double scale = (double)count / (most - least);
+  if (odd || depth == 0 || !isfinite(scale) || !isfinite((most - least) * scale)) {
+    sort_by_digits(values, spare, n);
+    return;
+  }
+  for (int64_t i = 0; i < n; i++) {
+    const int at = (int)((values[i] - least) * scale);
+    end[(at < count ? at : count - 1) + 1]++;
+  }
+  for (int k = 0; k < count; k++) end[k + 1] += end[k];
+  for (int64_t i = 0; i < n; i++) {
+    const int at = (int)((values[i] - least) * scale);
+    spare[end[at < count ? at : count - 1]++] = values[i];
+  }
+  for (int k = 0; k < count; begin = end[k++]) {
+    if (end[k] - begin > FEW) {
+      sort_by_buckets(spare + begin, values + begin, end[k] - begin, depth - 1);
+      memcpy(values + begin, spare + begin, (size_t)(end[k] - begin) * sizeof(*values));
+    } else {
+      insert(spare + begin, end[k] - begin, values + begin);
+    }
+  }
+}
+
+void cm__sort_reals(double *values, double *spare, int64_t n) {
+  if (n > 1) sort_by_buckets(values, spare, n, 4);
 }
 
 double cm__sorted_quantile(const double *values, int64_t n, double q) {

@@ -3,43 +3,97 @@
 #include <math.h>
 
 #include "ops/measure/gather.h"
+#include "ops/simd.h"
+
+/* Sums of LANES values each, added in order at the end: loops that need not wait for the sum before. */
+enum { LANES = 8 };
+
+static double add_up(const double part[LANES]) {
+  double sum = 0.0;
+  for (int k = 0; k < LANES; k++) sum += part[k];
+  return sum;
+}
+
+CM_SIMD static void sums(const double *v, int64_t n, double *sum, double *squares) {
+  double one[LANES] = {0.0}, two[LANES] = {0.0};
+  const int64_t whole = n / LANES * LANES;
+  for (int64_t i = 0; i < whole; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      one[k] += v[i + k];
+      two[k] += v[i + k] * v[i + k];
+    }
+  for (int64_t i = whole; i < n; i++) {
+    one[i - whole] += v[i];
+    two[i - whole] += v[i] * v[i];
+  }
+  *sum = add_up(one);
+  *squares = add_up(two);
+}
+
+CM_SIMD static double distances(const double *v, int64_t n, double from) {
+  double part[LANES] = {0.0};
+  const int64_t whole = n / LANES * LANES;
+  for (int64_t i = 0; i < whole; i += LANES)
+    for (int k = 0; k < LANES; k++) part[k] += fabs(v[i + k] - from);
+  for (int64_t i = whole; i < n; i++) part[i - whole] += fabs(v[i] - from);
+  return add_up(part);
+}
+
+CM_SIMD static void powers(const double *v, int64_t n, double mean, double out[3]) {
+  double two[LANES] = {0.0}, three[LANES] = {0.0}, four[LANES] = {0.0};
+  const int64_t whole = n / LANES * LANES;
+  for (int64_t i = 0; i < whole; i += LANES)
+    for (int k = 0; k < LANES; k++) {
+      const double d = v[i + k] - mean, dd = d * d;
+      two[k] += dd;
+      three[k] += dd * d;
+      four[k] += dd * dd;
+    }
+  for (int64_t i = whole; i < n; i++) {
+    const double d = v[i] - mean, dd = d * d;
+    two[i - whole] += dd;
+    three[i - whole] += dd * d;
+    four[i - whole] += dd * dd;
+  }
+  out[0] = add_up(two);
+  out[1] = add_up(three);
+  out[2] = add_up(four);
+}
 
 static void moments(const double *v, int64_t count, CmStatistics *out) {
   const double n = (double)count;
-  double sum = 0.0, second = 0.0, third = 0.0, fourth = 0.0, absolute = 0.0;
-  out->energy = 0.0;
-  for (int64_t i = 0; i < count; i++) {
-    sum += v[i];
-    out->energy += v[i] * v[i];
-  }
+  double sum, power[3];
+  sums(v, count, &sum, &out->energy);
   const double mean = sum / n;
-  for (int64_t i = 0; i < count; i++) {
-    const double d = v[i] - mean;
-    second += d * d;
-    third += d * d * d;
-    fourth += d * d * d * d;
-    absolute += fabs(d);
-  }
-  const double variance = v[0] == v[count - 1] ? 0.0 : second / n;
+  powers(v, count, mean, power);
+  const double variance = v[0] == v[count - 1] ? 0.0 : power[0] / n;
   out->mean = mean;
   out->variance = variance;
-  out->skewness = variance > 0.0 ? third / n / (variance * sqrt(variance)) : 0.0;
-  out->kurtosis = variance > 0.0 ? fourth / n / (variance * variance) - 3.0 : 0.0;
-  out->mad = absolute / n;
+  out->skewness = variance > 0.0 ? power[1] / n / (variance * sqrt(variance)) : 0.0;
+  out->kurtosis = variance > 0.0 ? power[2] / n / (variance * variance) - 3.0 : 0.0;
+  out->mad = distances(v, count, mean) / n;
   out->cov = mean != 0.0 ? sqrt(variance) / mean : NAN;
   out->rms = sqrt(out->energy / n);
 }
 
+/* How many of the sorted values are below `limit`, or not above it. */
+static int64_t below(const double *v, int64_t n, double limit, bool or_equal) {
+  int64_t low = 0, high = n;
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    if (v[middle] < limit || (or_equal && v[middle] == limit))
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low;
+}
+
 static double robust_deviation(const double *v, int64_t n, double p10, double p90) {
-  double sum = 0.0, count = 0.0, absolute = 0.0;
-  for (int64_t i = 0; i < n; i++)
-    if (v[i] >= p10 && v[i] <= p90) {
-      sum += v[i];
-      count += 1.0;
-    }
-  for (int64_t i = 0; i < n; i++)
-    if (v[i] >= p10 && v[i] <= p90) absolute += fabs(v[i] - sum / count);
-  return absolute / count;
+  const int64_t first = below(v, n, p10, false), count = below(v, n, p90, true) - first;
+  double sum, squares;
+  sums(v + first, count, &sum, &squares);
+  return distances(v + first, count, sum / (double)count) / (double)count;
 }
 
 void cm__statistics(const double *v, int64_t n, CmStatistics *out) {
@@ -54,7 +108,5 @@ void cm__statistics(const double *v, int64_t n, CmStatistics *out) {
   out->range = v[n - 1] - v[0];
   out->qcod = q75 + q25 != 0.0 ? (q75 - q25) / (q75 + q25) : NAN;
   out->rmad = robust_deviation(v, n, out->p10, out->p90);
-  out->medad = 0.0;
-  for (int64_t i = 0; i < n; i++) out->medad += fabs(v[i] - out->median);
-  out->medad /= (double)n;
+  out->medad = distances(v, n, out->median) / (double)n;
 }

@@ -172,8 +172,8 @@ static bool make_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
   for (int64_t k = range.begin; k < range.end; k++) {
     CmError *why = NULL;
-    if (g->regions[k].refused || cm__pyrad_view_make(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
-                                                     g->image->params, &g->views[k], &why))
+    if (g->regions[k].refused || cm__pyrad_view_levels(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
+                                                       g->image->params, &g->views[k], &why))
       continue;
     cm_error_context(&why, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
     if (cm_error_code(why) != CM_ERR_DATA) {

@@ -108,13 +108,17 @@ bool cm__pyrad_images(const CmPyradSource *source, const CmPyradType *type, CmPy
 typedef struct CmPyradView {
   CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
   const CmPyradParams *p;
-  bool flat_image;  /* of rank 2 */
-  int present;      /* levels that occur */
-  int *level_value; /* of each that occurs, rising; roi.level holds the index + 1 */
-  int highest;      /* Ng */
+  bool flat_image;      /* of rank 2 */
+  int present;          /* levels that occur */
+  int *level_value;     /* of each that occurs, rising; roi.level holds the index + 1 */
+  int64_t *level_count; /* voxels of each */
+  int highest;          /* Ng */
 } CmPyradView;
+/* With the intensities of the box (roi.value) as well, or without. Free the view after a failure too. */
 bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
                          const CmPyradParams *p, CmPyradView *view, CmError **err);
+bool cm__pyrad_view_levels(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
+                           const CmPyradParams *p, CmPyradView *view, CmError **err);
 void cm__pyrad_view_free(CmPyradView *view);
 
 /* Offsets of neighbours, each direction once (the other half is their negative): the largest part of each is one of the
@@ -184,6 +188,7 @@ typedef struct CmSha1 {
   uint32_t state[5];
   uint8_t block[64];
   uint64_t bytes;
+  bool fast; /* by the processor's own instructions */
 } CmSha1;
 void cm__sha1_start(CmSha1 *sha);
 void cm__sha1_add(CmSha1 *sha, const void *bytes, size_t size);

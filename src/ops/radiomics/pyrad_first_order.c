@@ -9,19 +9,19 @@
 bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
   const CmRoi *roi = &view->roi;
   const double n = (double)roi->voxels, shift = (double)view->p->voxelArrayShift;
-  double energy = 0.0, entropy = 0.0, uniformity = 0.0;
+  double entropy = 0.0, uniformity = 0.0;
   CmStatistics s;
-  int64_t *counts = cm_calloc(roi->ctx, (size_t)view->present + 1, sizeof(*counts), err);
-  if (!counts) return false;
+  (void)err;
   cm__statistics(roi->sorted, roi->voxels, &s);
-  for (int64_t k = 0; k < roi->voxels; k++) energy += (roi->sorted[k] + shift) * (roi->sorted[k] + shift);
-  for (int64_t k = 0; k < roi->n[0] * roi->n[1] * roi->n[2]; k++) counts[roi->level[k]]++;
-  for (int i = 1; i <= view->present; i++) {
-    const double p = (double)counts[i] / n;
+  double energy = s.energy;
+  if (shift != 0.0) energy = 0.0;
+  for (int64_t k = 0; shift != 0.0 && k < roi->voxels; k++)
+    energy += (roi->sorted[k] + shift) * (roi->sorted[k] + shift);
+  for (int i = 0; i < view->present; i++) {
+    const double p = (double)view->level_count[i] / n;
     entropy -= p * log2(p + DBL_EPSILON);
     uniformity += p * p;
   }
-  cm_free(counts);
   const double kurtosis = s.variance > 0.0 ? s.kurtosis + 3.0 : 0.0;
   const double volume = roi->spacing[0] * roi->spacing[1] * (view->flat_image ? 1.0 : roi->spacing[2]);
   const double list[] = {

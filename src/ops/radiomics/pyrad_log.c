@@ -92,20 +92,27 @@ static inline __attribute__((always_inline)) void step(const double *const data[
              (b0[k] * d[0] + b1[k] * d[1] + b2[k] * d[2] + b3[k] * d[3]);
 }
 
-/* forward: from the first value on with n and bn; else from the last one back, with m and bm. */
-CM_SIMD static void recurse(const Recursion *r, bool forward, const double *data, double *out, int64_t count) {
-  const int64_t way = forward ? 1 : -1, first = forward ? 0 : count - 1;
-  const double *weights = forward ? r->n : r->m, *beyond = forward ? r->bn : r->bm;
+/* Value i from the first on (forward, with n and bn) or from the last back (with m and bm). */
+static inline __attribute__((always_inline)) void advance(const Recursion *r, bool forward, int64_t i,
+                                                          const double *data, double *out, int64_t count) {
+  const int64_t way = forward ? LANES : -LANES, first = forward ? 0 : (count - 1) * LANES;
+  const double *beyond = forward ? r->bn : r->bm;
+  const double *from[4], *back[4];
+  double d[4];
+  for (int64_t t = 0; t < 4; t++) {
+    const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
+    from[t] = data + first + way * (behind >= 0 ? behind : 0);
+    back[t] = before >= 0 ? out + first + way * before : data + first;
+    d[t] = before >= 0 ? r->d[t] : beyond[t];
+  }
+  step(from, forward ? r->n : r->m, back, d, out + first + way * i);
+}
+
+/* Both ways at once, as neither waits for the other. */
+CM_SIMD static void recurse(const Recursion *r, const double *data, double *one, double *other, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    const double *from[4], *back[4];
-    double d[4];
-    for (int64_t t = 0; t < 4; t++) {
-      const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
-      from[t] = data + (first + way * (behind >= 0 ? behind : 0)) * LANES;
-      back[t] = before >= 0 ? out + (first + way * before) * LANES : data + first * LANES;
-      d[t] = before >= 0 ? r->d[t] : beyond[t];
-    }
-    step(from, weights, back, d, out + (first + way * i) * LANES);
+    advance(r, true, i, data, one, count);
+    advance(r, false, i, data, other, count);
   }
 }
 
@@ -138,28 +145,30 @@ typedef struct Lines {
 
 /* The last line is repeated. */
 CM_SIMD static void gather(const Field *from, const Lines *lines, int64_t length, double *data) {
-  const int64_t last = lines->count - 1;
-  for (int64_t i = 0; i < length; i++) {
-    const int64_t at = lines->start + i * lines->step;
+  if (from->v && lines->across == 1 && lines->count == LANES) {
+    for (int64_t i = 0; i < length; i++)
+      for (int64_t k = 0; k < LANES; k++) data[i * LANES + k] = (double)from->v[lines->start + i * lines->step + k];
+    return;
+  }
+  for (int64_t k = 0; k < LANES; k++) {
+    const int64_t at = lines->start + (k < lines->count ? k : lines->count - 1) * lines->across;
     if (from->wide)
-      for (int64_t k = 0; k < LANES; k++) data[i * LANES + k] = from->wide[at + (k < last ? k : last) * lines->across];
-    else if (lines->across == 1 && last == LANES - 1)
-      for (int64_t k = 0; k < LANES; k++) data[i * LANES + k] = (double)from->v[at + k];
+      for (int64_t i = 0; i < length; i++) data[i * LANES + k] = from->wide[at + i * lines->step];
     else
-      for (int64_t k = 0; k < LANES; k++)
-        data[i * LANES + k] = (double)from->v[at + (k < last ? k : last) * lines->across];
+      for (int64_t i = 0; i < length; i++) data[i * LANES + k] = (double)from->v[at + i * lines->step];
   }
 }
 
 CM_SIMD static void scatter(const double *one, const double *other, const Lines *lines, int64_t length, float *to) {
-  for (int64_t i = 0; i < length; i++) {
-    float *at = to + lines->start + i * lines->step;
-    const double *a = one + i * LANES, *b = other + i * LANES;
-    if (lines->across == 1 && lines->count == LANES)
-      for (int64_t k = 0; k < LANES; k++) at[k] = (float)(a[k] + b[k]);
-    else
-      for (int64_t k = 0; k < lines->count; k++) at[k * lines->across] = (float)(a[k] + b[k]);
+  to += lines->start;
+  if (lines->across == 1 && lines->count == LANES) {
+    for (int64_t i = 0; i < length; i++)
+      for (int64_t k = 0; k < LANES; k++) to[i * lines->step + k] = (float)(one[i * LANES + k] + other[i * LANES + k]);
+    return;
   }
+  for (int64_t k = 0; k < lines->count; k++)
+    for (int64_t i = 0; i < length; i++)
+      to[k * lines->across + i * lines->step] = (float)(one[i * LANES + k] + other[i * LANES + k]);
 }
 
 /* LANES neighbouring lines at a time, along u. */
@@ -182,8 +191,7 @@ static bool filter_lines(void *arg, CmRange range, CmError **err) {
                    .across = there[u],
                    .count = to->n[u] - first < LANES ? to->n[u] - first : LANES};
     gather(from, &lines, length, data);
-    recurse(&pass->r, true, data, one, length);
-    recurse(&pass->r, false, data, other, length);
+    recurse(&pass->r, data, one, other, length);
     lines.start = first * here[u] + b * here[v];
     lines.step = here[pass->axis];
     lines.across = here[u];
@@ -245,8 +253,8 @@ static bool is_large_enough(const CmPyradSource *s, double sigma) {
   return true;
 }
 
-/* Farther away than so many sigmas a voxel adds less than 2e-12 of its value. */
-#define REACH 20.0
+/* Farther away than so many sigmas a voxel adds less than 3e-10 of its value: nothing that a float could show. */
+#define REACH 16.0
 
 /* The box with what the filter reaches around it. */
 static bool load(const CmPyradSource *s, double sigma, Field *whole, CmError **err) {

@@ -1,9 +1,12 @@
 /* The columns diagnostics_ of PyRadiomics (docs, «General Info»), written as Python writes them. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
 #include "ops/radiomics/pyrad.h"
 #include "ops/segment/components.h"
+#include "ops/simd.h"
 
 bool cm__pyrad_add(CmPyradItems *items, const char *name, double value, CmError **err) {
   if (items->count == items->room) {
@@ -59,41 +62,86 @@ static int axes_of(const CmImage *image) {
   return cm_image_rank(image) < 3 ? 2 : 3;
 }
 
-bool cm__pyrad_facts(CmContext *ctx, const CmImage *image, const CmImage *labels, CmPyradFacts *facts, CmError **err) {
-  const CmGrid grid = cm__grid(image), map = cm__grid(labels);
-  const int64_t widest = grid.row > map.row ? grid.row : map.row;
-  double *line = cm_alloc_array(ctx, (size_t)widest, sizeof(double), err);
-  uint32_t *words = line ? cm_alloc_array(ctx, (size_t)map.row, sizeof(uint32_t), err) : NULL;
+typedef struct Facts {
+  CmContext *ctx;
+  const CmImage *image, *labels;
+  CmPyradFacts *facts;
+} Facts;
+
+/* As 32-bit numbers. */
+static bool hash_mask(const Facts *job, CmError **err) {
+  const CmGrid map = cm__grid(job->labels);
+  double *line = cm_alloc_array(job->ctx, (size_t)map.row, sizeof(double), err);
+  uint32_t *words = line ? cm_alloc_array(job->ctx, (size_t)map.row, sizeof(uint32_t), err) : NULL;
   CmSha1 sha;
-  double sum = 0.0;
-  if (words) {
-    cm__sha1_start(&sha);
-    cm__sha1_add(&sha, cm_image_data(image), cm_image_bytes(image));
-    cm__sha1_finish(&sha, facts->image_hash);
-    cm__sha1_start(&sha);
-    for (int64_t row = 0; row < map.rows; row++) {
-      cm__line_to_f64(cm_image_type(labels), cm__row(labels, &map, row), map.row, line);
-      for (int64_t x = 0; x < map.row; x++) words[x] = (uint32_t)(int64_t)line[x];
-      cm__sha1_add(&sha, words, (size_t)map.row * sizeof *words);
-    }
-    cm__sha1_finish(&sha, facts->mask_hash);
-    facts->least = facts->most = cm_image_value(image, 0);
-    for (int64_t row = 0; row < grid.rows; row++) {
-      double part = 0.0;
-      cm__line_to_f64(cm_image_type(image), cm__row(image, &grid, row), grid.row, line);
-      for (int64_t x = 0; x < grid.row; x++) {
-        part += line[x];
-        if (line[x] < facts->least) facts->least = line[x];
-        if (line[x] > facts->most) facts->most = line[x];
-      }
-      sum += part;
-    }
-    facts->mean = sum / (double)(grid.rows * grid.row);
+  cm__sha1_start(&sha);
+  for (int64_t row = 0; words && row < map.rows; row++) {
+    cm__line_to_f64(cm_image_type(job->labels), cm__row(job->labels, &map, row), map.row, line);
+    for (int64_t x = 0; x < map.row; x++) words[x] = (uint32_t)(int64_t)line[x];
+    cm__sha1_add(&sha, words, (size_t)map.row * sizeof *words);
   }
+  cm__sha1_finish(&sha, job->facts->mask_hash);
   const bool ok = words != NULL;
   cm_free(line);
   cm_free(words);
   return ok;
+}
+
+CM_SIMD static void add_line(const double *line, int64_t n, double sum[8], double least[8], double most[8]) {
+  const int64_t whole = n / 8 * 8;
+  for (int64_t i = 0; i < whole; i += 8)
+    for (int k = 0; k < 8; k++) {
+      const double v = line[i + k];
+      sum[k] += v;
+      least[k] = v < least[k] ? v : least[k];
+      most[k] = v > most[k] ? v : most[k];
+    }
+  for (int64_t i = whole; i < n; i++) {
+    sum[0] += line[i];
+    least[0] = line[i] < least[0] ? line[i] : least[0];
+    most[0] = line[i] > most[0] ? line[i] : most[0];
+  }
+}
+
+static bool find_range(const Facts *job, CmError **err) {
+  const CmGrid grid = cm__grid(job->image);
+  CmPyradFacts *facts = job->facts;
+  double sum[8] = {0.0}, least[8], most[8], *line = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
+  if (!line) return false;
+  for (int k = 0; k < 8; k++) least[k] = most[k] = cm_image_value(job->image, 0);
+  for (int64_t row = 0; row < grid.rows; row++) {
+    cm__line_to_f64(cm_image_type(job->image), cm__row(job->image, &grid, row), grid.row, line);
+    add_line(line, grid.row, sum, least, most);
+  }
+  cm_free(line);
+  facts->least = least[0];
+  facts->most = most[0];
+  facts->mean = 0.0;
+  for (int k = 0; k < 8; k++) {
+    facts->least = fmin(facts->least, least[k]);
+    facts->most = fmax(facts->most, most[k]);
+    facts->mean += sum[k] / (double)(grid.rows * grid.row);
+  }
+  return true;
+}
+
+static bool find_fact(void *arg, CmRange range, CmError **err) {
+  const Facts *job = arg;
+  for (int64_t k = range.begin; k < range.end; k++) {
+    CmSha1 sha;
+    if (k == 0 && !hash_mask(job, err)) return false;
+    if (k == 2 && !find_range(job, err)) return false;
+    if (k != 1) continue;
+    cm__sha1_start(&sha);
+    cm__sha1_add(&sha, cm_image_data(job->image), cm_image_bytes(job->image));
+    cm__sha1_finish(&sha, job->facts->image_hash);
+  }
+  return true;
+}
+
+bool cm__pyrad_facts(CmContext *ctx, const CmImage *image, const CmImage *labels, CmPyradFacts *facts, CmError **err) {
+  Facts job = {.ctx = ctx, .image = image, .labels = labels, .facts = facts};
+  return cm_parallel_for(ctx, NULL, 3, 1, find_fact, &job, err);
 }
 
 static bool add_named(CmPyradItems *to, const char *what, const char *prefix, const char *name, char *text,

@@ -4,12 +4,33 @@
 
 #include "ops/measure/gather.h"
 #include "ops/radiomics/pyrad.h"
+#include "ops/simd.h"
 
 #define MOST_PRESENT 65535
 
-static bool load(CmPyradView *view, const CmImage *image, const int64_t at[3], const CmPyradRoi *from, CmError **err) {
+/* Where the region lies in the view and in the image. */
+typedef struct Source {
+  const CmImage *image;
+  const CmPyradRoi *from;
+  int64_t lo[3]; /* of the region in the image */
+  int64_t rows;
+  double *line; /* of a row */
+  int32_t *bin; /* of a row */
+} Source;
+
+/* Row `row` of the region. */
+static void read_row(const Source *s, int64_t row, double *to) {
+  const CmGrid grid = cm__grid(s->image);
+  const int64_t y = s->lo[1] + row % s->from->size[1], z = s->lo[2] + row / s->from->size[1];
+  const char *from = cm__row(s->image, &grid, z * grid.ny + y);
+  cm__line_to_f64(cm_image_type(s->image), from + (size_t)s->lo[0] * grid.size, s->from->size[0], to);
+}
+
+static bool place(CmPyradView *view, const CmImage *image, const int64_t at[3], const CmPyradRoi *from, Source *source,
+                  CmError **err) {
   CmRoi *roi = &view->roi;
-  int64_t margin = 1, lo[3];
+  int64_t margin = 1;
+  *source = (Source){.image = image, .from = from, .rows = from->size[1] * from->size[2]};
   for (int k = 0; k < view->p->distances.count; k++)
     if (view->p->distances.value[k] > margin) margin = view->p->distances.value[k];
   for (int k = 0; k < 3; k++) {
@@ -18,44 +39,36 @@ static bool load(CmPyradView *view, const CmImage *image, const int64_t at[3], c
     roi->hi[k] = around + from->size[k];
     roi->n[k] = roi->hi[k] + around;
     roi->spacing[k] = cm_image_geometry(image)->spacing[k];
-    lo[k] = from->lo[k] - at[k];
+    source->lo[k] = from->lo[k] - at[k];
   }
   roi->step[0] = 1;
   roi->step[1] = roi->n[0];
   roi->step[2] = roi->n[0] * roi->n[1];
-  const size_t count = (size_t)(roi->n[0] * roi->n[1] * roi->n[2]);
-  const int64_t nx = from->size[0], rows = from->size[1] * from->size[2];
-  if (!(roi->value = cm_alloc_array(roi->ctx, (size_t)(nx * rows), sizeof(double), err)) ||
-      !(roi->inside = cm_calloc(roi->ctx, count, 1, err)) ||
-      !(roi->level = cm_calloc(roi->ctx, count, sizeof(uint16_t), err)) ||
-      !cm__pyrad_values(roi->ctx, image, lo, from->size, roi->value, err))
-    return false;
-  for (int64_t row = 0; row < rows; row++) {
-    uint8_t *to =
-        roi->inside + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % from->size[1], roi->lo[2] + row / from->size[1]);
-    for (int64_t x = 0; x < nx; x++) {
-      to[x] = from->inside[row * nx + x] && isfinite(roi->value[row * nx + x]);
-      roi->voxels += to[x];
-    }
-  }
   roi->shape_voxels = from->voxels;
-  return true;
+  const size_t nx = (size_t)from->size[0];
+  return (source->line = cm_alloc_array(roi->ctx, nx, sizeof(double), err)) &&
+         (source->bin = cm_alloc_array(roi->ctx, nx, sizeof(int32_t), err));
 }
 
-static bool sort_values(CmRoi *roi, CmError **err) {
-  const int64_t nx = roi->hi[0] - roi->lo[0], ny = roi->hi[1] - roi->lo[1], nz = roi->hi[2] - roi->lo[2];
-  int64_t at = 0;
-  roi->sorted = cm_alloc_array(roi->ctx, (size_t)roi->voxels + 1, sizeof(double), err);
-  double *spare = roi->sorted ? cm_alloc_array(roi->ctx, (size_t)roi->voxels + 1, sizeof(double), err) : NULL;
+/* The finite intensities, rising. */
+static bool sort_values(CmRoi *roi, const Source *s, CmError **err) {
+  const int64_t nx = s->from->size[0];
+  roi->sorted = cm_alloc_array(roi->ctx, (size_t)s->from->voxels + 1, sizeof(double), err);
+  double *spare = roi->sorted ? cm_alloc_array(roi->ctx, (size_t)s->from->voxels + 1, sizeof(double), err) : NULL;
   if (!spare) return false;
-  for (int64_t row = 0; row < ny * nz; row++) {
-    const uint8_t *inside = roi->inside + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % ny, roi->lo[2] + row / ny);
-    for (int64_t x = 0; x < nx; x++)
-      if (inside[x]) roi->sorted[at++] = roi->value[row * nx + x];
+  for (int64_t row = 0; row < s->rows; row++) {
+    const uint8_t *inside = s->from->inside + row * nx;
+    read_row(s, row, s->line);
+    for (int64_t x = 0; x < nx; x++) {
+      roi->sorted[roi->voxels] = s->line[x];
+      roi->voxels += inside[x] && isfinite(s->line[x]);
+    }
   }
   cm__sort_reals(roi->sorted, spare, roi->voxels);
   cm_free(spare);
-  return true;
+  if (roi->voxels > 0) return true;
+  cm_error_set(err, CM_ERR_DATA, "no voxel of label %lld has a finite intensity", (long long)s->from->label);
+  return false;
 }
 
 /* The lower edges of the bins: low + bin * step, calculated as NumPy does. */
@@ -112,8 +125,8 @@ static int64_t end_of_bin(const CmRoi *roi, const Bins *bins, int64_t from, doub
   return low;
 }
 
-/* The bins that occur, by walking through the sorted values. starts: their first values. */
-static bool find_levels(CmPyradView *view, const Bins *bins, double **starts, CmError **err) {
+/* The bins that occur, by walking through the sorted values. */
+static bool find_levels(CmPyradView *view, const Bins *bins, CmError **err) {
   const CmRoi *roi = &view->roi;
   int64_t count = 0;
   for (int64_t at = 0; at < roi->voxels; count++) at = end_of_bin(roi, bins, at, bin_of(bins, roi->sorted[at]));
@@ -123,68 +136,86 @@ static bool find_levels(CmPyradView *view, const Bins *bins, double **starts, Cm
                  roi->sorted[roi->voxels - 1], MOST_PRESENT);
     return false;
   }
-  view->level_value = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int), err);
-  *starts = view->level_value ? cm_alloc_array(roi->ctx, (size_t)count, sizeof(double), err) : NULL;
-  if (!*starts) return false;
-  int64_t at = 0;
-  for (view->present = 0; at < roi->voxels; view->present++) {
-    const double bin = bin_of(bins, roi->sorted[at]);
-    view->level_value[view->present] = (int)bin;
-    (*starts)[view->present] = roi->sorted[at];
-    at = end_of_bin(roi, bins, at, bin);
-  }
-  return true;
-}
-
-static uint16_t index_of(const double *starts, int count, double v) {
-  int low = 0, high = count;
-  while (high - low > 1) {
-    const int middle = low + (high - low) / 2;
-    if (starts[middle] <= v)
-      low = middle;
-    else
-      high = middle;
-  }
-  return (uint16_t)(low + 1);
-}
-
-static bool discretise(CmPyradView *view, bool single, CmError **err) {
-  CmRoi *roi = &view->roi;
-  double *starts = NULL;
-  const Bins bins = choose_bins(view->p, roi->sorted[0], roi->sorted[roi->voxels - 1], single);
-  if (!find_levels(view, &bins, &starts, err)) {
-    cm_free(starts);
+  if (!(view->level_value = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int), err)) ||
+      !(view->level_count = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int64_t), err)))
     return false;
+  for (int64_t at = 0; at < roi->voxels; view->present++) {
+    const double bin = bin_of(bins, roi->sorted[at]);
+    const int64_t end = end_of_bin(roi, bins, at, bin);
+    view->level_value[view->present] = (int)bin;
+    view->level_count[view->present] = end - at;
+    at = end;
   }
-  const int64_t nx = roi->hi[0] - roi->lo[0], ny = roi->hi[1] - roi->lo[1], nz = roi->hi[2] - roi->lo[2];
-  for (int64_t row = 0; row < ny * nz; row++) {
-    const int64_t at = cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % ny, roi->lo[2] + row / ny);
-    for (int64_t x = 0; x < nx; x++)
-      if (roi->inside[at + x]) roi->level[at + x] = index_of(starts, view->present, roi->value[row * nx + x]);
-  }
-  cm_free(starts);
-  roi->levels = view->present;
   view->highest = view->level_value[view->present - 1];
+  view->roi.levels = view->present;
   return true;
+}
+
+/* Bins from 0 on, at most `top`: what the division gives is off by one at most. */
+CM_SIMD static void bin_row(const Bins *bins, double top, const double *v, int32_t *bin, int64_t n) {
+  const double low = bins->low, step = bins->step;
+  for (int64_t x = 0; x < n; x++) {
+    double b = floor((v[x] - low) / step);
+    b = b > 0.0 ? b : 0.0;
+    b = b < top ? b : top;
+    const double edge = low + b * step, next = low + (b + 1.0) * step;
+    const double here = bins->single ? (double)(float)edge : edge, beyond = bins->single ? (double)(float)next : next;
+    b = v[x] < here ? b - 1.0 : v[x] >= beyond ? b + 1.0 : b;
+    b = b > 0.0 ? b : 0.0;
+    bin[x] = (int32_t)(b < top ? b : top);
+  }
+}
+
+static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
+  CmRoi *roi = &view->roi;
+  const Bins bins =
+      choose_bins(view->p, roi->sorted[0], roi->sorted[roi->voxels - 1], cm_image_type(s->image) == CM_F32);
+  if (!find_levels(view, &bins, err)) return false;
+  const double most = fmax(fabs(bins.low), fabs(roi->sorted[roi->voxels - 1])) / bins.step;
+  const bool plain = most < (bins.single ? 1048576.0 : 1099511627776.0); /* edges lie apart */
+  const int64_t nx = s->from->size[0];
+  uint16_t *index = cm_alloc_array(roi->ctx, (size_t)view->highest, sizeof(*index), err);
+  roi->level = index ? cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err) : NULL;
+  for (int i = 0; index && i < view->present; i++) index[view->level_value[i] - 1] = (uint16_t)(i + 1);
+  for (int64_t row = 0; roi->level && row < s->rows; row++) {
+    const uint8_t *inside = s->from->inside + row * nx;
+    uint16_t *to = roi->level + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % s->from->size[1],
+                                           roi->lo[2] + row / s->from->size[1]);
+    read_row(s, row, s->line);
+    if (plain) bin_row(&bins, view->highest - 1, s->line, s->bin, nx);
+    for (int64_t x = 0; x < nx; x++)
+      if (inside[x] && isfinite(s->line[x])) to[x] = index[plain ? s->bin[x] : (int32_t)bin_of(&bins, s->line[x]) - 1];
+  }
+  cm_free(index);
+  return roi->level != NULL;
+}
+
+bool cm__pyrad_view_levels(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
+                           const CmPyradParams *p, CmPyradView *view, CmError **err) {
+  Source source;
+  *view = (CmPyradView){.roi = {.ctx = ctx}, .p = p, .flat_image = cm_image_rank(image) < 3};
+  const bool ok = place(view, image, at, from, &source, err) && sort_values(&view->roi, &source, err) &&
+                  discretise(view, &source, err);
+  cm_free(source.line);
+  cm_free(source.bin);
+  return ok;
 }
 
 bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
                          const CmPyradParams *p, CmPyradView *view, CmError **err) {
-  *view = (CmPyradView){.roi = {.ctx = ctx}, .p = p, .flat_image = cm_image_rank(image) < 3};
-  if (!load(view, image, at, from, err)) return false;
-  if (view->roi.voxels == 0) {
-    cm_error_set(err, CM_ERR_DATA, "no voxel of label %lld has a finite intensity", (long long)from->label);
-    return false;
-  }
-  return sort_values(&view->roi, err) && discretise(view, cm_image_type(image) == CM_F32, err);
+  const int64_t lo[3] = {from->lo[0] - at[0], from->lo[1] - at[1], from->lo[2] - at[2]};
+  if (!cm__pyrad_view_levels(ctx, image, at, from, p, view, err)) return false;
+  const size_t count = (size_t)(from->size[0] * from->size[1] * from->size[2]);
+  view->roi.value = cm_alloc_array(ctx, count, sizeof(double), err);
+  return view->roi.value && cm__pyrad_values(ctx, image, lo, from->size, view->roi.value, err);
 }
 
 void cm__pyrad_view_free(CmPyradView *view) {
   cm_free(view->roi.value);
-  cm_free(view->roi.inside);
   cm_free(view->roi.level);
   cm_free(view->roi.sorted);
   cm_free(view->level_value);
+  cm_free(view->level_count);
 }
 
 /* ---- directions ---- */
