@@ -142,6 +142,9 @@ CM_API const char *cm_model_feature_unit(const CmModel *model, int at);
  * not matter. */
 CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table,
                                               CmError **err);
+/* Survival: «row», the subject's column, and «survival TIME» for each of `times`: the share that lives past it. */
+CM_API CM_NODISCARD CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                               const double *times, int count, CmError **err);
 /* Contributions of the features to the model's output for each row and class (binary: the positive class alone): «row»,
  * the subject's column where the table has it, «class», «base», «output», and one column CM_SHAP_PREFIX + feature for
  * every feature, so that base + contributions = output. Output: log-odds for logistic and gradient_boosting (softmax

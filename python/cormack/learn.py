@@ -91,6 +91,11 @@ class Model:
         handle = from_table(self._context, table)
         return self._table("cm_model_predict", handle.pointer)
 
+    def survival(self, table, times):
+        """The share that lives past each of `times` (in the target's unit), a row for each row."""
+        handle = from_table(self._context, table)
+        return self._table("cm_model_survival", handle.pointer, (C.c_double * len(times))(*times), len(times))
+
     def explain(self, table):
         """SHAP: each feature's contribution to the output, by row and class."""
         handle = from_table(self._context, table)

@@ -7,12 +7,15 @@
 typedef struct PredictOptions {
   CmText output;
   bool explain;
+  CmReals survival;
 } PredictOptions;
 
 static const CmParam option_table[] = {
     CM_PARAM_TEXT(PredictOptions, output, "-", "where the predictions go: .csv, .json, or - for standard output"),
     CM_PARAM_BOOL(PredictOptions, explain, "false",
                   "add each feature's contribution to the output for the positive (or predicted) class"),
+    CM_PARAM_REALS(PredictOptions, survival, "", 0, 1e300, 0, CM_LIST_MAX, "",
+                   "times, in the target's unit, at which to add the share that survives"),
 };
 
 /* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted
@@ -31,18 +34,35 @@ static bool add_contributions(CmCli *cli, const CmModel *model, const CmTable *t
   if (!shap) return false;
   bool good = true;
   int first = cm_table_find_column(shap, "class"), columns = cm_table_columns(shap), start = cm_table_columns(result);
-  int outputs = cm_model_task(model) == CM_TASK_BINARY ? 1 : cm_model_classes(model),
-      predicted = cm_table_find_column(result, "predicted");
+  int64_t rows = cm_table_rows(result);
+  int outputs = rows ? (int)(cm_table_rows(shap) / rows) : 1, predicted = cm_table_find_column(result, "predicted");
   for (int c = first; good && c < columns; c++)
     good = cm_table_add_column(result, cm_table_column_name(shap, c), cm_table_column_type(shap, c),
                                cm_table_column_unit(shap, c), err) >= 0;
-  for (int64_t i = 0, at = 0; good && i < cm_table_rows(result); i++) {
-    int64_t from = find_contributions(shap, &at, cm_table_text(result, i, predicted), outputs);
-    good = cm_table_set_text(result, i, start, cm_table_text(shap, from, first), err);
+  for (int64_t i = 0, at = 0; good && i < rows; i++) {
+    int64_t from = find_contributions(shap, &at, outputs > 1 ? cm_table_text(result, i, predicted) : "", outputs);
+    good = cm_table_is_missing(shap, from, first) ||
+           cm_table_set_text(result, i, start, cm_table_text(shap, from, first), err);
     for (int c = first + 1; c < columns; c++)
       cm_table_set_real(result, i, start + c - first, cm_table_real(shap, from, c));
   }
   cm_table_unref(&shap);
+  return good;
+}
+
+static bool add_survival(CmCli *cli, const CmModel *model, const CmTable *table, const CmReals *times, CmTable *result,
+                         CmError **err) {
+  CmTable *share = cm_model_survival(cli->ctx, model, table, times->value, times->count, err);
+  if (!share) return false;
+  bool good = true;
+  int columns = cm_table_columns(share), first = columns - times->count;
+  for (int c = first; good && c < columns; c++) {
+    int at = cm_table_add_column(result, cm_table_column_name(share, c), CM_COLUMN_REAL, "", err);
+    good = at >= 0;
+    for (int64_t i = 0; good && i < cm_table_rows(result); i++)
+      cm_table_set_real(result, i, at, cm_table_real(share, i, c));
+  }
+  cm_table_unref(&share);
   return good;
 }
 
@@ -54,7 +74,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmModel *model = cm_model_load(cli->ctx, argv[0], err);
   if (!model || !(table = cm_table_read_csv(cli->ctx, argv[1], err))) goto done;
   result = cm_model_predict(cli->ctx, model, table, err);
-  good = result && (!o->explain || add_contributions(cli, model, table, result, err));
+  good = result && (!o->explain || add_contributions(cli, model, table, result, err)) &&
+         (!o->survival.count || add_survival(cli, model, table, &o->survival, result, err));
   if (!good) cm_error_context(err, "%s", argv[1]);
   CmValue value = cm_value_table(result);
   good = good && cm__cli_write(cli, &value, o->output.value, err);

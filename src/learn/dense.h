@@ -18,8 +18,8 @@ typedef struct CmSvd {
   double *right; /* rank x columns: each row a direction of length 1 */
   double *left;  /* rank x count: scalar products of the left directions with each of the `count` columns of b */
 } CmSvd;
-/* a: rows x columns; b: rows x count, or NULL with count 0; both are overwritten. Householder's reduction, then one-sided
- * Jacobi rotations (Golub, Van Loan: Matrix computations, 2013, sections 5.2 and 8.6.3). */
+/* a: rows x columns; b: rows x count, or NULL with count 0; both are overwritten. Householder's reduction, then
+ * one-sided Jacobi rotations (Golub, Van Loan: Matrix computations, 2013, sections 5.2 and 8.6.3). */
 bool cm__svd(CmArena *hold, double *a, int64_t rows, int columns, double *b, int count, CmSvd *svd, CmError **err);
 
 #endif

@@ -54,6 +54,9 @@ typedef struct CmModelBody {
   /* to: rows x cm__width(). Probabilities of classes or clusters, which sum to 1; the number (regression, outliers);
    * risk and median time (survival); components (embedding). */
   bool (*predict)(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err);
+  /* share: rows x count, the share that lives past each time; only for survival. */
+  bool (*survive)(const void *state, CmContext *ctx, const double *x, int64_t rows, const double *times, int count,
+                  double *share, CmError **err);
   /* How many clusters or components; only for kinds that find these. */
   int (*parts)(const void *state);
   /* contribution: rows x outputs x (features + 1), the base last. NULL without explains_rows. */

@@ -102,7 +102,7 @@ static double gap(const Descent *d) {
 static bool make_descent(CmArena *scratch, const CmTraining *training, const CmLinear *linear, const CmDescent *options,
                          double mean, Descent *d, CmError **err) {
   *d = (Descent){.rows = training->rows, .features = training->features, .w = linear->weight};
-  d->column = CM__NEW(scratch, double, d->rows *d->features, err);
+  d->column = CM__NEW(scratch, double, d->rows * d->features, err);
   d->square = CM__NEW(scratch, double, d->features, err);
   d->residual = CM__NEW(scratch, double, d->rows, err);
   if (!d->column || !d->square || !d->residual) return false;
@@ -113,8 +113,7 @@ static bool make_descent(CmArena *scratch, const CmTraining *training, const CmL
     for (int j = 0; j < d->features; j++)
       d->column[j * d->rows + i] = training->x[i * d->features + j] - linear->mean[j];
   }
-  for (int j = 0; j < d->features; j++)
-    d->square[j] = dot(d->column + j * d->rows, d->column + j * d->rows, d->rows);
+  for (int j = 0; j < d->features; j++) d->square[j] = dot(d->column + j * d->rows, d->column + j * d->rows, d->rows);
   return true;
 }
 

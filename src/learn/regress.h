@@ -13,8 +13,8 @@ typedef struct CmDescent {
   double tolerance; /* of the duality gap, as a share of |y|^2 */
   int64_t rounds;   /* at most */
 } CmDescent;
-/* Minimises |y - X w - b|^2 / 2n + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|^2 / 2 by coordinate descent (Friedman,
- * Hastie, Tibshirani, J. Stat. Softw. 33, 2010). */
+/* Minimises |y - X w - b|^2 / 2n + alpha l1_ratio |w|_1 + alpha (1 - l1_ratio) |w|^2 / 2 by coordinate descent
+ * (Friedman, Hastie, Tibshirani, J. Stat. Softw. 33, 2010). */
 CmLinear *cm__descend(CmArena *hold, const CmTraining *training, const CmDescent *options, CmError **err);
 
 #endif

@@ -31,7 +31,8 @@ CM_SIMD static void score_row(const double *w, const double *x, int classes, int
     for (; j + 8 <= features; j += 8)
       for (int l = 0; l < 8; l++) lane[l] += w[j + l] * x[j + l];
     for (int l = 0; j < features; j++, l++) lane[l] += w[j] * x[j];
-    score[c] = (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) + w[features];
+    score[c] =
+        (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) + w[features];
   }
 }
 
@@ -135,8 +136,7 @@ static bool take_step(Problem *problem, Newton *n, double *value) {
 }
 
 static bool minimise(Problem *problem, Newton *n, double tolerance, CmContext *ctx, CmError **err) {
-  double value = evaluate(problem, n->w, n->gradient),
-         first = sqrt(dot(n->gradient, n->gradient, problem->size));
+  double value = evaluate(problem, n->w, n->gradient), first = sqrt(dot(n->gradient, n->gradient, problem->size));
   for (int step = 0; step < MOST_STEPS; step++) {
     if (cm_context_cancelled(ctx, err)) return false;
     if (sqrt(dot(n->gradient, n->gradient, problem->size)) <= tolerance * first) return true;

@@ -9,7 +9,8 @@ typedef struct ElasticNetParams {
 static const CmParam params_table[] = {
     CM_PARAM_REAL(ElasticNetParams, alpha, 1, 0, 1e12, "", "weight of the penalty; more shrinks more"),
     CM_PARAM_REAL(ElasticNetParams, l1_ratio, 0.5, 0, 1, "1", "share of the absolute penalty; 1: lasso, 0: ridge"),
-    CM_PARAM_REAL(ElasticNetParams, tolerance, 1e-8, 1e-15, 1, "1", "ends at this duality gap, as a share of the target's squares"),
+    CM_PARAM_REAL(ElasticNetParams, tolerance, 1e-8, 1e-15, 1, "1",
+                  "ends at this duality gap, as a share of the target's squares"),
     CM_PARAM_INT(ElasticNetParams, rounds, 10000, 1, 10000000, "", "over the features, at most"),
 };
 
@@ -24,10 +25,12 @@ CM_MODEL_KIND(elastic_net) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Linear regression that shrinks coefficients and drops features.",
-                       .details = "Minimises the mean squared error / 2 plus alpha (l1_ratio |w| + (1 - l1_ratio) w^2 / 2), by coordinate descent. The "
+                       .details = "Minimises the mean squared error / 2 plus alpha (l1_ratio |w| + (1 - l1_ratio) w^2 "
+                                  "/ 2), by coordinate descent. The "
                                   "intercept is not penalised.",
                        CM_OP_PARAMS(ElasticNetParams, params_table),
-                       .cite = "Zou, Hastie: Regularization and variable selection via the elastic net, J. R. Stat. Soc. B 67, 2005; Friedman, Hastie, Tibshirani, J. Stat. Softw. 33, 2010"},
+                       .cite = "Zou, Hastie: Regularization and variable selection via the elastic net, J. R. Stat. "
+                               "Soc. B 67, 2005; Friedman, Hastie, Tibshirani, J. Stat. Softw. 33, 2010"},
              .tasks = 1u << CM_TASK_REGRESSION,
              .wants_scaling = true,
              .explains_rows = true},

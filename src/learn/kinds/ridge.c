@@ -19,7 +19,8 @@ CM_MODEL_KIND(ridge) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Linear regression that shrinks its coefficients.",
-                       .details = "Minimises the squared error plus alpha times the squares of the coefficients, by singular values. The intercept is "
+                       .details = "Minimises the squared error plus alpha times the squares of the coefficients, by "
+                                  "singular values. The intercept is "
                                   "not penalised.",
                        CM_OP_PARAMS(RidgeParams, params_table),
                        .cite = "Hoerl, Kennard: Ridge regression, Technometrics 12, 1970"},

@@ -1,0 +1,291 @@
+/* Models applied to tables: prediction, survival, contributions, weights. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cormack/parallel.h"
+#include "learn/model.h"
+#include "learn/rows.h"
+
+#define ROWS_A_CHUNK 256
+
+int cm__most_probable(const double *probability, int classes) {
+  int best = 0;
+  for (int c = 1; c < classes; c++)
+    if (probability[c] > probability[best]) best = c;
+  return best;
+}
+
+static double *prepared(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, CmError **err) {
+  size_t cells;
+  int kept = model->prepare.kept;
+  if (!cm_size_multiply((size_t)rows, (size_t)kept, &cells, err)) return NULL;
+  double *to = cm_alloc_array(ctx, cells, sizeof *to, err);
+  if (!to) return NULL;
+  cm__prepare_apply(&model->prepare, x, rows, to);
+  if (model->body->kind.takes_missing) return to;
+  for (size_t i = 0; i < cells; i++) {
+    if (!isnan(to[i])) continue;
+    cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it",
+                 i / (size_t)kept + 1, model->feature[model->prepare.keep[i % (size_t)kept]]);
+    cm_free(to);
+    return NULL;
+  }
+  return to;
+}
+
+bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
+  double *ready = prepared(ctx, model, x, rows, err);
+  bool ok = ready && model->body->predict(model->state, ctx, ready, rows, to, err);
+  cm_free(ready);
+  return ok;
+}
+
+bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
+                             CmError **err) {
+  if (!model->body->explain) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED,
+                 "%s has no contributions by row; use permutation importance, logistic or a model of trees",
+                 model->body->kind.about.name);
+    return false;
+  }
+  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept, all = model->features;
+  size_t cells;
+  if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)kept + 1, &cells, err)) return false;
+  double *ready = prepared(ctx, model, x, rows, err),
+         *part = ready ? cm_alloc_array(ctx, cells, sizeof *part, err) : NULL;
+  bool ok = part && model->body->explain(model->state, ctx, ready, rows, part, err);
+  for (int64_t i = 0; ok && i < rows * outputs; i++) {
+    double *to = contribution + i * (all + 1);
+    const double *from = part + i * (kept + 1);
+    memset(to, 0, sizeof *to * (size_t)all);
+    for (int k = 0; k < kept; k++) to[model->prepare.keep[k]] = from[k];
+    to[all] = from[kept];
+  }
+  cm_free(part);
+  cm_free(ready);
+  return ok;
+}
+
+/* Columns of the model's features in `table`; refuses what differs, all at once. */
+static bool match_columns(const CmModel *model, const CmTable *table, int *column, CmError **err) {
+  char wrong[700] = "";
+  int count = 0;
+  for (int j = 0; j < model->features; j++) {
+    column[j] = cm_table_find_column(table, model->feature[j]);
+    char text[200] = "";
+    if (column[j] < 0)
+      snprintf(text, sizeof text, "\"%.100s\" is missing", model->feature[j]);
+    else if (cm_table_column_type(table, column[j]) == CM_COLUMN_TEXT)
+      snprintf(text, sizeof text, "\"%.100s\" holds text", model->feature[j]);
+    else if (strcmp(cm_table_column_unit(table, column[j]), model->unit[j]))
+      snprintf(text, sizeof text, "\"%.100s\" is in \"%.20s\", not \"%.20s\"", model->feature[j],
+               cm_table_column_unit(table, column[j]), model->unit[j]);
+    if (!*text) continue;
+    size_t used = strlen(wrong);
+    if (used + strlen(text) + 3 < sizeof wrong)
+      snprintf(wrong + used, sizeof wrong - used, "%s%s", count ? ", " : "", text);
+    count++;
+  }
+  if (!count) return true;
+  cm_error_set(err, CM_ERR_DATA,
+               "the table is not like the one that the model was trained on: %s (%d column%s in all); make the table "
+               "in the same way",
+               wrong, count, count > 1 ? "s" : "");
+  return false;
+}
+
+typedef struct CmApply CmApply;
+struct CmApply {
+  CmContext *ctx;
+  const CmModel *model;
+  const double *x;
+  double *to;
+  int64_t width; /* numbers a row of `to` */
+  bool (*apply)(const CmApply *apply, const double *x, int64_t rows, double *to, CmError **err);
+  const double *times; /* survival */
+};
+
+static bool apply_numbers(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
+  return cm__model_numbers(a->ctx, a->model, x, rows, to, err);
+}
+static bool apply_contributions(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
+  return cm__model_contributions(a->ctx, a->model, x, rows, to, err);
+}
+static bool apply_survival(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
+  double *ready = prepared(a->ctx, a->model, x, rows, err);
+  bool ok = ready && a->model->body->survive(a->model->state, a->ctx, ready, rows, a->times, (int)a->width, to, err);
+  cm_free(ready);
+  return ok;
+}
+
+static bool apply_chunk(void *arg, CmRange range, CmError **err) {
+  const CmApply *a = arg;
+  return a->apply(a, a->x + range.begin * a->model->features, range.end - range.begin, a->to + range.begin * a->width,
+                  err);
+}
+
+/* Numbers of all rows of a table, in `hold`: rows x width. */
+static double *apply_model(CmArena *hold, CmApply apply, const CmTable *table, CmError **err) {
+  const CmModel *model = apply.model;
+  int64_t rows = cm_table_rows(table);
+  size_t cells, results;
+  int *column = CM__NEW(hold, int, model->features, err);
+  if (!column || !match_columns(model, table, column, err)) return NULL;
+  if (!cm_size_multiply((size_t)rows, (size_t)model->features, &cells, err) ||
+      !cm_size_multiply((size_t)rows, (size_t)apply.width, &results, err))
+    return NULL;
+  double *x = CM__NEW(hold, double, cells, err);
+  apply.to = CM__NEW(hold, double, results, err);
+  if (!x || !apply.to) return NULL;
+  cm__table_reals(table, column, model->features, x);
+  apply.x = x;
+  apply.ctx = hold->ctx;
+  const char *what = apply.apply == apply_contributions ? "explain" : "predict";
+  bool ok = !rows || cm_parallel_for(hold->ctx, what, rows, ROWS_A_CHUNK, apply_chunk, &apply, err);
+  return ok ? apply.to : NULL;
+}
+
+/* Starts a result: the row number, and the subject where the table has it. Returns the source column of the subject or
+ * -1. */
+static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
+  cm__rows_column(writer, "row", CM_COLUMN_INT, "");
+  int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
+  static const char *const ours[] = {"row", "predicted", "class", "base", "output", "risk", "score"};
+  const char *name = model->subject_column;
+  for (int i = 0; subject >= 0 && i < CM_COUNT(ours); i++)
+    if (!strcmp(model->subject_column, ours[i])) name = "subject";
+  if (subject >= 0) cm__rows_column(writer, name, CM_COLUMN_TEXT, "");
+  return subject;
+}
+
+static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, int subject) {
+  char cell[CM_TEXT_MAX];
+  cm__rows_next(writer);
+  cm__rows_int(writer, row);
+  if (subject >= 0)
+    cm__rows_text(writer, cm_table_is_missing(table, row, subject)
+                              ? NULL
+                              : cm_table_cell(table, row, subject, cell, sizeof cell));
+}
+
+static void number_columns(CmTableWriter *writer, const CmModel *model) {
+  if (model->task == CM_TASK_REGRESSION || model->task == CM_TASK_SURVIVAL)
+    cm__rows_column(writer, "predicted", CM_COLUMN_REAL, model->target_unit);
+  else if (model->task != CM_TASK_EMBEDDING)
+    cm__rows_column(writer, "predicted", CM_COLUMN_TEXT, "");
+  if (model->task == CM_TASK_SURVIVAL) cm__rows_column(writer, "risk", CM_COLUMN_REAL, "");
+  if (model->task == CM_TASK_OUTLIERS) cm__rows_column(writer, "score", CM_COLUMN_REAL, "");
+  const char *what = model->task == CM_TASK_EMBEDDING ? "component" : "probability";
+  for (int c = 0; c < model->classes; c++)
+    cm__rows_columnf(writer, CM_COLUMN_REAL, "", "%s %s", what, model->class_name[c]);
+}
+
+/* p: what predict() gave for the row. */
+static void put_numbers(CmTableWriter *writer, const CmModel *model, const double *p) {
+  if (model->task == CM_TASK_REGRESSION) {
+    cm__rows_real(writer, p[0]);
+  } else if (model->task == CM_TASK_SURVIVAL) {
+    cm__rows_real(writer, p[CM__SURVIVAL_MEDIAN]);
+    cm__rows_real(writer, p[CM__SURVIVAL_RISK]);
+  } else if (model->task == CM_TASK_OUTLIERS) {
+    cm__rows_text(writer, p[0] < 0 ? "outlier" : "inlier");
+    cm__rows_real(writer, p[0]);
+  } else if (model->task != CM_TASK_EMBEDDING) {
+    cm__rows_text(writer, model->class_name[cm__most_probable(p, model->classes)]);
+  }
+  for (int c = 0; c < model->classes; c++) cm__rows_real(writer, p[c]);
+}
+
+CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int width = cm__width(model->task, model->classes);
+  CmApply apply = {.model = model, .width = width, .apply = apply_numbers};
+  double *p = apply_model(&hold, apply, table, err);
+  if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
+  int subject = start_rows(&writer, model, table);
+  number_columns(&writer, model);
+  for (int64_t i = 0; i < cm_table_rows(table); i++) {
+    put_row(&writer, table, i, subject);
+    put_numbers(&writer, model, p + i * width);
+  }
+done:
+  cm__arena_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
+CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *table, const double *times, int count,
+                           CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  if (!model->body->survive || count < 1) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s",
+                 count < 1 ? "no time is given; name at least one" : "only models of survival give its curve; use cox");
+    return NULL;
+  }
+  CmApply apply = {.model = model, .width = count, .apply = apply_survival, .times = times};
+  double *share = apply_model(&hold, apply, table, err);
+  if (!share || !cm__rows_start(&writer, ctx, err)) goto done;
+  int subject = start_rows(&writer, model, table);
+  char text[32];
+  for (int k = 0; k < count; k++)
+    cm__rows_columnf(&writer, CM_COLUMN_REAL, "", "survival %s", cm_real_text(times[k], text));
+  for (int64_t i = 0; i < cm_table_rows(table); i++) {
+    put_row(&writer, table, i, subject);
+    for (int k = 0; k < count; k++) cm__rows_real(&writer, share[i * count + k]);
+  }
+done:
+  cm__arena_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
+CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int outputs = cm__outputs(model->task, model->classes), d = model->features;
+  CmApply apply = {.model = model, .width = (int64_t)outputs * (d + 1), .apply = apply_contributions};
+  double *phi = apply_model(&hold, apply, table, err);
+  if (!phi || !cm__rows_start(&writer, ctx, err)) goto done;
+  int subject = start_rows(&writer, model, table);
+  cm__rows_shap_columns(&writer, model);
+  for (int64_t i = 0; i < cm_table_rows(table); i++) {
+    for (int o = 0; o < outputs; o++) {
+      put_row(&writer, table, i, subject);
+      cm__rows_shap(&writer, model, o, phi + (i * outputs + o) * (d + 1));
+    }
+  }
+done:
+  cm__arena_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
+CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept;
+  CmWeights weights = {0};
+  for (int m = 0; m < CM__MOST_MEASURES; m++)
+    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs *kept, err))) goto done;
+  if (!cm__rows_start(&writer, ctx, err)) goto done;
+  if (model->body->weights) model->body->weights(model->state, model->prepare.scale, &weights);
+  static const char *const names[] = {"feature", "unit", "class", "measure"};
+  for (int i = 0; i < CM_COUNT(names); i++) cm__rows_column(&writer, names[i], CM_COLUMN_TEXT, "");
+  cm__rows_column(&writer, "value", CM_COLUMN_REAL, "");
+  for (int m = 0; m < weights.measures; m++) {
+    for (int o = 0; o < outputs; o++) {
+      for (int k = 0; k < kept; k++) {
+        int j = model->prepare.keep[k];
+        cm__rows_next(&writer);
+        cm__rows_text(&writer, model->feature[j]);
+        cm__rows_text(&writer, model->unit[j]);
+        cm__rows_text(&writer, cm__output_name(model, o));
+        cm__rows_text(&writer, weights.measure[m]);
+        cm__rows_real(&writer, weights.value[m][o * kept + k]);
+      }
+    }
+  }
+done:
+  cm__arena_free(&hold);
+  return cm__rows_finish(&writer);
+}
