@@ -188,6 +188,14 @@ CM_SIMD static void apply_gain(const double *restrict gain, double *restrict re,
   }
 }
 
+CM_SIMD static void apply_odd_gain(const double *restrict gain, double *restrict re, double *restrict im, int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    const double r = re[i];
+    re[i] = gain[i] * im[i];
+    im[i] = -gain[i] * r;
+  }
+}
+
 /* The last axis: there, multiplied, and back again while the lines are at hand. */
 static bool lines_filtered(void *arg, CmRange range, CmError **err) {
   const Half *half = arg;
@@ -210,7 +218,7 @@ static bool lines_filtered(void *arg, CmRange range, CmError **err) {
     take_lines(half->im, begin, stride, n, work->im[0]);
     int at = cm__fourier_lines(&half->plan[half->axis], work);
     job->gain(job->arg, half->axis, number, gain + n * LINES, gain);
-    apply_gain(gain, work->re[at], work->im[at], n * LINES);
+    (job->odd ? apply_odd_gain : apply_gain)(gain, work->re[at], work->im[at], n * LINES);
     at = cm__fourier_lines_back(&half->plan[half->axis], work, at);
     put_lines(work->re[at], begin, count, stride, n, 1.0, half->re);
     put_lines(work->im[at], begin, count, stride, n, 1.0, half->im);

@@ -21,10 +21,11 @@ typedef struct CmFourierFilter {
   /* Row `row` (z * n[1] + y) of the volume: n[0] numbers to read or to keep. From several workers at once. */
   bool (*load)(void *arg, int worker, int64_t row, double *to, CmError **err);
   void (*store)(void *arg, int worker, int64_t row, const double *line);
-  /* The gain, real and the same for k and -k, along CM_FOURIER_LINES lines of the spectrum: line b runs along `axis` (1
-   * or 2) through frequency at[b][0..2], whose number along `axis` is 0; number k of it goes to gain[k *
-   * CM_FOURIER_LINES + b]. scratch: as long as gain. */
+  /* The gain, real and the same for k and -k (odd: the opposite, and the spectrum is multiplied by -i too), along
+   * CM_FOURIER_LINES lines of the spectrum: line b runs along `axis` (1 or 2) through frequency at[b][0..2], whose
+   * number along `axis` is 0; number k of it goes to gain[k * CM_FOURIER_LINES + b]. scratch: as long as gain. */
   void (*gain)(void *arg, int axis, const int64_t at[CM_FOURIER_LINES][3], double *scratch, double *gain);
+  bool odd;
   void *arg;
 } CmFourierFilter;
 bool cm__fourier_filter(CmContext *ctx, const CmFourierFilter *job, CmError **err);

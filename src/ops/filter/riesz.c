@@ -1,10 +1,9 @@
 #include <math.h>
 #include <string.h>
 
-#include "cormack/parallel.h"
-#include "ops/block.h"
+#include "core/simd.h"
 #include "ops/filter/isotropic.h"
-#include "ops/fourier.h"
+#include "ops/filter/spectral.h"
 
 typedef struct RieszParams {
   CmInts order;
@@ -24,134 +23,131 @@ static const CmParam params[] = {
 enum { NO_WAVELET = 2 };
 
 typedef struct Riesz {
-  const CmCall *call;
   const RieszParams *p;
-  CmBlocks blocks;
-  int64_t n[3], t, component;
+  int64_t n[3];
   int order[3], total;
-  double factor, *re, *im;
+  double factor;        /* sqrt(L! / (l1! l2! l3!)), and the sign of (-i)^L */
+  double *frequency[3]; /* of number k along each axis */
+  double *opposite[3];  /* of number -k */
 } Riesz;
 
-/* (-i)^L sqrt(L! / (l1! l2! l3!)) k1^l1 k2^l2 k3^l3 / |k|^L: the part without (-i)^L. */
-static double gain_at(const Riesz *job, int64_t x, int64_t y, int64_t z) {
-  const int64_t at[3] = {x, y, z};
-  double squared = 0.0, gain = job->factor;
-  for (int a = 0; a < 3; a++) {
-    const double c = cm__isotropic_frequency(job->p->frequencies, at[a], job->n[a]);
-    squared += c * c;
-    for (int k = 0; k < job->order[a]; k++) gain *= c;
-  }
-  const double d = sqrt(squared);
-  for (int k = 0; k < job->total; k++) gain = d > 0.0 ? gain / d : 0.0;
-  return job->p->wavelet == NO_WAVELET ? gain : gain * cm__isotropic_gain(job->p->wavelet, job->p->level, d);
+static double power(double base, int exponent) {
+  double made = 1.0;
+  for (int k = 0; k < exponent; k++) made *= base;
+  return made;
 }
 
-static bool multiply(void *arg, CmRange range, CmError **err) {
-  const Riesz *job = arg;
-  (void)err;
-  for (int64_t row = range.begin; row < range.end; row++)
-    for (int64_t x = 0; x < job->n[0]; x++) {
-      const int64_t at = row * job->n[0] + x;
-      const double gain = gain_at(job, x, row % job->n[1], row / job->n[1]), re = job->re[at], im = job->im[at];
-      switch (job->total & 3) { /* times (-i)^L */
-        case 0:
-          job->re[at] = gain * re, job->im[at] = gain * im;
-          break;
-        case 1:
-          job->re[at] = gain * im, job->im[at] = -gain * re;
-          break;
-        case 2:
-          job->re[at] = -gain * re, job->im[at] = -gain * im;
-          break;
-        default:
-          job->re[at] = -gain * im, job->im[at] = gain * re;
-      }
+/* What the other two axes give to CM_FOURIER_LINES lines along one: their part of k1^l1 k2^l2 k3^l3 and of |k|^2. */
+typedef struct Lines {
+  double part[CM_FOURIER_LINES], squared[CM_FOURIER_LINES];
+} Lines;
+
+/* Adds k1^l1 k2^l2 k3^l3 / |k|^L, side by side; |k| = 0 gives 0 where L > 0. */
+CM_SIMD static void add_gain(const Lines *lines, const double *frequency, int64_t n, int order, int total,
+                             double *gain) {
+  for (int64_t k = 0; k < n; k++, gain += CM_FOURIER_LINES) {
+    const double c = frequency[k], own = power(c, order);
+    double square[CM_FOURIER_LINES], length[CM_FOURIER_LINES];
+    for (int b = 0; b < CM_FOURIER_LINES; b++) square[b] = lines->squared[b] + c * c;
+    for (int b = 0; b < CM_FOURIER_LINES; b++) length[b] = total & 1 ? sqrt(square[b]) : 1.0;
+    for (int l = 1; l < total; l += 2)
+      for (int b = 0; b < CM_FOURIER_LINES; b++) length[b] *= square[b];
+    for (int b = 0; b < CM_FOURIER_LINES; b++) gain[b] += lines->part[b] * own / (length[b] > 0.0 ? length[b] : 1.0);
+  }
+}
+
+/* The same with the wavelet's gain. */
+static void add_wavelet_gain(const Riesz *r, const Lines *lines, const double *frequency, int64_t n, int order,
+                             double *gain) {
+  for (int64_t k = 0; k < n; k++)
+    for (int b = 0; b < CM_FOURIER_LINES; b++) {
+      const double c = frequency[k], d = sqrt(lines->squared[b] + c * c);
+      const double own = cm__isotropic_gain(r->p->wavelet, r->p->level, d); /* 0 for d = 0 */
+      if (own != 0.0) gain[k * CM_FOURIER_LINES + b] += own * lines->part[b] * power(c, order) / power(d, r->total);
     }
-  return true;
 }
 
-static bool load(Riesz *job, CmError **err) {
-  const int64_t rows = job->n[1] * job->n[2];
-  double *scratch = cm_alloc_array(job->call->ctx, (size_t)job->blocks.grid.row, sizeof(double), err);
-  if (!scratch) return false;
-  double odd = 0.0;
-  for (int64_t row = 0; row < rows; row++) {
-    const CmBlock line = {.t = job->t,
-                          .component = job->component,
-                          .start = {0, row % job->n[1], row / job->n[1]},
-                          .size = {job->n[0], 1, 1}};
-    double *to = job->re + row * job->n[0];
-    cm__block_load_f64(&job->blocks, &line, scratch, to);
-    for (int64_t x = 0; x < job->n[0]; x++) odd += to[x] - to[x]; /* NaN where a value is not finite */
+static void add_lines(const Riesz *r, double *const frequency[3], int axis, const int64_t at[CM_FOURIER_LINES][3],
+                      double factor, double *gain) {
+  Lines lines;
+  for (int b = 0; b < CM_FOURIER_LINES; b++) {
+    lines.part[b] = factor;
+    lines.squared[b] = 0.0;
+    for (int a = 0; a < 3; a++) {
+      const double k = frequency[a][at[b][a]];
+      if (a == axis) continue;
+      lines.part[b] *= power(k, r->order[a]);
+      lines.squared[b] += k * k;
+    }
   }
-  cm_free(scratch);
-  memset(job->im, 0, (size_t)(rows * job->n[0]) * sizeof(double));
-  if (odd == 0.0) return true;
-  cm_error_set(err, CM_ERR_DATA,
-               "the image holds values that are NaN or infinite, which would spread everywhere; fill them first "
-               "(impute)");
-  return false;
+  if (r->p->wavelet == NO_WAVELET)
+    add_gain(&lines, frequency[axis], r->n[axis], r->order[axis], r->total, gain);
+  else
+    add_wavelet_gain(r, &lines, frequency[axis], r->n[axis], r->order[axis], gain);
 }
 
-static bool store(Riesz *job, CmError **err) {
-  const CmGrid *grid = &job->blocks.grid;
-  double *scratch = cm_alloc_array(job->call->ctx, (size_t)cm__block_store_scratch(&job->blocks), sizeof(double), err);
-  if (!scratch) return false;
-  for (int64_t row = 0; row < grid->ny * grid->nz; row++)
-    cm__block_store_line_f64(&job->blocks, job->t * grid->ny * grid->nz + row, 0, job->component,
-                             job->re + row * grid->nx, grid->nx, scratch);
-  cm_free(scratch);
-  return true;
+/* The real part of what an uneven gain lets through is what the mean of its values at k and -k lets through; of odd
+ * orders, half of their difference. */
+static void gain(const CmSpectral *job, int axis, const int64_t at[CM_FOURIER_LINES][3], double *scratch,
+                 double *gain) {
+  const Riesz *r = job->arg;
+  (void)scratch;
+  memset(gain, 0, (size_t)(r->n[axis] * CM_FOURIER_LINES) * sizeof(double));
+  add_lines(r, r->frequency, axis, at, 0.5 * r->factor, gain);
+  add_lines(r, r->opposite, axis, at, (r->total & 1 ? -0.5 : 0.5) * r->factor, gain);
 }
 
-static bool do_volume(Riesz *job, CmError **err) {
-  CmContext *ctx = job->call->ctx;
-  return load(job, err) && cm__fourier(ctx, "riesz", job->n, job->re, job->im, false, err) &&
-         cm_parallel_for(ctx, "riesz", job->n[1] * job->n[2], 16, multiply, job, err) &&
-         cm__fourier(ctx, "riesz", job->n, job->re, job->im, true, err) && store(job, err);
-}
-
-static bool set_order(Riesz *job, CmError **err) {
+static bool set_order(Riesz *r, CmError **err) {
   static const double factorials[] = {1, 1, 2, 6, 24, 120, 720, 5040, 40320};
   double factor = 1.0;
   for (int a = 0; a < 3; a++) {
-    job->order[a] = a < job->p->order.count ? (int)job->p->order.value[a] : 0;
-    if (job->order[a] > 0 && job->n[a] == 1) {
+    r->order[a] = a < r->p->order.count ? (int)r->p->order.value[a] : 0;
+    if (r->order[a] > 0 && r->n[a] == 1) {
       cm_error_set(err, CM_ERR_PARAMETER, "order is %d along %c, where the image is one voxel long; give 0 there",
-                   job->order[a], "xyz"[a]);
+                   r->order[a], "xyz"[a]);
       return false;
     }
-    job->total += job->order[a];
-    factor /= factorials[job->order[a]];
+    r->total += r->order[a];
+    factor /= factorials[r->order[a]];
   }
-  for (int k = 2; k <= job->total; k++) factor *= k;
-  job->factor = sqrt(factor);
+  for (int k = 2; k <= r->total; k++) factor *= k;
+  r->factor = r->total & 2 ? -sqrt(factor) : sqrt(factor);
+  return true;
+}
+
+static bool set_frequencies(CmContext *ctx, Riesz *r, CmError **err) {
+  for (int a = 0; a < 3; a++) {
+    r->frequency[a] = cm_alloc_array(ctx, 2 * (size_t)r->n[a], sizeof(double), err);
+    if (!r->frequency[a]) return false;
+    r->opposite[a] = r->frequency[a] + r->n[a];
+    for (int64_t k = 0; k < r->n[a]; k++) {
+      r->frequency[a][k] = cm__isotropic_frequency(r->p->frequencies, k, r->n[a]);
+      r->opposite[a][k] = cm__isotropic_frequency(r->p->frequencies, (r->n[a] - k) % r->n[a], r->n[a]);
+    }
+  }
   return true;
 }
 
 static bool run(const CmCall *call, CmError **err) {
   const RieszParams *p = call->params;
-  const CmImage *image = call->in[0].image;
+  const CmGrid grid = cm__grid(call->in[0].image);
+  const CmReals no_pad = {.count = 0};
   CmMask mask;
-  Riesz job = {.call = call, .p = p, .blocks = {.image = image, .grid = cm__grid(image), .mask = &mask}};
-  const CmGrid *grid = &job.blocks.grid;
-  job.n[0] = grid->nx, job.n[1] = grid->ny, job.n[2] = grid->nz;
-  if (!set_order(&job, err) || !cm__mask_open(&mask, &call->in[1], image, err)) return false;
-  const size_t voxels = (size_t)(grid->nx * grid->ny * grid->nz);
-  job.re = cm_alloc_array(call->ctx, voxels, sizeof(double), err);
-  job.im = cm_alloc_array(call->ctx, voxels, sizeof(double), err);
-  job.blocks.out = cm_image_create_like(call->ctx, image, p->type == 1 ? CM_F64 : CM_F32, (int)grid->components, err);
-  bool ok = job.re && job.im && job.blocks.out;
-  for (job.t = 0; ok && job.t < grid->nt; job.t++)
-    for (job.component = 0; ok && job.component < grid->components; job.component++) ok = do_volume(&job, err);
-  cm_free(job.re);
-  cm_free(job.im);
-  if (ok && cm__mask_blank(call->ctx, &mask, job.blocks.out, err)) {
-    call->out[0] = cm_value_image(job.blocks.out);
-    return true;
-  }
-  cm_image_unref(&job.blocks.out);
-  return false;
+  Riesz r = {.p = p, .n = {grid.nx, grid.ny, grid.nz}};
+  CmSpectral job = {.what = "riesz",
+                    .border = CM_BORDER_WRAP, /* and no pad: the size stays */
+                    .pad = &no_pad,
+                    .lowest = 1.0,
+                    .per = 1,
+                    .type = 1 + p->type, /* never that of the input */
+                    .gain = gain,
+                    .arg = &r};
+  bool ok = set_order(&r, err) && set_frequencies(call->ctx, &r, err);
+  job.odd = r.total & 1;
+  ok = ok && cm__spectral_call(call, &job, err) && cm__mask_open(&mask, &call->in[1], call->in[0].image, err) &&
+       cm__mask_blank(call->ctx, &mask, call->out[0].image, err);
+  for (int a = 0; a < 3; a++) cm_free(r.frequency[a]);
+  return ok;
 }
 
 CM_OP(riesz) = {
@@ -166,7 +162,7 @@ CM_OP(riesz) = {
         "a "
         "Laplacian of Gaussian, apply both in turn. Periodic border (`pad` the image for "
         "another). " CM_FREQUENCIES_DETAILS
-        "Needs 16 bytes a voxel. Every time point and component is filtered by itself. Mask: voxels outside are 0; "
+        "Needs 8 bytes a voxel. Every time point and component is filtered by itself. Mask: voxels outside are 0; "
         "those "
         "inside still see them. NaN and infinities are refused.",
     CM_OP_PARAMS(RieszParams, params),

@@ -161,7 +161,8 @@ bool cm__spectral_call(const CmCall *call, CmSpectral *job, CmError **err) {
                           .border = (CmBorder)job->border,
                           .border_value = job->border_value}};
   const CmGrid *grid = &walk.blocks.grid;
-  CmFourierFilter filter = {.what = job->what, .load = load, .store = store, .gain = fill_gain, .arg = &walk};
+  CmFourierFilter filter = {
+      .what = job->what, .load = load, .store = store, .gain = fill_gain, .odd = job->odd, .arg = &walk};
   bool ok = open_walk(call, &walk, &mask, err);
   memcpy(filter.n, job->n, sizeof(filter.n));
   for (int64_t k = 0; ok && k < grid->nt * grid->components; k++) {

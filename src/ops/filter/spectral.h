@@ -41,6 +41,7 @@ typedef struct CmSpectral {
   /* Multiplies `gain` (CM_FOURIER_LINES lines as in CmFourierFilter, filled with 1); scratch is as long. */
   void (*gain)(const struct CmSpectral *job, int axis, const int64_t at[CM_FOURIER_LINES][3], double *scratch,
                double *gain);
+  bool odd;        /* as in CmFourierFilter */
   const void *arg; /* of the operation */
   /* filled in by the call */
   int64_t n[3];         /* of the padded image */

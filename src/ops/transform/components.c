@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "core/simd.h"
 #include "cormack/parallel.h"
 #include "ops/lines.h"
 
@@ -26,17 +25,29 @@ typedef struct Job {
   const CmInts *keep;
 } Job;
 
+enum { PLANE = 1024 };
+#define E uint8_t
+#define X(name) name##_8
+#include "ops/transform/components_tmpl.c"
+#define E uint16_t
+#define X(name) name##_16
+#include "ops/transform/components_tmpl.c"
+#define E uint32_t
+#define X(name) name##_32
+#include "ops/transform/components_tmpl.c"
+#define E uint64_t
+#define X(name) name##_64
+#include "ops/transform/components_tmpl.c"
+/* By the size of an element. */
+static void (*const pick[9])(const void *, void *, int64_t, int, const int64_t *, int) = {
+    [1] = pick_8, [2] = pick_16, [4] = pick_32, [8] = pick_64};
+
 static bool pick_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
-  const size_t size = job->from.size;
   (void)err;
-  for (int64_t row = range.begin; row < range.end; row++) {
-    const char *from = cm__row(job->image, &job->from, row);
-    char *to = cm__row_mut(job->out, &job->to, row);
-    for (int64_t x = 0; x < job->from.nx; x++, from += (size_t)job->from.components * size)
-      for (int32_t k = 0; k < job->keep->count; k++, to += size)
-        memcpy(to, from + (size_t)(job->keep->value[k] - 1) * size, size);
-  }
+  for (int64_t row = range.begin; row < range.end; row++)
+    pick[job->from.size](cm__row(job->image, &job->from, row), cm__row_mut(job->out, &job->to, row), job->from.nx,
+                         (int)job->from.components, job->keep->value, job->keep->count);
   return true;
 }
 
