@@ -160,6 +160,10 @@ CM_API CM_NODISCARD CmTable *cm_model_explain(CmContext *ctx, const CmModel *mod
  * total) for trees; for the others no rows. */
 CM_API CM_NODISCARD CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err);
 
+/* A drawing of a decision tree: lines of text, or an SVG document. Free with cm_free(). CM_ERR_UNSUPPORTED for kinds
+ * that cannot be drawn. */
+CM_API CM_NODISCARD char *cm_model_draw(CmContext *ctx, const CmModel *model, bool svg, CmError **err);
+
 /* A model is data: a JSON document with a format version, columns, units, classes, preparation, parameters, the hash of
  * the training table and the predictor's numbers, exact to the last bit. Loading checks every index and size; unknown
  * versions, kinds or members are refused. Saving what was loaded gives the same bytes. */

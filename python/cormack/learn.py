@@ -105,6 +105,14 @@ class Model:
         """What the model itself says of its features."""
         return self._table("cm_model_weights")
 
+    def draw(self, svg=False):
+        """A decision tree as lines of text, or as an SVG document."""
+        pointer = call("cm_model_draw", self._context.pointer, self._pointer, svg)
+        try:
+            return text(C.cast(pointer, C.c_char_p).value)
+        finally:
+            lib.cm_free(pointer)
+
     def save(self, path):
         call("cm_model_save", self._context.pointer, self._pointer, os.fsencode(path))
 

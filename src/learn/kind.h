@@ -64,6 +64,8 @@ typedef struct CmModelBody {
                   CmError **err);
   /* scale: what each feature was divided by. NULL where the kind has none. */
   void (*weights)(const void *state, const double *scale, CmWeights *weights);
+  /* The model as text or as SVG; only for kinds that can be drawn. */
+  void (*draw)(const void *state, const CmModel *model, bool svg, CmTextBuffer *to);
   void (*write)(const void *state, CmTextBuffer *json);
   /* Checks everything. */
   void *(*read)(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err);

@@ -289,3 +289,15 @@ done:
   cm__arena_free(&hold);
   return cm__rows_finish(&writer);
 }
+
+char *cm_model_draw(CmContext *ctx, const CmModel *model, bool svg, CmError **err) {
+  CmTextBuffer text;
+  if (!model->body->draw) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s cannot be drawn; use a decision tree (kind: tree)",
+                 model->body->kind.about.name);
+    return NULL;
+  }
+  cm__text_start(&text, ctx, err);
+  model->body->draw(model->state, model, svg, &text);
+  return cm__text_finish(&text);
+}

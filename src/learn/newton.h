@@ -4,8 +4,8 @@
 
 #include "core/arena.h"
 
-/* The function at w (not finite outside of its domain). gradient (count) and hessian (count x count, the lower triangle)
- * are NULL where the value alone is wanted; they are zeroed before. */
+/* The function at w (not finite outside of its domain). gradient (count) and hessian (count x count, the lower
+ * triangle) are NULL where the value alone is wanted; they are zeroed before. */
 typedef double CmNewtonFn(void *arg, const double *w, double *gradient, double *hessian);
 
 /* From w, in the domain, to the minimum of a convex function, by steps that are halved until the function falls.

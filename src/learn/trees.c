@@ -35,6 +35,18 @@ void cm__trees_number(const float *sum, int outputs, double *to) {
   for (int o = 0; o < outputs; o++) to[o] = (double)sum[o];
 }
 
+void cm__trees_shares(const float *sum, int outputs, double *probability) {
+  if (outputs == 1) {
+    double share = fmin(fmax((double)sum[0], 0), 1);
+    probability[0] = 1 - share;
+    probability[1] = share;
+    return;
+  }
+  double total = 0;
+  for (int o = 0; o < outputs; o++) total += probability[o] = fmax((double)sum[o], 0);
+  for (int o = 0; o < outputs; o++) probability[o] = total > 0 ? probability[o] / total : 1.0 / outputs;
+}
+
 bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
                        double *to, CmError **err) {
   float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);

@@ -35,6 +35,7 @@ void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
 /* From the sums of a row (`outputs` numbers) to what is predicted: cm__width() numbers. */
 typedef void CmTreesLinkFn(const float *sum, int outputs, double *to);
 CmTreesLinkFn cm__trees_number; /* the sum itself */
+CmTreesLinkFn cm__trees_shares; /* shares of votes, made to sum to 1 */
 bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
                        double *to, CmError **err);
 /* Exact path-dependent Shapley values of the sums (Lundberg et al., Consistent individualized feature attribution for

@@ -23,7 +23,8 @@ static const CmParam params_table[] = {
 typedef struct Cox {
   CmLinear *linear; /* score of the mean row: 0 */
   int64_t times;
-  double *time, *hazard; /* of each event, rising; cumulated baseline hazard (Breslow 1974) of the mean row from then on */
+  double *time,
+      *hazard; /* of each event, rising; cumulated baseline hazard (Breslow 1974) of the mean row from then on */
 } Cox;
 
 /* ---- partial likelihood ---------------------------------------------------------------------------------------------
@@ -34,11 +35,11 @@ typedef struct Cohort {
   const double *mean;
   double alpha;
   int ties;
-  int64_t *order;               /* rows by falling time */
-  double *score;                /* rows, of the ordered ones */
-  double *first, *second;       /* sums over those at risk: features; features x features, lower triangle */
-  double *tied, *tied_second;   /* of those whose event is at this time */
-  double *x;                    /* features */
+  int64_t *order;             /* rows by falling time */
+  double *score;              /* rows, of the ordered ones */
+  double *first, *second;     /* sums over those at risk: features; features x features, lower triangle */
+  double *tied, *tied_second; /* of those whose event is at this time */
+  double *x;                  /* features */
 } Cohort;
 
 typedef struct Moment {

@@ -38,7 +38,7 @@ static bool make_within(CmArena *scratch, const CmTraining *t, Within *w, CmErro
   int64_t d = t->features;
   size_t cells;
   if (!cm_size_multiply((size_t)d, (size_t)d, &cells, err)) return false;
-  w->mean = CM__NEW(scratch, double, t->classes * d, err);
+  w->mean = CM__NEW(scratch, double, t->classes *d, err);
   w->count = CM__NEW(scratch, double, t->classes, err);
   w->scale = CM__NEW(scratch, double, d, err);
   w->row = CM__NEW(scratch, double, d, err);
@@ -174,18 +174,19 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
 }
 
 CM_MODEL_KIND(linear_discriminant) = {
-    .kind = {.about = {.name = "linear_discriminant",
-                       .family = "model",
-                       .since = "0.1",
-                       .summary = "Linear discriminant analysis, with shrinkage.",
-                       .details = "Classes are normal with one covariance: the mean over the classes, weighted by their "
-                                  "priors. Shrinkage moves it to a multiple of the identity, by how much one says or by "
-                                  "Ledoit and Wolf's estimate on standardised features.",
-                       CM_OP_PARAMS(DiscriminantParams, params_table),
-                       .cite = "Fisher 1936; Ledoit, Wolf: A well-conditioned estimator for large-dimensional covariance "
-                               "matrices, J. Multivar. Anal. 88, 2004"},
-             .tasks = CM_TASKS_CLASSES,
-             .explains_rows = true},
+    .kind =
+        {.about = {.name = "linear_discriminant",
+                   .family = "model",
+                   .since = "0.1",
+                   .summary = "Linear discriminant analysis, with shrinkage.",
+                   .details = "Classes are normal with one covariance: the mean over the classes, weighted by their "
+                              "priors. Shrinkage moves it to a multiple of the identity, by how much one says or by "
+                              "Ledoit and Wolf's estimate on standardised features.",
+                   CM_OP_PARAMS(DiscriminantParams, params_table),
+                   .cite = "Fisher 1936; Ledoit, Wolf: A well-conditioned estimator for large-dimensional covariance "
+                           "matrices, J. Multivar. Anal. 88, 2004"},
+         .tasks = CM_TASKS_CLASSES,
+         .explains_rows = true},
     .fit = fit,
     .predict = predict_rows,
     .explain = cm__linear_explain,

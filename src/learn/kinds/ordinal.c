@@ -183,9 +183,10 @@ CM_MODEL_KIND(ordinal) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Ordinal logistic regression (proportional odds).",
-                       .details = "P(class <= k) = 1 / (1 + exp(score - threshold k)): one score, a threshold between "
-                                  "each two neighbours, by Newton's method. Contributions are to the score: more of it, "
-                                  "a higher class.",
+                       .details =
+                           "P(class <= k) = 1 / (1 + exp(score - threshold k)): one score, a threshold between "
+                           "each two neighbours, by Newton's method. Contributions are to the score: more of it, "
+                           "a higher class.",
                        CM_OP_PARAMS(OrdinalParams, params_table),
                        .cite = "McCullagh: Regression models for ordinal data, J. R. Stat. Soc. B 42, 1980"},
              .tasks = 1u << CM_TASK_ORDINAL,

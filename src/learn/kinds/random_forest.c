@@ -83,22 +83,11 @@ done:
   return result;
 }
 
-static void from_shares(const float *sum, int outputs, double *probability) {
-  if (outputs == 1) {
-    double share = fmin(fmax((double)sum[0], 0), 1);
-    probability[0] = 1 - share;
-    probability[1] = share;
-    return;
-  }
-  double total = 0;
-  for (int o = 0; o < outputs; o++) total += probability[o] = fmax((double)sum[o], 0);
-  for (int o = 0; o < outputs; o++) probability[o] = total > 0 ? probability[o] / total : 1.0 / outputs;
-}
-
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *probability,
                          CmError **err) {
   const CmTrees *trees = state;
-  return cm__trees_predict(trees, ctx, x, rows, trees->width == 1 ? cm__trees_number : from_shares, probability, err);
+  return cm__trees_predict(trees, ctx, x, rows, trees->width == 1 ? cm__trees_number : cm__trees_shares, probability,
+                           err);
 }
 
 CM_MODEL_KIND(random_forest) = {
