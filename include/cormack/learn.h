@@ -247,7 +247,12 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * thresholds   model, part, repeat, class, rule, threshold, and sensitivity, specificity, precision, npv of «p >=
  * threshold», each with its interval (Wilson; missing where subjects have several rows). Chosen on the first repeat of
  * the cross-validation, judged there and in the hold-out. rule: "youden", the largest sensitivity + specificity;
- * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least */
+ * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least
+ * survival     model, part, repeat, group ("high risk": above the median risk, "low risk"), time, at_risk, events,
+ * censored, survival, low, high, log_rank_p: Kaplan and Meier's estimate
+ * In regression and survival the tables of classes have no rows; metrics are mae rmse r2 correlation
+ * calibration_intercept calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and
+ * in survival event and risk; importance is of R2 or the C-index */
 #define CM_LEARN_TABLES(X)        \
   X(SUMMARY, "summary")           \
   X(NOTES, "notes")               \
@@ -263,7 +268,8 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(SHAP, "shap")                 \
   X(COMPARISONS, "comparisons")   \
   X(DECISION, "decision")         \
-  X(THRESHOLDS, "thresholds")
+  X(THRESHOLDS, "thresholds")     \
+  X(SURVIVAL, "survival")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

@@ -170,8 +170,7 @@ static bool resample(void *arg, CmRange range, CmError **err) {
   if (!times || !to || !scratch) goto done;
   for (int64_t b = range.begin; b < range.end; b++) {
     uint64_t stream = cm__stream(boot->seed, CM__STREAM_BOOTSTRAP, (uint64_t)b);
-    memset(times, 0, sizeof *times * (size_t)s->subjects);
-    for (int64_t k = 0; k < s->subjects; k++) times[cm__draw_below(stream, (uint64_t)k, s->subjects)] += 1;
+    cm__draw_times(stream, s->subjects, times);
     weigh(boot, times, scratch, to);
     for (int m = 0; m < boot->size; m++) boot->drawn[m * boot->resamples + b] = to[m];
   }
@@ -201,22 +200,10 @@ static bool make_boot(CmArena *hold, const CmScores *s, uint64_t seed, int64_t r
   return true;
 }
 
-static int by_size(const void *a, const void *b) {
-  double p = *(const double *)a, q = *(const double *)b;
-  return p < q ? -1 : p > q;
-}
-
 /* Percentiles of the resamples in which the metric is defined. */
 static void percentile_interval(Boot *boot, int m, double confidence, CmMetric *metric) {
-  double *drawn = boot->drawn + m * boot->resamples;
-  int64_t n = 0;
-  for (int64_t b = 0; b < boot->resamples; b++)
-    if (!isnan(drawn[b])) drawn[n++] = drawn[b];
-  if (n < 2) return;
-  qsort(drawn, (size_t)n, sizeof *drawn, by_size);
-  metric->low = cm__quantile(drawn, n, (1 - confidence) / 2);
-  metric->high = cm__quantile(drawn, n, (1 + confidence) / 2);
-  metric->interval = "bootstrap";
+  if (cm__percentiles(boot->drawn + m * boot->resamples, boot->resamples, confidence, &metric->low, &metric->high))
+    metric->interval = "bootstrap";
 }
 
 /* ---- all metrics

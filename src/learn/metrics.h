@@ -8,10 +8,11 @@
 /* Predictions of the same rows, `repeats` times over. */
 typedef struct CmScores {
   int64_t rows, subjects;
-  int classes, repeats;
-  const int *y;           /* rows */
+  int classes, repeats;   /* classes: or how many numbers are predicted for a row */
+  const int *y;           /* rows: the class, where there are classes */
   const int64_t *subject; /* rows; 0..subjects-1 */
   const double *p;        /* repeats x rows x classes */
+  const int64_t *row;     /* rows: the row of the data */
 } CmScores;
 
 enum { CM__CLASS_ALL = -1, CM__CLASS_MACRO = -2 };

@@ -35,11 +35,6 @@ const CmOp *cm_prepare_about(void) {
   return &about;
 }
 
-static int by_size(const void *a, const void *b) {
-  double p = *(const double *)a, q = *(const double *)b;
-  return p < q ? -1 : p > q;
-}
-
 static double mean_of(const double *value, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i++) sum += value[i];
@@ -82,7 +77,7 @@ static void fit_column(CmFit *fit, int j) {
   }
   if (!n) return;
   double mean = mean_of(present, n), variance = variance_of(present, n, mean);
-  qsort(present, (size_t)n, sizeof *present, by_size);
+  cm__sort_numbers(present, n);
   column->kept = present[0] < present[n - 1] && variance > fit->params->min_variance;
   column->fill = fit->params->impute == CM_IMPUTE_MEAN ? mean : cm__quantile(present, n, 0.5);
   for (int64_t i = 0; i < fit->rows; i++)
@@ -172,7 +167,7 @@ static void fit_scale(CmFit *fit, int j, int scale, double *center, double *divi
     if (column->deviation > 0) *divide = column->deviation;
   } else if (scale == CM_SCALE_ROBUST) {
     memcpy(fit->scratch, column->value, sizeof(double) * (size_t)fit->rows);
-    qsort(fit->scratch, (size_t)fit->rows, sizeof(double), by_size);
+    cm__sort_numbers(fit->scratch, fit->rows);
     *center = cm__quantile(fit->scratch, fit->rows, 0.5);
     double range = cm__quantile(fit->scratch, fit->rows, 0.75) - cm__quantile(fit->scratch, fit->rows, 0.25);
     if (range > 0) *divide = range;

@@ -2,6 +2,7 @@
 #ifndef CORMACK_LEARN_QUANTILE_H
 #define CORMACK_LEARN_QUANTILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* count >= 1. */
@@ -11,5 +12,10 @@ static inline double cm__quantile(const double *sorted, int64_t count, double sh
   double part = at - (double)below;
   return below + 1 < count ? sorted[below] + part * (sorted[below + 1] - sorted[below]) : sorted[below];
 }
+
+/* From the smallest; no NaN. */
+void cm__sort_numbers(double *values, int64_t count);
+/* The limits between which `confidence` of what was drawn lies, NaN left out; false with fewer than two. Sorts. */
+bool cm__percentiles(double *drawn, int64_t count, double confidence, double *low, double *high);
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "learn/numbers.h"
 #include "learn/rows.h"
 
 #define FEW_EVENTS 10 /* per variable: Peduzzi et al., J. Clin. Epidemiol. 49, 1996 */
@@ -13,13 +14,13 @@ const char *cm__class_text(const CmTrial *trial, int at) {
 }
 
 CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
-  return (CmScores){trial->pool_rows, trial->pool_subjects, trial->data.classes, (int)trial->params.repeats,
-                    trial->pool_y,    trial->pool_subject,  outcome->p};
+  return (CmScores){trial->pool_rows, trial->pool_subjects, trial->width, (int)trial->params.repeats,
+                    trial->pool_y,    trial->pool_subject,  outcome->p,   trial->pool};
 }
 
 CmScores cm__held_scores(const CmTrial *trial, const CmOutcome *outcome) {
-  return (CmScores){trial->held_rows, trial->held_subjects, trial->data.classes, 1,
-                    trial->held_y,    trial->held_subject,  outcome->held_p};
+  return (CmScores){trial->held_rows, trial->held_subjects, trial->width,    1,
+                    trial->held_y,    trial->held_subject,  outcome->held_p, trial->held};
 }
 
 /* ---- summary, notes, models, folds
@@ -35,6 +36,19 @@ static void put_count(CmTableWriter *w, const char *name, int64_t value) {
   char text[32];
   snprintf(text, sizeof text, "%lld", (long long)value);
   put_pair(w, name, text);
+}
+
+/* The times that auc_q25 … are judged at. */
+static bool put_survival(CmTableWriter *w, const CmTrial *trial, CmError **err) {
+  static const char *const names[] = {"horizon q25", "horizon q50", "horizon q75"};
+  double horizon[3];
+  int64_t events = 0;
+  char text[32];
+  if (!cm__survival_horizons(trial->ctx, &trial->data, horizon, err)) return false;
+  for (int64_t i = 0; i < trial->data.rows; i++) events += trial->data.event[i];
+  put_count(w, "events", events);
+  for (int q = 0; q < CM_COUNT(names); q++) put_pair(w, names[q], cm_real_text(horizon[q], text));
+  return true;
 }
 
 static CmTable *table_summary(CmTrial *trial, CmError **err) {
@@ -59,6 +73,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
     snprintf(name, sizeof name, "rows %s", data->class_name[c]);
     put_count(&w, name, rows);
   }
+  if (data->event && !put_survival(&w, trial, err)) cm_table_unref(&w.table);
   put_count(&w, "hold_out_rows", trial->held_rows);
   put_count(&w, "hold_out_subjects", trial->held_subjects);
   put_count(&w, "folds", p->folds);
@@ -70,31 +85,37 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
   return cm__rows_finish(&w);
 }
 
-/* Subjects of the smallest class among the training rows. */
-static bool count_events(CmTrial *trial, int64_t *events, CmError **err) {
-  CmArena hold = {.ctx = trial->ctx};
-  uint8_t *seen = CM__NEW(&hold, uint8_t, trial->pool_subjects, err);
-  *events = INT64_MAX;
-  for (int c = 0; seen && c < trial->data.classes; c++) {
-    int64_t have = 0;
-    memset(seen, 0, (size_t)trial->pool_subjects);
-    for (int64_t i = 0; i < trial->pool_rows; i++) {
-      uint8_t *mark = &seen[trial->pool_subject[i]];
-      if (trial->pool_y[i] == c && !*mark) have += *mark = 1;
-    }
-    if (have < *events) *events = have;
+/* What limits the number of features: subjects of the smallest class, with the event, or all. */
+static bool count_events(const CmTrial *trial, int64_t *events, const char **said, CmError **err) {
+  const CmLearnData *data = &trial->data;
+  int few;
+  *events = trial->pool_subjects;
+  *said = "There are";
+  if (data->classes) {
+    *said = "The smallest class has";
+    return cm__fewest_subjects(trial->ctx, trial->pool_y, data->classes, trial->pool_subject, trial->pool_subjects,
+                               trial->pool_rows, &few, events, err);
   }
-  bool ok = seen != NULL;
+  if (data->task != CM_TASK_SURVIVAL) return true;
+  CmArena hold = {.ctx = trial->ctx};
+  int64_t of[2] = {0, 0};
+  int *came = CM__NEW(&hold, int, trial->pool_rows, err);
+  for (int64_t i = 0; came && i < trial->pool_rows; i++) came[i] = data->event[trial->pool[i]];
+  bool ok =
+      came && cm__subjects_of_class(&hold, came, trial->pool_subject, trial->pool_subjects, trial->pool_rows, of, err);
   cm__arena_free(&hold);
+  *said = "With the event there are";
+  *events = of[1];
   return ok;
 }
 
 static CmTable *table_models(CmTrial *trial, CmError **err) {
   CmTableWriter w = {0};
   int64_t events;
+  const char *said;
   double least = INFINITY;
   int most = 0;
-  if (!count_events(trial, &events, err) || !cm__rows_start(&w, trial->ctx, err)) return NULL;
+  if (!count_events(trial, &events, &said, err) || !cm__rows_start(&w, trial->ctx, err)) return NULL;
   cm__rows_columns(
       &w, (const char *const[]){"model", "kind", "parameters", "preparation", "features_kept", "events_per_variable"},
       "ttttir");
@@ -115,9 +136,9 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
   }
   if (least < FEW_EVENTS &&
       !cm__data_note(&trial->data, err, "warning", "few_events",
-                     "The smallest class has %lld subjects for up to %d features, %.1f a feature; below %d, "
+                     "%s %lld subjects for up to %d features, %.1f a feature; below %d, "
                      "coefficients and performance are unstable. Select fewer features, or get more subjects.",
-                     (long long)events, most, least, FEW_EVENTS))
+                     said, (long long)events, most, least, FEW_EVENTS))
     cm_table_unref(&w.table);
   return cm__rows_finish(&w);
 }
@@ -194,12 +215,19 @@ done:
 /* ---- metrics
  * ---------------------------------------------------------------------------------------------------------- */
 
+/* Metrics of classes or of numbers, as the task wants them. */
+static bool judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,
+                  CmError **err) {
+  const CmValidateParams *p = &trial->params;
+  if (trial->data.classes) return cm__metrics(hold, scores, p->confidence, resamples, (uint64_t)p->seed, list, err);
+  return cm__number_metrics(hold, &trial->data, scores, p->confidence, resamples, (uint64_t)p->seed, list, err);
+}
+
 static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part,
                         const CmScores *scores, CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   CmMetricList list;
-  const CmValidateParams *p = &trial->params;
-  bool ok = cm__metrics(&hold, scores, p->confidence, p->resamples, (uint64_t)p->seed, &list, err);
+  bool ok = judge(&hold, trial, scores, trial->params.resamples, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     const CmMetric *metric = &list.metric[m];
     cm__rows_next(w);
@@ -238,18 +266,20 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
 
 bool cm__fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
                      CmScores *scores, CmError **err) {
-  int k = trial->data.classes;
+  int k = trial->width;
   int *y = CM__NEW(hold, int, trial->pool_rows, err);
-  int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
+  int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err),
+          *row = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
   double *p = CM__NEW(hold, double, trial->pool_rows *k, err);
-  if (!y || !subject || !p) return false;
+  if (!y || !subject || !row || !p) return false;
   for (int64_t i = 0; i < trial->pool_rows; i++) {
     if (trial->fold[repeat * trial->pool_rows + i] != fold) continue;
     y[n] = trial->pool_y[i];
+    row[n] = trial->pool[i];
     subject[n] = trial->pool_subject[i];
     memcpy(p + n++ * k, outcome->p + (repeat * trial->pool_rows + i) * k, sizeof *p * (size_t)k);
   }
-  *scores = (CmScores){n, 0, k, 1, y, subject, p};
+  *scores = (CmScores){n, 0, k, 1, y, subject, p, row};
   return cm__compact_subjects(hold, subject, n, &scores->subjects, err);
 }
 
@@ -258,8 +288,8 @@ static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *ou
   CmArena hold = {.ctx = trial->ctx};
   CmScores scores;
   CmMetricList list;
-  bool ok = cm__fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
-            cm__metrics(&hold, &scores, trial->params.confidence, 0, 0, &list, err);
+  bool ok =
+      cm__fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) && judge(&hold, trial, &scores, 0, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     cm__rows_next(w);
     cm__rows_text(w, outcome->model->name);
@@ -306,6 +336,7 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_COMPARISONS, cm__table_comparisons},
       {CM_LEARN_DECISION, cm__table_decision},
       {CM_LEARN_THRESHOLDS, cm__table_thresholds},
+      {CM_LEARN_SURVIVAL, cm__table_survival},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

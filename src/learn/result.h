@@ -7,10 +7,10 @@
 
 /* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
 typedef struct CmOutcome {
-  double *p;      /* repeats x pool x classes */
+  double *p;      /* repeats x pool x width */
   double *shap;   /* pool x outputs x (features + 1): first repeat; NULL without */
   double *drop;   /* features x (folds x permutations): AUC lost; NaN where undefined */
-  double *held_p; /* held x classes */
+  double *held_p; /* held x width */
   double *held_shap;
   CmModel *model; /* fitted on the pool */
 } CmOutcome;
@@ -18,12 +18,15 @@ typedef struct CmOutcome {
 typedef struct CmTrial {
   CmContext *ctx;
   CmLearnData data;
+  int width;    /* numbers that a model predicts for a row */
+  int strata;   /* parts of the rows that each fold has its share of: classes, ranges of the target, events or not */
+  int *stratum; /* of each row of the data */
   const CmLearner *learners;
   int count;
   CmValidateParams params;
   int64_t pool_rows, held_rows, pool_subjects, held_subjects;
-  int64_t *pool, *held; /* rows of the data */
-  int *pool_y, *held_y;
+  int64_t *pool, *held;                 /* rows of the data */
+  int *pool_y, *held_y;                 /* strata: the classes where there are any */
   int64_t *pool_subject, *held_subject; /* 0..subjects-1 */
   int *fold;                            /* repeats x pool */
   int drops;                            /* numbers of CmOutcome.drop a feature */
@@ -53,6 +56,13 @@ CmTable *cm__table_decision(CmTrial *trial, CmError **err);
 CmTable *cm__table_thresholds(CmTrial *trial, CmError **err);
 /* Each model against each other one. */
 CmTable *cm__table_comparisons(CmTrial *trial, CmError **err);
+
+/* Predictions of numbers and of survival. */
+CmTable *cm__table_numbers(CmTrial *trial, CmError **err);
+CmTable *cm__table_survival(CmTrial *trial, CmError **err);
+
+/* Sets width, strata and stratum. */
+bool cm__strata(CmTrial *trial, CmError **err);
 
 /* What was predicted of unseen rows: in the cross-validation, in the hold-out, in one fold of one repeat (memory in
  * `hold`). */

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "learn/compare.h"
+#include "learn/numbers.h"
 #include "learn/result.h"
 #include "learn/rows.h"
 
@@ -17,7 +18,7 @@ typedef struct Lines {
   CmArena hold;
   int64_t count;
   Line *line;
-  double *fold_auc; /* learners x (repeats x folds) */
+  double *fold_worth; /* learners x (repeats x folds) */
 } Lines;
 
 static int64_t fold_count(const CmTrial *trial) {
@@ -26,18 +27,18 @@ static int64_t fold_count(const CmTrial *trial) {
 
 static bool judge_folds(Lines *lines, const CmTrial *trial, CmError **err) {
   int64_t folds = fold_count(trial);
-  lines->fold_auc = CM__NEW(&lines->hold, double, (trial->count + 1) * folds, err);
-  for (int64_t at = 0; lines->fold_auc && at < trial->count * folds; at++) {
+  lines->fold_worth = CM__NEW(&lines->hold, double, (trial->count + 1) * folds, err);
+  for (int64_t at = 0; lines->fold_worth && at < trial->count * folds; at++) {
     CmArena own = {.ctx = trial->ctx};
     CmScores s;
     int64_t fold = at % folds;
     bool ok = cm__fold_scores(&own, trial, &trial->outcome[at / folds], fold / trial->params.folds,
                               (int)(fold % trial->params.folds), &s, err) &&
-              cm__mean_auc(trial->ctx, s.y, s.classes, s.p, s.rows, &lines->fold_auc[at], err);
+              cm__worth(&own, &trial->data, s.row, s.rows, s.p, &lines->fold_worth[at], err);
     cm__arena_free(&own);
     if (!ok) return false;
   }
-  return lines->fold_auc != NULL;
+  return lines->fold_worth != NULL;
 }
 
 static Line *add(Lines *lines, int model, int other, const char *part, const char *metric, int class_at,
@@ -50,6 +51,7 @@ static Line *add(Lines *lines, int model, int other, const char *part, const cha
 static bool add_part(Lines *lines, const CmTrial *trial, int model, int other, const char *part, const CmScores *s,
                      const CmScores *against, CmError **err) {
   double confidence = trial->params.confidence;
+  if (!trial->data.classes) return true;
   for (int c = s->classes == 2; c < s->classes; c++)
     if (!cm__compare_auc(trial->ctx, s, against, c, confidence, &add(lines, model, other, part, "auc", c, s)->found,
                          err))
@@ -60,10 +62,16 @@ static bool add_part(Lines *lines, const CmTrial *trial, int model, int other, c
 
 static void add_folds(Lines *lines, const CmTrial *trial, int model, int other, const CmScores *s) {
   int64_t folds = fold_count(trial);
-  const double *a = lines->fold_auc + model * folds, *b = lines->fold_auc + other * folds;
-  double *difference = lines->fold_auc + trial->count * folds;
+  const double *a = lines->fold_worth + model * folds, *b = lines->fold_worth + other * folds;
+  double *difference = lines->fold_worth + trial->count * folds;
   for (int64_t i = 0; i < folds; i++) difference[i] = a[i] - b[i];
-  Line *line = add(lines, model, other, "cross_validation", "auc", s->classes == 2 ? 1 : CM__CLASS_MACRO, s);
+  int classes = trial->data.classes;
+  const char *metric = classes ? "auc" : trial->data.event ? "c_index" : "r2";
+  Line *line = add(lines, model, other, "cross_validation", metric,
+                   !classes       ? CM__CLASS_ALL
+                   : classes == 2 ? 1
+                                  : CM__CLASS_MACRO,
+                   s);
   cm__compare_folds(difference, folds, 1.0 / (double)(trial->params.folds - 1), trial->params.confidence, &line->found);
 }
 

@@ -27,6 +27,7 @@ static bool put_predictions(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
 
 CmTable *cm__table_predictions(CmTrial *trial, CmError **err) {
   CmTableWriter w;
+  if (!trial->data.classes) return cm__table_numbers(trial, err);
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
   cm__place_columns(&w);
   cm__row_columns(&w);
@@ -156,13 +157,9 @@ static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutco
   cm__rows_real(w, high);
 }
 
-static int by_size(const void *a, const void *b) {
-  double p = *(const double *)a, q = *(const double *)b;
-  return p < q ? -1 : p > q;
-}
-
 static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
-  const char *class_name = trial->data.task == CM_TASK_BINARY ? trial->data.class_name[1] : "macro";
+  const CmLearnData *data = &trial->data;
+  const char *class_name = !data->classes ? NULL : data->classes == 2 ? data->class_name[1] : "macro";
   double side = (1 - trial->params.confidence) / 2;
   for (int j = 0; j < trial->data.features; j++) {
     double *drop = outcome->drop + (int64_t)j * trial->drops, sum = 0;
@@ -173,7 +170,7 @@ static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *o
       drop[n++] = drop[q];
     }
     if (!n) continue;
-    qsort(drop, (size_t)n, sizeof *drop, by_size);
+    cm__sort_numbers(drop, n);
     put_importance(w, trial, outcome, trial->drop_is_held ? "hold_out" : "cross_validation", j, "permutation",
                    class_name, sum / (double)n, cm__quantile(drop, n, side), cm__quantile(drop, n, 1 - side));
   }

@@ -12,7 +12,7 @@ CmView cm__view(const CmTrial *trial, const CmOutcome *outcome, int at) {
                     trial->pool,
                     trial->pool_y,
                     trial->fold + at * trial->pool_rows,
-                    outcome->p + at * trial->pool_rows * trial->data.classes,
+                    outcome->p + at * trial->pool_rows * trial->width,
                     at ? NULL : outcome->shap};
   return (CmView){"hold_out",    0,    trial->held_rows, trial->held,
                   trial->held_y, NULL, outcome->held_p,  outcome->held_shap};

@@ -36,6 +36,12 @@ static inline int64_t cm__draw_below(uint64_t stream, uint64_t counter, int64_t 
   return (int64_t)(((cm__draw(stream, counter) >> 32) * (uint64_t)n) >> 32);
 }
 
+/* How often each of n comes when n are drawn with putting back. */
+static inline void cm__draw_times(uint64_t stream, int64_t n, double *times) {
+  for (int64_t i = 0; i < n; i++) times[i] = 0;
+  for (int64_t i = 0; i < n; i++) times[cm__draw_below(stream, (uint64_t)i, n)] += 1;
+}
+
 /* Fisher-Yates. */
 static inline void cm__shuffle(uint64_t stream, int64_t *items, int64_t n) {
   for (int64_t i = n - 1; i > 0; i--) {

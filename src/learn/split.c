@@ -205,3 +205,22 @@ bool cm__subjects_of_class(CmArena *scratch, const int *y, const int64_t *subjec
   }
   return true;
 }
+
+bool cm__fewest_subjects(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects,
+                         int64_t rows, int *few, int64_t *count, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  uint8_t *seen = CM__NEW(&hold, uint8_t, subjects, err);
+  *few = 0;
+  *count = INT64_MAX;
+  for (int c = 0; seen && c < classes; c++) {
+    int64_t have = 0;
+    memset(seen, 0, (size_t)subjects);
+    for (int64_t i = 0; i < rows; i++)
+      if (y[i] == c && !seen[subject[i]]) have += seen[subject[i]] = 1;
+    if (have >= *count) continue;
+    *few = c;
+    *count = have;
+  }
+  cm__arena_free(&hold);
+  return seen != NULL;
+}

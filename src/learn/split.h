@@ -18,6 +18,9 @@ bool cm__split_hold_out(CmContext *ctx, const int *y, int classes, const int64_t
 
 /* Renumbers any subject numbers to 0..subjects-1 by first appearance, in place. */
 bool cm__compact_subjects(CmArena *scratch, int64_t *subject, int64_t rows, int64_t *subjects, CmError **err);
+/* The class that the fewest subjects have a row of, and how many these are. */
+bool cm__fewest_subjects(CmContext *ctx, const int *y, int classes, const int64_t *subject, int64_t subjects,
+                         int64_t rows, int *few, int64_t *count, CmError **err);
 /* How many subjects have a row of each class; y: 0..1. */
 bool cm__subjects_of_class(CmArena *scratch, const int *y, const int64_t *subject, int64_t subjects, int64_t rows,
                            int64_t count[2], CmError **err);

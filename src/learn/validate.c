@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "learn/numbers.h"
 #include "learn/result.h"
 #include "learn/rng.h"
 #include "learn/split.h"
@@ -59,8 +60,8 @@ static bool check_params(const CmTrial *trial, const CmLearnColumns *columns, Cm
 }
 
 static bool check_task(const CmLearnData *data, CmError **err) {
-  if (data->classes) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED, "validation judges classes, and the task is %s; train such a model and predict",
+  if (data->target) return true;
+  cm_error_set(err, CM_ERR_UNSUPPORTED, "validation judges predictions of a target, and %s has none; name one",
                cm_learn_task_name(data->task));
   return false;
 }
@@ -70,7 +71,7 @@ static bool choose_held(CmTrial *trial, CmError **err) {
   const CmValidateParams *p = &trial->params;
   if (!data->held && p->hold_out > 0) {
     data->held = CM__NEW(&data->hold, uint8_t, data->rows, err);
-    if (!data->held || !cm__split_hold_out(trial->ctx, data->y, data->classes, data->subject, data->subjects,
+    if (!data->held || !cm__split_hold_out(trial->ctx, trial->stratum, trial->strata, data->subject, data->subjects,
                                            data->rows, p->hold_out, p->temporal ? data->when : NULL,
                                            cm__stream((uint64_t)p->seed, CM__STREAM_HOLD_OUT, 0), data->held, err))
       return false;
@@ -89,38 +90,32 @@ static bool take_rows(CmTrial *trial, uint8_t mark, int64_t *count, int64_t **ro
   for (int64_t i = 0; i < data->rows; i++) {
     if ((data->held ? data->held[i] : 0) != mark) continue;
     (*rows)[*count] = i;
-    (*y)[*count] = data->y[i];
+    (*y)[*count] = trial->stratum[i];
     (*subject)[(*count)++] = data->subject[i];
   }
   return cm__compact_subjects(&data->hold, *subject, *count, subjects, err);
 }
 
 static bool enough_subjects(CmTrial *trial, CmError **err) {
-  CmLearnData *data = &trial->data;
-  uint8_t *seen = CM__NEW(&data->hold, uint8_t, trial->pool_subjects, err);
-  if (!seen) return false;
-  for (int c = 0; c < data->classes; c++) {
-    int64_t have = 0;
-    memset(seen, 0, (size_t)trial->pool_subjects);
-    for (int64_t i = 0; i < trial->pool_rows; i++) {
-      if (trial->pool_y[i] != c || seen[trial->pool_subject[i]]) continue;
-      seen[trial->pool_subject[i]] = 1;
-      have++;
-    }
-    if (have >= (trial->params.folds > 2 ? trial->params.folds : 2)) continue;
-    cm_error_set(err, CM_ERR_DATA,
-                 "class \"%s\" of %s has %lld subjects for training, too few for %lld folds; use fewer folds, a "
-                 "smaller hold-out or more subjects",
-                 data->class_name[c], data->target, (long long)have, (long long)trial->params.folds);
+  const CmLearnData *data = &trial->data;
+  int64_t least = trial->params.folds > 2 ? trial->params.folds : 2, have;
+  int few;
+  if (!cm__fewest_subjects(trial->ctx, trial->pool_y, trial->strata, trial->pool_subject, trial->pool_subjects,
+                           trial->pool_rows, &few, &have, err))
     return false;
-  }
-  return true;
+  if (have >= least) return true;
+  cm_error_set(err, CM_ERR_DATA,
+               "%s%s%s of %s has %lld subjects for training, too few for %lld folds; use fewer folds, a smaller "
+               "hold-out or more subjects",
+               data->classes ? "class \"" : "", data->classes ? data->class_name[few] : "a part",
+               data->classes ? "\"" : "", data->target, (long long)have, (long long)trial->params.folds);
+  return false;
 }
 
 static bool plan(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
-  if (!choose_held(trial, err)) return false;
+  if (!cm__strata(trial, err) || !choose_held(trial, err)) return false;
   if (!take_rows(trial, 0, &trial->pool_rows, &trial->pool, &trial->pool_y, &trial->pool_subject, &trial->pool_subjects,
                  err))
     return false;
@@ -134,7 +129,7 @@ static bool plan(CmTrial *trial, CmError **err) {
       !(trial->fold = CM__NEW(&data->hold, int, cells, err)))
     return false;
   for (int64_t r = 0; r < p->repeats; r++)
-    if (!cm__split_folds(trial->ctx, trial->pool_y, data->classes, trial->pool_subject, trial->pool_subjects,
+    if (!cm__split_folds(trial->ctx, trial->pool_y, trial->strata, trial->pool_subject, trial->pool_subjects,
                          trial->pool_rows, (int)p->folds, cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r),
                          trial->fold + r * trial->pool_rows, err))
       return false;
@@ -145,7 +140,7 @@ static bool plan(CmTrial *trial, CmError **err) {
 static bool make_room(CmTrial *trial, CmError **err) {
   CmArena *hold = &trial->data.hold;
   const CmValidateParams *p = &trial->params;
-  int64_t k = trial->data.classes, d = trial->data.features, outputs = cm__outputs(trial->data.task, (int)k),
+  int64_t k = trial->width, d = trial->data.features, outputs = cm__outputs(trial->data.task, trial->data.classes),
           width = outputs * (d + 1);
   trial->drop_is_held = p->folds == 0;
   trial->drops = (int)p->permutations * (trial->drop_is_held ? 1 : (int)p->folds);
@@ -171,21 +166,21 @@ static bool make_room(CmTrial *trial, CmError **err) {
 
 typedef struct Unseen {
   int64_t rows;
-  double *x; /* rows x features */
-  int *y;
-  int64_t *at; /* place in the pool or among the held */
+  double *x;    /* rows x features */
+  int64_t *row; /* of the data */
+  int64_t *at;  /* place in the pool or among the held */
 } Unseen;
 
 static bool gather(const CmTrial *trial, CmArena *hold, const int64_t *rows, const int64_t *at, int64_t count,
                    Unseen *unseen, CmError **err) {
   int d = trial->data.features;
-  *unseen = (Unseen){count, CM__NEW(hold, double, count *d, err), CM__NEW(hold, int, count, err),
+  *unseen = (Unseen){count, CM__NEW(hold, double, count *d, err), CM__NEW(hold, int64_t, count, err),
                      CM__NEW(hold, int64_t, count, err)};
-  if (!unseen->x || !unseen->y || !unseen->at) return false;
+  if (!unseen->x || !unseen->row || !unseen->at) return false;
   for (int64_t i = 0; i < count; i++) {
     int64_t place = at ? at[i] : i;
     unseen->at[i] = place;
-    unseen->y[i] = trial->data.y[rows[place]];
+    unseen->row[i] = rows[place];
     memcpy(unseen->x + i * d, trial->data.x + rows[place] * d, sizeof(double) * (size_t)d);
   }
   return true;
@@ -199,25 +194,29 @@ static void thin(Unseen *unseen, int64_t most, int d, uint64_t stream) {
     if (cm__draw_below(stream, (uint64_t)i, left) >= wanted) continue;
     wanted--;
     memmove(unseen->x + kept * d, unseen->x + i * d, sizeof(double) * (size_t)d);
-    unseen->y[kept++] = unseen->y[i];
+    unseen->row[kept++] = unseen->row[i];
   }
   unseen->rows = kept;
+}
+
+/* How good the model is at the unseen rows: the AUC (mean over classes), R2 or C-index. */
+static bool worth(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *numbers,
+                  double *to, CmError **err) {
+  return cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, numbers, err) &&
+         cm__worth(hold, &trial->data, unseen->row, unseen->rows, numbers, to, err);
 }
 
 static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, Unseen *unseen, int fold, double *drop,
                     CmError **err) {
   const CmValidateParams *p = &trial->params;
-  int d = trial->data.features, k = trial->data.classes;
+  int d = trial->data.features;
   if (!p->permutations) return true;
   thin(unseen, p->permutation_rows, d, cm__stream((uint64_t)p->seed, CM__STREAM_ROWS, (uint64_t)fold));
   int64_t n = unseen->rows;
-  double *probability = CM__NEW(hold, double, n *k, err), *column = CM__NEW(hold, double, n, err);
+  double *numbers = CM__NEW(hold, double, n * trial->width, err), *column = CM__NEW(hold, double, n, err);
   int64_t *order = CM__NEW(hold, int64_t, n, err);
   double whole, less;
-  if (!probability || !column || !order) return false;
-  if (!cm__model_numbers(trial->ctx, model, unseen->x, n, probability, err) ||
-      !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &whole, err))
-    return false;
+  if (!numbers || !column || !order || !worth(trial, hold, model, unseen, numbers, &whole, err)) return false;
   for (int j = 0; j < d; j++) {
     bool used = false;
     for (int i = 0; i < model->prepare.kept; i++) used = used || model->prepare.keep[i] == j;
@@ -231,9 +230,7 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
           cm__stream((uint64_t)p->seed, CM__STREAM_PERMUTE, (uint64_t)((fold * (int64_t)d + j) * p->permutations + q)),
           order, n);
       for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[order[i]];
-      if (!cm__model_numbers(trial->ctx, model, unseen->x, n, probability, err) ||
-          !cm__mean_auc(trial->ctx, unseen->y, k, probability, n, &less, err))
-        return false;
+      if (!worth(trial, hold, model, unseen, numbers, &less, err)) return false;
       *to = whole - less;
     }
     for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[i];
@@ -241,18 +238,18 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
   return true;
 }
 
-/* Predicts and explains; to: places x classes, shap: places x width or NULL. */
+/* Predicts and explains; to: places x the trial's width, shap: places x width or NULL. */
 static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *to,
                   double *shap, CmError **err) {
-  int k = trial->data.classes;
-  int64_t width = (int64_t)cm__outputs(trial->data.task, k) * (trial->data.features + 1);
-  double *probability = CM__NEW(hold, double, unseen->rows *k, err),
+  int k = trial->width;
+  int64_t width = (int64_t)cm__outputs(trial->data.task, trial->data.classes) * (trial->data.features + 1);
+  double *numbers = CM__NEW(hold, double, unseen->rows *k, err),
          *phi = shap ? CM__NEW(hold, double, unseen->rows *width, err) : NULL;
-  if (!probability || (shap && !phi)) return false;
-  if (!cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, probability, err)) return false;
+  if (!numbers || (shap && !phi)) return false;
+  if (!cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, numbers, err)) return false;
   if (shap && !cm__model_contributions(trial->ctx, model, unseen->x, unseen->rows, phi, err)) return false;
   for (int64_t i = 0; i < unseen->rows; i++) {
-    memcpy(to + unseen->at[i] * k, probability + i * k, sizeof(double) * (size_t)k);
+    memcpy(to + unseen->at[i] * k, numbers + i * k, sizeof(double) * (size_t)k);
     if (shap) memcpy(shap + unseen->at[i] * width, phi + i * width, sizeof(double) * (size_t)width);
   }
   return true;
@@ -274,7 +271,7 @@ static bool run_fold(CmTrial *trial, CmArena *hold, int learner, int64_t repeat,
   if (!gather(trial, hold, trial->pool, test, tests, &unseen, err)) return false;
   CmModel *model = cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, train, trains, err);
   bool ok = model &&
-            judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->data.classes,
+            judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->width,
                   repeat ? NULL : outcome->shap, err) &&
             (repeat || permute(trial, hold, model, &unseen, fold, outcome->drop, err));
   cm_model_unref(&model);

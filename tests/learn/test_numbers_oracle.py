@@ -1,0 +1,183 @@
+"""oracle: validation of regressions and of survival, from the predictions that `cormack validate` wrote.
+
+Expected: scikit-learn's MAE, RMSE and R2, SciPy's correlation and line; lifelines' C-index, Kaplan-Meier estimate with its exponential
+Greenwood limits, and log-rank test; the C-index's jackknife by its definition (leaving each subject's pairs out, to first order), and the
+cumulative/dynamic AUC of Blanche, Dartigues and Jacqmin-Gadda (Stat. Med. 32, 2013) by its sums over pairs. Bootstrap intervals are checked
+to hold the value. Tolerance 1e-9: the same sums in another order.
+"""
+import csv
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+
+try:
+    import numpy as np
+    from lifelines import KaplanMeierFitter
+    from lifelines.datasets import load_rossi
+    from lifelines.statistics import logrank_test
+    from lifelines.utils import concordance_index
+    from scipy import stats
+    from sklearn import datasets, metrics
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+warnings.simplefilter("ignore")
+CORMACK = os.environ["CORMACK"]
+COMMON = "permutations=2 resamples=200"
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def close(got, expected, what, tolerance=1e-9):
+    if np.isnan(expected):
+        assert got == "", f"{what}: {got} instead of a missing value"
+    else:
+        assert got != "" and abs(float(got) - expected) <= tolerance * max(1, abs(expected)), f"{what}: {got} instead of {expected!r}"
+
+
+def validate(columns, models, words, options, tables):
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/t.csv", "w", newline="") as file:
+            out = csv.writer(file)
+            out.writerow(columns)
+            out.writerows(zip(*([repr(v) if isinstance(v, float) else v for v in np.asarray(c).tolist()] for c in columns.values())))
+        subprocess.run([CORMACK, "validate", f"{folder}/t.csv", *models, f"validate {COMMON} {words}", *options, "-o", f"{folder}/out", "--quiet"],
+                       check=True, stdout=subprocess.DEVNULL)
+        return {t: read(f"{folder}/out/{t}.csv") for t in tables}
+
+
+def views(out, model, part, columns):
+    rows = [r for r in out["predictions"] if r["model"] == model and r["part"] == part]
+    return [{c: np.array([r[c] if c == "subject" else float(r[c]) for r in rows if r["repeat"] == repeat]) for c in columns}
+            for repeat in sorted({r["repeat"] for r in rows})]
+
+
+def check_values(out, model, part, expected, intervals):
+    lines = {r["metric"]: r for r in out["metrics"] if r["model"] == model and r["part"] == part}
+    assert list(lines) == list(expected), list(lines)
+    for name, value in expected.items():
+        close(lines[name]["value"], value, f"{model} {part} {name}")
+        assert lines[name]["interval"] == intervals(name) and float(lines[name]["low"]) <= value <= float(lines[name]["high"]), lines[name]
+
+
+# ---- regression
+
+def regression_of(v):
+    y, p = v["target"], v["predicted"]
+    line = stats.linregress(p, y)
+    return {"mae": metrics.mean_absolute_error(y, p), "rmse": metrics.root_mean_squared_error(y, p), "r2": metrics.r2_score(y, p),
+            "correlation": line.rvalue, "calibration_intercept": np.mean(y - p), "calibration_slope": line.slope}
+
+
+def test_regression():
+    data = datasets.load_diabetes()
+    columns = {"who": [f"S{i}" for i in range(len(data.target))], "progression": data.target} | dict(zip(data.feature_names, data.data.T))
+    out = validate(columns, ["linear", "ridge"], "repeats=2 hold_out=0.2", ["--target", "progression", "--subject", "who"],
+                   ["metrics", "fold_metrics", "predictions", "comparisons", "importance", "folds", "roc", "confusion", "survival"])
+    for model in ["linear", "ridge"]:
+        for part in ["cross_validation", "hold_out"]:
+            each = [regression_of(v) for v in views(out, model, part, ["target", "predicted"])]
+            check_values(out, model, part, {k: np.mean([e[k] for e in each]) for k in each[0]}, lambda name: "bootstrap")
+    seen = {r["row"]: r["target"] for r in out["predictions"]}
+    assert len(seen) == 442 and all(float(t) == data.target[int(r)] for r, t in seen.items())
+    check_spread(out, data.target)
+    r2 = {(r["model"], r["repeat"], r["fold"]): float(r["value"]) for r in out["fold_metrics"] if r["metric"] == "r2"}
+    d = np.array([r2["linear", k[1], k[2]] - v for k, v in r2.items() if k[0] == "ridge"])
+    (line,) = out["comparisons"]
+    t = d.mean() / np.sqrt(d.var(ddof=1) * (1 / len(d) + 1 / 4))
+    close(line["statistic"], t, "corrected t of R2")
+    close(line["p"], 2 * stats.t.sf(abs(t), len(d) - 1), "its p")
+    assert not out["roc"] and not out["confusion"] and not out["survival"]
+    lost = {r["feature"]: float(r["value"]) for r in out["importance"] if r["measure"] == "permutation" and r["model"] == "ridge"}
+    assert lost["bmi"] > 0.05 > abs(lost["age"]), lost  # of the two, BMI alone tells of the progression
+    print("regression agrees")
+
+
+def check_spread(out, target):
+    """Each fold has its share of every fifth of the target."""
+    fifth = np.digitize(target, np.quantile(target, [.2, .4, .6, .8]))
+    for fold in range(1, 6):
+        rows = [int(r["row"]) for r in out["predictions"] if (r["model"], r["repeat"], r["fold"]) == ("linear", "1", str(fold))]
+        assert np.all(np.bincount(fifth[rows], minlength=5) >= 10), np.bincount(fifth[rows])
+
+
+# ---- survival
+
+def comparable(v):
+    t, e = v["target"][:, None], v["event"][:, None] == 1
+    return e & ((t < t.T) | ((t == t.T) & ~e.T))
+
+
+def c_index_spread(vs):
+    """Standard deviation of the mean C-index over the repeats by the subjects' influence."""
+    subjects = sorted(set(vs[0]["subject"]))
+    total = np.zeros(len(subjects))
+    for v in vs:
+        pairs, r = comparable(v), v["risk"]
+        won = pairs * ((r[:, None] > r) + 0.5 * (r[:, None] == r))
+        c = won.sum() / pairs.sum()
+        own = (won.sum(1) + won.sum(0) - c * (pairs.sum(1) + pairs.sum(0))) / pairs.sum()
+        total += np.array([own[v["subject"] == s].sum() for s in subjects]) / len(vs)
+    return np.sqrt(np.sum(total**2) * len(subjects) / (len(subjects) - 1))
+
+
+def auc_at(v, at):
+    t, e, r = v["target"], v["event"] == 1, v["risk"]
+    uncut = np.ones(len(t))
+    for i in range(len(t)):
+        for time in np.unique(t[~e & (t < t[i])]):
+            uncut[i] *= 1 - np.sum(~e & (t == time)) / np.sum((t > time) | ((t == time) & ~e))
+    case, control = e & (t <= at), t > at
+    w = case / uncut
+    won = (r[:, None] > r) + 0.5 * (r[:, None] == r)
+    return np.sum(w[:, None] * control * won) / (w.sum() * control.sum())
+
+
+def check_curves(out, model, part, repeat, v):
+    high = v["risk"] > np.median(v["risk"])
+    p = logrank_test(v["target"][high], v["target"][~high], v["event"][high], v["event"][~high]).p_value
+    for group, inside in [("high risk", high), ("low risk", ~high)]:
+        rows = [r for r in out["survival"] if (r["model"], r["part"], r["repeat"], r["group"]) == (model, part, repeat, group)]
+        km = KaplanMeierFitter().fit(v["target"][inside], v["event"][inside])
+        limits, table = km.confidence_interval_, km.event_table
+        assert len(rows) == len(np.unique(v["target"][inside]))
+        for r in rows:
+            t = float(r["time"])
+            close(r["survival"], km.survival_function_.loc[t].item(), f"survival at {t}")
+            close(r["log_rank_p"], p, "log-rank p")
+            assert [int(r[k]) for k in ("at_risk", "events", "censored")] == [int(table.loc[t, k]) for k in ("at_risk", "observed", "censored")], r
+            if r["low"]:
+                close(r["low"], limits.loc[t].iloc[0], f"lower limit at {t}")
+                close(r["high"], limits.loc[t].iloc[1], f"upper limit at {t}")
+
+
+def test_survival():
+    rossi = load_rossi()
+    columns = {"who": [f"S{i // 2}" for i in range(len(rossi))]} | {c: rossi[c].to_numpy() for c in rossi.columns}
+    out = validate(columns, ["cox"], "repeats=2 hold_out=0.3", ["--target", "week", "--event", "arrest", "--subject", "who"],
+                   ["metrics", "predictions", "survival", "summary", "comparisons"])
+    horizons = np.quantile(rossi.week[rossi.arrest == 1], [.25, .5, .75])
+    said = {r["name"]: r["value"] for r in out["summary"]}
+    for q, h in zip((25, 50, 75), horizons):
+        close(said[f"horizon q{q}"], h, "horizon")
+    for part in ["cross_validation", "hold_out"]:
+        vs = views(out, "cox", part, ["target", "event", "risk", "subject"])
+        expected = {"c_index": np.mean([concordance_index(v["target"], -v["risk"], v["event"]) for v in vs])}
+        for q, h in zip((25, 50, 75), horizons):
+            expected[f"auc_q{q}"] = np.mean([auc_at(v, h) for v in vs])
+        check_values(out, "cox", part, expected, lambda name: "jackknife" if name == "c_index" else "bootstrap")
+        line = next(r for r in out["metrics"] if r["part"] == part and r["metric"] == "c_index")
+        close(line["high"], expected["c_index"] + stats.norm.ppf(0.975) * c_index_spread(vs), "upper limit of the C-index")
+        for at, v in enumerate(vs):
+            check_curves(out, "cox", part, str(at + 1) if part == "cross_validation" else "", v)
+    print("survival agrees")
+
+
+test_regression()
+test_survival()
