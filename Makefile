@@ -45,7 +45,7 @@ fuzz:
 	@tools/fuzz.sh $(FUZZ_SECONDS) $(JOBS)
 
 bench: build
-	@tools/setup.sh test peers
+	@tools/setup.sh test peers radiomics-peers
 	@cmake --build build -j $(JOBS) --target benches
 	@.venv/bin/python bench/ops/bench_ops.py --write --minutes $(MINUTES) $(if $(RESUME),--resume) $(ONLY)
 

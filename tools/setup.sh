@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what a purpose needs: setup.sh PURPOSE...   (sections of tools/packages/debian.txt; «peers»: the Python judges)
+# Installs what a purpose needs: setup.sh PURPOSE...   (sections of tools/packages/debian.txt; «peers»: the Python judges;
+# «radiomics-peers»: the rivals of bench_radiomics.py)
 # Does nothing where everything is there. On a system without apt it prints what to install.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -43,7 +44,28 @@ install_peers() {
   cp "$list" .venv/peers.txt
 }
 
+# Each in an environment of its own, with a Python that it knows; what cannot be installed is left out by the bench.
+install_radiomics_peers() {
+  local list=tools/packages/radiomics-peers.txt name python packages folder
+  while IFS='|' read -r name python packages; do
+    folder=build/radiomics-peers/$name
+    [ ! -e "$folder/done" ] || continue
+    command -v "$python" >/dev/null || { echo "$name: no $python, left out"; continue; }
+    echo "installing $name"
+    # shellcheck disable=SC2086 # a list of packages
+    if "$python" -m venv "$folder" && "$folder/bin/pip" install -q --disable-pip-version-check $packages; then
+      touch "$folder/done"
+    else
+      rm -rf "$folder"
+    fi
+  done < <(grep -v '^#' "$list")
+}
+
 [ "${CM_SETUP:-yes}" != no ] || exit 0
 for purpose in "$@"; do
-  if [ "$purpose" = peers ]; then install_peers; else install_debian "$purpose"; fi
+  case $purpose in
+    peers) install_peers ;;
+    radiomics-peers) install_radiomics_peers ;;
+    *) install_debian "$purpose" ;;
+  esac
 done

@@ -50,11 +50,12 @@ static void insert(const double *from, int64_t n, double *to) {
   }
 }
 
-enum { BUCKETS = 4096, FEW = 24 };
+enum { BUCKETS = 8192, FEW = 32 };
 
 /* Buckets of equal width from the least to the largest value; each is sorted by itself. */
 static void sort_by_buckets(double *values, double *spare, int64_t n, int depth) {
-  int64_t end[BUCKETS + 1] = {0}, begin = 0;
+  uint32_t end[BUCKETS + 1] = {0};
+  int64_t begin = 0;
   double least = values[0], most = values[0];
   bool odd = false, rising = true;
   for (int64_t i = 0; i < n; i++) {
@@ -66,7 +67,7 @@ static void sort_by_buckets(double *values, double *spare, int64_t n, int depth)
   if (rising) return;
   const int count = n < 2 * BUCKETS ? (int)(n / 2) : BUCKETS;
   const double scale = (double)count / (most - least);
-  if (odd || depth == 0 || !isfinite(scale) || !isfinite((most - least) * scale)) {
+  if (odd || depth == 0 || n > UINT32_MAX || !isfinite(scale) || !isfinite((most - least) * scale)) {
     sort_by_digits(values, spare, n);
     return;
   }

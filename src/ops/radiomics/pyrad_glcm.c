@@ -6,6 +6,7 @@
 
 #include "ops/exp.h"
 #include "ops/radiomics/pyrad_sizes.h"
+#include "ops/simd.h"
 
 enum {
   AUTOCORRELATION,
@@ -40,6 +41,7 @@ typedef struct Job {
   int n;              /* levels that occur */
   int abreast;        /* directions of one walk */
   uint32_t *pairs;    /* direction, level of the voxel before (0: none), level: of one walk */
+  uint32_t *places;   /* of a row, for each direction */
   double *count;      /* n x n: of one direction, or weighted of all */
   double *matrix;     /* n x n: scratch of MCC */
   double *px, *py;    /* n each */
@@ -53,26 +55,25 @@ static size_t table_of(const Job *job) {
   return (size_t)(job->n + 1) * (size_t)job->n;
 }
 
+CM_SIMD static void place_row(const uint16_t *own, const uint16_t *before, uint32_t start, uint32_t levels, int64_t n,
+                              uint32_t *to) {
+  for (int64_t x = 0; x < n; x++) to[x] = start + before[x] * levels + own[x];
+}
+
 /* The pairs of directions first .. first + abreast. */
 static void walk(const Job *job, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &job->view->roi;
-  const int64_t n = job->n, abreast = job->abreast;
-  int64_t behind[CM__PYRAD_ABREAST];
-  uint32_t *to[CM__PYRAD_ABREAST];
-  memset(job->pairs, 0, (size_t)abreast * table_of(job) * sizeof(*job->pairs));
-  for (int d = 0; d < abreast; d++) {
-    const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
-    behind[d] = cm__roi_at(roi, step[0], step[1], step[2]);
-    to[d] = job->pairs + (size_t)d * table_of(job) - 1;
-  }
+  const int64_t n = roi->hi[0] - roi->lo[0];
+  memset(job->pairs, 0, (size_t)job->abreast * table_of(job) * sizeof(*job->pairs));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const uint16_t *row = roi->level + cm__roi_at(roi, 0, y, z);
-      for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t own = row[x];
-        if (own == 0) continue;
-        for (int64_t d = 0; d < abreast; d++) to[d][row[x - behind[d]] * n + own]++;
+      const uint16_t *row = roi->level + cm__roi_at(roi, roi->lo[0], y, z);
+      for (int d = 0; d < job->abreast; d++) {
+        const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
+        place_row(row, row - cm__roi_at(roi, step[0], step[1], step[2]), (uint32_t)((size_t)d * table_of(job) - 1),
+                  (uint32_t)job->n, n, job->places + d * n);
       }
+      cm__pyrad_count_row(row, n, job->places, job->abreast, job->pairs);
     }
 }
 
@@ -265,11 +266,14 @@ static void by_angle(Job *job, const CmPyradAngles *angles, CmFeatureMean *mean)
 
 static bool make_room(Job *job, int directions, CmError **err) {
   const size_t n = (size_t)job->n, highest = (size_t)job->view->highest;
-  CmContext *ctx = job->view->roi.ctx;
+  const CmRoi *roi = &job->view->roi;
+  CmContext *ctx = roi->ctx;
   size_t matrix;
   if (!cm_size_multiply(n + 1, n, &matrix, err)) return false;
   job->abreast = cm__pyrad_abreast(matrix, directions);
   if (!(job->pairs = cm_alloc_array(ctx, matrix * (size_t)job->abreast, sizeof(*job->pairs), err)) ||
+      !(job->places =
+            cm_alloc_array(ctx, (size_t)(roi->hi[0] - roi->lo[0]) * (size_t)job->abreast, sizeof(*job->places), err)) ||
       !(job->block = cm_alloc_array(ctx, 2 * matrix + 4 * n + 3 * highest + 1, sizeof(double), err)))
     return false;
   job->count = job->block;
@@ -293,6 +297,7 @@ bool cm__pyrad_glcm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError
     cm__feature_mean_take(&mean, out, FEATURES);
   }
   cm_free(job.pairs);
+  cm_free(job.places);
   cm_free(job.block);
   cm_free(angles.step);
   return ok;

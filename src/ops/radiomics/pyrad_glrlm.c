@@ -3,12 +3,14 @@
 #include <string.h>
 
 #include "ops/radiomics/pyrad_sizes.h"
+#include "ops/simd.h"
 
 typedef struct Runs {
   const CmPyradView *view;
   int64_t levels, longest; /* most voxels of a run */
   int abreast;             /* directions of one walk */
-  uint16_t *length;        /* of two planes: how long the run of each direction is at each voxel so far */
+  uint16_t *length;        /* direction, two planes: how long the run is at each voxel so far */
+  uint32_t *places;        /* of a row, for each direction */
   uint32_t *matrix;        /* direction, length, level: voxels that are the so manieth of a run */
   double *sum;             /* length, level: runs, weighted */
 } Runs;
@@ -39,51 +41,42 @@ static bool any_line(const CmRoi *roi, const int step[3]) {
   return false;
 }
 
-/* Where the voxel before lies, for each direction of a walk. */
-typedef struct Behind {
-  int64_t level;        /* in the levels */
-  int64_t place;        /* in its plane of lengths */
-  int64_t below;        /* 1: in the plane before */
-  const uint16_t *from; /* lengths of the row, from its first voxel on */
-  uint32_t *matrix;
-} Behind;
+/* before: lengths at the voxels before, which may be those of this row (a direction along x). */
+static void follow_along(const uint16_t *level, const uint16_t *other, const uint16_t *before, uint16_t *now,
+                         int64_t n) {
+  for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
+}
 
-static void walk_row(const Runs *runs, const Behind *behind, const uint16_t *level, int64_t count, uint16_t *now) {
-  const int64_t abreast = runs->abreast, levels = runs->levels;
-  for (int64_t x = 0; x < count; x++) {
-    const uint16_t own = level[x];
-    if (own == 0) continue;
-    for (int64_t d = 0; d < abreast; d++) {
-      const Behind *b = &behind[d];
-      const uint16_t goes_on = (uint16_t) - (level[x - b->level] == own); /* all bits: no branch to guess wrong */
-      const int64_t length = b->from[x * abreast] & goes_on;
-      now[x * abreast + d] = (uint16_t)(length + 1);
-      b->matrix[length * levels + own]++;
-    }
-  }
+CM_SIMD static void follow_across(const uint16_t *level, const uint16_t *other, const uint16_t *restrict before,
+                                  uint16_t *restrict now, int64_t n) {
+  for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
+}
+
+CM_SIMD static void place_row(const uint16_t *level, const uint16_t *length, uint32_t start, uint32_t levels, int64_t n,
+                              uint32_t *to) {
+  for (int64_t x = 0; x < n; x++) to[x] = start + length[x] * levels + level[x];
 }
 
 /* Directions first .. first + abreast. */
 static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &runs->view->roi;
   const size_t table = (size_t)(runs->levels * runs->longest);
-  const int64_t plane = roi->step[2];
-  Behind behind[CM__PYRAD_ABREAST] = {{0}};
+  const int64_t plane = roi->step[2], n = roi->hi[0] - roi->lo[0];
   memset(runs->matrix, 0, (size_t)runs->abreast * table * sizeof(*runs->matrix));
-  for (int d = 0; d < runs->abreast; d++) {
-    const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
-    behind[d] = (Behind){.level = cm__roi_at(roi, step[0], step[1], step[2]),
-                         .place = step[0] + step[1] * roi->step[1],
-                         .below = step[2],
-                         .matrix = runs->matrix + (size_t)d * table - 1};
-  }
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const int64_t at = y * roi->step[1] + roi->lo[0];
-      for (int d = 0; d < runs->abreast; d++)
-        behind[d].from = runs->length + ((z + behind[d].below) % 2 * plane + at - behind[d].place) * runs->abreast + d;
-      walk_row(runs, behind, roi->level + z * plane + at, roi->hi[0] - roi->lo[0],
-               runs->length + (z % 2 * plane + at) * runs->abreast);
+      const uint16_t *level = roi->level + z * plane + at;
+      for (int d = 0; d < runs->abreast; d++) {
+        const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
+        uint16_t *lengths = runs->length + 2 * d * plane + at, *now = lengths + z % 2 * plane;
+        const uint16_t *before = lengths + (z + step[2]) % 2 * plane - step[0] - step[1] * roi->step[1];
+        (step[1] == 0 && step[2] == 0 ? follow_along : follow_across)(
+            level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
+        place_row(level, now, (uint32_t)((size_t)d * table - (size_t)runs->levels - 1), (uint32_t)runs->levels, n,
+                  runs->places + d * n);
+      }
+      cm__pyrad_count_row(level, n, runs->places, runs->abreast, runs->matrix);
     }
 }
 
@@ -153,6 +146,8 @@ static bool make_room(Runs *runs, int directions, CmError **err) {
          (runs->matrix = cm_alloc_array(roi->ctx, all, sizeof(*runs->matrix), err)) &&
          (runs->length =
               cm_calloc(roi->ctx, 2 * (size_t)roi->step[2] * (size_t)runs->abreast, sizeof(*runs->length), err)) &&
+         (runs->places = cm_alloc_array(roi->ctx, (size_t)(roi->hi[0] - roi->lo[0]) * (size_t)runs->abreast,
+                                        sizeof(*runs->places), err)) &&
          (runs->sum = cm_calloc(roi->ctx, table, sizeof(*runs->sum), err));
 }
 
@@ -172,6 +167,7 @@ bool cm__pyrad_glrlm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmErro
   }
   cm_free(runs.matrix);
   cm_free(runs.length);
+  cm_free(runs.places);
   cm_free(runs.sum);
   cm_free(angles.step);
   return ok;

@@ -10,10 +10,11 @@ typedef struct Tones {
   CmPyradAngles angles;
   double *share;  /* p: of the voxels at a level */
   double *apart;  /* s: sum of the distances from the mean of the neighbours */
-  double *number; /* of each level, 0 as well: the grey level */
+  double *number; /* of each level, 0 as well: the grey level, plus `one` where it is not 0 */
+  double one;     /* above all sums of grey levels: one addition counts neighbours and adds up their levels */
   int64_t reach;  /* planes that neighbours lie away */
-  double *ring;   /* the grey levels of so many planes before and behind, 0 outside */
-  double *row;    /* sum and count of the neighbours, of a row */
+  double *ring;   /* the numbers of so many planes before and behind */
+  double *row;    /* sums of the neighbours, of a row */
 } Tones;
 
 static double *plane_of(const Tones *t, int64_t z) {
@@ -27,29 +28,30 @@ static void load_plane(const Tones *t, int64_t z) {
   for (int64_t k = 0; k < size; k++) to[k] = t->number[level[k]];
 }
 
-CM_SIMD static void add_row(const double *from, double *sum, double *count, int64_t n) {
-  for (int64_t x = 0; x < n; x++) {
-    sum[x] += from[x];
-    count[x] += from[x] != 0.0 ? 1.0 : 0.0;
-  }
+CM_SIMD static void add_rows(const double *one, const double *other, double *sum, int64_t n) {
+  for (int64_t x = 0; x < n; x++) sum[x] += one[x] + other[x];
 }
 
-CM_SIMD static void take_mean(const double *own, const double *count, double *sum, int64_t n) {
-  for (int64_t x = 0; x < n; x++) sum[x] = count[x] > 0.0 ? fabs(own[x] - sum[x] / count[x]) : 0.0;
+/* Distances from the mean in place of the sums. */
+CM_SIMD static void take_distance(const double *own, double one, double *sum, int64_t n) {
+  for (int64_t x = 0; x < n; x++) {
+    const double count = floor(sum[x] / one), levels = sum[x] - count * one;
+    sum[x] = count > 0.0 ? fabs(own[x] - one - levels / count) : 0.0;
+  }
 }
 
 static void collect_row(const Tones *t, int64_t y, int64_t z) {
   const CmRoi *roi = &t->view->roi;
   const int64_t n = roi->hi[0] - roi->lo[0], at = y * roi->step[1] + roi->lo[0];
   const uint16_t *level = roi->level + z * roi->step[2] + at;
-  double *sum = t->row, *count = sum + n;
-  for (int64_t x = 0; x < 2 * n; x++) sum[x] = 0.0;
-  for (int a = 0; a < t->angles.count; a++)
-    for (int64_t side = -1; side <= 1; side += 2) {
-      const int *step = t->angles.step[a];
-      add_row(plane_of(t, z + side * step[2]) + at + side * (step[0] + step[1] * roi->step[1]), sum, count, n);
-    }
-  take_mean(plane_of(t, z) + at, count, sum, n);
+  double *sum = t->row;
+  for (int64_t x = 0; x < n; x++) sum[x] = 0.0;
+  for (int a = 0; a < t->angles.count; a++) {
+    const int *step = t->angles.step[a];
+    const int64_t flat = step[0] + step[1] * roi->step[1];
+    add_rows(plane_of(t, z + step[2]) + at + flat, plane_of(t, z - step[2]) + at - flat, sum, n);
+  }
+  take_distance(plane_of(t, z) + at, t->one, sum, n);
   for (int64_t x = 0; x < n; x++)
     if (level[x]) {
       t->share[level[x] - 1] += 1.0;
@@ -71,13 +73,20 @@ static bool make_room(Tones *t, CmError **err) {
   const size_t n = (size_t)view->present, row = (size_t)(view->roi.hi[0] - view->roi.lo[0]);
   for (int a = 0; a < t->angles.count; a++)
     if (t->angles.step[a][2] > t->reach) t->reach = t->angles.step[a][2];
+  const double neighbours = 2.0 * t->angles.count + 1.0;
+  for (t->one = 1.0; t->one <= view->highest * neighbours;) t->one *= 2.0;
+  if (t->one * neighbours > 4503599627370496.0) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%d grey levels and %g neighbours; choose wider bins or smaller distances",
+                 view->highest, neighbours - 1.0);
+    return false;
+  }
   if (!(t->share = cm_calloc(view->roi.ctx, 3 * n + 1, sizeof(double), err)) ||
-      !(t->row = cm_alloc_array(view->roi.ctx, 2 * row, sizeof(double), err)) ||
+      !(t->row = cm_alloc_array(view->roi.ctx, row, sizeof(double), err)) ||
       !(t->ring = cm_alloc_array(view->roi.ctx, (size_t)((2 * t->reach + 1) * view->roi.step[2]), sizeof(double), err)))
     return false;
   t->apart = t->share + n;
   t->number = t->apart + n;
-  for (size_t i = 0; i < n; i++) t->number[i + 1] = view->level_value[i];
+  for (size_t i = 0; i < n; i++) t->number[i + 1] = view->level_value[i] + t->one;
   return true;
 }
 
