@@ -85,6 +85,10 @@ CASES = [
     Case("reconstruct", {}, "ct_part", {
         "SimpleITK": lambda i: sitk.ReconstructionByDilation(sitk_lowered(i), plain(i), True)},
         inputs=lambda i: {"marker": i.kept("marker", lambda: i.like(lowered(i))), "limit": i.image}),
+    Case("reconstruct", {}, "xray_part", {
+        "scikit-image": lambda i: skimage.morphology.reconstruction(np.maximum(i.f32, 4000) - 4000, i.f32, footprint=skimage.morphology.disk(3))},
+        inputs=lambda i: i.kept("disc", lambda: {"marker": i.like(np.maximum(i.array, 4000) - np.uint16(4000)), "limit": i.image,
+                                                 "element": bench_ops.cormack.Image(skimage.morphology.disk(3))}), about="a disc of 7 x 7 as element"),
     Case("remove_small", {"max_size": 100}, "ct_mask", {
         "scikit-image": lambda i: skimage.morphology.remove_small_objects(i.array > 0, max_size=100)}),
     Case("remove_small", {"max_size": 100, "what": "holes"}, "ct_mask", {

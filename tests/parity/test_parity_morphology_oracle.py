@@ -32,6 +32,39 @@ def _range(dtype):
     return info.min, info.max
 
 
+HOOKS = ("hook", "even", "far")
+
+
+def hook(p, kind):
+    """Elements that are not symmetric, one without a voxel in the middle, one that jumps over its neighbours."""
+    shape = {"hook": (3, 5, 5), "even": (2, 2, 4), "far": (3, 3, 7)}[kind][-len(p.shape):]
+    shape = tuple(k if n > 1 else 1 for k, n in zip(shape, p.shape))
+    made = (np.random.default_rng(8).random(shape) < 0.3).astype(np.uint8)
+    if kind == "far":
+        made[..., 2:5] = 0
+    made.flat[-1] = 1
+    return made
+
+
+def hooked(p, kind, method):
+    """As the element is given, scikit-image spreads values in both methods; NaN is a wall."""
+    down = method == "dilation"
+    limit = np.nan_to_num(p.f64, nan=-2e9 if down else 2e9)
+    seed = np.minimum(lowered(p, 60), limit) if down else np.maximum(raised(p), limit)
+    odd = np.pad(hook(p, kind), [(0, 1 - n % 2) for n in hook(p, kind).shape])  # the middle stays where it is
+    made = morph.reconstruction(seed.astype(float), limit, method, footprint=odd)
+    return np.where(np.isnan(p.f64), np.nan, made)
+
+
+def raised(p):
+    """60 above the image, where its type has that much; NaN becomes 60."""
+    return np.minimum(np.nan_to_num(p.f64) + 60, _range(p.array.dtype)[1]).astype(p.array.dtype)
+
+
+def hook_inputs(kind, method):
+    return lambda p: {"marker": lowered(p, 60) if method == "dilation" else raised(p), "limit": p.image, "element": parity.cormack.Image(hook(p, kind))}
+
+
 def grown(p, rank, by=60):
     """scikit-image's reconstruction; what is NaN in the limit is a wall, which its lowest number is, too."""
     limit = np.nan_to_num(p.f64, nan=-2e9)
@@ -76,6 +109,8 @@ CASES = [
     Case("reconstruct", connect(1), ("ct", "mr", "anisotropic"), "scikit-image reconstruction", lambda p: grown(p, 1), 0, "",
          inputs=lambda p: {"marker": lowered(p, 60), "limit": p.image}),
     Case("reconstruct", {"method": "erosion"}, PLAIN, "scikit-image reconstruction", shrunk, 0, "", inputs=shrink_inputs),
+    *[Case("reconstruct", {"method": method}, PLAIN, f"scikit-image reconstruction, footprint «{kind}»", lambda p, kind=kind, method=method: hooked(p, kind, method), 0, "",
+           inputs=hook_inputs(kind, method)) for kind in HOOKS for method in ("dilation", "erosion")],
     Case("reconstruct", connect(1), ("ct", "mr", "xray"), "SimpleITK ReconstructionByDilation",
          lambda p: sitk.ReconstructionByDilation(p.sitk_like(lowered(p, 60)), p.sitk), 0, "",
          inputs=lambda p: {"marker": lowered(p, 60), "limit": p.image}),

@@ -93,7 +93,7 @@ static bool by_height(CmContext *ctx, Extrema *job, CmConnect connect, CmError *
   const int64_t chunk = cm__row_chunk(&job->grid);
   job->marker = cm_image_create_like(ctx, job->image, cm_image_type(job->image), 1, err);
   const bool ok = job->marker && cm_parallel_for(ctx, NULL, job->grid.rows, chunk, shift_rows, job, err) &&
-                  cm__reconstruct(ctx, job->marker, job->image, connect, job->minima, err) &&
+                  cm__reconstruct(ctx, job->marker, job->image, connect, NULL, job->minima, err) &&
                   cm_parallel_for(ctx, NULL, job->grid.rows, chunk, mark_rows, job, err);
   cm_image_unref(&job->marker);
   return ok;

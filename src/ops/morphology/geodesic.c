@@ -11,7 +11,7 @@
 #include "ops/simd.h"
 
 enum {
-  MOST_ROWS = 9, /* a row, and those that touch it */
+  TOUCHING_ROWS = 9, /* a row, and those that touch it */
   MOST_ROUNDS = 6
 };
 
@@ -20,7 +20,10 @@ typedef struct Geodesic {
   CmImage *marker;
   const CmImage *limit;
   CmGrid grid;
-  CmConnect connect;
+  CmSegment touching[TOUCHING_ROWS];
+  const CmSegment *from, *to; /* where a voxel takes values from, and what it hands them to: the same mirrored */
+  int64_t segments;
+  bool element; /* not the voxels that touch */
   bool erode;
   int64_t slab, shift; /* rows; the first slab is shorter by shift */
   int64_t *counts;     /* pending values per chunk of rows */
@@ -47,19 +50,25 @@ static bool wave_add(CmContext *ctx, Wave *wave, int64_t at, CmError **err) {
   return true;
 }
 
-/* Rows in [begin, end) that touch `row` and come before it (sign 1) or after it (-1). */
-static int near_rows(const Geodesic *job, int64_t row, int sign, int64_t begin, int64_t end, int64_t *near,
-                     int *reach) {
+/* The row in [begin, end) that a segment around `row` lies in; -1 where there is none. */
+static inline int64_t row_of(const Geodesic *job, int64_t row, const CmSegment *s, int64_t begin, int64_t end) {
   const CmGrid *grid = &job->grid;
-  const int64_t y = row % grid->ny, z = row / grid->ny % grid->nz;
-  int count = 0;
-  for (const CmRowNeighbour *k = cm__row_neighbours[job->connect]; k->dy != 0 || k->dz != 0; k++) {
-    const int64_t dy = sign * k->dy, dz = sign * k->dz, other = row + dy + dz * grid->ny;
-    if (y + dy < 0 || y + dy >= grid->ny || z + dz < 0 || z + dz >= grid->nz || other < begin || other >= end) continue;
-    near[count] = other;
-    reach[count++] = k->reach;
-  }
-  return count;
+  const int64_t y = row % grid->ny + s->dy, z = row / grid->ny % grid->nz + s->dz;
+  const int64_t other = row + s->dy + s->dz * grid->ny;
+  return y < 0 || y >= grid->ny || z < 0 || z >= grid->nz || other < begin || other >= end ? -1 : other;
+}
+
+static void set_segments(Geodesic *job, CmConnect connect, const CmElement *element) {
+  job->from = job->to = job->touching;
+  job->touching[job->segments++] = (CmSegment){.half = 1};
+  for (const CmRowNeighbour *k = cm__row_neighbours[connect]; k->dy != 0 || k->dz != 0; k++)
+    for (int sign = -1; sign <= 1; sign += 2)
+      job->touching[job->segments++] = (CmSegment){.dy = sign * k->dy, .dz = sign * k->dz, .half = k->reach};
+  if (!element) return;
+  job->element = true;
+  job->from = element->back;
+  job->to = element->items;
+  job->segments = element->count;
 }
 
 #define CM_TEMPLATE "ops/morphology/geodesic_tmpl.c"
@@ -162,13 +171,14 @@ static bool spread(const Geodesic *job, Wave *now, CmError **err) {
   return ok;
 }
 
-bool cm__reconstruct(CmContext *ctx, CmImage *marker, const CmImage *limit, CmConnect connect, bool erode,
-                     CmError **err) {
-  Geodesic job = {.ctx = ctx, .marker = marker, .limit = limit, .grid = cm__grid(limit), .connect = connect};
+bool cm__reconstruct(CmContext *ctx, CmImage *marker, const CmImage *limit, CmConnect connect, const CmElement *element,
+                     bool erode, CmError **err) {
+  Geodesic job = {.ctx = ctx, .marker = marker, .limit = limit, .grid = cm__grid(limit)};
   const CmGrid *grid = &job.grid;
   const int64_t chunk = cm__row_chunk(grid), plane = grid->nz * grid->nt > 1 ? grid->ny : 1;
   Wave wave = {.count = 0};
   job.erode = erode;
+  set_segments(&job, connect, element);
   job.slab = plane * cm_chunk_count(grid->rows / plane, 16);
   job.counts = cm_alloc_array(ctx, (size_t)cm_chunk_count(grid->rows, chunk), sizeof(int64_t), err);
   const bool ok = job.counts && cm_parallel_for(ctx, NULL, grid->rows, chunk, start_rows, &job, err) &&

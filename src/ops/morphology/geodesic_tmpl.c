@@ -29,12 +29,46 @@ CM_SIMD static void X(end_row)(void *marker, int64_t n) {
   for (int64_t i = 0; i < n; i++) v[i] = TURN(v[i], true);
 }
 
-CM_SIMD static void X(highest)(T *restrict acc, const T *restrict row, int64_t n) {
-  for (int64_t i = 0; i < n; i++) acc[i] = row[i] > acc[i] ? row[i] : acc[i];
+/* acc[i] with row[i + shift], where that is in the row. */
+CM_SIMD static void X(highest)(T *restrict acc, const T *restrict row, int64_t n, int64_t shift) {
+  const int64_t begin = shift < 0 ? -shift : 0, end = shift > 0 ? n - shift : n;
+  for (int64_t i = begin; i < end; i++) acc[i] = row[i + shift] > acc[i] ? row[i + shift] : acc[i];
 }
 
-CM_SIMD static void X(lowest)(T *restrict acc, const T *restrict row, int64_t n) {
-  for (int64_t i = 0; i < n; i++) acc[i] = row[i] < acc[i] ? row[i] : acc[i];
+CM_SIMD static void X(lowest)(T *restrict acc, const T *restrict row, int64_t n, int64_t shift) {
+  const int64_t begin = shift < 0 ? -shift : 0, end = shift > 0 ? n - shift : n;
+  for (int64_t i = begin; i < end; i++) acc[i] = row[i + shift] < acc[i] ? row[i + shift] : acc[i];
+}
+
+/* What the values of a row hand on within it, forward or backward: to the next voxel ... */
+static void X(hand_on)(const Geodesic *job, T *v, const T *limit, bool forward) {
+  const int64_t n = job->grid.row, c = job->grid.components;
+  for (int64_t k = 0; k < n; k++) {
+    const int64_t i = forward ? k : n - 1 - k, back = forward ? i - c : i + c;
+    const T most = TURN(limit[i], job->erode);
+    T own = v[i];
+    if (k >= c) own = v[back] > own ? v[back] : own;
+    v[i] = own < most ? own : most;
+  }
+}
+
+/* ... or to those in the element. */
+static void X(hand_far)(const Geodesic *job, T *v, const T *limit, bool forward) {
+  const int64_t n = job->grid.row, c = job->grid.components;
+  for (int64_t k = 0; k < n; k++) {
+    const int64_t i = forward ? k : n - 1 - k;
+    const T most = TURN(limit[i], job->erode);
+    T own = v[i];
+    for (int64_t j = 0; j < job->segments; j++) {
+      const CmSegment *s = &job->from[j];
+      if (s->dy != 0 || s->dz != 0) continue;
+      for (int64_t d = s->dx - s->half; d <= s->dx + s->half; d++) {
+        const int64_t at = i + d * c;
+        if ((forward ? d < 0 : d > 0) && at >= 0 && at < n) own = v[at] > own ? v[at] : own;
+      }
+    }
+    v[i] = own < most ? own : most;
+  }
 }
 
 /* The row takes what the rows before it (forward) or after it hand on, then what its own values hand on in that
@@ -44,23 +78,14 @@ static void X(sweep_row)(const Geodesic *job, int64_t row, int64_t begin, int64_
   const int64_t n = grid->row, c = grid->components;
   T *v = cm__row_mut(job->marker, grid, row);
   const T *limit = cm__row(job->limit, grid, row);
-  int64_t near[MOST_ROWS];
-  int reach[MOST_ROWS];
-  const int count = near_rows(job, row, forward ? 1 : -1, begin, end, near, reach);
-  for (int k = 0; k < count; k++) {
-    const T *other = cm__row(job->marker, grid, near[k]);
-    X(highest)(v, other, n);
-    if (!reach[k]) continue;
-    X(highest)(v + c, other, n - c);
-    X(highest)(v, other + c, n - c);
+  for (int64_t k = 0; k < job->segments; k++) {
+    const CmSegment *s = &job->from[k];
+    const int64_t other = row_of(job, row, s, begin, end);
+    if (other < 0 || (forward ? other >= row : other <= row)) continue;
+    for (int64_t d = s->dx - s->half; d <= s->dx + s->half; d++)
+      X(highest)(v, cm__row(job->marker, grid, other), n, d * c);
   }
-  for (int64_t k = 0; k < n; k++) {
-    const int64_t i = forward ? k : n - 1 - k, back = forward ? i - c : i + c;
-    const T most = TURN(limit[i], job->erode);
-    T own = v[i];
-    if (k >= c) own = v[back] > own ? v[back] : own;
-    v[i] = own < most ? own : most;
-  }
+  (job->element ? X(hand_far) : X(hand_on))(job, v, limit, forward);
 }
 
 /* What may still be raised, and HIGHEST elsewhere. */
@@ -84,19 +109,13 @@ static int64_t X(pending_row)(const Geodesic *job, int64_t row, void *scratch, u
   const CmGrid *grid = &job->grid;
   const int64_t n = grid->row, c = grid->components;
   T *least = scratch, *room = least + n;
-  int64_t near[MOST_ROWS];
-  int reach[MOST_ROWS];
-  int count = near_rows(job, row, 1, 0, grid->rows, near, reach);
-  count += near_rows(job, row, -1, 0, grid->rows, near + count, reach + count);
-  near[count] = row;
-  reach[count++] = 1;
   for (int64_t i = 0; i < n; i++) least[i] = HIGHEST;
-  for (int k = 0; k < count; k++) {
-    X(room_row)(cm__row(job->marker, grid, near[k]), cm__row(job->limit, grid, near[k]), n, job->erode, room);
-    if (near[k] != row) X(lowest)(least, room, n);
-    if (!reach[k]) continue;
-    X(lowest)(least + c, room, n - c);
-    X(lowest)(least, room + c, n - c);
+  for (int64_t k = 0; k < job->segments; k++) {
+    const CmSegment *s = &job->to[k];
+    const int64_t other = row_of(job, row, s, 0, grid->rows);
+    if (other < 0) continue;
+    X(room_row)(cm__row(job->marker, grid, other), cm__row(job->limit, grid, other), n, job->erode, room);
+    for (int64_t d = s->dx - s->half; d <= s->dx + s->half; d++) X(lowest)(least, room, n, d * c);
   }
   return X(mark_pending)(least, cm__row(job->marker, grid, row), n, pending);
 }
@@ -108,21 +127,18 @@ static bool X(raise_near)(const Geodesic *job, int64_t at, Wave *next, CmError *
   const T *limit = cm_image_data(job->limit);
   const T own = v[at];
   const int64_t row = at / grid->row, i = at % grid->row, c = grid->components;
-  int64_t near[MOST_ROWS];
-  int reach[MOST_ROWS];
-  int count = near_rows(job, row, 1, 0, grid->rows, near, reach);
-  count += near_rows(job, row, -1, 0, grid->rows, near + count, reach + count);
-  near[count] = row;
-  reach[count++] = 1;
-  for (int k = 0; k < count; k++)
-    for (int64_t d = reach[k] ? -c : 0; d <= c * reach[k]; d += c) {
-      if (i + d < 0 || i + d >= grid->row) continue;
-      const int64_t other = near[k] * grid->row + i + d;
+  for (int64_t k = 0; k < job->segments; k++) {
+    const CmSegment *s = &job->to[k];
+    const int64_t near = row_of(job, row, s, 0, grid->rows);
+    for (int64_t d = s->dx - s->half; near >= 0 && d <= s->dx + s->half; d++) {
+      if (i + d * c < 0 || i + d * c >= grid->row) continue;
+      const int64_t other = near * grid->row + i + d * c;
       const T most = TURN(limit[other], job->erode);
       if (!(v[other] < own && v[other] < most)) continue;
       v[other] = own < most ? own : most;
       if (!wave_add(job->ctx, next, other, err)) return false;
     }
+  }
   return true;
 }
 

@@ -20,6 +20,11 @@ static const CmPort inputs[] = {
      .optional = true,
      .types = CM_INTEGER_TYPES,
      .help = "where: not 0; voxels outside keep the marker's value"},
+    {.name = "element",
+     .kind = CM_KIND_IMAGE,
+     .optional = true,
+     .own_grid = true,
+     .help = "a structuring element of your own, on any grid: its voxels that are not 0; instead of connectivity"},
 };
 static const CmPort outputs[] = {
     {.name = "result", .kind = CM_KIND_IMAGE, .components = true, .help = "the reconstruction, in the limit's type"},
@@ -38,7 +43,9 @@ static bool agree(const CmImage *marker, const CmImage *limit, CmError **err) {
 static bool run(const CmCall *call, CmError **err) {
   const ReconstructParams *p = call->params;
   const CmImage *limit = call->in[1].image;
+  const bool own = call->in[3].kind != CM_KIND_NONE;
   CmMask mask;
+  CmElement element = {.items = NULL};
   if (!agree(call->in[0].image, limit, err) || !cm__mask_open(&mask, &call->in[2], limit, err)) return false;
   CmImage *marker = cm_image_convert(call->ctx, call->in[0].image, cm_image_type(limit), false, err);
   if (!marker) {
@@ -46,11 +53,14 @@ static bool run(const CmCall *call, CmError **err) {
     return false;
   }
   CmImage *out = cm_image_copy(call->ctx, marker, err);
-  bool ok = out && cm__reconstruct(call->ctx, out, limit, (CmConnect)p->connectivity, p->method == 1, err) &&
-            cm__mask_keep(call->ctx, &mask, marker, out, err);
+  bool ok =
+      out && (!own || cm__element_of_image(call->ctx, call->in[3].image, limit, &element, err)) &&
+      cm__reconstruct(call->ctx, out, limit, (CmConnect)p->connectivity, own ? &element : NULL, p->method == 1, err) &&
+      cm__mask_keep(call->ctx, &mask, marker, out, err);
   if (ok) call->out[0] = cm_value_image(cm_image_ref(out));
   cm_image_unref(&out);
   cm_image_unref(&marker);
+  cm_free(element.items);
   return ok;
 }
 
@@ -63,7 +73,10 @@ CM_OP(reconstruct) = {
         "Reconstruction by dilation: the marker takes the largest value of its neighbours, never above the limit, "
         "until "
         "nothing changes; by erosion: the smallest, never below it. A marker above the limit (erosion: below) is first "
-        "brought to it. NaN in the marker counts as lowest (erosion: highest); in the limit it is a wall and stays "
+        "brought to it. Neighbours are those that touch, or, with `element`, the voxels that it covers when its middle "
+        "(size "
+        "/ 2, rounded down) stands on a voxel, which hands its value to them. NaN in the marker counts as lowest "
+        "(erosion: highest); in the limit it is a wall and stays "
         "NaN. "
         "A mask limits the result alone: inside it is as without a mask. Time points and components stay apart. "
         "Memory: "
@@ -75,6 +88,7 @@ CM_OP(reconstruct) = {
     .cite = "Vincent L. Morphological grayscale reconstruction in image analysis. IEEE Trans Image Process 2(2), 1993",
     .examples =
         "cormack reconstruct seeds.nii.gz ct.nii.gz grown.nii.gz\n"
+        "cormack reconstruct seeds.nii.gz ct.nii.gz grown.nii.gz --element disc.nii.gz\n"
         "cormack reconstruct border.nii.gz ct.nii.gz filled.nii.gz --method erosion --connectivity 6",
     .run = run,
 };
