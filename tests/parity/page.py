@@ -32,6 +32,7 @@ ELSEWHERE = [
     ("lungs", "phantom of known lungs; masks of a chest CT drawn by others", "tests/ops/test_lungs_phantom_oracle.c, tests/ops/test_lungs_real_oracle.py"),
     ("nodules", "phantom with nodules of known place and size", "tests/ops/test_nodules_phantom_oracle.c"),
     ("radiomics", "IBSI's reference values", "tests/ops/test_radiomics_ibsi_oracle.py"),
+    ("radiomics_map", "definitions in NumPy; PyRadiomics' voxel-based extraction", "tests/ops/test_radiomics_map_oracle.py, tests/ops/test_radiomics_map_package_oracle.py"),
     ("register", "closed form: images moved by known transforms", "tests/ops/test_register_oracle.c"),
     ("shape", "IBSI's reference values, PyRadiomics' published baselines", "tests/ops/test_ops_measures_oracle.py"),
 ]

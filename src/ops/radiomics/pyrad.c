@@ -32,47 +32,50 @@ typedef struct Job {
   CmPyradFacts facts;
 } Job;
 
-static bool tell(const Job *job, Region *region, const char *prefix, const CmImage *grid, const CmImage *image,
-                 CmError **err) {
-  return !job->p->additionalInfo || cm__pyrad_tell_mask(&region->items, prefix, grid, image, &region->roi, err);
+static bool tell(CmPyradItems *items, const char *prefix, const CmImage *grid, const CmImage *image,
+                 const CmPyradRoi *roi, CmError **err) {
+  return !items || cm__pyrad_tell_mask(items, prefix, grid, image, roi, err);
 }
 
-/* Finds the region in the image that is measured. */
-static bool locate(const Job *job, Region *region, const CmLabelBox *box, CmError **err) {
-  const CmPyradParams *p = job->p;
+static bool correct(const CmPyradPlace *place, CmPyradRoi *roi, CmError **err) {
+  const int64_t *dims = cm_image_dims(place->image);
+  const int64_t lo[3] = {0, 0, 0}, hi[3] = {dims[0] - 1, dims[1] - 1, dims[2] - 1};
+  cm__pyrad_roi_free(roi);
+  CmImage *mask = cm__pyrad_correct(place->ctx, place->image, place->labels, place->box, err);
+  const bool ok = mask && cm__pyrad_roi_make(place->ctx, mask, place->box->value, lo, hi, roi, err) &&
+                  tell(place->items, "corrected", mask, place->image, roi, err);
+  cm_image_unref(&mask);
+  return ok;
+}
+
+bool cm__pyrad_locate(const CmPyradPlace *place, CmImage **in, CmPyradRoi *roi, CmError **err) {
+  const CmPyradParams *p = place->p;
+  const CmLabelBox *box = place->box;
   const bool resample = p->resampledPixelSpacing.count > 0 && p->interpolator != CM__PYRAD_NO_INTERPOLATOR;
-  if (!cm__pyrad_roi_make(job->ctx, job->labels, box->value, box->box_min, box->box_max, &region->roi, err) ||
-      !tell(job, region, "original", job->labels, NULL, err))
+  if (!cm__pyrad_roi_make(place->ctx, place->labels, box->value, box->box_min, box->box_max, roi, err) ||
+      !tell(place->items, "original", place->labels, NULL, roi, err))
     return false;
   if (resample) {
-    cm__pyrad_roi_free(&region->roi);
-    return cm__pyrad_resample(job->ctx, job->image, job->labels, box, p, &region->image, &region->roi, err) &&
-           (!p->additionalInfo || (cm__pyrad_tell_image(&region->items, "interpolated", region->image, err) &&
-                                   tell(job, region, "interpolated", region->image, region->image, err)));
+    cm__pyrad_roi_free(roi);
+    return cm__pyrad_resample(place->ctx, place->image, place->labels, box, p, in, roi, err) &&
+           (!place->items || cm__pyrad_tell_image(place->items, "interpolated", *in, err)) &&
+           tell(place->items, "interpolated", *in, *in, roi, err);
   }
-  region->image = cm_image_ref(job->image);
+  *in = cm_image_ref(place->image);
   CmError *differs = NULL;
-  if (!cm__pyrad_same_grid(job->image, job->labels, p->geometryTolerance, &differs)) {
-    CmImage *mask = NULL;
+  if (!cm__pyrad_same_grid(place->image, place->labels, p->geometryTolerance, &differs)) {
     if (!p->correctMask) {
       *err = differs;
       cm_error_context(err, "correctMask=true puts the mask on the image's grid");
       return false;
     }
     cm_error_free(&differs);
-    const int64_t *dims = cm_image_dims(job->image);
-    const int64_t lo[3] = {0, 0, 0}, hi[3] = {dims[0] - 1, dims[1] - 1, dims[2] - 1};
-    cm__pyrad_roi_free(&region->roi);
-    mask = cm__pyrad_correct(job->ctx, job->image, job->labels, box, err);
-    const bool ok = mask && cm__pyrad_roi_make(job->ctx, mask, box->value, lo, hi, &region->roi, err) &&
-                    tell(job, region, "corrected", mask, job->image, err);
-    cm_image_unref(&mask);
-    if (!ok) return false;
+    if (!correct(place, roi, err)) return false;
   }
   if (!p->preCrop) return true;
-  CmImage *cropped = cm__pyrad_crop(job->ctx, region->image, &region->roi, p->padDistance, err);
-  cm_image_unref(&region->image);
-  region->image = cropped;
+  CmImage *cropped = cm__pyrad_crop(place->ctx, *in, roi, p->padDistance, err);
+  cm_image_unref(in);
+  *in = cropped;
   return cropped != NULL;
 }
 
@@ -124,11 +127,18 @@ static bool prepare(const Job *job, Region *region, const CmLabelBox *box, CmErr
   if (job->p->additionalInfo &&
       !cm__pyrad_tell_start(&region->items, job->op, job->values, job->image, job->labels, &job->facts, err))
     return false;
-  if (!locate(job, region, box, err) || !cm__pyrad_check(&region->roi, job->p, err)) return false;
+  const CmPyradPlace place = {.ctx = job->ctx,
+                              .p = job->p,
+                              .image = job->image,
+                              .labels = job->labels,
+                              .box = box,
+                              .items = job->p->additionalInfo ? &region->items : NULL};
+  if (!cm__pyrad_locate(&place, &region->image, &region->roi, err) || !cm__pyrad_check(&region->roi, job->p, err))
+    return false;
   if (!cm__pyrad_roi_copy(&region->roi, &region->whole, err)) return false;
   if (job->p->resegmentRange.count > 0) {
     if (!cm__pyrad_resegment(region->image, job->p, &region->roi, err) || !cm__pyrad_check(&region->roi, job->p, err) ||
-        !tell(job, region, "resegmented", region->image, region->image, err))
+        !tell(place.items, "resegmented", region->image, region->image, &region->roi, err))
       return false;
     if (job->p->resegmentShape) cm__pyrad_roi_free(&region->whole);
     if (job->p->resegmentShape ? !cm__pyrad_roi_copy(&region->roi, &region->whole, err)
@@ -298,8 +308,7 @@ static CmTable *make_table(const Job *job, CmError **err) {
 
 /* ---- the call ---- */
 
-/* One component of a label map. */
-static CmImage *choose_channel(CmContext *ctx, CmImage *labels, int64_t channel, CmError **err) {
+CmImage *cm__pyrad_channel(CmContext *ctx, CmImage *labels, int64_t channel, CmError **err) {
   const int components = cm_image_components(labels);
   if (channel >= components) {
     cm_error_set(err, CM_ERR_PARAMETER, "label_channel %lld is asked for; the label map has %d (from 0)",
@@ -318,8 +327,8 @@ static CmImage *choose_channel(CmContext *ctx, CmImage *labels, int64_t channel,
 
 static bool start(Job *job, const CmCall *call, int64_t label, size_t offset, CmError **err) {
   if (!cm__pyrad_wanted(job->p, job->wanted, err)) return false;
-  if (!cm__pyrad_types_read(job->ctx, job->p, offset, job->types, &job->type_count, err)) return false;
-  job->labels = choose_channel(job->ctx, call->in[1].image, job->p->label_channel, err);
+  if (!cm__pyrad_types_read(job->ctx, job->op, job->p, offset, job->types, &job->type_count, err)) return false;
+  job->labels = cm__pyrad_channel(job->ctx, call->in[1].image, job->p->label_channel, err);
   if (!job->labels || !cm__label_list(job->ctx, job->labels, &job->list, err) ||
       !cm__label_choose(&job->list, label, err) ||
       (job->p->additionalInfo && !cm__pyrad_facts(job->ctx, call->in[0].image, job->labels, &job->facts, err)))

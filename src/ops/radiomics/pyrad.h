@@ -62,6 +62,20 @@ CM_NODISCARD CmImage *cm__pyrad_crop(CmContext *ctx, CmImage *image, CmPyradRoi 
 /* labels on the grid of image by nearest neighbour. CM_ERR_GEOMETRY where the label's box leaves the image. */
 CM_NODISCARD CmImage *cm__pyrad_correct(CmContext *ctx, const CmImage *image, const CmImage *labels,
                                         const CmLabelBox *box, CmError **err);
+/* One component of a label map. */
+CM_NODISCARD CmImage *cm__pyrad_channel(CmContext *ctx, CmImage *labels, int64_t channel, CmError **err);
+
+/* Where a region is looked for, and by which settings. */
+typedef struct CmPyradPlace {
+  CmContext *ctx;
+  const CmPyradParams *p;
+  CmImage *image;
+  const CmImage *labels;
+  const CmLabelBox *box;
+  CmPyradItems *items; /* for what is to be told of it; NULL: nothing */
+} CmPyradPlace;
+/* The image that is measured (resampled, cropped, or the image itself) and the region in it. */
+bool cm__pyrad_locate(const CmPyradPlace *place, CmImage **in, CmPyradRoi *roi, CmError **err);
 bool cm__pyrad_same_grid(const CmImage *image, const CmImage *labels, double tolerance, CmError **err);
 /* minimumROIDimensions, minimumROISize. */
 bool cm__pyrad_check(const CmPyradRoi *roi, const CmPyradParams *p, CmError **err);
@@ -93,9 +107,10 @@ typedef struct CmPyradType {
   void *values;    /* all parameters of the operation */
   CmPyradParams p; /* its PyRadiomics part */
 } CmPyradType;
-/* The parameter imageType, with the settings of each. Free with cm__pyrad_types_free(), after a failure as well. */
-bool cm__pyrad_types_read(CmContext *ctx, const CmPyradParams *p, size_t params_offset, CmPyradType *types, int *count,
-                          CmError **err);
+/* The parameter imageType, with the settings of each; op has the parameters p at this offset. Free with
+ * cm__pyrad_types_free(), after a failure as well. */
+bool cm__pyrad_types_read(CmContext *ctx, const CmOp *op, const CmPyradParams *p, size_t params_offset,
+                          CmPyradType *types, int *count, CmError **err);
 void cm__pyrad_types_free(CmPyradType *types, int count);
 const char *cm__pyrad_type_name(int kind);
 /* Calls fn for each image of this type in turn. */
@@ -138,6 +153,13 @@ enum { CM__PYRAD_MOST = 32 };
 typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
 CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
 
+/* What classes share with those of windows: the features of values in order, and of levels that occur (their shares, the
+ * sums of their distances from neighbours, their numbers). */
+void cm__pyrad_describe_order(const CmPyradView *view, const double *sorted, int64_t count, double entropy,
+                              double uniformity, double out[CM__PYRAD_MOST]);
+void cm__pyrad_describe_tones(int levels, const double *share, const double *apart, const int *value, double voxels,
+                              double out[CM__PYRAD_MOST]);
+
 /* The classes by number, in the order in which their columns stand. */
 enum {
   CM__PYRAD_FIRSTORDER,
@@ -167,6 +189,9 @@ bool cm__pyrad_shape2d(const CmPyradRoi *roi, const double spacing[3], int axis,
 /* Second largest magnitude among the eigenvalues of a symmetric matrix n x n (n > 1) whose largest is positive; it is
  * overwritten. d, e: n numbers of scratch. */
 double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e);
+
+/* A symmetric matrix n x n becomes tridiagonal with the same eigenvalues: d its diagonal, e[1 .. n - 1] beside it. */
+void cm__pyrad_tridiagonal(double *matrix, int n, double *d, double *e);
 
 /* ---- diagnostics ---- */
 

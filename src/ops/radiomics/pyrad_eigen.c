@@ -27,8 +27,8 @@ CM_SIMD static void reduce(double *a, int n, int k, const double *v, const doubl
   }
 }
 
-/* a becomes v' a v with a reflection that clears row k left of its last but one entry; d, e: diagonals. */
-static void make_tridiagonal(double *a, int n, double *d, double *e) {
+/* a becomes v' a v with a reflection that clears row k left of its last but one entry. */
+void cm__pyrad_tridiagonal(double *a, int n, double *d, double *e) {
   for (int k = n - 1; k > 1; k--) {
     double *v = a + (int64_t)k * n, norm = 0.0;
     for (int j = 0; j < k; j++) norm += v[j] * v[j];
@@ -73,7 +73,7 @@ static double ranked(const double *d, const double *ee, int n, int rank, double 
 
 double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e) {
   double low = 0.0, high = 0.0;
-  make_tridiagonal(matrix, n, d, e);
+  cm__pyrad_tridiagonal(matrix, n, d, e);
   for (int i = 0; i < n; i++) {
     const double reach = fabs(e[i]) + (i + 1 < n ? fabs(e[i + 1]) : 0.0);
     low = fmin(low, d[i] - reach);

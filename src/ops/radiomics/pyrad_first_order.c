@@ -6,22 +6,15 @@
 #include "ops/measure/statistics.h"
 #include "ops/radiomics/pyrad.h"
 
-bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+void cm__pyrad_describe_order(const CmPyradView *view, const double *sorted, int64_t count, double entropy,
+                              double uniformity, double out[CM__PYRAD_MOST]) {
   const CmRoi *roi = &view->roi;
-  const double n = (double)roi->voxels, shift = (double)view->p->voxelArrayShift;
-  double entropy = 0.0, uniformity = 0.0;
+  const double n = (double)count, shift = (double)view->p->voxelArrayShift;
   CmStatistics s;
-  (void)err;
-  cm__statistics(roi->sorted, roi->voxels, &s);
+  cm__statistics(sorted, count, &s);
   double energy = s.energy;
   if (shift != 0.0) energy = 0.0;
-  for (int64_t k = 0; shift != 0.0 && k < roi->voxels; k++)
-    energy += (roi->sorted[k] + shift) * (roi->sorted[k] + shift);
-  for (int i = 0; i < view->present; i++) {
-    const double p = (double)view->level_count[i] / n;
-    entropy -= p * log2(p + DBL_EPSILON);
-    uniformity += p * p;
-  }
+  for (int64_t k = 0; shift != 0.0 && k < count; k++) energy += (sorted[k] + shift) * (sorted[k] + shift);
   const double kurtosis = s.variance > 0.0 ? s.kurtosis + 3.0 : 0.0;
   const double volume = roi->spacing[0] * roi->spacing[1] * (view->flat_image ? 1.0 : roi->spacing[2]);
   const double list[] = {
@@ -29,5 +22,16 @@ bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], C
       s.mean,          s.median,   s.least,   s.range, s.rmad, sqrt(energy / n), s.skewness, sqrt(s.variance),
       energy * volume, uniformity, s.variance};
   for (int k = 0; k < CM_COUNT(list); k++) out[k] = list[k];
+}
+
+bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  double entropy = 0.0, uniformity = 0.0;
+  (void)err;
+  for (int i = 0; i < view->present; i++) {
+    const double p = (double)view->level_count[i] / (double)view->roi.voxels;
+    entropy -= p * log2(p + DBL_EPSILON);
+    uniformity += p * p;
+  }
+  cm__pyrad_describe_order(view, view->roi.sorted, view->roi.voxels, entropy, uniformity, out);
   return true;
 }

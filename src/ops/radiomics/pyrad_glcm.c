@@ -5,36 +5,9 @@
 #include <string.h>
 
 #include "ops/exp.h"
+#include "ops/radiomics/pyrad_glcm.h"
 #include "ops/radiomics/pyrad_sizes.h"
 #include "ops/simd.h"
-
-enum {
-  AUTOCORRELATION,
-  CLUSTER_PROMINENCE,
-  CLUSTER_SHADE,
-  CLUSTER_TENDENCY,
-  CONTRAST,
-  CORRELATION,
-  DIFFERENCE_AVERAGE,
-  DIFFERENCE_ENTROPY,
-  DIFFERENCE_VARIANCE,
-  ID,
-  IDM,
-  IDMN,
-  IDN,
-  IMC1,
-  IMC2,
-  INVERSE_VARIANCE,
-  JOINT_AVERAGE,
-  JOINT_ENERGY,
-  JOINT_ENTROPY,
-  MCC,
-  MAXIMUM_PROBABILITY,
-  SUM_AVERAGE,
-  SUM_ENTROPY,
-  SUM_SQUARES,
-  FEATURES
-};
 
 typedef struct Job {
   const CmPyradView *view;

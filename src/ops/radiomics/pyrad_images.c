@@ -198,8 +198,8 @@ bool cm__pyrad_images(const CmPyradSource *source, const CmPyradType *type, CmPy
 }
 
 /* "LoG sigma=1.0,2.0": the name, and the settings behind it. */
-static bool read_type(CmContext *ctx, const char *words, size_t length, const CmPyradParams *p, size_t offset,
-                      CmPyradType *type, CmError **err) {
+static bool read_type(CmContext *ctx, const CmOp *op, const char *words, size_t length, const CmPyradParams *p,
+                      size_t offset, CmPyradType *type, CmError **err) {
   char text[CM_TEXT_MAX];
   snprintf(text, sizeof text, "%.*s", (int)length, words);
   const size_t name = strcspn(text, " \t\n");
@@ -212,8 +212,7 @@ static bool read_type(CmContext *ctx, const char *words, size_t length, const Cm
                  nearest ? "; did you mean «" : "", nearest ? nearest : "", nearest ? "»?" : "");
     return false;
   }
-  const CmOp *op = cm_op_get("radiomics", err);
-  type->values = op ? cm_params_create(ctx, op, err) : NULL;
+  type->values = cm_params_create(ctx, op, err);
   if (!type->values) return false;
   CmPyradParams *own = (CmPyradParams *)(void *)((char *)type->values + offset);
   *own = *p;
@@ -223,8 +222,8 @@ static bool read_type(CmContext *ctx, const char *words, size_t length, const Cm
   return ok;
 }
 
-bool cm__pyrad_types_read(CmContext *ctx, const CmPyradParams *p, size_t params_offset, CmPyradType *types, int *count,
-                          CmError **err) {
+bool cm__pyrad_types_read(CmContext *ctx, const CmOp *op, const CmPyradParams *p, size_t params_offset,
+                          CmPyradType *types, int *count, CmError **err) {
   *count = 0;
   for (const char *at = p->imageType.value; *at;) {
     at += strspn(at, " \t\n;");
@@ -234,7 +233,7 @@ bool cm__pyrad_types_read(CmContext *ctx, const CmPyradParams *p, size_t params_
       cm_error_set(err, CM_ERR_PARAMETER, "imageType: more than %d image types", CM__PYRAD_TYPES);
       return false;
     }
-    if (!read_type(ctx, at, length, p, params_offset, &types[(*count)++], err)) return false;
+    if (!read_type(ctx, op, at, length, p, params_offset, &types[(*count)++], err)) return false;
     for (int k = 0; k + 1 < *count; k++)
       if (types[k].kind == types[*count - 1].kind) {
         cm_error_set(err, CM_ERR_PARAMETER, "imageType: «%s» is given twice", type_names[types[k].kind]);

@@ -90,19 +90,17 @@ static bool make_room(Tones *t, CmError **err) {
   return true;
 }
 
-static void describe(const Tones *t, double *out) {
-  const int n = t->view->present, *value = t->view->level_value;
-  const double voxels = (double)t->view->roi.voxels;
+void cm__pyrad_describe_tones(int n, const double *share, const double *apart, const int *value, double voxels,
+                              double out[CM__PYRAD_MOST]) {
   double coarse = 0.0, all = 0.0, contrast = 0.0, busy = 0.0, complex_ = 0.0, strength = 0.0;
-  for (int i = 0; i < n; i++) t->share[i] /= voxels;
   for (int i = 0; i < n; i++) {
-    coarse += t->share[i] * t->apart[i];
-    all += t->apart[i];
+    coarse += share[i] * apart[i];
+    all += apart[i];
     for (int j = 0; j < n; j++) {
-      const double pi = t->share[i], pj = t->share[j], d = (double)value[i] - value[j];
+      const double pi = share[i], pj = share[j], d = (double)value[i] - value[j];
       contrast += pi * pj * d * d;
       busy += fabs(value[i] * pi - value[j] * pj);
-      complex_ += fabs(d) * (pi * t->apart[i] + pj * t->apart[j]) / (pi + pj);
+      complex_ += fabs(d) * (pi * apart[i] + pj * apart[j]) / (pi + pj);
       strength += (pi + pj) * d * d;
     }
   }
@@ -118,7 +116,9 @@ bool cm__pyrad_ngtdm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmErro
   const bool ok = cm__pyrad_angles(view, &view->p->distances, &t.angles, err) && make_room(&t, err);
   if (ok) {
     collect(&t);
-    describe(&t, out);
+    const double voxels = (double)view->roi.voxels;
+    for (int i = 0; i < view->present; i++) t.share[i] /= voxels;
+    cm__pyrad_describe_tones(view->present, t.share, t.apart, view->level_value, voxels, out);
   }
   cm_free(t.share);
   cm_free(t.row);
