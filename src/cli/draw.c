@@ -35,9 +35,10 @@ CM_COMMAND(draw) = {
     .name = "draw",
     .arguments = "MODEL",
     .summary = "Draw a decision tree.",
-    .details = "As a picture (.svg) or as lines of text. Example:\n"
-               "  cormack train features.csv \"tree max_depth=3\" --target malignant -o tree.json\n"
-               "  cormack draw tree.json -o tree.svg",
+    .details =
+        "As a picture (.svg) or as lines of text. Example:\n"
+        "  cormack train features.csv \"tree max_depth=3\" --target malignant -o tree.json\n"
+        "  cormack draw tree.json -o tree.svg",
     CM_COMMAND_OPTIONS(DrawOptions, option_table),
     .min_args = 1,
     .max_args = 1,

@@ -26,8 +26,8 @@ typedef struct Grower {
   const CmTraining *training;
   const CmCart *options;
   CmTrees *trees;
-  Cell *sorted;  /* features x rows, each sorted; nodes own the same range in all */
-  Cell *scratch; /* rows */
+  Cell *sorted;       /* features x rows, each sorted; nodes own the same range in all */
+  Cell *scratch;      /* rows */
   uint8_t *goes_left; /* rows */
   Sums node, left, right;
   double total;
@@ -150,8 +150,8 @@ static void grow(Grower *g, int64_t first, int64_t last, int depth) {
   Split best = {.feature = -1, .fall = -INFINITY};
   clear(g, &g->node);
   for (int64_t i = first; i < last; i++) add(g, &g->node, g->sorted[i].row);
-  int deepest = g->options->max_depth && g->options->max_depth < CM__DEEPEST_TREE ? (int)g->options->max_depth
-                                                                                 : CM__DEEPEST_TREE;
+  int deepest =
+      g->options->max_depth && g->options->max_depth < CM__DEEPEST_TREE ? (int)g->options->max_depth : CM__DEEPEST_TREE;
   bool may = depth < deepest && g->node.weight >= g->options->min_split && !is_pure(g, &g->node);
   for (int j = 0; may && j < t->features; j++) try_feature(g, j, first, last, &best);
   if (best.feature >= 0 && best.fall / g->total < g->options->min_gain) best.feature = -1;

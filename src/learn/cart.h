@@ -9,10 +9,10 @@ enum { CM__CART_GINI, CM__CART_ENTROPY }; /* regression: variance, whatever this
 
 typedef struct CmCart {
   int criterion;
-  int64_t max_depth; /* 0: none but CM__DEEPEST_TREE */
-  double min_split;  /* least weight of a node that is split */
-  double min_leaf;   /* least weight of a leaf */
-  double min_gain;   /* least fall of the impurity, times the node's share of all weight */
+  int64_t max_depth;    /* 0: none but CM__DEEPEST_TREE */
+  double min_split;     /* least weight of a node that is split */
+  double min_leaf;      /* least weight of a leaf */
+  double min_gain;      /* least fall of the impurity, times the node's share of all weight */
   const double *weight; /* of each class; NULL: 1 */
 } CmCart;
 

@@ -14,7 +14,8 @@ typedef struct TreeParams {
 } TreeParams;
 
 static const CmParam params_table[] = {
-    CM_PARAM_ENUM(TreeParams, criterion, "gini|entropy", "gini", "impurity that splits lower; regression: the variance"),
+    CM_PARAM_ENUM(TreeParams, criterion, "gini|entropy", "gini",
+                  "impurity that splits lower; regression: the variance"),
     CM_PARAM_INT(TreeParams, max_depth, 0, 0, 64, "", "most splits from the root to a leaf; 0: until leaves are pure"),
     CM_PARAM_REAL(TreeParams, min_split, 2, 2, 1e9, "1", "fewest rows (their weight) of a node that is split"),
     CM_PARAM_REAL(TreeParams, min_leaf, 1, 1e-6, 1e9, "1", "fewest rows (their weight) of a leaf"),
@@ -69,9 +70,10 @@ CM_MODEL_KIND(tree) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "One decision tree, which can be drawn.",
-                       .details = "Each split lowers the impurity most, of all features and all places between two "
-                                  "values; of equals the first feature's lowest. Leaves hold the shares of the classes, "
-                                  "or the mean. «cormack draw» shows it. Contributions are exact Shapley values.",
+                       .details =
+                           "Each split lowers the impurity most, of all features and all places between two "
+                           "values; of equals the first feature's lowest. Leaves hold the shares of the classes, "
+                           "or the mean. «cormack draw» shows it. Contributions are exact Shapley values.",
                        CM_OP_PARAMS(TreeParams, params_table),
                        .cite = "Breiman, Friedman, Olshen, Stone: Classification and regression trees, 1984"},
              .tasks = CM_TASKS_CLASSES | 1u << CM_TASK_REGRESSION,

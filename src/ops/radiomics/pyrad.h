@@ -153,8 +153,8 @@ enum { CM__PYRAD_MOST = 32 };
 typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
 CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
 
-/* What classes share with those of windows: the features of values in order, and of levels that occur (their shares, the
- * sums of their distances from neighbours, their numbers). */
+/* What classes share with those of windows: the features of values in order, and of levels that occur (their shares,
+ * the sums of their distances from neighbours, their numbers). */
 void cm__pyrad_describe_order(const CmPyradView *view, const double *sorted, int64_t count, double entropy,
                               double uniformity, double out[CM__PYRAD_MOST]);
 void cm__pyrad_describe_tones(int levels, const double *share, const double *apart, const int *value, double voxels,
