@@ -6,6 +6,7 @@
 #include "ops/intensity/stats.h"
 #include "ops/segment/components.h"
 #include "ops/segment/narrow.h"
+#include "ops/segment/order.h"
 
 typedef struct FelzenszwalbParams {
   double scale, sigma;
@@ -33,19 +34,18 @@ static const CmPort outputs[] = {
     {.name = "labels", .kind = CM_KIND_LABELS, .help = "1, 2, 3 ... per segment, 0 outside; u16, or u32 for many"},
 };
 
-enum { MOST_STEPS = 13, STEP_BITS = 4, DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS };
-#define NO_EDGE UINT64_MAX
+enum { MOST_STEPS = 13, STEP_BITS = 4 };
 
 typedef struct Graph {
   CmContext *ctx;
-  const CmImage *image; /* smoothed */
+  const CmImage *image; /* smoothed: f32 or f64 */
   CmMask mask;
   CmGrid grid;
   int64_t t;
   int steps;
   int delta[MOST_STEPS][3];
   int64_t offset[MOST_STEPS];
-  uint64_t *edge, *spare; /* weight's bits << 32 | voxel << STEP_BITS | step; `steps` a voxel */
+  uint32_t *edge; /* by rising weight: voxel << STEP_BITS | step; at most `steps` a voxel */
   uint32_t *parent, *voxels;
   float *inner; /* largest weight inside a segment, of its root */
   uint8_t *off; /* 1: left out */
@@ -92,69 +92,73 @@ static bool off_rows(void *arg, CmRange range, CmError **err) {
   return ok;
 }
 
-static void weigh_row(const Graph *g, int64_t row, int k, const double *own, const double *other, uint64_t *edge) {
-  const int64_t nx = g->grid.nx, components = g->grid.components, dx = g->delta[k][0];
-  for (int64_t x = 0; x < nx; x++) {
-    const int64_t at = row * nx + x;
-    uint64_t *to = edge + x * g->steps + k;
-    *to = NO_EDGE;
-    if (!other || x + dx < 0 || x + dx >= nx || g->off[at] || g->off[at + g->offset[k]]) continue;
-    double sum = 0.0;
-    for (int64_t c = 0; c < components; c++) {
-      const double d = own[x * components + c] - other[(x + dx) * components + c];
-      sum += d * d;
-    }
-    const float weight = (float)sqrt(sum);
-    uint32_t bits;
-    memcpy(&bits, &weight, sizeof(bits));
-    *to = (uint64_t)bits << 32 | (uint64_t)at << STEP_BITS | (uint64_t)k;
+static double squared_difference(const Graph *g, int64_t a, int64_t b) {
+  const int64_t components = g->grid.components, first = g->t * g->grid.ny * g->grid.nz * g->grid.row;
+  const void *values = cm_image_data(g->image);
+  const bool wide = cm_image_type(g->image) == CM_F64;
+  double sum = 0.0;
+  for (int64_t c = 0; c < components; c++) {
+    const int64_t one = first + a * components + c, other = first + b * components + c;
+    const double d = wide ? ((const double *)values)[one] - ((const double *)values)[other]
+                          : (double)((const float *)values)[one] - (double)((const float *)values)[other];
+    sum += d * d;
   }
+  return sum;
 }
 
-static bool edge_rows(void *arg, CmRange range, CmError **err) {
+static float weight_of(const Graph *g, uint32_t edge) {
+  const int64_t voxel = edge >> STEP_BITS;
+  return (float)sqrt(squared_difference(g, voxel, voxel + g->offset[edge & ((1 << STEP_BITS) - 1)]));
+}
+
+/* Weights are not negative: their bits sort like they do. */
+static uint64_t key_of(const Graph *g, uint32_t edge) {
+  const float weight = weight_of(g, edge);
+  uint32_t bits;
+  memcpy(&bits, &weight, sizeof(bits));
+  return bits;
+}
+
+static void set_keys(void *arg, CmKeyed *of, int64_t n) {
+  const Graph *g = arg;
+  for (int64_t k = 0; k < n; k++) of[k].key = key_of(g, of[k].item);
+}
+
+/* The edges of a row of voxels. */
+static int64_t read_edges(void *arg, int64_t row, CmKeyed *to) {
   const Graph *g = arg;
   const CmGrid *grid = &g->grid;
-  double *own = cm_alloc_array(g->ctx, (size_t)grid->row, sizeof(double), err);
-  double *other = cm_alloc_array(g->ctx, (size_t)grid->row, sizeof(double), err);
-  for (int64_t row = range.begin; own && other && row < range.end; row++) {
-    const int64_t first = g->t * grid->ny * grid->nz, y = row % grid->ny, z = row / grid->ny;
-    cm__line_to_f64(cm_image_type(g->image), cm__row(g->image, grid, first + row), grid->row, own);
+  const int64_t y = row % grid->ny, z = row / grid->ny;
+  bool there[MOST_STEPS];
+  int64_t count = 0;
+  for (int k = 0; k < g->steps; k++)
+    there[k] = y + g->delta[k][1] >= 0 && y + g->delta[k][1] < grid->ny && z + g->delta[k][2] < grid->nz;
+  for (int64_t x = 0; x < grid->nx; x++) {
+    const int64_t at = row * grid->nx + x;
+    if (g->off[at]) continue;
     for (int k = 0; k < g->steps; k++) {
-      const int64_t oy = y + g->delta[k][1], oz = z + g->delta[k][2];
-      const bool there = oy >= 0 && oy < grid->ny && oz < grid->nz;
-      /* neighbours of one row stand together */
-      const bool read = k == 0 || g->delta[k][1] != g->delta[k - 1][1] || g->delta[k][2] != g->delta[k - 1][2];
-      if (there && read)
-        cm__line_to_f64(cm_image_type(g->image), cm__row(g->image, grid, first + oz * grid->ny + oy), grid->row, other);
-      weigh_row(g, row, k, own, there ? other : NULL, g->edge + row * grid->nx * g->steps);
+      const int64_t other = x + g->delta[k][0];
+      if (!there[k] || other < 0 || other >= grid->nx || g->off[at + g->offset[k]]) continue;
+      const uint32_t edge = (uint32_t)at << STEP_BITS | (uint32_t)k;
+      to[count++] = (CmKeyed){key_of(g, edge), edge};
     }
   }
-  const bool ok = own && other;
-  cm_free(own);
-  cm_free(other);
-  return ok;
+  return count;
 }
 
-/* By rising weight, equal ones in the order of voxels and steps: digit by digit. How many edges there are. */
-static int64_t sort_edges(Graph *g, int64_t n) {
-  int64_t from[DIGITS], found = 0;
-  for (int64_t k = 0; k < n; k++)
-    if (g->edge[k] != NO_EDGE) g->edge[found++] = g->edge[k];
-  for (int shift = 32; shift < 64; shift += DIGIT_BITS) {
-    memset(from, 0, sizeof(from));
-    for (int64_t k = 0; k < found; k++) from[g->edge[k] >> shift & (DIGITS - 1)]++;
-    int64_t begin = 0;
-    for (int digit = 0; digit < DIGITS; digit++) {
-      const int64_t count = from[digit];
-      from[digit] = begin;
-      begin += count;
-    }
-    for (int64_t k = 0; k < found; k++) g->spare[from[g->edge[k] >> shift & (DIGITS - 1)]++] = g->edge[k];
-    uint64_t *sorted = g->spare;
-    g->spare = g->edge;
-    g->edge = sorted;
-  }
-  return found;
+/* By rising weight, equal ones in the order of voxels and steps. */
+static bool sort_edges(Graph *g, int64_t *edges, CmError **err) {
+  CmOrdering job = {.ctx = g->ctx,
+                    .arg = g,
+                    .rows = g->grid.ny * g->grid.nz,
+                    .most = g->grid.nx * g->steps,
+                    .high = UINT32_MAX >> 1,
+                    .read = read_edges,
+                    .keys = set_keys};
+  const bool ok = g->steps == 0 || cm__order(&job, NULL, err);
+  g->edge = job.order;
+  *edges = job.count;
+  return ok;
 }
 
 /* ---- segments ---- */
@@ -178,7 +182,7 @@ enum { TICKS = 1 << 22 };
 static bool join_all(Graph *g, int64_t edges, double scale, uint32_t min_size, CmError **err) {
   for (int64_t k = 0; k < edges; k++) {
     if (k % TICKS == 0 && cm_context_cancelled(g->ctx, err)) return false;
-    const uint32_t at = (uint32_t)g->edge[k] >> STEP_BITS, bits = (uint32_t)(g->edge[k] >> 32);
+    const uint32_t at = g->edge[k] >> STEP_BITS;
     const int64_t near = (int64_t)at + g->offset[g->edge[k] & ((1 << STEP_BITS) - 1)];
     const uint32_t a = root_of(g->parent, at), b = root_of(g->parent, (uint32_t)near);
     if (a == b) continue;
@@ -186,8 +190,7 @@ static bool join_all(Graph *g, int64_t edges, double scale, uint32_t min_size, C
       if (g->voxels[a] < min_size || g->voxels[b] < min_size) join(g, a, b);
       continue;
     }
-    float weight;
-    memcpy(&weight, &bits, sizeof(weight));
+    const float weight = weight_of(g, g->edge[k]);
     const double most_a = (double)g->inner[a] + scale / (double)g->voxels[a];
     const double most_b = (double)g->inner[b] + scale / (double)g->voxels[b];
     if ((double)weight < fmin(most_a, most_b)) g->inner[join(g, a, b)] = weight;
@@ -195,31 +198,32 @@ static bool join_all(Graph *g, int64_t edges, double scale, uint32_t min_size, C
   return true;
 }
 
-/* Numbers by first voxel: a root stands before its voxels. How many. */
-static int64_t number(Graph *g, int64_t voxels, uint32_t *label) {
+/* Numbers by first voxel, in the place of the parents: a root stands before its voxels, and so does its number. How
+ * many. */
+static int64_t number(Graph *g, int64_t voxels) {
   int64_t count = 0;
+  for (int64_t at = 0; at < voxels; at++) g->parent[at] = root_of(g->parent, (uint32_t)at);
   for (int64_t at = 0; at < voxels; at++) {
-    const uint32_t root = root_of(g->parent, (uint32_t)at);
-    label[at] = g->off[at] ? 0 : root == at ? (uint32_t)++count : label[root];
+    const uint32_t root = g->parent[at];
+    g->parent[at] = root != at ? g->parent[root] : g->off[at] ? 0 : (uint32_t)++count;
   }
   return count;
 }
 
-static bool do_time(Graph *g, const FelzenszwalbParams *p, uint32_t *label, int64_t *most, CmError **err) {
+static bool do_time(Graph *g, const FelzenszwalbParams *p, int64_t *most, CmError **err) {
   const CmGrid *grid = &g->grid;
   const int64_t rows = grid->ny * grid->nz, voxels = rows * grid->nx;
   const uint32_t least = p->min_size < UINT32_MAX ? (uint32_t)p->min_size : UINT32_MAX;
+  int64_t edges = 0;
+  if (!cm_parallel_for(g->ctx, NULL, rows, cm__row_chunk(grid), off_rows, g, err) || !sort_edges(g, &edges, err))
+    return false;
   for (int64_t at = 0; at < voxels; at++) {
     g->parent[at] = (uint32_t)at;
     g->voxels[at] = 1;
     g->inner[at] = 0.0F;
   }
-  if (!cm_parallel_for(g->ctx, NULL, rows, cm__row_chunk(grid), off_rows, g, err) ||
-      !cm_parallel_for(g->ctx, "felzenszwalb", rows, cm__row_chunk(grid), edge_rows, g, err))
-    return false;
-  const int64_t edges = sort_edges(g, voxels * g->steps);
   if (!join_all(g, edges, p->scale, 0, err) || (least > 1 && !join_all(g, edges, p->scale, least, err))) return false;
-  const int64_t count = number(g, voxels, label);
+  const int64_t count = number(g, voxels);
   if (count > *most) *most = count;
   return true;
 }
@@ -228,10 +232,11 @@ static bool do_time(Graph *g, const FelzenszwalbParams *p, uint32_t *label, int6
 
 static CmImage *smooth(const CmCall *call, const FelzenszwalbParams *p, CmError **err) {
   CmImage *image = call->in[0].image;
+  const bool single = cm__type_fits_f32(cm_image_type(image));
   char words[128];
-  if (p->sigma == 0.0) return cm_image_ref(image);
+  if (p->sigma == 0.0) return cm_image_convert(call->ctx, image, single ? CM_F32 : CM_F64, false, err);
   snprintf(words, sizeof(words), "sigma=%.17g units=%s border=reflect type=%s", p->sigma,
-           p->units == 1 ? "mm" : "voxel", cm__type_fits_f32(cm_image_type(image)) ? "f32" : "f64");
+           p->units == 1 ? "mm" : "voxel", single ? "f32" : "f64");
   return cm_op_apply(call->ctx, "gaussian", words, image, err);
 }
 
@@ -261,23 +266,27 @@ static bool run(const CmCall *call, CmError **err) {
   set_steps(&g, (CmConnect)p->connectivity);
   if (!cm__mask_open(&g.mask, &call->in[1], image, err) || !check_values(&g, err)) goto done;
   whole = cm_image_create_like(call->ctx, image, CM_U32, 1, err);
-  g.edge = whole ? cm_alloc_array(call->ctx, (size_t)(voxels * g.steps) + 1, sizeof(uint64_t), err) : NULL;
-  g.spare = g.edge ? cm_alloc_array(call->ctx, (size_t)(voxels * g.steps) + 1, sizeof(uint64_t), err) : NULL;
-  g.parent = g.spare ? cm_alloc_array(call->ctx, (size_t)voxels, sizeof(uint32_t), err) : NULL;
-  g.voxels = g.parent ? cm_alloc_array(call->ctx, (size_t)voxels, sizeof(uint32_t), err) : NULL;
+  g.voxels = whole ? cm_alloc_array(call->ctx, (size_t)voxels, sizeof(uint32_t), err) : NULL;
   g.inner = g.voxels ? cm_alloc_array(call->ctx, (size_t)voxels, sizeof(float), err) : NULL;
   g.off = g.inner ? cm_alloc(call->ctx, (size_t)voxels, err) : NULL;
   if (!g.off || !cm_image_set_unit(whole, "1", err)) goto done;
-  for (g.t = 0; g.t < g.grid.nt; g.t++)
-    if (!do_time(&g, p, (uint32_t *)cm_image_data_mut(whole) + g.t * voxels, &most, err)) goto done;
+  for (g.t = 0; g.t < g.grid.nt; g.t++) {
+    g.parent = (uint32_t *)cm_image_data_mut(whole) + g.t * voxels;
+    const bool done = do_time(&g, p, &most, err);
+    cm_free(g.edge);
+    g.edge = NULL;
+    if (!done) goto done;
+  }
+  cm_image_unref(&image);
+  cm_free(g.voxels);
+  cm_free(g.inner);
+  g.voxels = NULL;
+  g.inner = NULL;
   out = cm__labels_narrow(call->ctx, whole, most, err);
   if (!out) goto done;
   call->out[0] = cm_value_labels(cm_image_ref(out));
   ok = true;
 done:
-  cm_free(g.edge);
-  cm_free(g.spare);
-  cm_free(g.parent);
   cm_free(g.voxels);
   cm_free(g.inner);
   cm_free(g.off);
@@ -299,7 +308,7 @@ CM_OP(felzenszwalb) = {
         "min_size. Values are taken as they are: scale is in their unit, as in the authors' program for 0..255; "
         "scikit-image divides its scale by 255, since its values are 0..1. Segments are numbered by first voxel. "
         "Smoothing reaches over the mask's border; NaN spreads with it. Outside the mask and at NaN: 0. Infinite "
-        "values are an error. Each time point by itself, components together. Needs 16 bytes an edge (four a voxel in "
+        "values are an error. Each time point by itself, components together. Needs 4 bytes an edge (four a voxel in "
         "2D, 13 in 3D with 26) and 17 a voxel.",
     CM_OP_PARAMS(FelzenszwalbParams, params),
     CM_OP_INPUTS(inputs),
