@@ -10,7 +10,12 @@
 CM_SIMD static double apply(const double *a, int n, int k, const double *v, double h, double *to) {
   double dot = 0.0;
   for (int i = 0; i < k; i++) to[i] = 0.0;
-  for (int j = 0; j < k; j++)
+  int j = 0;
+  for (; j + 3 < k; j += 4) {
+    const double *row = a + (int64_t)j * n, *b = row + n, *c = b + n, *d = c + n;
+    for (int i = 0; i < k; i++) to[i] += (row[i] * v[j] + b[i] * v[j + 1]) + (c[i] * v[j + 2] + d[i] * v[j + 3]);
+  }
+  for (; j < k; j++)
     for (int i = 0; i < k; i++) to[i] += a[(int64_t)j * n + i] * v[j];
   for (int i = 0; i < k; i++) {
     to[i] /= h;
@@ -47,26 +52,36 @@ void cm__pyrad_tridiagonal(double *a, int n, double *d, double *e) {
   for (int i = 0; i < n; i++) d[i] = a[(int64_t)i * n + i];
 }
 
-/* How many eigenvalues are above x; ee: squares of e. */
-static int above(const double *d, const double *ee, int n, double x) {
-  int count = 0;
-  double q = 1.0;
-  for (int i = 0; i < n; i++) {
-    q = d[i] - x - (i > 0 ? ee[i] / q : 0.0);
-    if (q == 0.0) q = -DBL_MIN;
-    count += q > 0.0;
+enum { POINTS = 16 };
+
+/* How many eigenvalues are above each x, by Sturm's sequence; ee: squares of e. */
+CM_SIMD static void count_above(const double *d, const double *ee, int n, const double x[POINTS],
+                                double count[POINTS]) {
+  double q[POINTS];
+  for (int k = 0; k < POINTS; k++) {
+    q[k] = 1.0;
+    count[k] = 0.0;
   }
-  return count;
+  for (int i = 0; i < n; i++)
+    for (int k = 0; k < POINTS; k++) {
+      const double next = d[i] - x[k] - ee[i] / q[k];
+      q[k] = next == 0.0 ? -DBL_MIN : next;
+      count[k] += q[k] > 0.0 ? 1.0 : 0.0;
+    }
 }
 
-/* The eigenvalue that `rank` - 1 others are above, between low and high. */
+/* The eigenvalue that `rank` - 1 others are above, between low and high: in every turn a seventeenth of the range is
+ * left. */
 static double ranked(const double *d, const double *ee, int n, int rank, double low, double high) {
-  for (int step = 0; step < 60 && high - low > 1e-14; step++) {
-    const double middle = 0.5 * (low + high);
-    if (above(d, ee, n, middle) >= rank)
-      low = middle;
-    else
-      high = middle;
+  while (high - low > 1e-13 * (1.0 + fabs(high))) {
+    const double width = (high - low) / (POINTS + 1), start = low;
+    double x[POINTS], count[POINTS];
+    for (int k = 0; k < POINTS; k++) x[k] = start + (k + 1) * width;
+    count_above(d, ee, n, x, count);
+    int k = 0;
+    while (k < POINTS && count[k] >= rank) k++;
+    if (k > 0) low = x[k - 1];
+    if (k < POINTS) high = x[k];
   }
   return 0.5 * (low + high);
 }

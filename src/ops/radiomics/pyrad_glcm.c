@@ -17,6 +17,7 @@ typedef struct Job {
   uint32_t *places;   /* of a row, for each direction */
   double *count;      /* n x n: of one direction, or weighted of all */
   double *matrix;     /* n x n: scratch of MCC */
+  double *shares;     /* in its place before: those of pairs that occur */
   double *px, *py;    /* n each */
   double *sum;        /* 2 highest + 1: by i + j */
   double *difference; /* highest: by |i - j| */
@@ -79,6 +80,7 @@ static void collect(Job *job, double total, double *out) {
   memset(job->py, 0, (size_t)n * sizeof(double));
   memset(job->sum, 0, (size_t)(2 * highest + 1) * sizeof(double));
   memset(job->difference, 0, (size_t)highest * sizeof(double));
+  int64_t occupied = 0;
   for (int i = 0; i < n; i++)
     for (int j = 0; j < n; j++) {
       double *p = &job->count[i * (int64_t)n + j];
@@ -91,9 +93,10 @@ static void collect(Job *job, double total, double *out) {
       job->difference[level[i] > level[j] ? level[i] - level[j] : level[j] - level[i]] += *p;
       out[AUTOCORRELATION] += *p * ij;
       out[JOINT_ENERGY] += *p * *p;
-      out[JOINT_ENTROPY] += bits(*p);
+      job->shares[occupied++] = *p;
       if (*p > out[MAXIMUM_PROBABILITY]) out[MAXIMUM_PROBABILITY] = *p;
     }
+  out[JOINT_ENTROPY] = cm__pyrad_entropy(job->shares, occupied);
 }
 
 static void from_differences(const Job *job, double *out) {
@@ -251,6 +254,7 @@ static bool make_room(Job *job, int directions, CmError **err) {
     return false;
   job->count = job->block;
   job->matrix = job->count + matrix;
+  job->shares = job->matrix;
   job->px = job->matrix + matrix;
   job->py = job->px + n;
   job->d = job->py + n;

@@ -1,5 +1,8 @@
 #include "ops/radiomics/pyrad_sizes.h"
 
+#include "ops/exp.h"
+#include "ops/simd.h"
+
 #include <float.h>
 #include <math.h>
 
@@ -58,6 +61,16 @@ void cm__pyrad_pick(const double *from, const int *which, int count, double *out
 void cm__pyrad_describe(CmEntries *entries, double voxels, double out[CM__EMPHASES]) {
   cm__emphases(entries, voxels, out);
   if (entries->count > 0) out[CM__ENTROPY] -= (double)entries->count * CM__EPS_BITS;
+}
+
+CM_SIMD double cm__pyrad_entropy(const double *shares, int64_t count) {
+  double part[8] = {0.0}, sum = 0.0;
+  const int64_t whole = count / 8 * 8;
+  for (int64_t i = 0; i < whole; i += 8)
+    for (int k = 0; k < 8; k++) part[k] += shares[i + k] * cm__log(shares[i + k]);
+  for (int64_t i = whole; i < count; i++) part[i - whole] += shares[i] * cm__log(shares[i]);
+  for (int k = 0; k < 8; k++) sum += part[k];
+  return -sum * CM_LOG2_E - (double)count * CM__EPS_BITS;
 }
 
 int cm__pyrad_abreast(size_t table, int directions) {

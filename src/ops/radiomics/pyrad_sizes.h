@@ -14,6 +14,9 @@ void cm__pyrad_pick(const double *from, const int *which, int count, double *out
 /* All features of the entries, whose order is changed; entropy with eps as PyRadiomics has it. */
 void cm__pyrad_describe(CmEntries *entries, double voxels, double out[CM__EMPHASES]);
 
+/* -sum of p log2(p + eps). */
+double cm__pyrad_entropy(const double *shares, int64_t count);
+
 /* Directions that one walk counts. Their tables hold `table` numbers each; few of them are made at a time where they
  * are large. */
 int cm__pyrad_abreast(size_t table, int directions);

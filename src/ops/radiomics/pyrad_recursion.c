@@ -1,0 +1,143 @@
+#include "ops/radiomics/pyrad_recursion.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/simd.h"
+
+/* The two damped oscillations of Deriche's fit. */
+typedef struct Waves {
+  double sin1, sin2, cos1, cos2, exp1, exp2;
+} Waves;
+
+static Waves waves_of(double sigma) {
+  const double w1 = 0.6681, l1 = -1.3932, w2 = 2.0787, l2 = -1.3732;
+  return (Waves){sin(w1 / sigma), sin(w2 / sigma), cos(w1 / sigma), cos(w2 / sigma), exp(l1 / sigma), exp(l2 / sigma)};
+}
+
+static void numerator(const Waves *w, double a1, double b1, double a2, double b2, double n[4]) {
+  const double e1 = w->exp1, e2 = w->exp2;
+  n[0] = a1 + a2;
+  n[1] = e2 * (b2 * w->sin2 - (a2 + 2.0 * a1) * w->cos2) + e1 * (b1 * w->sin1 - (a1 + 2.0 * a2) * w->cos1);
+  n[2] = 2.0 * e1 * e2 * ((a1 + a2) * w->cos2 * w->cos1 - (b1 * w->cos2 * w->sin1 + b2 * w->cos1 * w->sin2)) +
+         a2 * e1 * e1 + a1 * e2 * e2;
+  n[3] = e2 * e1 * e1 * (b2 * w->sin2 - a2 * w->cos2) + e1 * e2 * e2 * (b1 * w->sin1 - a1 * w->cos1);
+}
+
+static void finish(CmRecursion *r, double scale) {
+  double sn = 0.0, sm = 0.0, sd = 1.0;
+  for (int k = 0; k < 4; k++) r->n[k] *= scale;
+  for (int k = 0; k < 4; k++) {
+    r->m[k] = (k < 3 ? r->n[k + 1] : 0.0) - r->d[k] * r->n[0];
+    sn += r->n[k];
+    sm += r->m[k];
+    sd += r->d[k];
+  }
+  for (int k = 0; k < 4; k++) {
+    r->bn[k] = r->d[k] * sn / sd;
+    r->bm[k] = r->d[k] * sm / sd;
+  }
+}
+
+void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r) {
+  const Waves w = waves_of(sigma);
+  const double e1 = w.exp1, e2 = w.exp2;
+  double n0[4], n2[4];
+  r->d[3] = e1 * e1 * e2 * e2;
+  r->d[2] = -2.0 * w.cos1 * e1 * e2 * e2 - 2.0 * w.cos2 * e2 * e1 * e1;
+  r->d[1] = 4.0 * w.cos2 * w.cos1 * e1 * e2 + e1 * e1 + e2 * e2;
+  r->d[0] = -2.0 * (e2 * w.cos2 + e1 * w.cos1);
+  const double *d = r->d;
+  const double sd = 1.0 + d[0] + d[1] + d[2] + d[3], dd = d[0] + 2.0 * d[1] + 3.0 * d[2] + 4.0 * d[3];
+  const double ed = d[0] + 4.0 * d[1] + 9.0 * d[2] + 16.0 * d[3];
+  numerator(&w, 1.3530, 1.8151, -0.3531, 0.0902, n0);
+  const double s0 = n0[0] + n0[1] + n0[2] + n0[3];
+  if (!second) {
+    memcpy(r->n, n0, sizeof n0);
+    finish(r, 1.0 / (2.0 * s0 / sd - n0[0]));
+    return;
+  }
+  numerator(&w, -1.3563, 5.2318, 0.3446, -2.2355, n2);
+  const double s2 = n2[0] + n2[1] + n2[2] + n2[3];
+  const double beta = -(2.0 * s2 - sd * n2[0]) / (2.0 * s0 - sd * n0[0]);
+  for (int k = 0; k < 4; k++) r->n[k] = n2[k] + beta * n0[k];
+  const double *n = r->n;
+  const double sn = n[0] + n[1] + n[2] + n[3], dn = n[1] + 2.0 * n[2] + 3.0 * n[3], en = n[1] + 4.0 * n[2] + 9.0 * n[3];
+  const double alpha = (en * sd * sd - ed * sn * sd - 2.0 * dn * dd * sd + 2.0 * dd * dd * sn) / (sd * sd * sd);
+  finish(r, across / alpha);
+}
+
+/* What a line needs of one direction: weights of the data and of the result before, and what a constant beyond the
+ * border would have given to the latter. */
+typedef struct Side {
+  const double *weights[2], *d;
+  double edge[4][CM__LANES];
+} Side;
+
+static void make_side(const CmRecursion *r, const CmRecursion *second, bool forward, const double *first,
+                      const double *more, Side *side) {
+  side->weights[0] = forward ? r->n : r->m;
+  side->weights[1] = forward ? second->n : second->m;
+  side->d = r->d;
+  for (int t = 0; t < 4; t++)
+    for (int k = 0; k < CM__LANES; k++)
+      side->edge[t][k] = first[k] * (forward ? r->bn : r->bm)[t] +
+                         (more ? more[k] * (forward ? second->bn : second->bm)[t] : 0.0);
+}
+
+/* fma(): rounded once, the same on all machines. */
+static inline __attribute__((always_inline)) void add_data(const double *line, const int64_t at[4], const double n[4],
+                                                           double *sum) {
+  const double *d0 = line + at[0], *d1 = line + at[1], *d2 = line + at[2], *d3 = line + at[3];
+  for (int k = 0; k < CM__LANES; k++)
+    sum[k] = fma(d3[k], n[3], fma(d2[k], n[2], fma(d1[k], n[1], fma(d0[k], n[0], sum[k]))));
+}
+
+/* Value i from the first on (forward) or from the last back. */
+static inline __attribute__((always_inline)) void advance(const Side *side, bool forward, int64_t i, const double *data,
+                                                          const double *more, double *out, int64_t count) {
+  const int64_t way = forward ? CM__LANES : -CM__LANES, first = forward ? 0 : (count - 1) * CM__LANES;
+  int64_t at[4];
+  const double *back[4];
+  double d[4], sum[CM__LANES] = {0.0};
+  for (int64_t t = 0; t < 4; t++) {
+    const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
+    at[t] = first + way * (behind >= 0 ? behind : 0);
+    back[t] = before >= 0 ? out + first + way * before : side->edge[t];
+    d[t] = before >= 0 ? -side->d[t] : -1.0;
+  }
+  add_data(data, at, side->weights[0], sum);
+  if (more) add_data(more, at, side->weights[1], sum);
+  const double *b0 = back[0], *b1 = back[1], *b2 = back[2], *b3 = back[3];
+  double *to = out + first + way * i;
+  for (int k = 0; k < CM__LANES; k++)
+    to[k] = fma(b0[k], d[0], fma(b1[k], d[1], fma(b2[k], d[2], fma(b3[k], d[3], sum[k]))));
+}
+
+/* Both ways at once, as neither waits for the other. */
+CM_SIMD static void run_one(const Side side[2], const double *data, double *one, double *other, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    advance(&side[0], true, i, data, NULL, one, count);
+    advance(&side[1], false, i, data, NULL, other, count);
+  }
+}
+
+CM_SIMD static void run_both(const Side side[2], const double *data, const double *more, double *one, double *other,
+                             int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    advance(&side[0], true, i, data, more, one, count);
+    advance(&side[1], false, i, data, more, other, count);
+  }
+}
+
+void cm__recursion_run(const CmRecursion *r, const double *data, const CmRecursion *second, const double *more,
+                       double *one, double *other, int64_t count) {
+  const int64_t last = (count - 1) * CM__LANES;
+  Side side[2];
+  make_side(r, second, true, data, more, &side[0]);
+  make_side(r, second, false, data + last, more ? more + last : NULL, &side[1]);
+  if (more)
+    run_both(side, data, more, one, other, count);
+  else
+    run_one(side, data, one, other, count);
+}
