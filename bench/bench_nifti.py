@@ -1,12 +1,11 @@
-"""Reading and writing .nii.gz: Cormack beside nibabel and SimpleITK, same volume, same run.
+"""Reading and writing .nii.gz: Cormack (its Python package), nibabel and SimpleITK, same volume, one process, run after run in turn.
 
-Cormack is timed as a whole process (start, reading or writing of an uncompressed .nii included, fsync included); the peers inside a
-running Python, without their start. Medians of `ROUNDS`. The limit of writing is the compressor: its level decides size and time.
+Medians of `ROUNDS` after one to warm up. What is read is a file of SimpleITK's, which has one member and so one thread; Cormack's own have
+a member a MiB. The limit of writing is the compressor: its level decides size and time.
 """
 import os
 import pathlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -16,7 +15,11 @@ import numpy as np
 import SimpleITK as sitk
 from rows import note
 
-CORMACK = os.environ.get("CORMACK", "build/cormack")
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+os.environ.setdefault("CORMACK_LIBRARY", str(pathlib.Path(os.environ.get("CORMACK", ROOT / "build/cormack")).parent / "lib/libcormack.so"))
+sys.path.insert(0, str(ROOT / "python"))
+import cormack  # noqa: E402: found by the lines above
+
 ROUNDS = 3
 SHAPE = tuple(int(n) for n in os.environ.get("BENCH_SHAPE", "512,512,160").split(","))
 
@@ -31,17 +34,16 @@ def ct_like(shape):
     return np.asfortranarray(volume.astype(np.int16))
 
 
-def timed(work):
-    times = []
-    for _ in range(ROUNDS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
-
-
-def cormack(*words):
-    subprocess.run([CORMACK, "convert", *map(str, words), "--quiet"], check=True)
+def timed(jobs):
+    """{name: seconds of each round}, the first round left out; what a job returns is freed outside of its time."""
+    times = {name: [] for name in jobs}
+    for _ in range(ROUNDS + 1):
+        for name, job in jobs.items():
+            start = time.perf_counter()
+            made = job()
+            times[name].append(time.perf_counter() - start)
+            del made
+    return {name: taken[1:] for name, taken in times.items()}
 
 
 def main():
@@ -49,30 +51,33 @@ def main():
         folder = pathlib.Path(name)
         volume = ct_like(SHAPE)
         nib.Nifti1Image(volume, np.eye(4)).to_filename(folder / "in.nii")
-        image, picture = nib.load(folder / "in.nii"), sitk.ReadImage(str(folder / "in.nii"))
-        image.get_fdata(caching="unchanged")
-        rows = {"write": {}, "read": {}}
-        sizes = {}
-        rows["write"]["cormack"] = timed(lambda: cormack(folder / "in.nii", folder / "cormack.nii.gz"))
-        rows["write"]["SimpleITK"] = timed(lambda: sitk.WriteImage(picture, str(folder / "SimpleITK.nii.gz"), True))
-        rows["write"]["nibabel"] = timed(lambda: nib.Nifti1Image(volume, np.eye(4)).to_filename(folder / "nibabel.nii.gz"))
-        for peer in rows["write"]:
-            sizes[peer] = (folder / f"{peer}.nii.gz").stat().st_size
+        image, picture = cormack.read(folder / "in.nii"), sitk.ReadImage(str(folder / "in.nii"))
         foreign, own = folder / "SimpleITK.nii.gz", folder / "cormack.nii.gz"
-        rows["read"]["cormack"] = timed(lambda: cormack(foreign, folder / "out.nii"))
-        rows["read"]["cormack, own file"] = timed(lambda: cormack(own, folder / "out.nii"))
-        rows["read"]["SimpleITK"] = timed(lambda: sitk.ReadImage(str(foreign)))
-        rows["read"]["nibabel"] = timed(lambda: np.asanyarray(nib.load(foreign).dataobj))
-        for path in (own, folder / "out.nii"):  # readable by both, same voxels
-            assert np.array_equal(np.asanyarray(nib.load(path).dataobj), volume)
-            assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).T, volume)
+        rows = {"write": timed({
+            "cormack": lambda: cormack.write(image, own),
+            "SimpleITK": lambda: sitk.WriteImage(picture, str(foreign), True),
+            "nibabel": lambda: nib.Nifti1Image(volume, np.eye(4)).to_filename(folder / "nibabel.nii.gz"),
+        })}
+        sizes = {peer: (folder / f"{peer}.nii.gz").stat().st_size for peer in rows["write"]}
+        rows["read"] = timed({
+            "cormack": lambda: cormack.read(foreign),
+            "cormack, own file": lambda: cormack.read(own),
+            "SimpleITK": lambda: sitk.ReadImage(str(foreign)),
+            "nibabel": lambda: np.asanyarray(nib.load(foreign).dataobj),
+        })
+        # readable by both, same voxels
+        assert np.array_equal(np.asanyarray(nib.load(own).dataobj), volume)
+        assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(own))).T, volume)
+        assert np.array_equal(sitk.GetArrayFromImage(sitk.ReadImage(str(foreign))), np.asarray(cormack.read(foreign)))
         megabytes = volume.nbytes / 1e6
         print(f"{SHAPE} i16, {megabytes:.0f} MB, median of {ROUNDS}")
         for what, times in rows.items():
-            for peer, seconds in times.items():
+            middle = {peer: statistics.median(taken) for peer, taken in times.items()}
+            for peer, seconds in middle.items():
                 size = f"  {sizes[peer] / 1e6:7.1f} MB" if what == "write" else ""
-                print(f"{what:6} {peer:18} {seconds:7.2f} s  {megabytes / seconds:7.0f} MB/s  {seconds / times['cormack']:5.1f} x cormack{size}")
-            note(f"{what} .nii.gz, {'x'.join(map(str, SHAPE))} i16", times.pop("cormack"), {k: v for k, v in times.items() if "cormack" not in k})
+                print(f"{what:6} {peer:18} {seconds:7.2f} s  {megabytes / seconds:7.0f} MB/s  {seconds / middle['cormack']:5.2f} x cormack{size}")
+            note(f"{what} .nii.gz, {'x'.join(map(str, SHAPE))} i16", times.pop("cormack"),
+                 {peer: taken for peer, taken in times.items() if "cormack" not in peer}, os.cpu_count())
     return 0
 
 

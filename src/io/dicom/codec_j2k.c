@@ -139,6 +139,24 @@ static opj_stream_t *open_stream(J2kJob *job) {
   return stream;
 }
 
+/* Into every `step`-th cell from number `at` on. */
+#define PUT_CELLS(ctype)                                                                       \
+  do {                                                                                         \
+    ctype *restrict cell = (ctype *)cells + at;                                                \
+    for (size_t i = 0; i < count && step == 1; i++) cell[i] = (ctype)(uint32_t)from[i];        \
+    for (size_t i = 0; i < count && step != 1; i++) cell[i * step] = (ctype)(uint32_t)from[i]; \
+  } while (0)
+
+static void put_cells(const OPJ_INT32 *restrict from, size_t count, int cell_bytes, size_t step, size_t at,
+                      void *cells) {
+  if (cell_bytes == 1)
+    PUT_CELLS(uint8_t);
+  else if (cell_bytes == 2)
+    PUT_CELLS(uint16_t);
+  else
+    PUT_CELLS(uint32_t);
+}
+
 static bool copy_components(const opj_image_t *image, const CmFrameShape *shape, void *cells, CmError **err) {
   size_t pixels = (size_t)shape->columns * (size_t)shape->rows, samples = (size_t)shape->samples;
   if (image->numcomps != samples) return damaged("a component is missing", err);
@@ -146,16 +164,7 @@ static bool copy_components(const opj_image_t *image, const CmFrameShape *shape,
     const opj_image_comp_t *part = &image->comps[s];
     if (!part->data || (int64_t)part->w != shape->columns || (int64_t)part->h != shape->rows)
       return damaged("a component is missing", err);
-    for (size_t i = 0; i < pixels; i++) {
-      uint32_t value = (uint32_t)part->data[i];
-      if (shape->cell_bytes == 1) {
-        ((uint8_t *)cells)[i * samples + s] = (uint8_t)value;
-      } else if (shape->cell_bytes == 2) {
-        ((uint16_t *)cells)[i * samples + s] = (uint16_t)value;
-      } else {
-        ((uint32_t *)cells)[i * samples + s] = value;
-      }
-    }
+    put_cells(part->data, pixels, shape->cell_bytes, samples, s, cells);
   }
   return true;
 }

@@ -10,7 +10,6 @@
 
 /* clang-format indents a row of exchanges further each time */
 /* clang-format off */
-#define SORT_3(S) S(0, 1) S(1, 2) S(0, 1)
 #define SORT_5(S) S(0, 3) S(1, 4) S(0, 2) S(1, 3) S(0, 1) S(2, 4) S(1, 2) S(3, 4) S(2, 3)
 
 #define SORT_9(S)                                                                                                 \
@@ -19,9 +18,6 @@
   S(2, 5)                                                                                                         \
   S(4, 8) S(0, 7) S(2, 4) S(3, 8) S(5, 6) S(0, 2) S(1, 3) S(4, 5) S(7, 8) S(1, 4) S(3, 6) S(5, 7) S(0, 1) S(2, 4) \
       S(3, 5) S(6, 8) S(2, 3) S(4, 5) S(6, 7) S(1, 2) S(3, 4) S(5, 6)
-
-/* 9 values in 3 sorted columns; the median ends in v4. */
-#define MEDIAN_9(S) S(0, 1) S(1, 2) S(3, 4) S(4, 5) S(3, 4) S(7, 8) S(6, 7) S(2, 4) S(4, 6) S(2, 4)
 
 /* 25 values in 5 sorted columns; the median ends in v12. */
 #define MEDIAN_25(S)                                                                                                   \

@@ -124,6 +124,38 @@ static K *X(place)(const Median *job, const Tile *tile, int64_t row, K *line) {
   return line;
 }
 
+static inline K X(least)(K a, K b) {
+  return a < b ? a : b;
+}
+
+static inline K X(most)(K a, K b) {
+  return a < b ? b : a;
+}
+
+static inline K X(middle)(K a, K b, K c) {
+  return X(most)(X(least)(a, b), X(least)(X(most)(a, b), c));
+}
+
+/* 3 x 3: of sorted columns the median is that of the largest low, the middle one of the middles and the smallest high.
+ * rows: from a step before the first window's middle on. */
+CM_SIMD static void X(median9)(const K *const *rows, int64_t step, K *restrict to, int64_t n) {
+  const K *a = rows[0], *b = rows[1], *c = rows[2];
+#define SORTED(k)                                                                                                  \
+  const K x##k = a[i + k * step], y##k = b[i + k * step], z##k = c[i + k * step], first##k = X(least)(x##k, y##k), \
+          second##k = X(most)(x##k, y##k), third##k = X(least)(second##k, z##k),                                   \
+          low##k = X(least)(first##k, third##k), middle##k = X(most)(first##k, third##k),                          \
+          high##k = X(most)(second##k, z##k);
+  CM_INDEPENDENT
+  for (int64_t i = 0; i < n; i++) {
+    SORTED(0)
+    SORTED(1)
+    SORTED(2)
+    to[i] = X(middle)(X(most)(X(most)(low0, low1), low2), X(middle)(middle0, middle1, middle2),
+                      X(least)(X(least)(high0, high1), high2));
+  }
+#undef SORTED
+}
+
 /* clang-format indents a row of L() further each time */
 /* clang-format off */
 /* The values of a window are variables v0, v1 …: an array would keep the loops from becoming vectors. */
@@ -136,14 +168,6 @@ static K *X(place)(const Median *job, const Tile *tile, int64_t row, K *line) {
   }
 
 /* Rows sorted at each place: the k-th smallest of it to columns[k * wide + i]. */
-CM_SIMD static void X(sort3)(const K *const *rows, K *restrict columns, int64_t wide, int64_t n) {
-  const K *a = rows[0], *b = rows[1], *c = rows[2];
-  CM_INDEPENDENT
-  for (int64_t i = 0; i < n; i++) {
-    L(0, a[i]) L(1, b[i]) L(2, c[i]) SORT_3(S) columns[i] = v0, columns[wide + i] = v1, columns[2 * wide + i] = v2;
-  }
-}
-
 CM_SIMD static void X(sort5)(const K *const *rows, K *restrict columns, int64_t wide, int64_t n) {
   const K *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3], *e = rows[4];
   K *low = columns, *high = columns + 3 * wide;
@@ -170,18 +194,7 @@ CM_SIMD static void X(sort9)(const K *const *rows, K *restrict columns, int64_t 
   }
 }
 
-/* columns: as above; step: from column to column. 3 x 3: the median is that of the largest low, the middle one of the
- * middles and the smallest high. */
-CM_SIMD static void X(median9)(const K *restrict columns, int64_t wide, int64_t step, K *restrict to, int64_t n) {
-  const K *a = columns, *b = a + wide, *c = b + wide;
-  for (int64_t i = 0; i < n; i++) {
-    L(0, a[i])
-    L(1, a[i + step])
-    L(2, a[i + 2 * step]) L(3, b[i]) L(4, b[i + step]) L(5, b[i + 2 * step]) L(6, c[i]) L(7, c[i + step])
-        L(8, c[i + 2 * step]) MEDIAN_9(S) to[i] = v4;
-  }
-}
-
+/* columns: as above; step: from column to column. */
 CM_SIMD static void X(median25)(const K *restrict columns, int64_t wide, int64_t step, K *restrict to, int64_t n) {
   const K *a = columns, *b = a + wide, *c = b + wide, *d = c + wide, *e = d + wide;
   for (int64_t i = 0; i < n; i++) {
@@ -258,10 +271,40 @@ static void X(pad_columns)(const Median *job, const K *beyond, int count, K *col
     }
 }
 
-/* 3 x 3, 5 x 5 and 3 x 3 x 3: columns are sorted once for all windows of a row. line: two rows, and nine with halo. */
+static void X(nine_from)(const K *const *rows, int64_t step, int64_t at, int64_t n, K *to) {
+  const K *from[3] = {rows[0] + at - step, rows[1] + at - step, rows[2] + at - step};
+  X(median9)(from, step, to + at, n);
+}
+
+/* Windows begin .. end - 1 of a row: the first and the last LANES, and what lies between them from a multiple of LANES
+ * on; they overlap, so that all go side by side. */
+static void X(span_of_nine)(const K *const *rows, int64_t step, int64_t begin, int64_t end, K *to) {
+  const int64_t lanes = X(LANES), first = (begin + lanes) / lanes * lanes;
+  if (end - begin < 2 * lanes) {
+    X(nine_from)(rows, step, begin, end - begin, to);
+    return;
+  }
+  X(nine_from)(rows, step, begin, lanes, to);
+  X(nine_from)(rows, step, first, (end - first) / lanes * lanes, to);
+  X(nine_from)(rows, step, end - lanes, lanes, to);
+}
+
+/* A row of 3 x 3 windows; at both ends what lies around them is laid out first, in `near`. */
+static void X(row_of_nine)(const Median *job, const K *const *rows, const K *beyond, K *near, K *to) {
+  const int64_t c = job->grid.components, nx = job->grid.nx, ends[2] = {0, nx - 1};
+  const K *laid[3] = {near, near + 3 * c, near + 6 * c};
+  for (int end = 0; end < 2; end++) {
+    for (int64_t k = 0; k < 9; k++) {
+      const int64_t x = cm__border_index(job->border, ends[end] + k % 3 - 1, nx);
+      memcpy(near + k * c, x < 0 ? beyond : rows[k / 3] + x * c, (size_t)c * sizeof(K));
+    }
+    X(median9)(laid, c, to + ends[end] * c, c);
+  }
+  X(span_of_nine)(rows, c, c, (nx - 1) * c, to);
+}
+
+/* 3 x 3; 5 x 5 and 3 x 3 x 3: columns are sorted once for all windows of a row. line: two rows, and nine with halo. */
 static void X(by_columns)(const Median *job, const Tile *tile, const K *keys, K *line, double *scratch) {
-  static void (*const sort[3])(const K *const *, K *, int64_t, int64_t) = {X(sort3), X(sort5), X(sort9)};
-  static void (*const median[3])(const K *, int64_t, int64_t, K *, int64_t) = {X(median9), X(median25), X(median27)};
   const int64_t c = job->grid.components, n = tile->size[0] * c, wide = n + 2 * job->radius[0] * c;
   const K *rows[MOST_NETWORK];
   K *beyond = line + n, *columns = beyond + n, constant = X(border_key)(job);
@@ -269,11 +312,15 @@ static void X(by_columns)(const Median *job, const Tile *tile, const K *keys, K 
   for (int64_t z = 0; z < tile->size[2]; z++)
     for (int64_t y = 0; y < tile->size[1]; y++) {
       const int64_t row = (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y;
-      const int count = X(inner_rows)(job, tile, keys, beyond, y, z, rows), way = count == 3 ? 0 : count == 5 ? 1 : 2;
+      const int count = X(inner_rows)(job, tile, keys, beyond, y, z, rows);
       K *to = X(place)(job, tile, row, line);
-      sort[way](rows, columns + job->radius[0] * c, wide, n);
-      X(pad_columns)(job, beyond, count, columns);
-      median[way](columns, wide, c, to, n);
+      if (count == 3) {
+        X(row_of_nine)(job, rows, beyond, columns, to);
+      } else {
+        (count == 5 ? X(sort5) : X(sort9))(rows, columns + job->radius[0] * c, wide, n);
+        X(pad_columns)(job, beyond, count, columns);
+        (count == 5 ? X(median25) : X(median27))(columns, wide, c, to, n);
+      }
       X(store)(job, tile, row, to, scratch);
     }
 }

@@ -1,6 +1,14 @@
 /* Top-hats and the morphological gradient: differences between the image and what the element makes of it. */
+#include <float.h>
+
+#include "cormack/parallel.h"
 #include "ops/intensity/points.h"
 #include "ops/morphology/call.h"
+#include "ops/simd.h"
+
+#define CM_TEMPLATE "ops/morphology/difference_tmpl.c"
+#include "ops/each_type.h"
+static void (*const less[CM_TYPE_COUNT])(const void *, const void *, int64_t, void *) = CM_TYPE_TABLE(less);
 
 static const CmParam params[] = {
     CM_PARAM_ENUM(CmMorphParams, shape, CM_SHAPE_CHOICES, "ball", "the structuring element"),
@@ -34,6 +42,22 @@ static void subtract(void *arg, int64_t row, double *line, int64_t n) {
   }
 }
 
+/* Of images of one type, row by row. */
+typedef struct Plain {
+  const CmImage *minuend, *subtrahend;
+  CmImage *out; /* may be one of them */
+  CmGrid grid;
+} Plain;
+
+static bool plain_rows(void *arg, CmRange range, CmError **err) {
+  const Plain *job = arg;
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++)
+    less[cm_image_type(job->out)](cm__row(job->minuend, &job->grid, row), cm__row(job->subtrahend, &job->grid, row),
+                                  job->grid.row, cm__row_mut(job->out, &job->grid, row));
+  return true;
+}
+
 /* One of the four on the whole image, whatever the mask. */
 static CmImage *morphed(const CmCall *call, CmMorph morph, CmError **err) {
   const CmValue in[3] = {call->in[0], {.kind = CM_KIND_NONE}, call->in[2]};
@@ -51,13 +75,20 @@ static bool difference(const CmCall *call, CmImage *minuend, CmMorph morph, doub
   bool ok = false;
   if (!cm__mask_open(&mask, &call->in[1], image, err)) goto done;
   other = morphed(call, morph, err);
-  out = other ? cm_image_create_like(call->ctx, image, cm__out_type(p->type, cm_image_type(image)),
-                                     cm_image_components(image), err)
-              : NULL;
-  if (!out) goto done;
-  Difference job = {.other = other, .grid = cm__grid(other), .sign = sign, .binary = p->mode == 1};
-  if (!cm__points(call->ctx, NULL, minuend ? minuend : image, &mask, CM_OUTSIDE_ZERO, subtract, &job, out, err))
-    goto done;
+  if (!other) goto done;
+  const CmType type = cm__out_type(p->type, cm_image_type(image));
+  const CmImage *from = minuend ? minuend : image;
+  if (p->mode != 1 && type == cm_image_type(other) && type == cm_image_type(from)) {
+    out = cm_image_ref(other);
+    Plain job = {sign > 0.0 ? from : other, sign > 0.0 ? other : from, out, cm__grid(out)};
+    if (!cm_parallel_for(call->ctx, NULL, job.grid.rows, cm__row_chunk(&job.grid), plain_rows, &job, err) ||
+        !cm__mask_blank(call->ctx, &mask, out, err))
+      goto done;
+  } else {
+    out = cm_image_create_like(call->ctx, image, type, cm_image_components(image), err);
+    Difference job = {.other = other, .grid = cm__grid(other), .sign = sign, .binary = p->mode == 1};
+    if (!out || !cm__points(call->ctx, NULL, from, &mask, CM_OUTSIDE_ZERO, subtract, &job, out, err)) goto done;
+  }
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;
 done:

@@ -18,9 +18,14 @@ typedef struct Grey {
 } Grey;
 
 enum {
-  SIDE = 2, /* voxels of padding beside a line */
-  MANY = 5  /* rows gathered together */
+  SIDE = 2, /* voxels to each side that a value widens by at first */
+  MANY = 8  /* rows gathered together */
 };
+
+/* Of a line with what lies beside it. */
+static int64_t line_values(const Grey *job) {
+  return job->grid.row + 2 * (SIDE + job->element->reach[0] + job->element->pad) * job->grid.components;
+}
 
 #define CM_TEMPLATE "ops/morphology/grey_tmpl.c"
 #include "ops/each_type.h"
@@ -31,7 +36,7 @@ static void (*const band[CM_TYPE_COUNT])(const Grey *, int64_t, int64_t, int64_t
 /* Values of scratch: two padded lines, and the ring of opening and closing. */
 static int64_t scratch_values(const Grey *job, int64_t rows) {
   const CmGrid *grid = &job->grid;
-  int64_t lines = 2 * (grid->row + 2 * (SIDE + job->element->pad) * grid->components);
+  const int64_t lines = 2 * line_values(job);
   if (job->morph == CM_MORPH_DILATE || job->morph == CM_MORPH_ERODE) return lines;
   return lines + (rows + 2 * job->element->reach[1]) * grid->row * (2 * job->element->reach[2] + 1);
 }

@@ -1,77 +1,94 @@
 /* Grey morphology of one band of rows, once per voxel type. Erosion is the dilation of the reversed order: integers are
- * flipped (~v), reals negated, on the way in and out. NaN never wins a comparison, so it takes no part. */
+ * flipped (~v), reals negated (times -1), on the way in and out. NaN never wins a comparison, so it takes no part. */
 
 #if T_FLOAT
 #define LOWEST ((T)-INFINITY)
-#define TURN(v, erode) ((erode) != 0 ? -(v) : (v))
+#define TURN(v, erode) ((v) * (erode))
 #else
 #define LOWEST ((T)T_MIN)
 #define TURN(v, erode) ((T)((v) ^ (erode)))
 #endif
 
 CM_SIMD static void X(raise)(T *restrict acc, const T *row, T erode, int64_t n) {
-#if T_FLOAT
-  if (erode != 0)
-    for (int64_t i = 0; i < n; i++) acc[i] = -row[i] > acc[i] ? -row[i] : acc[i];
-  else
-    for (int64_t i = 0; i < n; i++) acc[i] = row[i] > acc[i] ? row[i] : acc[i];
-#else
   for (int64_t i = 0; i < n; i++) {
-    T v = (T)(row[i] ^ erode);
+    const T v = TURN(row[i], erode);
     acc[i] = v > acc[i] ? v : acc[i];
   }
-#endif
 }
 
 CM_SIMD static void X(raise_to)(T *restrict acc, T value, int64_t n) {
   for (int64_t i = 0; i < n; i++) acc[i] = value > acc[i] ? value : acc[i];
 }
 
-/* The same of MANY rows; fresh: acc is still to be set. */
-CM_SIMD static void X(raise_many)(T *restrict acc, const T *const *rows, T erode, bool fresh, int64_t n) {
-  const T *restrict r0 = rows[0], *restrict r1 = rows[1], *restrict r2 = rows[2], *restrict r3 = rows[3],
-                    *restrict r4 = rows[4];
-  if (fresh)
-    for (int64_t i = 0; i < n; i++) acc[i] = LOWEST;
+/* The same of `count` rows, which is a constant; fresh: acc is still to be set. */
+static inline void X(raise_some)(T *restrict acc, const T *const *rows, int count, T erode, bool fresh, int64_t n) {
+  const T *from[MANY];
+  for (int k = 0; k < count; k++) from[k] = rows[k];
   for (int64_t i = 0; i < n; i++) {
-    T most = acc[i];
-    const T v0 = TURN(r0[i], erode), v1 = TURN(r1[i], erode), v2 = TURN(r2[i], erode), v3 = TURN(r3[i], erode),
-            v4 = TURN(r4[i], erode);
-    most = v0 > most ? v0 : most;
-    most = v1 > most ? v1 : most;
-    most = v2 > most ? v2 : most;
-    most = v3 > most ? v3 : most;
-    acc[i] = v4 > most ? v4 : most;
+    T most = fresh ? LOWEST : acc[i];
+    for (int k = 0; k < count; k++) {
+      const T v = TURN(from[k][i], erode);
+      most = v > most ? v : most;
+    }
+    acc[i] = most;
   }
 }
 
-/* The largest of each value and its neighbours one voxel (c values) and d values to both sides; acc has padding. */
-static inline T X(largest)(const T *acc, int64_t i, int64_t c, int64_t d) {
+CM_SIMD static void X(raise_many)(T *restrict acc, const T *const *rows, int count, T erode, bool fresh, int64_t n) {
+#define RAISE(count_)                                    \
+  case count_:                                           \
+    if (fresh)                                           \
+      X(raise_some)(acc, rows, count_, erode, true, n);  \
+    else                                                 \
+      X(raise_some)(acc, rows, count_, erode, false, n); \
+    break
+  switch (count) {
+    RAISE(1);
+    RAISE(2);
+    RAISE(3);
+    RAISE(4);
+    RAISE(5);
+    RAISE(6);
+    RAISE(7);
+    RAISE(8);
+  }
+#undef RAISE
+}
+
+/* The largest of each value and its neighbours d values and, unless c is 0, c values to both sides. */
+static inline T X(largest)(const T *acc, int64_t i, int64_t c, int64_t d, bool dense) {
   const T near = acc[i - c] > acc[i + c] ? acc[i - c] : acc[i + c],
-          far = acc[i - d] > acc[i + d] ? acc[i - d] : acc[i + d], most = near > far ? near : far;
+          far = acc[i - d] > acc[i + d] ? acc[i - d] : acc[i + d], most = dense && near > far ? near : far;
   return most > acc[i] ? most : acc[i];
 }
 
 CM_SIMD static void X(widen)(const T *restrict acc, T *restrict to, int64_t c, int64_t d, int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] = X(largest)(acc, i, c, d);
+  if (c)
+    for (int64_t i = 0; i < n; i++) to[i] = X(largest)(acc, i, c, d, true);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] = X(largest)(acc, i, c, d, false);
 }
 
-static void X(pad)(T *acc, T value, int64_t c, int64_t n) {
-  for (int64_t i = 0; i < SIDE * c; i++) acc[-1 - i] = acc[n + i] = value;
+static void X(pad)(T *acc, T value, int64_t side, int64_t n) {
+  for (int64_t i = 0; i < side; i++) acc[-1 - i] = acc[n + i] = value;
 }
 
-/* The result, widened once more (c, d: as above; both 0: not). */
+static inline T X(turned_back)(T most, T centre, T erode) {
+#if T_FLOAT
+  return most == LOWEST && centre != centre ? centre : TURN(most, erode);
+#else
+  (void)centre;
+  return TURN(most, erode);
+#endif
+}
+
+/* The result, widened once more (c, d: as above; d 0: not). */
 CM_SIMD static void X(finish)(const T *restrict acc, const T *centre, T erode, int64_t c, int64_t d, T *restrict to,
                               int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    const T most = X(largest)(acc, i, c, d);
-#if T_FLOAT
-    to[i] = most == LOWEST && centre[i] != centre[i] ? centre[i] : TURN(most, erode);
-#else
-    (void)centre;
-    to[i] = TURN(most, erode);
-#endif
-  }
+  if (c)
+    for (int64_t i = 0; i < n; i++) to[i] = X(turned_back)(X(largest)(acc, i, c, d, true), centre[i], erode);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] = X(turned_back)(X(largest)(acc, i, 0, d, false), centre[i], erode);
 }
 
 /* Adds the rows of the segments from k on that are as long; the segment after them. */
@@ -85,7 +102,7 @@ static int64_t X(gather)(const Grey *job, const CmSegment *items, int64_t k, con
     if (rows[k] && pad == 0) {
       together[count++] = rows[k];
       if (count < MANY) continue;
-      X(raise_many)(acc, together, erode, *fresh, n);
+      X(raise_many)(acc, together, count, erode, *fresh, n);
       *fresh = false;
       count = 0;
       continue;
@@ -100,12 +117,7 @@ static int64_t X(gather)(const Grey *job, const CmSegment *items, int64_t k, con
     if (rows[k]) X(raise_to)(acc + shift + row_n, outside, n - shift - row_n);
   }
   if (count == 0) return k;
-  if (count == 1 && !*fresh)
-    X(raise)(acc, together[0], erode, n);
-  else {
-    for (int i = count; i < MANY; i++) together[i] = together[0];
-    X(raise_many)(acc, together, erode, *fresh, n);
-  }
+  X(raise_many)(acc, together, count, erode, *fresh, n);
   *fresh = false;
   return k;
 }
@@ -116,25 +128,27 @@ static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool 
   const CmSegment *items = cm__element_segments(element, erode_op);
   const int64_t c = job->grid.components, pad = element->pad, n = job->grid.row + 2 * pad * c;
 #if T_FLOAT
-  const T erode = (T)erode_op;
+  const T erode = erode_op ? (T)-1 : (T)1;
 #else
   const T erode = erode_op ? (T) ~(T)0 : (T)0;
 #endif
   const T outside = job->zero_outside ? TURN((T)0, erode) : LOWEST;
   bool fresh = true;
-  X(pad)(a, outside, c, n);
-  X(pad)(b, outside, c, n);
+  X(pad)(a, outside, (items[0].half + SIDE) * c, n);
   for (int64_t k = 0; k < element->count;) {
     const int64_t half = items[k].half;
     k = X(gather)(job, items, k, rows, erode, outside, a, &fresh);
     const int64_t next = k < element->count ? items[k].half : 0;
-    for (int64_t left = half - next; left > 0; left -= 2) {
-      const int64_t far = left > 1 ? 2 * c : c;
-      if (k == element->count && left <= 2) {
-        X(finish)(a + pad * c, centre, erode, c, far, to, job->grid.row);
+    /* values at first widen by their neighbours; what stands for 2 done + 1 of them may step as far */
+    for (int64_t done = 0, step; done < half - next; done += step) {
+      const int64_t left = half - next - done, most = done ? 2 * done + 1 : SIDE;
+      step = left < most ? left : most;
+      const int64_t near = done ? 0 : c, beside = (half - done - step) * c; /* so far beyond both ends they count */
+      if (k == element->count && step == left) {
+        X(finish)(a + pad * c, centre, erode, near, step * c, to, job->grid.row);
         return;
       }
-      X(widen)(a, b, c, far, n);
+      X(widen)(a - beside, b - beside, near, step * c, n + 2 * beside);
       T *swap = a;
       a = b;
       b = swap;
@@ -186,8 +200,9 @@ static void X(twice)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const T
 static void X(band)(const Grey *job, int64_t t, int64_t y0, int64_t y1, const void **pointers, void *scratch) {
   const CmGrid *grid = &job->grid;
   const T **rows = (const T **)pointers;
-  const int64_t line = grid->row + 2 * (SIDE + job->element->pad) * grid->components;
-  T *a = (T *)scratch + SIDE * grid->components, *b = a + line, *ring = (T *)scratch + 2 * line;
+  const int64_t line = line_values(job);
+  T *a = (T *)scratch + (SIDE + job->element->reach[0]) * grid->components, *b = a + line,
+    *ring = (T *)scratch + 2 * line;
   if (job->morph == CM_MORPH_OPEN || job->morph == CM_MORPH_CLOSE) {
     X(twice)(job, t, y0, y1, rows, a, b, ring);
     return;
