@@ -27,59 +27,6 @@ static const CmParam option_table[] = {
 };
 static const CmOp own = {.name = "radiomics", CM_OP_PARAMS(RadiomicsOptions, option_table)};
 
-/* A parameter of the operation as it was typed: it counts more than the file. */
-typedef struct Typed {
-  const char *name, *value;
-} Typed;
-
-enum { TYPED_MOST = 128 };
-typedef struct Call {
-  CmCli *cli;
-  const CmOp *op;
-  RadiomicsOptions *options;
-  char names[TYPED_MOST][64];
-  Typed typed[TYPED_MOST];
-  int count;
-} Call;
-
-static bool is_flag(void *user, const char *name) {
-  const Call *call = user;
-  const CmParam *param = cm_op_find_param(&own, name);
-  if (!param) param = cm_op_find_param(call->op, name);
-  return param && param->type == CM_BOOL;
-}
-
-static bool set_option(void *user, const char *name, const char *value, CmError **err) {
-  Call *call = user;
-  if (cm_op_find_param(&own, name)) return cm_params_set(&own, call->options, name, value ? value : "true", err);
-  if (call->count == TYPED_MOST) {
-    cm_error_set(err, CM_ERR_USAGE, "more than %d parameters are given", TYPED_MOST);
-    return false;
-  }
-  char *kept = call->names[call->count];
-  snprintf(kept, sizeof call->names[0], "%s", name);
-  call->typed[call->count++] = (Typed){kept, value ? value : "true"};
-  return true;
-}
-
-static bool is_typed(const Call *call, const char *name) {
-  for (int k = 0; k < call->count; k++)
-    if (strcmp(call->typed[k].name, name) == 0) return true;
-  return false;
-}
-
-/* The file, then what was typed. */
-static bool read_params(const Call *call, void *params, bool *label_named, CmError **err) {
-  CmRadiomicsFile file = {0};
-  if (*call->options->params.value &&
-      !cm__radiomics_read_params(call->cli, call->op, call->options->params.value, params, &file, err))
-    return false;
-  for (int k = 0; k < call->count; k++)
-    if (!cm_params_set(call->op, params, call->typed[k].name, call->typed[k].value, err)) return false;
-  *label_named = file.label || is_typed(call, "label");
-  return true;
-}
-
 static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
   if (count == 1) return cm__radiomics_batch(work, argv[0], err);
   const CmRadiomicsCase one = {
@@ -112,11 +59,9 @@ static bool choose_outputs(RadiomicsOptions *options, int count, CmError **err) 
 
 static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError **err) {
   (void)unused;
-  Call call = {.cli = cli, .op = cm_op_get("radiomics", err)};
-  void *params = call.op ? cm_params_create(cli->ctx, call.op, err) : NULL;
-  call.options = params ? cm_params_create(cli->ctx, &own, err) : NULL;
-  const CmCliWords words = {is_flag, set_option, &call};
-  const int count = call.options ? cm__cli_split(argc, argv, &words, err) : -1;
+  CmRadiomicsCall call;
+  const int count = cm__radiomics_call(&call, cli, &own, argc, argv, err);
+  RadiomicsOptions *options = call.options;
   bool good = count >= 0;
   if (good && (count < 1 || count > 3 || (count == 1 && !cm_path_has_extension(argv[0], ".csv")))) {
     cm_error_set(err, CM_ERR_USAGE,
@@ -124,23 +69,21 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
                  "TABLE.csv -o FEATURES.csv», the table with columns Image and Mask");
     good = false;
   }
-  if (good && count == 3) good = cm_params_set(&own, call.options, "output", argv[2], err);
-  bool label_named = false;
-  good = good && choose_outputs(call.options, count, err) && read_params(&call, params, &label_named, err);
+  if (good && count == 3) good = cm_params_set(&own, options, "output", argv[2], err);
+  good = good && choose_outputs(options, count, err);
   if (good) {
     const CmRadiomicsWork work = {.cli = cli,
                                   .op = call.op,
-                                  .params = params,
-                                  .out = call.options->output.value,
-                                  .report = call.options->sr.value,
-                                  .regions = call.options->regions.value,
-                                  .resample = call.options->resample_mask,
-                                  .label_named = label_named,
-                                  .fresh = call.options->fresh};
+                                  .params = call.params,
+                                  .out = options->output.value,
+                                  .report = options->sr.value,
+                                  .regions = options->regions.value,
+                                  .resample = options->resample_mask,
+                                  .label_named = call.label_named,
+                                  .fresh = options->fresh};
     good = measure(&work, count, argv, err);
   }
-  cm_free(call.options);
-  cm_free(params);
+  cm__radiomics_call_free(&call);
   return good;
 }
 

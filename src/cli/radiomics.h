@@ -15,6 +15,18 @@ typedef struct CmRadiomicsFile {
 bool cm__radiomics_read_params(CmCli *cli, const CmOp *op, const char *path, void *params, CmRadiomicsFile *found,
                                CmError **err);
 
+/* What a command that measures was called with. */
+typedef struct CmRadiomicsCall {
+  CmCli *cli;
+  const CmOp *own, *op; /* the command's own options, among them `params`; the operation */
+  void *options, *params;
+  bool label_named; /* somebody has said which label */
+} CmRadiomicsCall;
+/* Splits the words and reads the parameter file; returns how many are left in argv, -1 on failure. Free it either way.
+ */
+int cm__radiomics_call(CmRadiomicsCall *call, CmCli *cli, const CmOp *own, int argc, char **argv, CmError **err);
+void cm__radiomics_call_free(CmRadiomicsCall *call);
+
 /* One image and mask, or each row of a table of them (columns Image, Mask, and Label where wanted). */
 typedef struct CmRadiomicsWork {
   CmCli *cli;
@@ -34,6 +46,23 @@ typedef struct CmRadiomicsCase {
   bool label_named;
 } CmRadiomicsCase;
 
+/* A row of a table of images and masks; label: "" where there is none, a number, or the name of a region. */
+typedef struct CmRadiomicsInput {
+  char *image, *mask, *label;
+} CmRadiomicsInput;
+typedef struct CmRadiomicsInputs {
+  CmTable *table;
+  CmRadiomicsInput *items;
+  int64_t count;
+} CmRadiomicsInputs;
+/* Paths are relative to the table. Free it either way. */
+bool cm__radiomics_inputs_read(CmContext *ctx, const char *path, CmRadiomicsInputs *inputs, CmError **err);
+void cm__radiomics_inputs_free(CmRadiomicsInputs *inputs);
+CmRadiomicsCase cm__radiomics_case_of(const CmRadiomicsWork *work, const CmRadiomicsInput *input);
+
+/* The operation on an image and a label map of its grid. */
+CM_NODISCARD CmTable *cm__radiomics_run(const CmRadiomicsWork *work, const void *params, CmImage *image, CmImage *mask,
+                                        CmError **err);
 /* Features of a mask's regions, a row each. Of regions from DICOM, chosen or resampled ones the columns `outside` and
  * `overlaps` say what a label map of the image's grid cannot have. */
 CM_NODISCARD CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const CmRadiomicsCase *one,

@@ -5,14 +5,12 @@
 #include <sys/stat.h>
 
 #include "cli/radiomics.h"
-#include "core/text.h"
 #include "cormack/io.h"
 #include "cormack/parallel.h"
 #include "study/store.h"
 
 typedef struct Case {
-  char *image, *mask; /* paths */
-  char *label;        /* "" where the table has none */
+  const CmRadiomicsInput *input;
   CmTable *found;
   char *why; /* it could not be measured */
 } Case;
@@ -21,35 +19,14 @@ typedef struct Batch {
   const CmRadiomicsWork *work;
   CmContext *ctx;
   CmStore *store; /* NULL: nothing is kept */
-  const CmTable *table;
-  int image, mask, label; /* columns */
-  const char *folder;     /* that relative paths start from, with its slash */
+  CmRadiomicsInputs inputs;
   Case *cases;
 } Batch;
-
-static char *path_of(const Batch *batch, int64_t row, int column, CmError **err) {
-  char cell[4096];
-  const char *path = cm_table_text(batch->table, row, column);
-  if (!path) path = cm_table_cell(batch->table, row, column, cell, sizeof cell);
-  return cm_sprintf(batch->ctx, err, "%s%s", *path == '/' ? "" : batch->folder, path);
-}
 
 static bool hash_input(const Batch *batch, const char *path, CmHash *hash, bool *known, CmError **err) {
   struct stat is;
   *known = batch->store && stat(path, &is) == 0 && S_ISREG(is.st_mode);
   return !*known || cm__store_file_hash(batch->store, path, hash, err);
-}
-
-/* A label that is not a number is the name of a region. */
-static CmRadiomicsCase case_of(const Batch *batch, const Case *one) {
-  int64_t number;
-  const bool named = *one->label && !cm__parse_int(one->label, &number);
-  return (CmRadiomicsCase){.image = one->image,
-                           .mask = one->mask,
-                           .region = named         ? one->label
-                                     : *one->label ? NULL
-                                                   : batch->work->regions,
-                           .label_named = *one->label || batch->work->label_named};
 }
 
 /* false with *known: an error; *known false: the case is not kept (a folder of slices). */
@@ -61,14 +38,14 @@ static bool make_key(const Batch *batch, const Case *one, const void *params, Cm
   cm__store_key_start(&hasher, "radiomics");
   cm_hash_add_text(&hasher, json);
   cm_free(json);
-  const CmRadiomicsCase what = case_of(batch, one);
+  const CmRadiomicsCase what = cm__radiomics_case_of(batch->work, one->input);
   cm_hash_add_text(&hasher, what.region ? what.region : "");
   cm_hash_add_text(&hasher, what.label_named ? "named" : "");
   cm_hash_add_text(&hasher, batch->work->resample ? "resample" : "");
-  if (!hash_input(batch, one->image, &part, known, err)) return false;
+  if (!hash_input(batch, one->input->image, &part, known, err)) return false;
   if (!*known) return true;
   cm_hash_add(&hasher, &part, sizeof part);
-  if (!hash_input(batch, one->mask, &part, known, err)) return false;
+  if (!hash_input(batch, one->input->mask, &part, known, err)) return false;
   if (!*known) return true;
   cm_hash_add(&hasher, &part, sizeof part);
   cm_hash_finish(&hasher, key);
@@ -115,8 +92,9 @@ static bool measure_case(const Batch *batch, Case *one, CmError **err) {
   void *params = cm_params_create(batch->ctx, op, err);
   if (!params) return false;
   memcpy(params, batch->work->params, op->params_size);
-  const CmRadiomicsCase what = case_of(batch, one);
-  bool ok = ((what.region && *what.region) || !*one->label || cm_params_set(op, params, "label", one->label, err)) &&
+  const CmRadiomicsCase what = cm__radiomics_case_of(batch->work, one->input);
+  bool ok = ((what.region && *what.region) || !*one->input->label ||
+             cm_params_set(op, params, "label", one->input->label, err)) &&
             make_key(batch, one, params, &key, &known, err) && (!known || find_kept(batch, &key, &one->found, err));
   if (ok && !one->found)
     ok = (one->found = cm__radiomics_measure(batch->work, params, &what, err)) &&
@@ -145,11 +123,11 @@ static bool do_cases(void *arg, CmRange range, CmError **err) {
 
 static bool add_rows(const Batch *batch, int64_t k, CmTable *out, CmError **err) {
   const CmTable *found = batch->cases[k].found;
-  const int given = cm_table_columns(batch->table);
+  const int given = cm_table_columns(batch->inputs.table);
   for (int64_t row = 0; row < cm_table_rows(found); row++) {
     const int64_t to = cm_table_add_row(out, err);
     if (to < 0) return false;
-    if (!cm__radiomics_copy_row(batch->table, k, 0, out, to, 0, err) ||
+    if (!cm__radiomics_copy_row(batch->inputs.table, k, 0, out, to, 0, err) ||
         !cm__radiomics_copy_row(found, row, 0, out, to, given, err))
       return false;
   }
@@ -159,10 +137,11 @@ static bool add_rows(const Batch *batch, int64_t k, CmTable *out, CmError **err)
 static CmTable *gather(const Batch *batch, CmError **err) {
   CmTable *out = cm_table_create(batch->ctx, err);
   bool ok = out != NULL;
-  for (int c = 0; ok && c < cm_table_columns(batch->table); c++)
-    ok = cm_table_add_column(out, cm_table_column_name(batch->table, c), cm_table_column_type(batch->table, c),
-                             cm_table_column_unit(batch->table, c), err) >= 0;
-  for (int64_t k = 0; ok && k < cm_table_rows(batch->table); k++)
+  for (int c = 0; ok && c < cm_table_columns(batch->inputs.table); c++)
+    ok = cm_table_add_column(out, cm_table_column_name(batch->inputs.table, c),
+                             cm_table_column_type(batch->inputs.table, c), cm_table_column_unit(batch->inputs.table, c),
+                             err) >= 0;
+  for (int64_t k = 0; ok && k < cm_table_rows(batch->inputs.table); k++)
     if (batch->cases[k].found) ok = add_rows(batch, k, out, err);
   if (!ok) cm_table_unref(&out);
   return out;
@@ -176,12 +155,12 @@ static bool write_quarantine(const Batch *batch, int64_t *count, CmError **err) 
   for (int c = 0; ok && c < CM_COUNT(names); c++)
     ok = cm_table_add_column(table, names[c], c == 0 ? CM_COLUMN_INT : CM_COLUMN_TEXT, "", err) >= 0;
   *count = 0;
-  for (int64_t k = 0; ok && k < cm_table_rows(batch->table); k++) {
+  for (int64_t k = 0; ok && k < cm_table_rows(batch->inputs.table); k++) {
     const Case *one = &batch->cases[k];
     if (!one->why) continue;
     const int64_t row = cm_table_add_row(table, err);
-    ok = row >= 0 && cm_table_set_text(table, row, 1, one->image, err) &&
-         cm_table_set_text(table, row, 2, one->mask, err) && cm_table_set_text(table, row, 3, one->why, err);
+    ok = row >= 0 && cm_table_set_text(table, row, 1, one->input->image, err) &&
+         cm_table_set_text(table, row, 2, one->input->mask, err) && cm_table_set_text(table, row, 3, one->why, err);
     if (ok) cm_table_set_int(table, row, 0, k + 1);
     ++*count;
   }
@@ -193,44 +172,6 @@ static bool write_quarantine(const Batch *batch, int64_t *count, CmError **err) 
   cm_free(path);
   cm_table_unref(&table);
   return ok;
-}
-
-static bool is_ours(const char *name) {
-  static const char *const ours[] = {"label", "name", "outside", "overlaps"};
-  for (int k = 0; k < CM_COUNT(ours); k++)
-    if (strcmp(name, ours[k]) == 0) return true;
-  return false;
-}
-
-static bool read_cases(Batch *batch, const char *path, CmError **err) {
-  const int64_t rows = cm_table_rows(batch->table);
-  batch->image = cm_table_find_column(batch->table, "Image");
-  batch->mask = cm_table_find_column(batch->table, "Mask");
-  batch->label = cm_table_find_column(batch->table, "Label");
-  if (batch->image < 0 || batch->mask < 0) {
-    cm_error_set(err, CM_ERR_USAGE, "%s: a batch needs the columns Image and Mask (and may have Label)", path);
-    return false;
-  }
-  for (int c = 0; c < cm_table_columns(batch->table); c++)
-    if (is_ours(cm_table_column_name(batch->table, c))) {
-      cm_error_set(err, CM_ERR_USAGE, "%s: the result has a column «%s» of its own; rename the table's", path,
-                   cm_table_column_name(batch->table, c));
-      return false;
-    }
-  batch->cases = cm_calloc(batch->ctx, (size_t)rows + 1, sizeof(Case), err);
-  for (int64_t k = 0; batch->cases && k < rows; k++) {
-    Case *one = &batch->cases[k];
-    char cell[300];
-    one->image = path_of(batch, k, batch->image, err);
-    one->mask = one->image ? path_of(batch, k, batch->mask, err) : NULL;
-    one->label =
-        one->mask
-            ? cm_strdup(batch->ctx,
-                        batch->label < 0 ? "" : cm_table_cell(batch->table, k, batch->label, cell, sizeof cell), err)
-            : NULL;
-    if (!one->label) return false;
-  }
-  return batch->cases != NULL;
 }
 
 static bool open_store(Batch *batch, CmError **err) {
@@ -253,7 +194,7 @@ static bool finish(Batch *batch, CmError **err) {
     ok = cm__cli_write(work->cli, &value, work->out, err);
   }
   if (ok && batch->store) ok = write_quarantine(batch, &refused, err) && cm__store_finish(batch->store, err);
-  for (int64_t k = 0; ok && !batch->store && k < cm_table_rows(batch->table); k++)
+  for (int64_t k = 0; ok && !batch->store && k < cm_table_rows(batch->inputs.table); k++)
     if (batch->cases[k].why) {
       cm_log(batch->ctx, CM_LOG_WARNING, "row %lld: %s", (long long)k + 1, batch->cases[k].why);
       refused++;
@@ -263,31 +204,28 @@ static bool finish(Batch *batch, CmError **err) {
   work->cli->quarantined = refused;
   if (refused && batch->store && !work->cli->quiet)
     fprintf(stderr, "%lld of %lld in quarantine: %s.quarantine.csv\n", (long long)refused,
-            (long long)cm_table_rows(batch->table), work->out);
+            (long long)cm_table_rows(batch->inputs.table), work->out);
   return true;
 }
 
+static bool do_batch(Batch *batch, CmError **err) {
+  const int64_t rows = batch->inputs.count;
+  if (*batch->work->report && !cm_make_folder(batch->work->report, err)) return false;
+  batch->cases = cm_calloc(batch->ctx, (size_t)rows + 1, sizeof(Case), err);
+  for (int64_t k = 0; batch->cases && k < rows; k++) batch->cases[k].input = &batch->inputs.items[k];
+  return batch->cases && open_store(batch, err) &&
+         cm_parallel_for(batch->ctx, "radiomics", rows, 1, do_cases, batch, err) && finish(batch, err);
+}
+
 bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *path, CmError **err) {
-  const char *slash = strrchr(path, '/');
   Batch batch = {.work = work, .ctx = work->cli->ctx};
-  CmTable *table = cm_table_read_csv(batch.ctx, path, err);
-  char *folder = table ? cm_strndup(batch.ctx, path, slash ? (size_t)(slash - path) + 1 : 0, err) : NULL;
-  batch.table = table;
-  batch.folder = folder;
-  const int64_t rows = table ? cm_table_rows(table) : 0;
-  const bool ok = folder && (!*work->report || cm_make_folder(work->report, err)) && read_cases(&batch, path, err) &&
-                  open_store(&batch, err) && cm_parallel_for(batch.ctx, "radiomics", rows, 1, do_cases, &batch, err) &&
-                  finish(&batch, err);
-  for (int64_t k = 0; batch.cases && k < rows; k++) {
-    cm_free(batch.cases[k].image);
-    cm_free(batch.cases[k].mask);
-    cm_free(batch.cases[k].label);
+  const bool ok = cm__radiomics_inputs_read(batch.ctx, path, &batch.inputs, err) && do_batch(&batch, err);
+  for (int64_t k = 0; batch.cases && k < batch.inputs.count; k++) {
     cm_free(batch.cases[k].why);
     cm_table_unref(&batch.cases[k].found);
   }
   cm_free(batch.cases);
   cm__store_close(&batch.store);
-  cm_free(folder);
-  cm_table_unref(&table);
+  cm__radiomics_inputs_free(&batch.inputs);
   return ok;
 }

@@ -59,7 +59,8 @@ typedef struct Job {
   CmError *why;    /* the first that could not */
 } Job;
 
-static CmTable *run_op(const CmRadiomicsWork *work, const void *params, CmImage *image, CmImage *mask, CmError **err) {
+CmTable *cm__radiomics_run(const CmRadiomicsWork *work, const void *params, CmImage *image, CmImage *mask,
+                           CmError **err) {
   const CmValue in[CM_MAX_PORTS] = {cm_value_image(image), cm_value_labels(mask)};
   CmValue out[CM_MAX_PORTS] = {{0}};
   return cm_op_run(work->cli->ctx, work->op, params, in, out, NULL, err) ? out[0].table : NULL;
@@ -72,7 +73,7 @@ static bool measure_layers(Job *job, CmError **err) {
   bool any = false;
   for (int k = 0; job->found && k < layers; k++) {
     CmError *why = NULL;
-    job->found[k] = run_op(job->work, job->params, job->image, cm_regions_layer(job->regions, k), &why);
+    job->found[k] = cm__radiomics_run(job->work, job->params, job->image, cm_regions_layer(job->regions, k), &why);
     any |= job->found[k] != NULL;
     if (!why) continue;
     const CmErrorCode code = cm_error_code(why);
@@ -155,7 +156,7 @@ static CmTable *measure_regions(const CmRadiomicsWork *work, void *params, CmIma
 static CmTable *measure_map(const CmRadiomicsWork *work, const void *params, CmImage *image, const char *mask,
                             CmError **err) {
   CmImage *map = cm_image_read(work->cli->ctx, mask, NULL, err);
-  CmTable *table = map ? run_op(work, params, image, map, err) : NULL;
+  CmTable *table = map ? cm__radiomics_run(work, params, image, map, err) : NULL;
   if (map && !table) cm_error_context(err, "%s", mask);
   cm_image_unref(&map);
   return table;

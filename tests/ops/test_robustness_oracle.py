@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from xml.etree import ElementTree
 
 try:
     import numpy as np
@@ -201,6 +202,50 @@ class Correlations(Case):
         done = subprocess.run([os.environ["CORMACK"], "icc", self.at / "t.csv", "-"], capture_output=True, text=True)
         self.assertEqual(done.returncode, 2)
         self.assertIn("repeats a measurement", done.stderr)
+
+
+class Command(Case):
+    def test_by_hand(self):
+        """Rows of values are perturb and then radiomics; the correlations are icc's of them; the bits do not depend on threads."""
+        rng = np.random.default_rng(8)
+        mask = ball((10, 36, 60), (5, 18, 16), 6).astype(np.uint8) + 4 * ball((10, 36, 60), (4, 17, 43), 7).astype(np.uint8)
+        self.write("i.nrrd", (200 * ndimage.gaussian_filter(rng.normal(size=mask.shape), 1.5)).astype(np.int16))
+        self.write("m.nrrd", mask)
+        words = ["robustness", self.at / "i.nrrd", self.at / "m.nrrd", "--bin_width", 10, "--values", self.at / "v.csv", "--plot", self.at / "p.svg"]
+        told = self.program(*words, "--rotation", "0,10", "--translation", "0,0.5", "--growth", 0, "--contours", 0)
+        values = pd.read_csv(self.at / "v.csv", float_precision="round_trip")
+        self.assertEqual(values.perturbed.tolist()[::2], ["none", "translation=0.5", "rotation=10", "rotation=10 translation=0.5"])
+        features = list(values.columns[6:])
+        for k, step in enumerate(([], ["--translation", 0.5], ["--rotation", 10], ["--rotation", 10, "--translation", 0.5])):
+            self.perturbed(*step)
+            self.program("radiomics", self.at / "io.nrrd", self.at / "mo.nrrd", "-o", self.at / "f.csv", "--bin_width", 10)
+            pd.testing.assert_frame_equal(values[values.perturbation == k][["label", *features]].reset_index(drop=True), pd.read_csv(self.at / "f.csv", float_precision="round_trip")[["label", *features]], check_dtype=False, rtol=0, atol=0)
+        values[["case", "label", "perturbation", *features]].to_csv(self.at / "w.csv", index=False)
+        self.assertEqual(told, self.program("icc", self.at / "w.csv", "-", "--subject", "case,label", "--measurement", "perturbation"))
+        plot = ElementTree.parse(self.at / "p.svg").getroot()
+        self.assertEqual(plot.tag, "{http://www.w3.org/2000/svg}svg")
+        self.assertIn("cm", [t.text for t in plot.iter("{http://www.w3.org/2000/svg}text")])
+        told = [(self.program(*words, "--noise", 2, "--contours", 2, "--rotation", 5, "--threads", n), (self.at / "v.csv").read_text()) for n in (1, 4)]
+        self.assertEqual(told[0], told[1])
+        drawn = pd.read_csv(self.at / "v.csv")
+        self.assertEqual(len(drawn), 2 * 3 * 4)
+        self.assertEqual(drawn.stat_mean.nunique(), len(drawn))
+
+    def test_table(self):
+        """Cases of a table, one of which cannot be read; PyRadiomics' names; one feature a row in the plot."""
+        for k in range(3):
+            self.write(f"i{k}.nrrd", np.random.default_rng(k).integers(0, 50 + 50 * k, (9, 30, 30), np.int16))
+        self.write("m.nrrd", ball((9, 30, 30), (4, 14, 15), 6).astype(np.uint8))
+        (self.at / "c.csv").write_text("Image,Mask\ni0.nrrd,m.nrrd\ni1.nrrd,m.nrrd\nnone.nrrd,m.nrrd\ni2.nrrd,m.nrrd\n")
+        (self.at / "p.yaml").write_text("setting: {binWidth: 10}\nfeatureClass: {firstorder: [Mean, Range], shape: [MeshVolume]}\n")
+        done = subprocess.run([os.environ["CORMACK"], "robustness", self.at / "c.csv", "--params", self.at / "p.yaml", "--growth", "0,0.2", "--contours", "0", "--rotation", "0", "--plot", self.at / "p.svg"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        self.assertIn("row 3 is left out", done.stderr)
+        rows = {r["feature"]: r for r in csv.DictReader(done.stdout.splitlines())}
+        self.assertEqual(set(rows), {"original_firstorder_Mean", "original_firstorder_Range", "original_shape_MeshVolume"})
+        self.assertEqual({r["subjects"] for r in rows.values()}, {"3"})
+        self.assertGreater(float(rows["original_firstorder_Mean"]["icc"]), 0.9)
+        self.assertLess(float(rows["original_shape_MeshVolume"]["icc"]), 0.1)
 
 
 if __name__ == "__main__":

@@ -118,10 +118,9 @@ static bool read_keys(Job *job, CmError **err) {
   if (!number_rows(job, job->p->subject.value, job->subject, &job->n, err) ||
       !number_rows(job, job->p->measurement.value, job->measurement, &job->k, err))
     return false;
-  if (job->n < 2 || job->k < 2) {
-    cm_error_set(err, CM_ERR_DATA,
-                 "an intraclass correlation needs two subjects and two measurements; there %s %lld and %lld",
-                 job->n == 1 ? "is" : "are", (long long)job->n, (long long)job->k);
+  if (job->k < 2) {
+    cm_error_set(err, CM_ERR_DATA, "an intraclass correlation needs two measurements of each subject; there %s %lld",
+                 job->k == 1 ? "is" : "are", (long long)job->k);
     return false;
   }
   job->value = cm_alloc_array(job->ctx, (size_t)job->n, (size_t)job->k * sizeof(double), err);
@@ -182,10 +181,11 @@ static Squares mean_squares(const Job *job, int64_t n) {
     columns += own / (double)n * (own / (double)n);
   }
   error = fmax(within - (double)n * columns, 0.0);
-  return (Squares){.between = (double)k * between / (double)(n - 1),
+  const double others = n > 1 ? (double)(n - 1) : 1.0; /* of one subject only `within` means something */
+  return (Squares){.between = (double)k * between / others,
                    .within = within / (double)(n * (k - 1)),
                    .columns = (double)n * columns / (double)(k - 1),
-                   .error = error / (double)((n - 1) * (k - 1)),
+                   .error = error / (others * (double)(k - 1)),
                    .mean = mean};
 }
 
@@ -220,11 +220,11 @@ static void by_agreement(const Squares *s, double n, double k, double p, Result 
 static Result correlate(const Job *job, int64_t n) {
   const double k = (double)job->k, p = 0.5 + 0.5 * job->p->confidence;
   Result r = {.icc = NAN, .low = NAN, .high = NAN, .within = NAN, .mean = NAN, .subjects = n};
-  if (n < 2) return r;
+  if (n < 1) return r;
   const Squares s = mean_squares(job, n);
   r.within = sqrt(s.within);
   r.mean = s.mean;
-  if (!(s.between + s.within > 0.0)) return r; /* all equal */
+  if (n < 2 || !(s.between + s.within > 0.0)) return r; /* all equal */
   if (job->p->model == ONE_WAY)
     by_ratio(s.between, s.within, (double)n, k, (double)n * (k - 1.0), p, &r);
   else if (job->p->model == TWO_WAY_MIXED)
@@ -296,7 +296,8 @@ CM_OP(icc) = {
         "absolute agreement: the same raters, drawn from many) and 3-1 (two-way mixed, consistency: these raters, "
         "their offsets do not count), each of single measurements. Intervals are those of McGraw and Wong, table 7. "
         "Subjects without a measurement, or with one that is not a number, are left out for that feature; `subjects` "
-        "counts those that are left. Missing where fewer than two are left or all values are equal; 1 where no subject "
+        "counts those that are left. Missing (but for `variation`) where fewer than two are left or all values are "
+        "equal; 1 where no subject "
         "varies. `variation` is the standard deviation within subjects over the absolute mean. `reliability` goes by "
         "the "
         "lower end of the interval: poor, moderate from 0.5, good from 0.75, excellent from 0.9.",

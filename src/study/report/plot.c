@@ -70,8 +70,10 @@ static void frame(CmPlot *p, const char *title, const char *x_label) {
 
 static void open_svg(CmPlot *p) {
   p->legend = 0;
-  cm__text_addf(p->out, "<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">", p->width,
-                p->height, p->width, p->height);
+  cm__text_addf(p->out, "<svg%s viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">",
+                p->alone ? " xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\"" : "", p->width, p->height,
+                p->width, p->height);
+  if (p->alone) cm__text_add(p->out, "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>");
 }
 
 void cm__plot_start(CmPlot *p, const char *title, const char *x_label, const char *y_label) {

@@ -13,6 +13,7 @@ typedef struct CmPlot {
   double x0, x1, y0, y1;           /* data ranges */
   bool logarithmic;                /* ranges and data are log10 of what the ticks say */
   bool legend_beside;              /* in the right margin, from the top; else inside, from the lower right corner */
+  bool alone;                      /* a file of its own, not a part of a page */
   int legend;                      /* entries so far */
 } CmPlot;
 

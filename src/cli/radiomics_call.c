@@ -1,0 +1,71 @@
+/* Words of a command that measures: its own options, a parameter file, and the parameters of the operation radiomics.
+ */
+#include <string.h>
+
+#include "cli/radiomics.h"
+
+enum { TYPED_MOST = 128 };
+/* A parameter of the operation as it was typed: it counts more than the file. */
+typedef struct Typed {
+  CmRadiomicsCall *call;
+  char names[TYPED_MOST][64];
+  const char *values[TYPED_MOST];
+  int count;
+} Typed;
+
+static bool is_flag(void *user, const char *name) {
+  const CmRadiomicsCall *call = ((Typed *)user)->call;
+  const CmParam *param = cm_op_find_param(call->own, name);
+  if (!param) param = cm_op_find_param(call->op, name);
+  return param && param->type == CM_BOOL;
+}
+
+static bool set_option(void *user, const char *name, const char *value, CmError **err) {
+  Typed *typed = user;
+  const CmRadiomicsCall *call = typed->call;
+  if (cm_op_find_param(call->own, name))
+    return cm_params_set(call->own, call->options, name, value ? value : "true", err);
+  if (typed->count == TYPED_MOST) {
+    cm_error_set(err, CM_ERR_USAGE, "more than %d parameters are given", TYPED_MOST);
+    return false;
+  }
+  snprintf(typed->names[typed->count], sizeof typed->names[0], "%s", name);
+  typed->values[typed->count++] = value ? value : "true";
+  return true;
+}
+
+/* The file, then what was typed. */
+static bool read_params(const Typed *typed, CmError **err) {
+  CmRadiomicsCall *call = typed->call;
+  CmRadiomicsFile file = {0};
+  const CmText *path = (const void *)((const char *)call->options + cm_op_find_param(call->own, "params")->offset);
+  if (*path->value && !cm__radiomics_read_params(call->cli, call->op, path->value, call->params, &file, err))
+    return false;
+  call->label_named = file.label;
+  for (int k = 0; k < typed->count; k++) {
+    if (!cm_params_set(call->op, call->params, typed->names[k], typed->values[k], err)) return false;
+    call->label_named |= strcmp(typed->names[k], "label") == 0;
+  }
+  return true;
+}
+
+int cm__radiomics_call(CmRadiomicsCall *call, CmCli *cli, const CmOp *own, int argc, char **argv, CmError **err) {
+  *call = (CmRadiomicsCall){.cli = cli, .own = own, .op = cm_op_get("radiomics", err)};
+  call->params = call->op ? cm_params_create(cli->ctx, call->op, err) : NULL;
+  call->options = call->params ? cm_params_create(cli->ctx, own, err) : NULL;
+  Typed *typed = call->options ? cm_calloc(cli->ctx, 1, sizeof *typed, err) : NULL;
+  int count = -1;
+  if (typed) {
+    typed->call = call;
+    const CmCliWords words = {is_flag, set_option, typed};
+    count = cm__cli_split(argc, argv, &words, err);
+    if (count >= 0 && !read_params(typed, err)) count = -1;
+  }
+  cm_free(typed);
+  return count;
+}
+
+void cm__radiomics_call_free(CmRadiomicsCall *call) {
+  cm_free(call->options);
+  cm_free(call->params);
+}
