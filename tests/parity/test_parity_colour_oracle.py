@@ -96,10 +96,21 @@ def whole_threshold(space, low, high):
                 lambda p: between(full(p) / np.iinfo(full(p).dtype).max, space, low, high), 0, "", inputs=lambda p: image(p, full(p)))
 
 
+def bytes_of(p):
+    return np.rint(double(p) * 255).astype(np.uint8)
+
+
+def grey_of_bytes(p):
+    """Whole numbers: 0.2125 R + 0.7154 G + 0.0721 B, halves up."""
+    red, green, blue = np.moveaxis(bytes_of(p).astype(int), -1, 0)
+    return (2125 * red + 7154 * green + 721 * blue + 5000) // 10000
+
+
 CASES = [case for space in SPACES for case in to(space) + back(space)]
 CASES += [
     Case("colour_space", {"to_space": "grey"}, PICTURES, "scikit-image rgb2gray", lambda p: color.rgb2gray(double(p)), 1e-6, "in float", relative=True,
          inputs=lambda p: image(p, rgb(p))),
+    Case("colour_space", {"to_space": "grey", "type": "u8"}, PICTURES, "NumPy, whole numbers", grey_of_bytes, 0, "", inputs=lambda p: image(p, bytes_of(p))),
     Case("colour_space", {"from_space": "lab", "to_space": "hsv", "type": "f64"}, SMOOTH, "scikit-image lab2rgb and rgb2hsv",
          lambda p: color.rgb2hsv(color.lab2rgb(color.rgb2lab(double(p)))), 1e-6, "saturation of colours that are nearly black",
          inputs=lambda p: image(p, color.rgb2lab(double(p))), compare=hues),

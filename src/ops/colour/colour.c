@@ -1,9 +1,11 @@
 #include "ops/colour/colour.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "ops/colour/grey.h"
 #include "ops/simd.h"
 
 /* ---- constants ------------------------------------------------------------------------------------------------- */
@@ -48,6 +50,14 @@ static inline float start_root5(float x) {
   memcpy(&x, &bits, sizeof(x));
   return x;
 }
+
+#define CM_TEMPLATE "ops/colour/part_tmpl.c"
+#include "ops/each_type.h"
+
+static void (*const part_f32[CM_TYPE_COUNT])(const void *, float, int64_t, float *, float *,
+                                             float *) = CM_TYPE_TABLE(part_f32);
+static void (*const part_f64[CM_TYPE_COUNT])(const void *, double, int64_t, double *, double *,
+                                             double *) = CM_TYPE_TABLE(part_f64);
 
 static const CmType own_type_f32 = CM_F32, own_type_f64 = CM_F64;
 #define root2_f32 sqrtf
@@ -110,16 +120,31 @@ typedef struct Job {
 #define X(name) name##_f64
 #include "ops/colour/rows_tmpl.c"
 
+static bool grey_rows(void *arg, CmRange range, CmError **err) {
+  const Job *job = arg;
+  (void)err;
+  cm__grey_of_bytes(cm__row(job->image, &job->grid, range.begin), (range.end - range.begin) * job->grid.nx,
+                    cm__row_mut(job->out, &job->to, range.begin));
+  return true;
+}
+
+static CmRangeFn choose_rows(const Job *job) {
+  const CmType from = job->colour.type, to = cm_image_type(job->out);
+  if (job->colour.from == CM_RGB && job->colour.to == CM_GREY && job->colour.components == 3 && from == CM_U8 &&
+      to == CM_U8)
+    return grey_rows;
+  return to == CM_F64 || !cm__type_fits_f32(from) ? convert_rows_f64 : convert_rows_f32;
+}
+
 CmImage *cm__colour_image(CmContext *ctx, const CmImage *image, CmColourSpace from, CmColourSpace to, CmType type,
                           CmError **err) {
   Job job = {.ctx = ctx, .image = image, .grid = cm__grid(image)};
-  const bool wide = type == CM_F64 || !cm__type_fits_f32(cm_image_type(image));
   if (!cm__colour_open(&job.colour, image, from, to, err)) return NULL;
   job.out = cm_image_create_like(ctx, image, type, (int)cm__colour_components(to), err);
   if (!job.out) return NULL;
   job.to = cm__grid(job.out);
-  if (!cm_image_set_unit(job.out, "1", err) || !cm_parallel_for(ctx, "colours", job.grid.rows, cm__row_chunk(&job.grid),
-                                                                wide ? convert_rows_f64 : convert_rows_f32, &job, err))
+  if (!cm_image_set_unit(job.out, "1", err) ||
+      !cm_parallel_for(ctx, "colours", job.grid.rows, cm__row_chunk(&job.grid), choose_rows(&job), &job, err))
     cm_image_unref(&job.out);
   return job.out;
 }

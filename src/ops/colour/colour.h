@@ -18,6 +18,8 @@ typedef struct CmColour {
 /* CM_ERR_DATA where the image has not the components of such colours, or a type that cannot hold them. */
 bool cm__colour_open(CmColour *colour, const CmImage *image, CmColourSpace from, CmColourSpace to, CmError **err);
 int64_t cm__colour_components(CmColourSpace space); /* 1 or 3 */
+/* Voxels of a row that are done at a time, so that their planes stay in the first cache. */
+enum { CM_COLOUR_PIECE = 512 };
 /* n voxels of a row to three planes of n values (grey: the first). plane[k]: n values of room. line: components * n. */
 void cm__colour_row_f32(const CmColour *colour, const void *row, int64_t n, float *line, float *const plane[3]);
 void cm__colour_row_f64(const CmColour *colour, const void *row, int64_t n, double *line, double *const plane[3]);

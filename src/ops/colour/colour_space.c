@@ -44,7 +44,8 @@ CM_OP(colour_space) = {
         "saturation and value, 0 to 1. xyz and lab (CIELAB): white D65, 2 degrees; L 0 to 100, a and b about -128 to "
         "127. ycbcr: ITU-R BT.601, Y 16 to 235, Cb and Cr 16 to 240. grey: 0.2125 R + 0.7154 G + 0.0721 B. Back from "
         "xyz and lab, what is beyond rgb's range is clamped. type=u8 and u16: rgb and grey run to the largest value, "
-        "ycbcr is rounded as it stands, the others are refused. A fourth component (opacity) is left out. The formulas "
+        "ycbcr is rounded as it stands, the others are refused; grey of u8 from u8 is exact, halves up. A fourth "
+        "component (opacity) is left out. The formulas "
         "are "
         "scikit-image's. NaN spreads to the components that depend on it. Calculated in float, in double for type=f64 "
         "and from u32, i32 and f64.",

@@ -56,9 +56,8 @@ CM_SIMD static void mark_doubt(const float *v, double limit, double margin, int6
   for (int64_t i = 0; i < n; i++) doubt[i] |= (uint8_t)((v[i] >= low) & (v[i] <= high));
 }
 
-/* In float, and again in double where that is too near to a limit. */
-static void narrow_row(const Job *job, const char *row, const Room *room, uint8_t *inside) {
-  const int64_t n = job->grid.nx;
+/* n voxels in float, and again in double where that is too near to a limit. */
+static void do_narrow(const Job *job, const char *row, int64_t n, const Room *room, uint8_t *inside) {
   cm__colour_row_f32(&job->colour, row, n, room->line, room->plane);
   memset(room->doubt, 0, (size_t)n);
   for (int k = 0; k < job->count; k++) {
@@ -68,16 +67,23 @@ static void narrow_row(const Job *job, const char *row, const Room *room, uint8_
   const size_t size = (size_t)job->grid.components * job->grid.size;
   memset(inside, 1, (size_t)n);
   keep_in_range_f32(job, room->plane, n, inside);
-  for (int64_t i = 0; i < n; i++) {
-    if (!room->doubt[i]) continue;
+  const uint8_t *end = room->doubt + n;
+  for (const uint8_t *at = room->doubt; (at = memchr(at, 1, (size_t)(end - at))); at++) {
+    const int64_t i = at - room->doubt;
     cm__colour_row_f64(&job->colour, row + (size_t)i * size, 1, room->wide, room->wide_plane);
     inside[i] = 1;
     keep_in_range_f64(job, room->wide_plane, 1, inside + i);
   }
 }
 
-static bool room_open(const Job *job, Room *room, CmError **err) {
-  const int64_t n = job->grid.nx, values = (3 + job->grid.components) * n;
+static void do_wide(const Job *job, const char *row, int64_t n, const Room *room, uint8_t *inside) {
+  cm__colour_row_f64(&job->colour, row, n, room->wide, room->wide_plane);
+  memset(inside, 1, (size_t)n);
+  keep_in_range_f64(job, room->wide_plane, n, inside);
+}
+
+static bool room_open(const Job *job, int64_t n, Room *room, CmError **err) {
+  const int64_t values = (3 + job->grid.components) * n;
   *room = (Room){.line = NULL};
   room->line = cm_alloc_array(job->ctx, (size_t)values, sizeof(float), err);
   room->wide = cm_alloc_array(job->ctx, (size_t)values, sizeof(double), err);
@@ -98,25 +104,24 @@ static void room_free(Room *room) {
 
 static bool do_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
-  const int64_t n = job->grid.nx;
+  const int64_t nx = job->grid.nx, piece = nx < CM_COLOUR_PIECE ? nx : CM_COLOUR_PIECE;
+  const size_t voxel = (size_t)job->grid.components * job->grid.size;
   Room room;
-  const bool ok = room_open(job, &room, err);
-  uint8_t *labels = cm_image_data_mut(job->labels);
+  uint8_t *mask = NULL;
+  bool ok = room_open(job, piece, &room, err);
+  if (ok && job->mask.image) ok = (mask = cm_alloc(job->ctx, (size_t)nx, err)) != NULL;
   for (int64_t row = range.begin; ok && row < range.end; row++) {
-    uint8_t *inside = labels + row * n;
-    const void *from = cm__row(job->image, &job->grid, row);
-    if (job->margin > 0.0) {
-      narrow_row(job, from, &room, inside);
-    } else {
-      cm__colour_row_f64(&job->colour, from, n, room.wide, room.wide_plane);
-      memset(inside, 1, (size_t)n);
-      keep_in_range_f64(job, room.wide_plane, n, inside);
-    }
-    if (!job->mask.image) continue;
-    cm__mask_row(&job->mask, row, room.doubt);
-    for (int64_t x = 0; x < n; x++) inside[x] &= room.doubt[x];
+    uint8_t *inside = (uint8_t *)cm_image_data_mut(job->labels) + row * nx;
+    const char *from = cm__row(job->image, &job->grid, row);
+    for (int64_t x = 0; x < nx; x += piece)
+      (job->margin > 0.0 ? do_narrow : do_wide)(job, from + (size_t)x * voxel, nx - x < piece ? nx - x : piece, &room,
+                                                inside + x);
+    if (!mask) continue;
+    cm__mask_row(&job->mask, row, mask);
+    for (int64_t x = 0; x < nx; x++) inside[x] &= mask[x];
   }
   room_free(&room);
+  cm_free(mask);
   return ok;
 }
 

@@ -103,10 +103,10 @@ CM_SIMD static void X(rgb_to_hsv)(int64_t n, R *restrict a, R *restrict b, R *re
     const R most = red > green ? red : green, least = red < green ? red : green;
     const R high = most > blue ? most : blue, low = least < blue ? least : blue, range = high - low;
     const R by = range != 0 ? range : (R)1, of = high != 0 ? high : (R)1;
-    const R from_red = (green - blue) / by, from_green = (R)2 + (blue - red) / by,
-            from_blue = (R)4 + (red - green) / by;
-    R hue = green == high ? from_green : from_red;
-    hue = (blue == high ? from_blue : hue) / (R)6;
+    const bool is_green = green == high, is_blue = blue == high;
+    const R third = is_blue ? (R)4 : is_green ? (R)2 : (R)0;
+    const R slope = is_blue ? red - green : is_green ? blue - red : green - blue;
+    R hue = (third + slope / by) / (R)6;
     const R around = hue + (R)1, share = range / of;
     hue = hue < 0 ? around : hue;
     a[i] = range != 0 ? hue : 0;
@@ -172,26 +172,18 @@ static void X(enter)(CmColourSpace to, int64_t n, R *const p[3]) {
   }
 }
 
-CM_SIMD static void X(part)(const R *restrict line, R scale, int64_t n, R *restrict a, R *restrict b, R *restrict c) {
-  for (int64_t i = 0; i < n; i++) {
-    a[i] = line[3 * i] * scale;
-    b[i] = line[3 * i + 1] * scale;
-    c[i] = line[3 * i + 2] * scale;
-  }
-}
-
 void X(cm__colour_row)(const CmColour *colour, const void *row, int64_t n, R *line, R *const plane[3]) {
   const int64_t c = colour->components, used = cm__colour_components(colour->from);
   /* hue and saturation do not depend on the scale: whole numbers are exact */
   const bool late = colour->from == CM_RGB && colour->to == CM_HSV;
   const R scale = late ? (R)1 : (R)colour->scale;
-  const R *values = colour->type == X(own_type) ? row : line;
-  if (values == line) X(cm__line_to)(colour->type, row, n * c, line);
-  if (c == 3)
-    X(part)(values, scale, n, plane[0], plane[1], plane[2]);
-  else
+  if (c == 3) {
+    X(part)[colour->type](row, scale, n, plane[0], plane[1], plane[2]);
+  } else {
+    X(cm__line_to)(colour->type, row, n * c, line);
     for (int64_t k = 0; k < used; k++)
-      for (int64_t i = 0; i < n; i++) plane[k][i] = values[i * c + k] * scale;
+      for (int64_t i = 0; i < n; i++) plane[k][i] = line[i * c + k] * scale;
+  }
   if (colour->from == colour->to) return;
   const bool was_xyz = is_xyz(colour->from), will_be_xyz = is_xyz(colour->to);
   X(leave)(colour->from, n, plane);
