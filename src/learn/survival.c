@@ -61,8 +61,9 @@ typedef struct Pairs {
 
 /* Counts row against what was seen; higher: it should have the higher risk of the two. */
 static void meet(Pairs *p, int64_t row, bool higher) {
-  int64_t less = below(&p->seen, p->rank[row]), upto = below(&p->seen, p->rank[row] + 1), more = p->seen.all - upto;
-  p->won[row] += (double)(higher ? less : more) + 0.5 * (double)(upto - less);
+  int64_t less = below(&p->seen, p->rank[row]), not_more = below(&p->seen, p->rank[row] + 1),
+          more = p->seen.all - not_more;
+  p->won[row] += (double)(higher ? less : more) + 0.5 * (double)(not_more - less);
   p->met[row] += (double)p->seen.all;
 }
 
@@ -76,7 +77,7 @@ static int64_t run_end(const CmSurvival *s, const int64_t *by_time, int64_t firs
   return end;
 }
 
-/* Each row as the later one: events of earlier times; those cut off, events of their own time too. */
+/* Each row as the later one: events of earlier times; the censored ones, events of their own time too. */
 static void meet_earlier(Pairs *p, const int64_t *by_time) {
   for (int64_t first = 0, middle, end; first < p->s->rows; first = end) {
     end = run_end(p->s, by_time, first, &middle);
@@ -86,7 +87,7 @@ static void meet_earlier(Pairs *p, const int64_t *by_time) {
   }
 }
 
-/* Each event as the earlier one: all rows of later times, and those cut off at its own. */
+/* Each event as the earlier one: all rows of later times, and the censored ones at its own. */
 static void meet_later(Pairs *p, const int64_t *by_time) {
   for (int64_t end = p->s->rows; end > 0;) {
     int64_t first = end, middle;
@@ -138,7 +139,7 @@ static double times_of(const CmSurvival *s, const double *times, int64_t row) {
   return times ? times[s->subject[row]] : 1;
 }
 
-/* uncut[row]: the probability, by Kaplan and Meier, of not being cut off before the row's time. */
+/* uncut[row]: the probability, by Kaplan and Meier, of not being censored before the row's time. */
 static void censoring(const CmSurvival *s, const int64_t *by_time, const double *times, double *uncut) {
   double left = 0, share = 1;
   for (int64_t i = 0; i < s->rows; i++) left += times_of(s, times, i);
@@ -149,7 +150,7 @@ static void censoring(const CmSurvival *s, const int64_t *by_time, const double 
       double weight = times_of(s, times, by_time[i]);
       uncut[by_time[i]] = share;
       if (i < middle)
-        left -= weight; /* events come before the cuts of the same time */
+        left -= weight; /* events come before the censorings of the same time */
       else
         cut += weight;
     }

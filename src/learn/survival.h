@@ -1,4 +1,4 @@
-/* Times until an event, some of them cut off: how well risks order them, and how many live how long. */
+/* Times until an event, some of them censored: how well risks order them, and how many live how long. */
 #ifndef CORMACK_LEARN_SURVIVAL_H
 #define CORMACK_LEARN_SURVIVAL_H
 
@@ -25,7 +25,7 @@ typedef struct CmSurvivalOrder {
 bool cm__survival_order(CmArena *hold, const CmSurvival *s, const double *risk, int stride, CmSurvivalOrder *order,
                         CmError **err);
 /* Cumulative/dynamic AUC at a time: those with the event until then against those who live longer, the former weighted
- * by the inverse probability of not being cut off before (Blanche, Dartigues, Jacqmin-Gadda: Stat. Med. 32, 2013).
+ * by the inverse probability of not being censored before (Blanche, Dartigues, Jacqmin-Gadda: Stat. Med. 32, 2013).
  * times: how often each subject counts (NULL: once); uncut: room for rows. NaN where a side is empty. */
 double cm__auc_at(const CmSurvival *s, const CmSurvivalOrder *order, const double *risk, int stride, double at,
                   const double *times, double *uncut);

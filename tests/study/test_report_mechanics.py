@@ -1,5 +1,6 @@
 """The report of the demo's study on a small cohort: all sections with what belongs into them, nothing fetched, no patient's name in what
 the run has made."""
+import csv
 import gzip
 import os
 import re
@@ -25,7 +26,7 @@ def test_sections(out):
         assert text["prediction"].count(model) >= 5, f"{model}: metrics, ROC, interval, calibration, confusion"
     for word in ("AUC", "sensitivity", "specificity", "Calibration", "Confusion", "accuracy", "precision", "recall", "F1", "Brier"):
         assert word in text["prediction"], word
-    assert re.search(r"0\.\d{3}–[01]\.\d{3}", text["prediction"]), "intervals"
+    assert re.search(r"0\.\d{3} to [01]\.\d{3}", text["prediction"]), "intervals"
     for word in ("Decision curve", "net benefit", "Thresholds", "youden", "Models against each other", "p, all pairs"):
         assert word in text["prediction"], word
     assert tags["prediction"]["svg"] >= 8 and "mean |SHAP|" in text["why"] and "permutation importance" in text["why"] and "SHAP value" in text["why"]
@@ -64,10 +65,34 @@ def test_odd_text(work, env):
     report_lib.read(f"{work}/odd/report.html")
 
 
+def test_numbers(work, env):
+    """A target of numbers, or of times until an event, has its own metrics and pictures."""
+    cohort = env["CORMACK_PHANTOM"]
+    with open(f"{cohort}/diagnoses.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    with open(f"{cohort}/outcomes.csv", "w", newline="") as file:
+        out = csv.writer(file)
+        out.writerow(["patient_id", "age", "months", "died"])
+        out.writerows([r["patient_id"], r["age [a]"] + ".5", 3 + 7 * i % 11, int(i % 3 > 0)] for i, r in enumerate(rows))
+    with open(thorax.STUDY) as file:
+        study = file.read().replace("diagnoses.csv", "outcomes.csv").replace("folds: 5, repeats: 4", "folds: 2, repeats: 2")
+    kinds = "models: [logistic, svm, knn, random_forest, gradient_boosting]"
+    for name, target, learn, words in [("regression", "age", "models: [ridge, lasso]", ("R²", "MAE", "Observed and predicted", "predicted", "observed")),
+                                       ("survival", "months", "event: died\n  models: [cox: {alpha: 1}]", ("C-index", "Kaplan and Meier", "log-rank p", "high risk"))]:
+        lib.write(f"{work}/{name}.yaml", study.replace("target: malignant", f"target: {target}").replace(kinds, learn))
+        lib.run(f"{work}/{name}.yaml", f"{work}/out", "--quiet", env=env, check=1)  # there the images' steps are done
+        sections = report_lib.read(f"{work}/out/report.html")
+        for word in words:
+            assert word in sections["prediction"]["text"], (name, word)
+        assert "AUC" not in sections["glance"]["text"] + sections["why"]["text"], name
+        assert sections["subjects"]["tags"]["details"] >= 10, name
+
+
 with tempfile.TemporaryDirectory() as work:
     env = thorax.cohort(f"{work}/cohort")
     lib.run(thorax.STUDY, f"{work}/out", "--quiet", env=env, check=1)
     test_sections(f"{work}/out")
     test_names(f"{work}/out")
     test_odd_text(work, env)
-    print("report: sections, names, odd text")
+    test_numbers(work, env)
+    print("report: sections, names, odd text, numbers and survival")

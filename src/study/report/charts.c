@@ -111,13 +111,12 @@ void cm__chart_intervals(CmTextBuffer *out, const CmTable *metrics, const char *
                  .x1 = 1,
                  .y0 = 0,
                  .y1 = count};
+  double least = 1;
   for (int i = 0; i < count; i++) {
     int64_t row = CM__FIND(metrics, 0, "model", models[i], "part", part, "class", class_name, "metric", metric);
-    if (row >= 0 && cm__row_real(metrics, row, "low") > 0.5)
-      plot.x0 = plot.x0 > 0 || i == 0 ? 0.5 : plot.x0;
-    else
-      plot.x0 = 0;
+    if (row >= 0) least = fmin(least, fmin(cm__row_real(metrics, row, "value"), cm__row_real(metrics, row, "low")));
   }
+  plot.x0 = least > 0.5 ? 0.5 : fmin(0, least);
   cm__plot_start_rows(&plot, title, NULL);
   for (int i = 0; i < count; i++) {
     int64_t row = CM__FIND(metrics, 0, "model", models[i], "part", part, "class", class_name, "metric", metric);

@@ -10,17 +10,30 @@
 
 typedef bool (*Section)(CmReport *report, CmError **err);
 
+/* What is judged, by the task in the summary. */
+static void pick_measure(CmReport *report, const CmTable *summary) {
+  int64_t positive = CM__FIND(summary, 0, "name", "positive");
+  report->class_name = positive >= 0 ? cm__row_text(summary, positive, "value") : "";
+  if (!*report->class_name) report->class_name = "macro";
+  report->measure = "auc";
+  report->measure_shown = "AUC";
+  bool regression = CM__FIND(summary, 0, "name", "task", "value", "regression") >= 0;
+  if (!regression && CM__FIND(summary, 0, "name", "task", "value", "survival") < 0) return;
+  report->class_name = "";
+  report->measure = regression ? "r2" : "c_index";
+  report->measure_shown = regression ? "R²" : "C-index";
+}
+
 static void pick_reference_model(CmReport *report) {
   const CmStudyResult *r = report->result;
   if (!r->learn) return;
   const CmTable *metrics = r->learn[CM_LEARN_METRICS], *shap = r->learn[CM_LEARN_SHAP];
-  int64_t positive = CM__FIND(r->learn[CM_LEARN_SUMMARY], 0, "name", "positive");
-  report->class_name = positive >= 0 ? cm__row_text(r->learn[CM_LEARN_SUMMARY], positive, "value") : "";
-  if (!*report->class_name) report->class_name = "macro";
-  double best = -1, best_explained = -1;
-  for (int64_t row = CM__FIND(metrics, 0, "metric", "auc", "part", "cross_validation", "class", report->class_name);
-       row >= 0;
-       row = CM__FIND(metrics, row + 1, "metric", "auc", "part", "cross_validation", "class", report->class_name)) {
+  pick_measure(report, r->learn[CM_LEARN_SUMMARY]);
+  const char *pairs[] = {
+      "metric", report->measure, "part", "cross_validation", "class", *report->class_name ? report->class_name : "all",
+      NULL};
+  double best = -INFINITY, best_explained = -INFINITY;
+  for (int64_t row = cm__find_row(metrics, 0, pairs); row >= 0; row = cm__find_row(metrics, row + 1, pairs)) {
     double value = cm__row_real(metrics, row, "value");
     const char *model = cm__row_text(metrics, row, "model");
     if (value > best) best = value, report->best_row = row, report->best_model = model;
@@ -72,8 +85,9 @@ static void glance(CmReport *report) {
     const CmTable *metrics = r->learn[CM_LEARN_METRICS];
     char value[32], what[160];
     snprintf(value, sizeof value, "%.3f", cm__row_real(metrics, report->best_row, "value"));
-    snprintf(what, sizeof what, "AUC of %s, cross-validated; 95 %% interval %.3f to %.3f", report->best_model,
-             cm__row_real(metrics, report->best_row, "low"), cm__row_real(metrics, report->best_row, "high"));
+    snprintf(what, sizeof what, "%s of %s, cross-validated; 95 %% interval %.3f to %.3f", report->measure_shown,
+             report->best_model, cm__row_real(metrics, report->best_row, "low"),
+             cm__row_real(metrics, report->best_row, "high"));
     card(out, value, what);
   }
   cm__text_add(out, "</div>\n");

@@ -31,17 +31,44 @@ static void add_metric(CmTextBuffer *out, const CmTable *metrics, const char *mo
   double value = cm__row_real(metrics, row, "value");
   cm__text_add(out, "<td class=\"n\">");
   if (isfinite(value)) cm__text_addf(out, "%.3f", value);
-  if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f–%.3f</span>", low, high);
+  if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f to %.3f</span>", low, high);
   cm__text_add(out, "</td>");
 }
 
+typedef struct Shown {
+  const char *name, *shown;
+} Shown;
+
+/* The metrics of a task that a reader wants first. */
+static int shown_metrics(const CmReport *report, const Shown **shown) {
+  static const Shown classes[] = {{"auc", "AUC"},
+                                  {"accuracy", "accuracy"},
+                                  {"balanced_accuracy", "balanced accuracy"},
+                                  {"precision", "precision"},
+                                  {"recall", "recall"},
+                                  {"specificity", "specificity"},
+                                  {"f1", "F1"},
+                                  {"brier", "Brier"},
+                                  {"log_loss", "log loss"},
+                                  {"calibration_slope", "calibration slope"}};
+  static const Shown numbers[] = {{"r2", "R²"},
+                                  {"mae", "MAE"},
+                                  {"rmse", "RMSE"},
+                                  {"correlation", "correlation"},
+                                  {"calibration_intercept", "observed − predicted"},
+                                  {"calibration_slope", "calibration slope"}};
+  static const Shown survival[] = {{"c_index", "C-index"},
+                                   {"auc_q25", "AUC at the first quarter of events"},
+                                   {"auc_q50", "at the half"},
+                                   {"auc_q75", "at three quarters"}};
+  bool regression = strcmp(report->measure, "r2") == 0;
+  *shown = *report->class_name ? classes : regression ? numbers : survival;
+  return *report->class_name ? CM_COUNT(classes) : regression ? CM_COUNT(numbers) : CM_COUNT(survival);
+}
+
 static void add_metrics(CmReport *report, const char *part, const char *title) {
-  static const char *const names[] = {
-      "auc", "accuracy", "balanced_accuracy", "precision",        "recall", "specificity",
-      "f1",  "brier",    "log_loss",          "calibration_slope"};
-  static const char *const shown[] = {
-      "AUC", "accuracy", "balanced accuracy", "precision",        "recall", "specificity",
-      "F1",  "Brier",    "log loss",          "calibration slope"};
+  const Shown *shown;
+  int metric_count = shown_metrics(report, &shown);
   const CmTable *metrics = report->result->learn[CM_LEARN_METRICS];
   CmTextBuffer *out = &report->out;
   if (CM__FIND(metrics, 0, "part", part) < 0) return;
@@ -50,13 +77,13 @@ static void add_metrics(CmReport *report, const char *part, const char *title) {
   cm__text_add(out, "<h3>");
   cm__html_text(out, title);
   cm__text_add(out, "</h3><div class=\"scroll\"><table class=\"tight\"><thead><tr><th>model</th>");
-  for (int i = 0; i < CM_COUNT(names); i++) cm__text_addf(out, "<th class=\"n\">%s</th>", shown[i]);
+  for (int i = 0; i < metric_count; i++) cm__text_addf(out, "<th class=\"n\">%s</th>", shown[i].shown);
   cm__text_add(out, "</tr></thead>\n");
   for (int m = 0; m < count; m++) {
     cm__text_add(out, "<tr><td class=\"k\">");
     cm__html_text(out, models[m]);
     cm__text_add(out, "</td>");
-    for (int i = 0; i < CM_COUNT(names); i++) add_metric(out, metrics, models[m], part, report->class_name, names[i]);
+    for (int i = 0; i < metric_count; i++) add_metric(out, metrics, models[m], part, report->class_name, shown[i].name);
     cm__text_add(out, "</tr>\n");
   }
   cm__text_add(out, "</table></div>\n");
@@ -139,7 +166,10 @@ bool cm__report_prediction(CmReport *report, CmError **err) {
   cm__text_add(out,
                "<p class=\"note\">95 % intervals below each value; how each is made stands in "
                "<code>tables/learn_metrics.csv</code>.</p>\n");
-  add_curves(report);
+  if (*report->class_name)
+    add_curves(report);
+  else
+    cm__report_numbers(report);
   cm__report_decisions(report);
   cm__html_section_end(out);
   return true;
@@ -151,9 +181,12 @@ bool cm__report_why(CmReport *report, CmError **err) {
   if (!r->learn) return true;
   const CmTable *importance = r->learn[CM_LEARN_IMPORTANCE];
   if (CM__FIND(importance, 0, "measure", "permutation") < 0 && !report->explained_model) return true;
-  cm__html_section(out, "why", "Which features mattered",
-                   "SHAP: how much each feature moved the output of a row that the model had not seen. Permutation: "
-                   "the AUC lost when it is shuffled.");
+  char lead[192];
+  snprintf(lead, sizeof lead,
+           "SHAP: how much each feature moved the output of a row that the model had not seen. Permutation: the %s "
+           "lost when it is shuffled.",
+           report->measure_shown);
+  cm__html_section(out, "why", "Which features mattered", lead);
   cm__text_add(out, "<div class=\"grid\">");
   char title[160];
   if (report->explained_model) {
@@ -179,20 +212,37 @@ static int64_t shap_row_of(const CmTable *shap, const char *model, const char *p
   return -1;
 }
 
+/* What was predicted, and what is. */
+static void add_outcome(CmReport *report, const CmTable *predictions, int64_t row, int probability) {
+  CmTextBuffer *out = &report->out;
+  const char *held = cm__row_is(predictions, row, "part", "hold_out") ? "; held out" : "";
+  if (!*report->class_name) {
+    double risk = cm__row_real(predictions, row, "risk"),
+           said = isnan(risk) ? cm__row_real(predictions, row, "predicted") : risk;
+    cm__html_textf(out, "%s %.4g, observed %.4g%s%s", isnan(risk) ? "predicted" : "risk", said,
+                   cm__row_real(predictions, row, "target"),
+                   isnan(risk)                                   ? ""
+                   : cm__row_real(predictions, row, "event") > 0 ? " (event)"
+                                                                 : " (censored)",
+                   held);
+    return;
+  }
+  const char *target = cm__row_text(predictions, row, "target"),
+             *predicted = cm__row_text(predictions, row, "predicted");
+  cm__text_addf(out, "<b style=\"color:%s\">", strcmp(target, predicted) == 0 ? "#1d7a46" : "#b3431e");
+  cm__html_textf(out, "predicted %s (%.2f)", predicted,
+                 probability >= 0 ? cm_table_real(predictions, row, probability) : NAN);
+  cm__text_add(out, "</b>");
+  cm__html_textf(out, ", is %s%s", target, held);
+}
+
 static bool add_subject(CmReport *report, const CmTable *predictions, int64_t row, const char *model, int probability,
                         CmError **err) {
   const CmStudyResult *r = report->result;
   CmTextBuffer *out = &report->out;
-  const char *target = cm__row_text(predictions, row, "target"),
-             *predicted = cm__row_text(predictions, row, "predicted");
-  bool right = strcmp(target, predicted) == 0;
   cm__text_add(out, "<details><summary>");
   cm__html_textf(out, "%s: ", cm__row_text(predictions, row, "subject"));
-  cm__text_addf(out, "<b style=\"color:%s\">", right ? "#1d7a46" : "#b3431e");
-  cm__html_textf(out, "predicted %s (%.2f)", predicted,
-                 probability >= 0 ? cm_table_real(predictions, row, probability) : NAN);
-  cm__text_add(out, "</b>");
-  cm__html_textf(out, ", is %s%s", target, cm__row_is(predictions, row, "part", "hold_out") ? "; held out" : "");
+  add_outcome(report, predictions, row, probability);
   cm__text_add(out, "</summary>");
   int64_t shap = shap_row_of(r->learn[CM_LEARN_SHAP], model, cm__row_text(predictions, row, "part"), report->class_name,
                              cm__row_real(predictions, row, "row"));
@@ -212,9 +262,9 @@ bool cm__report_subjects(CmReport *report, CmError **err) {
   snprintf(column, sizeof column, "probability %s", report->class_name);
   int probability = cm_table_find_column(predictions, column);
   snprintf(lead, sizeof lead,
-           "By %s, each predicted by a model that had not seen the subject. The probability is of «%s». Open one to "
-           "see what moved it.",
-           model, report->class_name);
+           "By %s, each predicted by a model that had not seen the subject.%s%s%s Open one to see what moved it.",
+           model, *report->class_name ? " The probability is of «" : "", report->class_name,
+           *report->class_name ? "»." : "");
   cm__html_section(out, "subjects", "Each subject's prediction", lead);
   bool good = true;
   int shown = 0;

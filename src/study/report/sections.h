@@ -11,10 +11,11 @@
 typedef struct CmReport {
   const CmStudyResult *result;
   CmTextBuffer out;
-  const char *class_name;      /* the positive class, or "macro" */
-  const char *best_model;      /* of the largest cross-validated AUC; NULL: nothing was learned */
-  int64_t best_row;            /* of its AUC in the metrics */
-  const char *explained_model; /* the same among those with SHAP values; NULL: none */
+  const char *class_name;              /* the positive class, or "macro"; "" where no classes are predicted */
+  const char *measure, *measure_shown; /* what models are ranked by: "auc", "AUC", or R2, or the C-index */
+  const char *best_model;              /* of the best cross-validated measure; NULL: nothing was learned */
+  int64_t best_row;                    /* of its measure in the metrics */
+  const char *explained_model;         /* the same among those with SHAP values; NULL: none */
 } CmReport;
 
 /* The grey window of a picture: as the study says, else by the unit: HU -1350 to 450, SUV 0 to 7, others the image's
@@ -24,7 +25,9 @@ void cm__choose_window(const CmResultPicture *picture, const CmImage *image, CmS
 bool cm__report_inputs(CmReport *report, CmError **err);
 bool cm__report_images(CmReport *report, CmError **err);
 bool cm__report_prediction(CmReport *report, CmError **err);
+/* Within the prediction: of classes; of numbers and of survival. */
 void cm__report_decisions(CmReport *report);
+void cm__report_numbers(CmReport *report);
 bool cm__report_why(CmReport *report, CmError **err);
 bool cm__report_subjects(CmReport *report, CmError **err);
 bool cm__report_has_growth(const CmReport *report);
