@@ -8,7 +8,7 @@
 #include "cormack/parallel.h"
 #include "ops/enhance/hole.h"
 
-enum { MOST_LEVELS = 24, DEGREE = 4, CHUNK = 8192 };
+enum { MOST_LEVELS = 24, DEGREE = 4, CHUNK = 8192, MARKED = 64 };
 
 typedef struct Level {
   CmContext *ctx;
@@ -16,14 +16,15 @@ typedef struct Level {
   double weight[3];              /* of neighbours along the axes */
   double factor;                 /* of the operator */
   bool halved[3];                /* axes along which this grid is coarser than the one before */
-  uint8_t *marked;               /* of the box */
-  int32_t *index;                /* of the box: number of its entry, or `count` */
+  uint8_t *marked;               /* of the box: not 0; of the first level the hole's */
+  uint64_t *entry;               /* of the box: a bit where there is one; they are numbered in this order */
+  uint32_t *before;              /* of each word of bits: how many stand before it */
   int64_t count;                 /* entries: marked voxels and those that share a face with one */
   int64_t *place;                /* of each entry: in the box */
   int32_t *near;                 /* six of each; `count`: none, or one that is never needed */
-  uint8_t *inside;               /* marked */
-  double *degree;                /* sum of the weights of the neighbours that the image has */
-  double *inverse;               /* 1 / diagonal of the operator; 0 where not marked */
+  uint8_t *kind;                 /* MARKED, and a bit for each neighbour that the image has */
+  double degree[2 * MARKED];     /* by kind: sum of the weights of those neighbours */
+  double inverse[2 * MARKED];    /* by kind: 1 / diagonal of the operator; 0 where not marked */
   double top;                    /* bounds the eigenvalues of inverse * operator */
   double *x, *r, *d, *lap, *out; /* count + 1 each, the last one 0 */
 } Level;
@@ -36,13 +37,22 @@ typedef struct Solver {
 /* ---- levels ---- */
 
 static void free_level(Level *level) {
-  cm_free(level->marked);
-  cm_free(level->index);
+  cm_free(level->entry);
+  cm_free(level->before);
   cm_free(level->place);
   cm_free(level->near);
-  cm_free(level->inside);
-  cm_free(level->degree);
+  cm_free(level->kind);
   cm_free(level->x);
+}
+
+static bool is_marked(const Level *level, int64_t i) {
+  return level->kind[i] & MARKED;
+}
+
+/* The number of the entry at a place in the box; `count` where there is none. */
+static inline int64_t entry_at(const Level *level, int64_t at) {
+  const uint64_t word = level->entry[at >> 6], bit = UINT64_C(1) << (at & 63);
+  return word & bit ? (int64_t)level->before[at >> 6] + __builtin_popcountll(word & (bit - 1)) : level->count;
 }
 
 static int64_t box_size(const Level *level) {
@@ -74,86 +84,95 @@ static int64_t neighbour(const Level *level, const int64_t voxel[3], int k) {
   return find_place(level, next);
 }
 
-/* Marked voxels get 1 in index, those beside them 2. */
+/* Marked voxels, and those beside them. */
 static int64_t number_entries(Level *level) {
   const int64_t n = box_size(level);
   int64_t count = 0, voxel[3];
-  for (int64_t i = 0; i < n; i++) level->index[i] = level->marked[i];
   for (int64_t i = 0; i < n; i++) {
     if (!level->marked[i]) continue;
+    level->entry[i >> 6] |= UINT64_C(1) << (i & 63);
     place_of(level, i, voxel);
     for (int k = 0; k < 6; k++) {
       const int64_t at = neighbour(level, voxel, k);
-      if (at >= 0) level->index[at] = 1;
+      if (at >= 0) level->entry[at >> 6] |= UINT64_C(1) << (at & 63);
     }
   }
-  for (int64_t i = 0; i < n; i++) count += level->index[i];
+  for (int64_t word = 0; word <= n / 64; word++) {
+    level->before[word] = (uint32_t)count;
+    count += __builtin_popcountll(level->entry[word]);
+  }
   return count;
 }
 
 static bool make_entries(Level *level, CmError **err) {
-  const int64_t count = number_entries(level);
+  const int64_t words = box_size(level) / 64 + 1;
+  level->entry = cm_calloc(level->ctx, (size_t)words, sizeof(uint64_t), err);
+  level->before = level->entry ? cm_alloc_array(level->ctx, (size_t)words, sizeof(uint32_t), err) : NULL;
+  if (!level->before) return false;
+  const int64_t count = level->count = number_entries(level);
   if (count >= INT32_MAX) {
     cm_error_set(err, CM_ERR_DATA, "%lld voxels are marked, too many to be solved for at once; repair them in parts",
                  (long long)count);
     return false;
   }
-  level->count = count;
   level->place = cm_alloc_array(level->ctx, (size_t)count, sizeof(int64_t), err);
   level->near = cm_alloc_array(level->ctx, (size_t)count, 6 * sizeof(int32_t), err);
-  level->inside = cm_alloc(level->ctx, (size_t)count, err);
-  level->degree = cm_alloc_array(level->ctx, (size_t)count, 2 * sizeof(double), err);
+  level->kind = cm_alloc(level->ctx, (size_t)count, err);
   level->x = cm_calloc(level->ctx, (size_t)count + 1, 5 * sizeof(double), err);
-  if (!level->place || !level->near || !level->inside || !level->degree || !level->x) return false;
-  level->inverse = level->degree + count;
+  if (!level->place || !level->near || !level->kind || !level->x) return false;
   level->r = level->x + count + 1;
   level->d = level->r + count + 1;
   level->lap = level->d + count + 1;
   level->out = level->lap + count + 1;
-  int64_t entry = 0;
-  for (int64_t i = 0; i < box_size(level); i++) {
-    const bool is_entry = level->index[i] != 0;
-    level->index[i] = (int32_t)(is_entry ? entry : count);
-    if (!is_entry) continue;
-    level->place[entry] = i;
-    level->inside[entry++] = level->marked[i];
-  }
+  int64_t *place = level->place;
+  for (int64_t word = 0; word < words; word++)
+    for (uint64_t bits = level->entry[word]; bits; bits &= bits - 1) *place++ = word * 64 + __builtin_ctzll(bits);
   return true;
 }
 
 static void set_row(Level *level, int64_t entry) {
   int64_t voxel[3];
   place_of(level, level->place[entry], voxel);
-  double degree = 0.0, squares = 0.0;
+  level->kind[entry] = level->marked[level->place[entry]] ? MARKED : 0;
   for (int k = 0; k < 6; k++) {
     const int64_t at = neighbour(level, voxel, k);
-    const double w = at == -2 ? 0.0 : level->weight[k / 2];
-    level->near[6 * entry + k] = at < 0 ? (int32_t)level->count : level->index[at];
-    degree += w;
-    squares += w * w;
+    level->near[6 * entry + k] = (int32_t)(at < 0 ? level->count : entry_at(level, at));
+    if (at != -2) level->kind[entry] |= (uint8_t)(1 << k);
   }
-  level->degree[entry] = degree;
-  level->inverse[entry] = level->inside[entry] ? 1.0 / (level->factor * (degree * degree + squares)) : 0.0;
+}
+
+static void set_kinds(Level *level) {
+  for (int kind = 0; kind < 2 * MARKED; kind++) {
+    double degree = 0.0, squares = 0.0;
+    for (int k = 0; k < 6; k++) {
+      const double w = kind >> k & 1 ? level->weight[k / 2] : 0.0;
+      degree += w;
+      squares += w * w;
+    }
+    level->degree[kind] = degree;
+    level->inverse[kind] = kind & MARKED && degree > 0.0 ? 1.0 / (level->factor * (degree * degree + squares)) : 0.0;
+  }
 }
 
 /* Gershgorin's bound, of rows as long as those of a voxel that has all its neighbours. */
 static void set_top(Level *level) {
   double top = 0.0;
   for (int64_t i = 0; i < level->count; i++) {
-    if (!level->inside[i]) continue;
-    double sum = 2.0 * level->degree[i] * level->degree[i];
+    if (!is_marked(level, i)) continue;
+    const double degree = level->degree[level->kind[i]];
+    double sum = 2.0 * degree * degree;
     for (int k = 0; k < 6; k++)
       if (level->near[6 * i + k] < level->count)
-        sum += level->weight[k / 2] * 2.0 * level->degree[level->near[6 * i + k]];
-    sum *= level->factor * level->inverse[i];
+        sum += level->weight[k / 2] * 2.0 * level->degree[level->kind[level->near[6 * i + k]]];
+    sum *= level->factor * level->inverse[level->kind[i]];
     top = sum > top ? sum : top;
   }
   level->top = top;
 }
 
 static bool make_level(Level *level, CmError **err) {
-  level->index = cm_alloc_array(level->ctx, (size_t)box_size(level), sizeof(int32_t), err);
-  if (!level->index || !make_entries(level, err)) return false;
+  if (!make_entries(level, err)) return false;
+  set_kinds(level);
   for (int64_t i = 0; i < level->count; i++) set_row(level, i);
   set_top(level);
   return true;
@@ -181,7 +200,7 @@ static bool coarsen(const Level *fine, Level *coarse, bool *use, CmError **err) 
   if (!coarse->marked) return false;
   int64_t voxel[3];
   for (int64_t i = 0; i < fine->count; i++) {
-    if (!fine->inside[i]) continue;
+    if (!is_marked(fine, i)) continue;
     place_of(fine, fine->place[i], voxel);
     for (int axis = 0; axis < 3; axis++) voxel[axis] /= coarse->halved[axis] ? 2 : 1;
     coarse->marked[find_place(coarse, voxel)]++;
@@ -212,21 +231,17 @@ static bool make_levels(Solver *solver, const CmHole *hole, CmError **err) {
     first->weight[axis] = hole->dims[axis] > 1 ? ratio * ratio : 0.0;
   }
   solver->levels = 1;
-  first->marked = cm_alloc(hole->ctx, (size_t)box_size(first), err);
-  if (!first->marked) return false;
-  memcpy(first->marked, hole->marked, (size_t)box_size(first));
+  first->marked = hole->marked;
   if (!make_level(first, err)) return false;
   for (bool use = true; solver->levels < MOST_LEVELS; solver->levels++) {
     Level *fine = &solver->level[solver->levels - 1], *coarse = fine + 1;
-    if (!coarsen(fine, coarse, &use, err)) return false;
-    if (!use) {
-      free_level(coarse);
-      return true;
-    }
-    if (!make_level(coarse, err)) {
-      solver->levels++;
-      return false;
-    }
+    bool ok = coarsen(fine, coarse, &use, err);
+    if (ok && use) ok = make_level(coarse, err);
+    cm_free(coarse->marked);
+    coarse->marked = NULL; /* the kinds know */
+    if (ok && use) continue;
+    free_level(coarse);
+    return ok;
   }
   return true;
 }
@@ -244,7 +259,7 @@ static double laplacian(const Level *level, const double *u, int64_t i) {
   const int32_t *near = level->near + 6 * i;
   const double *w = level->weight;
   return w[0] * (u[near[0]] + u[near[1]]) + w[1] * (u[near[2]] + u[near[3]]) + w[2] * (u[near[4]] + u[near[5]]) -
-         level->degree[i] * u[i];
+         level->degree[level->kind[i]] * u[i];
 }
 
 static bool first_rows(void *arg, CmRange range, CmError **err) {
@@ -258,7 +273,7 @@ static bool second_rows(void *arg, CmRange range, CmError **err) {
   const Work *work = arg;
   (void)err;
   for (int64_t i = range.begin; i < range.end; i++)
-    work->to[i] = work->level->inside[i] ? work->level->factor * laplacian(work->level, work->from, i) : 0.0;
+    work->to[i] = is_marked(work->level, i) ? work->level->factor * laplacian(work->level, work->from, i) : 0.0;
   return true;
 }
 
@@ -280,7 +295,7 @@ static bool step_rows(void *arg, CmRange range, CmError **err) {
   for (int64_t i = range.begin; i < range.end; i++) {
     level->x[i] += level->d[i];
     level->r[i] -= level->out[i];
-    level->d[i] = work->a * level->d[i] + work->b * level->inverse[i] * level->r[i];
+    level->d[i] = work->a * level->d[i] + work->b * level->inverse[level->kind[i]] * level->r[i];
   }
   return true;
 }
@@ -291,7 +306,7 @@ static bool smooth(const Level *level, CmError **err) {
   const double high = level->top, low = high / 24.0, middle = 0.5 * (high + low), half = 0.5 * (high - low),
                sigma = middle / half;
   double rho = 1.0 / sigma;
-  for (int64_t i = 0; i < level->count; i++) level->d[i] = level->inverse[i] * level->r[i] / middle;
+  for (int64_t i = 0; i < level->count; i++) level->d[i] = level->inverse[level->kind[i]] * level->r[i] / middle;
   for (int k = 0;; k++) {
     if (!apply(level, level->d, err)) return false;
     const double next = 1.0 / (2.0 * sigma - rho), keep = next * rho, step = 2.0 * next / half;
@@ -316,7 +331,7 @@ static bool prolong_rows(void *arg, CmRange range, CmError **err) {
   const Level *fine = work->level, *coarse = work->other;
   (void)err;
   for (int64_t i = range.begin; i < range.end; i++) {
-    if (!fine->inside[i]) continue;
+    if (!is_marked(fine, i)) continue;
     int64_t voxel[3], block[3][2];
     double share[3][2], sum = 0.0;
     place_of(fine, fine->place[i], voxel);
@@ -325,7 +340,7 @@ static bool prolong_rows(void *arg, CmRange range, CmError **err) {
       const double w = share[0][k & 1] * share[1][k >> 1 & 1] * share[2][k >> 2];
       if (w == 0.0) continue;
       const int64_t at = find_place(coarse, (int64_t[3]){block[0][k & 1], block[1][k >> 1 & 1], block[2][k >> 2]});
-      if (at >= 0) sum += w * work->from[coarse->index[at]];
+      if (at >= 0) sum += w * work->from[entry_at(coarse, at)];
     }
     work->to[i] += sum;
   }
@@ -342,7 +357,7 @@ static bool restrict_rows(void *arg, CmRange range, CmError **err) {
     int64_t block[3], first[3], last[3];
     double sum = 0.0;
     work->to[i] = 0.0;
-    if (!coarse->inside[i]) continue;
+    if (!is_marked(coarse, i)) continue;
     place_of(coarse, coarse->place[i], block);
     for (int axis = 0; axis < 3; axis++) {
       const bool halved = coarse->halved[axis];
@@ -357,7 +372,7 @@ static bool restrict_rows(void *arg, CmRange range, CmError **err) {
           const double wx = coarse->halved[0] ? share[x - first[0]] : 1.0,
                        wy = coarse->halved[1] ? share[y - first[1]] : 1.0,
                        wz = coarse->halved[2] ? share[z - first[2]] : 1.0;
-          sum += wx * wy * wz * work->from[fine->index[at]];
+          sum += wx * wy * wz * work->from[entry_at(fine, at)];
         }
     work->to[i] = sum;
   }
@@ -393,20 +408,34 @@ static double dot(const double *a, const double *b, int64_t n) {
   return (part[0] + part[1]) + (part[2] + part[3]);
 }
 
+static double value_at(const CmHole *hole, int64_t at) {
+  double value;
+  const int64_t row = at / hole->size[0];
+  hole->read(hole->arg, at % hole->size[0], row % hole->size[1], row / hole->size[1], 1, &value);
+  return value;
+}
+
 /* What the operator gives for the known values with 0 where marked, negated. */
 static void right_side(const CmHole *hole, const Level *level, double *to) {
   for (int64_t i = 0; i < level->count; i++) {
     int64_t voxel[3];
     place_of(level, level->place[i], voxel);
-    const double here = level->inside[i] ? 0.0 : hole->value[level->place[i]];
-    double sum = -level->degree[i] * here;
+    double sum = is_marked(level, i) ? 0.0 : -level->degree[level->kind[i]] * value_at(hole, level->place[i]);
     for (int k = 0; k < 6; k++) {
       const int64_t at = neighbour(level, voxel, k);
-      if (at >= 0 && !hole->marked[at]) sum += level->weight[k / 2] * hole->value[at];
+      if (at >= 0 && !hole->marked[at]) sum += level->weight[k / 2] * value_at(hole, at);
     }
     level->lap[i] = sum;
   }
-  for (int64_t i = 0; i < level->count; i++) to[i] = level->inside[i] ? -laplacian(level, level->lap, i) : 0.0;
+  for (int64_t i = 0; i < level->count; i++) to[i] = is_marked(level, i) ? -laplacian(level, level->lap, i) : 0.0;
+}
+
+/* Hands over what was found. */
+static void hand_over(const CmHole *hole, const Level *level, const double *u) {
+  for (int64_t i = 0; i < level->count; i++) {
+    const int64_t at = level->place[i], row = at / hole->size[0];
+    if (is_marked(level, i)) hole->found(hole->arg, at % hole->size[0], row % hole->size[1], row / hole->size[1], u[i]);
+  }
 }
 
 /* Conjugate gradients until the residual, as the preconditioner sees it, is 1e-10 of the first. room: 2 * count + 2
@@ -441,8 +470,7 @@ bool cm__hole_biharmonic(const CmHole *hole, CmError **err) {
   const size_t count = ok ? (size_t)solver->level[0].count + 1 : 0;
   if (ok) room = cm_calloc(hole->ctx, count, 3 * sizeof(double), err);
   ok = ok && room && iterate(solver, hole, room, room + count, err);
-  for (size_t i = 0; ok && i + 1 < count; i++)
-    if (solver->level[0].inside[i]) hole->value[solver->level[0].place[i]] = room[i];
+  if (ok) hand_over(hole, &solver->level[0], room);
   for (int k = 0; solver && k < solver->levels; k++) free_level(&solver->level[k]);
   cm_free(solver);
   cm_free(room);

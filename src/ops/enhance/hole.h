@@ -10,8 +10,12 @@ typedef struct CmHole {
   int64_t begin[3],
       size[3];       /* the box: all that is marked, and at least two voxels around it where the image has them */
   double spacing[3]; /* of voxels; only the ratios count for the biharmonic way */
-  uint8_t *marked;   /* of the box: 1 where a value is sought */
-  double *value;     /* of the box: finite where not marked; the solution is put where marked */
+  uint8_t *marked;   /* of the box: not 0 where a value is sought */
+  void *arg;
+  /* The n values of the box from x, y, z on along x: finite where not marked. From several workers at once. */
+  void (*read)(const void *arg, int64_t x, int64_t y, int64_t z, int64_t n, double *to);
+  /* The value that a marked voxel gets. */
+  void (*found)(const void *arg, int64_t x, int64_t y, int64_t z, double value);
 } CmHole;
 
 /* The values whose biharmonic operator is 0 at all marked voxels. */

@@ -174,17 +174,21 @@ static bool list_near(March *job, double radius, CmError **err) {
   return true;
 }
 
+/* Where a row of the hole begins in the box with the rim. */
+static int64_t row_at(const March *job, int64_t y, int64_t z) {
+  return job->rim[0] + (y + job->rim[1]) * job->stride[1] + (z + job->rim[2]) * job->stride[2];
+}
+
 /* The box of the hole with its rim: kinds and values; what is known and touches what is marked has time 0. */
 static void start(March *job) {
   const int64_t *size = job->hole->size;
-  int64_t from = 0;
+  const uint8_t *marked = job->hole->marked;
   for (int64_t z = 0; z < size[2]; z++)
-    for (int64_t y = 0; y < size[1]; y++)
-      for (int64_t x = 0; x < size[0]; x++, from++) {
-        const int64_t at = x + job->rim[0] + (y + job->rim[1]) * job->stride[1] + (z + job->rim[2]) * job->stride[2];
-        job->kind[at] = job->hole->marked[from] ? MARKED : AROUND;
-        job->value[at] = job->hole->value[from];
-      }
+    for (int64_t y = 0; y < size[1]; y++, marked += size[0]) {
+      const int64_t at = row_at(job, y, z);
+      job->hole->read(job->hole->arg, 0, y, z, size[0], job->value + at);
+      for (int64_t x = 0; x < size[0]; x++) job->kind[at + x] = marked[x] ? MARKED : AROUND;
+    }
   for (int64_t i = 0; i < job->voxels; i++) {
     job->time[i] = INFINITY;
     for (int axis = 0; axis < 3 && job->kind[i] == AROUND; axis++)
@@ -198,13 +202,11 @@ static void start(March *job) {
 
 static void finish(const March *job) {
   const int64_t *size = job->hole->size;
-  int64_t to = 0;
+  const uint8_t *marked = job->hole->marked;
   for (int64_t z = 0; z < size[2]; z++)
-    for (int64_t y = 0; y < size[1]; y++)
-      for (int64_t x = 0; x < size[0]; x++, to++)
-        if (job->hole->marked[to])
-          job->hole->value[to] =
-              job->value[x + job->rim[0] + (y + job->rim[1]) * job->stride[1] + (z + job->rim[2]) * job->stride[2]];
+    for (int64_t y = 0; y < size[1]; y++, marked += size[0])
+      for (int64_t x = 0; x < size[0]; x++)
+        if (marked[x]) job->hole->found(job->hole->arg, x, y, z, job->value[row_at(job, y, z) + x]);
 }
 
 /* First the times AROUND, which are counted below 0; then inwards, where the MARKED voxels get their values. */

@@ -14,9 +14,9 @@ typedef struct CmKeyed {
 typedef struct CmOrdering {
   CmContext *ctx;
   void *arg;
-  int64_t rows;   /* items come in rows, of at most `most` */
+  int64_t rows; /* items come in rows, of at most `most` */
   int64_t most;
-  uint64_t high;  /* no key is larger */
+  uint64_t high; /* no key is larger */
   /* The items of a row by rising number, and their keys; how many. From several workers at once, like the others. */
   int64_t (*read)(void *arg, int64_t row, CmKeyed *to);
   /* Fills in the keys of n items. */
