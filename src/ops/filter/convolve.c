@@ -36,17 +36,59 @@ typedef struct Kernel {
   int count;
 } Kernel;
 
-CM_SIMD static void add(const double *restrict from, double weight, double *restrict to, int64_t n) {
-  for (int64_t i = 0; i < n; i++) to[i] += weight * from[i];
+enum { TOGETHER = 8, PART = 1024 }; /* weights; values that stay in the first-level cache */
+
+/* Weight after weight, `count` (a constant) of them in one pass. */
+static inline void some(const double *const *from, const double *weight, int count, bool first, double *restrict to,
+                        int64_t n) {
+  for (int64_t i = 0; i < n; i++) {
+    double sum = first ? 0.0 : to[i];
+    for (int k = 0; k < count; k++) sum += weight[k] * from[k][i];
+    to[i] = sum;
+  }
+}
+
+CM_SIMD static void add(const double *const *from, const double *weight, int count, bool first, double *restrict to,
+                        int64_t n) {
+  const double *rows[TOGETHER];
+  double w[TOGETHER];
+  memcpy(rows, from, sizeof(rows));
+  memcpy(w, weight, sizeof(w));
+#define ADD(count_)                        \
+  case count_:                             \
+    if (first)                             \
+      some(rows, w, count_, true, to, n);  \
+    else                                   \
+      some(rows, w, count_, false, to, n); \
+    break
+  switch (count) {
+    ADD(1);
+    ADD(2);
+    ADD(3);
+    ADD(4);
+    ADD(5);
+    ADD(6);
+    ADD(7);
+    ADD(8);
+  }
+#undef ADD
 }
 
 static void convolve_row(void *arg, const CmWindowRow *row) {
   const Kernel *kernel = arg;
-  memset(row->to, 0, (size_t)row->n * sizeof(double));
-  for (int k = 0; k < kernel->count; k++) {
-    const Weight *item = &kernel->items[k];
-    add(row->near[item->row] + item->dx * row->components, item->weight, row->to, row->n);
-  }
+  if (kernel->count == 0) memset(row->to, 0, (size_t)row->n * sizeof(double));
+  for (int64_t x = 0; x < row->n; x += PART)
+    for (int begin = 0; begin < kernel->count; begin += TOGETHER) {
+      const double *from[TOGETHER] = {NULL};
+      double weight[TOGETHER] = {0.0};
+      const int count = kernel->count - begin < TOGETHER ? kernel->count - begin : TOGETHER;
+      for (int k = 0; k < count; k++) {
+        const Weight *item = &kernel->items[begin + k];
+        from[k] = row->near[item->row] + item->dx * row->components + x;
+        weight[k] = item->weight;
+      }
+      add(from, weight, count, begin == 0, row->to + x, row->n - x < PART ? row->n - x : PART);
+    }
 }
 
 static void kernel_size(const ConvolveParams *p, int64_t size[3]) {

@@ -139,10 +139,40 @@ done:
   return ok;
 }
 
+typedef struct Several {
+  Plan plans[CM_SEPARABLE_MOST];
+  int count;
+} Several;
+
+static bool do_tiles(void *arg, CmRange range, CmError **err) {
+  const Several *several = arg;
+  bool ok = true;
+  for (int k = 0; k < several->count && ok; k++) ok = do_tile((void *)&several->plans[k], range, err);
+  return ok;
+}
+
+bool cm__separable_several(CmContext *ctx, const CmSeparable *jobs, int count, CmError **err) {
+  Several all = {.count = count};
+  for (int k = 0; k < count; k++) {
+    Plan *plan = &all.plans[k];
+    *plan = (Plan){.ctx = ctx, .job = &jobs[k], .grid = cm__grid(jobs[k].image), .wide = cm__separable_wide(&jobs[k])};
+    plan_tiles(plan);
+    if (plan->tile_rows < all.plans[0].tile_rows) all.plans[0].tile_rows = plan->tile_rows;
+    if (plan->strip < all.plans[0].strip) all.plans[0].strip = plan->strip;
+  }
+  if (count == 0) return true;
+  for (int k = 0; k < count; k++) {
+    Plan *plan = &all.plans[k];
+    plan->tile_rows = all.plans[0].tile_rows;
+    plan->strip = count > 1 && all.plans[0].strip > 2 ? 2 : all.plans[0].strip;
+    plan->strips = cm_chunk_count(plan->grid.ny, plan->tile_rows * plan->strip);
+  }
+  const Plan *first = &all.plans[0];
+  return cm_parallel_for(ctx, jobs->what, first->strips * first->grid.nt, 1, do_tiles, &all, err);
+}
+
 bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err) {
-  Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .wide = cm__separable_wide(job)};
-  plan_tiles(&plan);
-  return cm_parallel_for(ctx, job->what, plan.strips * plan.grid.nt, 1, do_tile, &plan, err);
+  return cm__separable_several(ctx, job, 1, err);
 }
 
 bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmError **err) {

@@ -28,6 +28,10 @@ typedef struct CmSeparable {
 } CmSeparable;
 
 bool cm__separable(CmContext *ctx, const CmSeparable *job, CmError **err);
+/* Jobs on images of one grid, strip of rows after strip, in each of them job after job: what one leaves is still in the
+ * cache for the next. */
+enum { CM_SEPARABLE_MOST = 3 };
+bool cm__separable_several(CmContext *ctx, const CmSeparable *jobs, int count, CmError **err);
 /* Is the work done in double? */
 bool cm__separable_wide(const CmSeparable *job);
 

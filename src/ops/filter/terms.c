@@ -3,6 +3,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/simd.h"
+
 /* Terms gather in the result itself, one after the other; the last one of a magnitude takes the root. */
 typedef struct Gather {
   CmImage *out;
@@ -11,24 +13,36 @@ typedef struct Gather {
   bool magnitude, first, last;
 } Gather;
 
+#define GATHER(name, Line, Out)                                                                             \
+  CM_SIMD static void name(const Gather *job, Line *restrict line, const Out *restrict before, int64_t n) { \
+    const double scale = job->scale;                                                                        \
+    const bool magnitude = job->magnitude, first = job->first, root = magnitude && job->last;               \
+    for (int64_t i = 0; i < n; i++) {                                                                       \
+      const double term = (double)line[i] * scale;                                                          \
+      double sum = magnitude ? term * term : term;                                                          \
+      if (!first) sum += (double)before[i];                                                                 \
+      line[i] = (Line)(root ? sqrt(sum) : sum);                                                             \
+    }                                                                                                       \
+  }
+GATHER(gather_f32_f32, float, float)
+GATHER(gather_f64_f32, double, float)
+GATHER(gather_f64_f64, double, double)
+
 static void gather(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   const Gather *job = arg;
   const void *before = cm__row(job->out, &job->grid, row);
-  const bool out_f64 = cm_image_type(job->out) == CM_F64;
-  for (int64_t i = 0; i < n; i++) {
-    const double term = (wide ? ((double *)line)[i] : (double)((float *)line)[i]) * job->scale;
-    double sum = job->magnitude ? term * term : term;
-    if (!job->first) sum += out_f64 ? ((const double *)before)[i] : (double)((const float *)before)[i];
-    if (job->magnitude && job->last) sum = sqrt(sum);
-    if (wide)
-      ((double *)line)[i] = sum;
-    else
-      ((float *)line)[i] = (float)sum;
-  }
+  if (cm_image_type(job->out) == CM_F64)
+    gather_f64_f64(job, line, before, n); /* such a result is calculated in double */
+  else if (wide)
+    gather_f64_f32(job, line, before, n);
+  else
+    gather_f32_f32(job, line, before, n);
 }
 
 bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
   const CmImage *image = call->in[0].image;
+  CmSeparable jobs[CM_SEPARABLE_MOST];
+  Gather sums[CM_SEPARABLE_MOST];
   CmMask mask;
   bool ok = false;
   CmImage *out = NULL;
@@ -36,21 +50,23 @@ bool cm__terms_call(const CmCall *call, CmTerms *terms, CmError **err) {
   out = cm_image_create_like(call->ctx, image, terms->type, cm_image_components(image), err);
   if (!out) goto done;
   if (terms->count == 0) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
-  Gather sum = {.out = out, .grid = cm__grid(out), .magnitude = terms->magnitude};
   for (int k = 0; k < terms->count; k++) {
-    CmSeparable job = {.what = terms->what,
-                       .image = image,
-                       .border = (CmBorder)terms->border,
-                       .border_value = terms->border_value,
-                       .out = out,
-                       .finish = gather,
-                       .arg = &sum};
-    memcpy(job.taps, terms->item[k].taps, sizeof(job.taps));
-    sum.scale = terms->item[k].scale;
-    sum.first = k == 0;
-    sum.last = k == terms->count - 1;
-    if (!cm__separable(call->ctx, &job, err)) goto done;
+    sums[k] = (Gather){.out = out,
+                       .grid = cm__grid(out),
+                       .scale = terms->item[k].scale,
+                       .magnitude = terms->magnitude,
+                       .first = k == 0,
+                       .last = k == terms->count - 1};
+    jobs[k] = (CmSeparable){.what = terms->what,
+                            .image = image,
+                            .border = (CmBorder)terms->border,
+                            .border_value = terms->border_value,
+                            .out = out,
+                            .finish = gather,
+                            .arg = &sums[k]};
+    memcpy(jobs[k].taps, terms->item[k].taps, sizeof(jobs[k].taps));
   }
+  if (!cm__separable_several(call->ctx, jobs, terms->count, err)) goto done;
   if (!cm__mask_blank(call->ctx, &mask, out, err)) goto done;
   call->out[0] = cm_value_image(cm_image_ref(out));
   ok = true;

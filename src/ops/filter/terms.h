@@ -11,7 +11,7 @@ typedef struct CmTerm {
 
 typedef struct CmTerms {
   const char *what; /* for progress */
-  CmTerm item[3];
+  CmTerm item[CM_SEPARABLE_MOST];
   int count;      /* 0: the result is 0 everywhere */
   bool magnitude; /* the root of the sum of squares; else the sum */
   int32_t border;

@@ -34,8 +34,12 @@ enum { TABLES = 4 };
 
 static void count_8(const uint8_t *v, int64_t n, uint8_t turn, uint32_t *counts) {
   int64_t i = 0;
-  for (; i + TABLES <= n; i += TABLES)
-    for (int k = 0; k < TABLES; k++) counts[k * 256 + (v[i + k] ^ turn)]++;
+  for (; i + 8 <= n; i += 8) {
+    uint64_t eight;
+    memcpy(&eight, v + i, 8);
+    eight ^= turn * UINT64_C(0x0101010101010101);
+    for (int k = 0; k < 8; k++) counts[k % TABLES * 256 + (uint8_t)(eight >> 8 * k)]++;
+  }
   for (; i < n; i++) counts[v[i] ^ turn]++;
 }
 

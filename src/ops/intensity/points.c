@@ -47,15 +47,8 @@ bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const Cm
   return cm_parallel_for(ctx, what, grid.rows, cm__row_chunk(&grid), do_rows, &job, err);
 }
 
-typedef struct Maps {
-  CmGrid grid;
-  CmScope scope;
-  bool per_component;
-  const CmLinear *maps;
-} Maps;
-
-CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64_t step) {
-  const CmLinear m = *map; /* the line may not change it */
+CM_SIMD static void map_line(const void *maps, int64_t part, double *line, int64_t n, int64_t step) {
+  const CmLinear m = ((const CmLinear *)maps)[part]; /* the line may not change it */
   if (step == 1) {
     for (int64_t i = 0; i < n; i++) {
       double v = (line[i] - m.from) / m.range * m.span + m.to;
@@ -71,13 +64,6 @@ CM_SIMD static void map_line(const CmLinear *map, double *line, int64_t n, int64
   }
 }
 
-static void map_row(void *arg, int64_t row, double *line, int64_t n) {
-  const Maps *job = arg;
-  const int64_t step = job->per_component ? job->grid.components : 1;
-  for (int64_t c = 0; c < step; c++)
-    map_line(&job->maps[cm__part_of(&job->grid, job->scope, job->per_component, row, c)], line + c, n - c, step);
-}
-
 bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err) {
   const CmImage *image = call->in[0].image;
   const CmGrid grid = cm__grid(image);
@@ -90,10 +76,10 @@ bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err) {
     const CmPart part = cm__part_at(image, &mask, &grid, op->per, op->per_component, k);
     ok = op->map(call->ctx, call->params, &part, &maps[k], err);
   }
-  Maps job = {.grid = grid, .scope = op->per, .per_component = op->per_component, .maps = maps};
+  const CmMapped mapped = {.scope = op->per, .per_component = op->per_component, .fn = map_line, .arg = maps};
   CmImage *out = ok ? cm_image_create_like(call->ctx, image, op->type, cm_image_components(image), err) : NULL;
   ok = out && cm_image_set_unit(out, "1", err) &&
-       cm__points(call->ctx, op->what, image, &mask, op->outside, map_row, &job, out, err);
+       cm__mapped(call->ctx, op->what, image, &mask, op->outside, &mapped, out, err);
   if (ok)
     call->out[0] = cm_value_image(out);
   else

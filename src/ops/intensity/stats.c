@@ -1,5 +1,6 @@
 #include "ops/intensity/stats.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -51,41 +52,31 @@ static double sum_lanes(const double lane[LANES]) {
   return sum;
 }
 
-CM_SIMD static double sum_values(const double *v, int64_t n, double *low, double *high) {
-  double sum[LANES] = {0}, least[LANES], most[LANES];
-  int64_t i = 0;
-  for (int k = 0; k < LANES; k++) {
-    least[k] = INFINITY;
-    most[k] = -INFINITY;
-  }
-  for (; i + LANES <= n; i += LANES)
-    for (int k = 0; k < LANES; k++) {
-      sum[k] += v[i + k];
-      least[k] = v[i + k] < least[k] ? v[i + k] : least[k];
-      most[k] = v[i + k] > most[k] ? v[i + k] : most[k];
-    }
-  for (; i < n; i++) {
-    sum[0] += v[i];
-    least[0] = v[i] < least[0] ? v[i] : least[0];
-    most[0] = v[i] > most[0] ? v[i] : most[0];
-  }
-  for (int k = 0; k < LANES; k++) {
-    *low = least[k] < *low ? least[k] : *low;
-    *high = most[k] > *high ? most[k] : *high;
-  }
-  return sum_lanes(sum);
+#define CM_TEMPLATE "ops/intensity/sums_tmpl.c"
+#include "ops/each_type.h"
+/* false: there is a NaN among them, the sums mean nothing. */
+static bool (*const sum_values[CM_TYPE_COUNT])(const void *, int64_t, double *, double *,
+                                               double *) = CM_TYPE_TABLE(sum_values);
+static double (*const sum_squares[CM_TYPE_COUNT])(const void *, int64_t, double) = CM_TYPE_TABLE(sum_squares);
+
+/* Are the values of a row those of the image, as they lie there? */
+static bool lies_there(const CmPart *part) {
+  return part->component < 0 && !(part->mask && part->mask->image);
 }
 
-CM_SIMD static double sum_squares(const double *v, int64_t n, double mean) {
-  double sum[LANES] = {0};
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int k = 0; k < LANES; k++) {
-      const double d = v[i + k] - mean;
-      sum[k] += d * d;
-    }
-  for (; i < n; i++) sum[0] += (v[i] - mean) * (v[i] - mean);
-  return sum_lanes(sum);
+/* Adds up a row; how many values. */
+static int64_t measure_row(const Measure *job, const void *from, CmType type, int64_t n, double *sum, double ends[2]) {
+  double part = 0.0, low = INFINITY, high = -INFINITY;
+  if (job->step == 1) {
+    part = sum_squares[type](from, n, job->mean);
+    if (part != part) return -1;
+  } else if (!sum_values[type](from, n, &part, &low, &high)) {
+    return -1;
+  }
+  *sum += part;
+  ends[0] = low < ends[0] ? low : ends[0];
+  ends[1] = high > ends[1] ? high : ends[1];
+  return n;
 }
 
 static bool measure_rows(void *arg, CmRange range, CmError **err) {
@@ -94,14 +85,20 @@ static bool measure_rows(void *arg, CmRange range, CmError **err) {
   double *values = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
   uint8_t *inside = cm_alloc(job->ctx, (size_t)grid.nx, err);
   bool ok = values && inside;
-  double count = 0, sum = 0, low = INFINITY, high = -INFINITY;
+  double count = 0, sum = 0, ends[2] = {INFINITY, -INFINITY};
   for (int64_t row = range.begin; ok && row < range.end; row++) {
-    int64_t n = cm__part_row(job->part, job->part->row_begin + row, values, inside);
-    sum += job->step == 0 ? sum_values(values, n, &low, &high) : sum_squares(values, n, job->mean);
+    const int64_t at = job->part->row_begin + row;
+    int64_t n = -1;
+    if (lies_there(job->part))
+      n = measure_row(job, cm__row(job->part->image, &grid, at), cm_image_type(job->part->image), grid.row, &sum, ends);
+    if (n < 0) {
+      n = cm__part_row(job->part, at, values, inside);
+      measure_row(job, values, CM_F64, n, &sum, ends);
+    }
     count += (double)n;
   }
   if (ok) {
-    const double result[4] = {count, sum, low, high};
+    const double result[4] = {count, sum, ends[0], ends[1]};
     memcpy(job->partial[range.chunk], result, sizeof(result));
   }
   cm_free(values);
@@ -167,7 +164,8 @@ static bool moments_of(CmContext *ctx, const CmPart *part, bool squares, CmMomen
   const CmType type = cm_image_type(part->image);
   *moments = (CmMoments){.mean = NAN, .variance = NAN, .min = NAN, .max = NAN};
   /* a table pays where it is small beside the part */
-  if (cm__type_is_counted(type) && (part->row_end - part->row_begin) * grid.row >= 8 * cm__type_values(type))
+  if (cm__type_is_counted(type) && (squares || !lies_there(part)) &&
+      (part->row_end - part->row_begin) * grid.row >= 8 * cm__type_values(type))
     return measure_counts(ctx, part, moments, err);
   return measure(ctx, part, squares, moments, err);
 }

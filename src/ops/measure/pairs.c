@@ -1,5 +1,6 @@
 #include "ops/measure/pairs.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -55,34 +56,8 @@ int64_t cm__pairs_row(const CmPairs *pairs, int64_t component, int64_t row, doub
 
 enum { LANES = 8 };
 
-CM_SIMD static void add_row(const double *a, const double *b, int64_t n, CmPairMoments *to) {
-  double squares[LANES] = {0}, absolute[LANES] = {0}, most[LANES] = {0}, low[2][LANES], high[2][LANES];
-  for (int k = 0; k < LANES; k++) {
-    low[0][k] = low[1][k] = INFINITY;
-    high[0][k] = high[1][k] = -INFINITY;
-  }
-  int64_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (int k = 0; k < LANES; k++) {
-      const double u = a[i + k], v = b[i + k], d = fabs(u - v);
-      squares[k] += d * d;
-      absolute[k] += d;
-      most[k] = d > most[k] ? d : most[k];
-      low[0][k] = u < low[0][k] ? u : low[0][k];
-      high[0][k] = u > high[0][k] ? u : high[0][k];
-      low[1][k] = v < low[1][k] ? v : low[1][k];
-      high[1][k] = v > high[1][k] ? v : high[1][k];
-    }
-  for (; i < n; i++) {
-    const double d = fabs(a[i] - b[i]);
-    squares[0] += d * d;
-    absolute[0] += d;
-    most[0] = fmax(most[0], d);
-    low[0][0] = fmin(low[0][0], a[i]);
-    high[0][0] = fmax(high[0][0], a[i]);
-    low[1][0] = fmin(low[1][0], b[i]);
-    high[1][0] = fmax(high[1][0], b[i]);
-  }
+static void add_lanes(const double squares[LANES], const double absolute[LANES], const double most[LANES],
+                      double low[2][LANES], double high[2][LANES], int64_t n, CmPairMoments *to) {
   to->count += (double)n;
   for (int k = 0; k < LANES; k++) {
     to->squares += squares[k];
@@ -94,6 +69,11 @@ CM_SIMD static void add_row(const double *a, const double *b, int64_t n, CmPairM
     }
   }
 }
+
+#define CM_TEMPLATE "ops/measure/pairs_tmpl.c"
+#include "ops/each_type.h"
+static bool (*const add_row[CM_TYPE_COUNT])(const void *, const void *, int64_t,
+                                            CmPairMoments *) = CM_TYPE_TABLE(add_row);
 
 typedef struct Measure {
   CmContext *ctx;
@@ -110,9 +90,16 @@ static bool measure_rows(void *arg, CmRange range, CmError **err) {
   double *a = cm_alloc_array(job->ctx, room, 2 * sizeof(double), err);
   uint8_t *inside = a ? cm_alloc(job->ctx, (size_t)job->pairs->grid.nx, err) : NULL;
   CmPairMoments sum = nothing;
+  const CmType type = cm_image_type(job->pairs->image);
+  const bool alike = type == cm_image_type(job->pairs->reference) && !job->pairs->mask.image &&
+                     (job->part->component < 0 || job->pairs->grid.components == 1); /* rows as they lie there */
   for (int64_t row = range.begin; inside && row < range.end; row++) {
-    const int64_t n = cm__pairs_row(job->pairs, job->part->component, job->part->row_begin + row, a, a + room, inside);
-    add_row(a, a + room, n, &sum);
+    const int64_t at = job->part->row_begin + row;
+    if (!alike || !add_row[type](cm__row(job->pairs->image, &job->pairs->grid, at),
+                                 cm__row(job->pairs->reference, &job->pairs->other, at), job->pairs->grid.row, &sum)) {
+      const int64_t n = cm__pairs_row(job->pairs, job->part->component, at, a, a + room, inside);
+      add_row[CM_F64](a, a + room, n, &sum);
+    }
   }
   job->partial[range.chunk] = sum;
   cm_free(a);
