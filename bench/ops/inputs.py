@@ -74,7 +74,7 @@ def forget():
     get.cache_clear()
 
 
-SPACINGS = dict.fromkeys(("ct", "ct_mask", "ct_part", "ct_part_mask"), (0.75, 0.75, 1.25))
+SPACINGS = {**dict.fromkeys(("ct", "ct_mask", "ct_part", "ct_part_mask"), (0.75, 0.75, 1.25)), "tumour": (0.977, 0.977, 3.0)}
 
 
 def _read(path):
@@ -124,6 +124,13 @@ def ct_part():
 def ct_part_mask():
     """256 x 256 x 128, u8: what is not air in it"""
     return _middle(get("ct_mask").array, (2, 2, 2))
+
+
+@maker
+def tumour():
+    """24 x 24 x 20, f32: the border of lung and tumour in the chest CT, as it is"""
+    real = _read("ibsi/data_sets/ibsi_1_ct_radiomics_phantom/nifti/image/phantom.nii.gz")
+    return real[23:43, 92:116, 92:116].astype(np.float32) if real is not None else _noise((20, 24, 24)) * 300 - 400
 
 
 @maker

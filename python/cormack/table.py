@@ -72,8 +72,8 @@ def to_table(pointer):
         return made
     made = pandas.DataFrame(reals.T, columns=pandas.Index(which), copy=False)
     if others:
-        made = pandas.concat([made, pandas.DataFrame({at: _array(pandas, *column) for at, column in others.items()})], axis=1)
-        made = made[range(count)]
+        more = pandas.DataFrame({at: _array(pandas, *column) for at, column in others.items()})
+        made = (pandas.concat([made, more], axis=1) if which else more)[range(count)]
     made.columns = names
     made.attrs["units"] = units
     return made

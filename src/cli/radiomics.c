@@ -8,6 +8,7 @@
 typedef struct RadiomicsOptions {
   CmText output, params, regions, sr;
   bool resample_mask, fresh;
+  int32_t mode;
 } RadiomicsOptions;
 
 static const CmParam option_table[] = {
@@ -23,14 +24,19 @@ static const CmParam option_table[] = {
                   "bring a mask on another grid to the image's (nearest voxel); otherwise it is refused"),
     CM_PARAM_TEXT(RadiomicsOptions, sr, "",
                   "write a DICOM structured report (TID 1500) as well: a file; of a table a folder, a file per row"),
+    CM_PARAM_ENUM(RadiomicsOptions, mode, "segment|voxel", "segment",
+                  "of regions, or maps: features of the window around every voxel (operation radiomics_map), a file "
+                  "FEATURE.nrrd each in the folder that -o names"),
     CM_PARAM_BOOL(RadiomicsOptions, fresh, "false", "of a table: forget what earlier runs have kept"),
 };
 static const CmOp own = {.name = "radiomics", CM_OP_PARAMS(RadiomicsOptions, option_table)};
+enum { SEGMENT, VOXEL };
 
-static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
-  if (count == 1) return cm__radiomics_batch(work, argv[0], err);
+static bool measure(const CmRadiomicsWork *work, int32_t mode, int count, char **argv, CmError **err) {
+  if (count == 1 && mode == SEGMENT) return cm__radiomics_batch(work, argv[0], err);
   const CmRadiomicsCase one = {
       .image = argv[0], .mask = argv[1], .region = work->regions, .label_named = work->label_named};
+  if (mode == VOXEL) return cm__radiomics_maps(work, &one, err);
   CmTable *table = cm__radiomics_measure(work, work->params, &one, err);
   if (!table) {
     cm_error_context(err, "%s", argv[0]);
@@ -69,6 +75,10 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
                  "TABLE.csv -o FEATURES.csv», the table with columns Image and Mask");
     good = false;
   }
+  if (good && count == 1 && options->mode == VOXEL) {
+    cm_error_set(err, CM_ERR_USAGE, "--mode voxel takes one image and its mask, not a table");
+    good = false;
+  }
   if (good && count == 3) good = cm_params_set(&own, options, "output", argv[2], err);
   good = good && choose_outputs(options, count, err);
   if (good) {
@@ -81,7 +91,7 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
                                   .resample = options->resample_mask,
                                   .label_named = call.label_named,
                                   .fresh = options->fresh};
-    good = measure(&work, count, argv, err);
+    good = measure(&work, options->mode, count, argv, err);
   }
   cm__radiomics_call_free(&call);
   return good;
@@ -89,7 +99,7 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
 
 CM_COMMAND(radiomics) = {
     .name = "radiomics",
-    .arguments = "IMAGE MASK -o FEATURES.csv | TABLE.csv -o FEATURES.csv",
+    .arguments = "IMAGE MASK -o FEATURES.csv | TABLE.csv -o FEATURES.csv | IMAGE MASK --mode voxel -o FOLDER",
     .summary = "Radiomics features of regions, by IBSI's or PyRadiomics' book, of one image or a table of them.",
     .details =
         "IMAGE is a file or a folder of DICOM; MASK is a label map in any format, a DICOM segmentation (SEG) or an RT\n"
@@ -107,7 +117,8 @@ CM_COMMAND(radiomics) = {
         "  cormack radiomics ct/ seg.dcm -o features.csv --sr features.dcm\n"
         "  cormack radiomics ct.nii.gz tumour.nii.gz --convention pyradiomics --binWidth 10 --imageType \"Original; "
         "LoG sigma=1.0,3.0\"\n"
-        "  cormack radiomics cases.csv --params Params.yaml -o features.csv",
+        "  cormack radiomics cases.csv --params Params.yaml -o features.csv\n"
+        "  cormack radiomics ct.nii.gz tumour.nii.gz --mode voxel --params Params.yaml --kernelRadius 2 -o maps/",
     CM_COMMAND_OPTIONS(RadiomicsOptions, option_table),
     .min_args = 1,
     .max_args = 3,

@@ -74,6 +74,8 @@ bool cm__radiomics_copy_row(const CmTable *from, int64_t row, int first, CmTable
 /* The table of a case as a DICOM structured report. */
 bool cm__radiomics_report(const CmRadiomicsWork *work, const CmTable *table, const CmRadiomicsCase *one,
                           const char *path, CmError **err);
+/* The op of `work` is radiomics_map: a file per feature in the folder work->out, FEATURE.nrrd. */
+bool cm__radiomics_maps(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err);
 bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *table, CmError **err);
 
 #endif

@@ -1,5 +1,5 @@
-/* Words of a command that measures: its own options, a parameter file, and the parameters of the operation radiomics.
- */
+/* Words of a command that measures: its own options, a parameter file, and the parameters of the operation radiomics
+ * (or of radiomics_map, where the command has an option mode=voxel). */
 #include <string.h>
 
 #include "cli/radiomics.h"
@@ -13,10 +13,12 @@ typedef struct Typed {
   int count;
 } Typed;
 
+static const char *const ops[] = {"radiomics", "radiomics_map"}; /* by the command's option mode */
+
 static bool is_flag(void *user, const char *name) {
   const CmRadiomicsCall *call = ((Typed *)user)->call;
   const CmParam *param = cm_op_find_param(call->own, name);
-  if (!param) param = cm_op_find_param(call->op, name);
+  for (int k = 0; !param && k < CM_COUNT(ops); k++) param = cm_op_find_param(cm_op_find(ops[k]), name);
   return param && param->type == CM_BOOL;
 }
 
@@ -49,17 +51,23 @@ static bool read_params(const Typed *typed, CmError **err) {
   return true;
 }
 
+static bool choose_op(CmRadiomicsCall *call, CmError **err) {
+  const CmParam *mode = cm_op_find_param(call->own, "mode");
+  const int32_t which = mode ? *(const int32_t *)(const void *)((const char *)call->options + mode->offset) : 0;
+  call->op = cm_op_get(ops[which], err);
+  call->params = call->op ? cm_params_create(call->cli->ctx, call->op, err) : NULL;
+  return call->params != NULL;
+}
+
 int cm__radiomics_call(CmRadiomicsCall *call, CmCli *cli, const CmOp *own, int argc, char **argv, CmError **err) {
-  *call = (CmRadiomicsCall){.cli = cli, .own = own, .op = cm_op_get("radiomics", err)};
-  call->params = call->op ? cm_params_create(cli->ctx, call->op, err) : NULL;
-  call->options = call->params ? cm_params_create(cli->ctx, own, err) : NULL;
+  *call = (CmRadiomicsCall){.cli = cli, .own = own, .options = cm_params_create(cli->ctx, own, err)};
   Typed *typed = call->options ? cm_calloc(cli->ctx, 1, sizeof *typed, err) : NULL;
   int count = -1;
   if (typed) {
     typed->call = call;
     const CmCliWords words = {is_flag, set_option, typed};
     count = cm__cli_split(argc, argv, &words, err);
-    if (count >= 0 && !read_params(typed, err)) count = -1;
+    if (count >= 0 && (!choose_op(call, err) || !read_params(typed, err))) count = -1;
   }
   cm_free(typed);
   return count;

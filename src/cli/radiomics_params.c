@@ -130,17 +130,26 @@ static void read_classes(Reader *r, const CmYaml *map) {
   }
 }
 
-/* Voxel-based extraction is another operation's: its settings are checked for their names. */
+/* The settings of maps; where features of regions are measured, their names alone are checked. */
 static void read_voxel_settings(Reader *r, const CmYaml *map) {
   static const char *const known[] = {"kernelRadius", "maskedKernel", "initValue", "voxelBatch"};
-  if (!cm__yaml_is_null(map) && map->kind != CM__YAML_MAP) refuse_kind(r, map, "voxelSetting");
+  if (cm__yaml_is_null(map)) return;
+  if (map->kind != CM__YAML_MAP) {
+    refuse_kind(r, map, "voxelSetting");
+    return;
+  }
   cm__yaml_known_keys(&r->problems, map, known, CM_COUNT(known), "voxelSetting");
+  for (int i = 0; i < map->count; i++) {
+    const CmParam *param = cm_op_find_param(r->op, map->keys[i]->text);
+    const char *value = param ? value_text(r, param, map->items[i]) : NULL;
+    if (value) set(r, map->items[i], param->name, value);
+  }
 }
 
 static void read_pyradiomics(Reader *r, const CmYaml *root, CmRadiomicsFile *found) {
   static const char *const known[] = {"setting", "imageType", "featureClass", "voxelSetting"};
   cm__yaml_known_keys(&r->problems, root, known, CM_COUNT(known), "a parameter file");
-  set(r, root, "convention", "pyradiomics");
+  if (cm_op_find_param(r->op, "convention")) set(r, root, "convention", "pyradiomics");
   read_settings(r, cm__yaml_get(root, "setting"), "setting", NULL, found);
   read_image_types(r, cm__yaml_get(root, "imageType"), found);
   read_classes(r, cm__yaml_get(root, "featureClass"));

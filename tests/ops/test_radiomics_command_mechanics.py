@@ -63,6 +63,19 @@ class Command(unittest.TestCase):
         with open(self.at("f.json")) as file:
             self.assertEqual(sum(c["name"].startswith("original_ngtdm_") for c in json.load(file)["columns"]), 5)
 
+    def test_maps(self):
+        params = self.write("p.yaml", "setting:\n  binWidth: 10\nfeatureClass:\n  shape:\n  firstorder: [Mean]\n  glcm: [JointEnergy, Contrast]\n"
+                                      "voxelSetting:\n  kernelRadius: 2\n  maskedKernel: false\n  initValue: .nan\n  voxelBatch: 100\n")
+        words = self.at("image.mha"), self.at("mask.mha"), "--params", params
+        done = self.run_it(*words, "--mode", "voxel", "-o", self.at("maps"))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(sorted(os.listdir(self.at("maps"))), [f"original_{name}.nrrd" for name in ("firstorder_Mean", "glcm_Contrast", "glcm_JointEnergy")])
+        for bad in ([*words, "--mode", "voxel"], [*words, "--mode", "voxel", "-o", self.at("f.csv")], [*words, "--mode", "voxel", "--regions", "1", "-o", self.at("maps")],
+                    [*words, "--mode", "voxels", "-o", self.at("maps")], [*words, "--kernelRadius", "2"], [*words, "--mode", "voxel", "--initValue", "none", "-o", self.at("maps")]):
+            done = self.run_it(*bad)
+            self.assertNotEqual(done.returncode, 0, bad)
+            self.assertTrue(done.stderr.strip(), bad)
+
     def test_flat_file_and_what_is_typed(self):
         params = self.write("p.yaml", "aggregation: 2D\nrange: [0, 200]\nbin_width: 10\n")
         done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", params, "--aggregation", "3D")

@@ -45,6 +45,8 @@ class Mechanics(unittest.TestCase):
         self.assertEqual((maps.array.shape, tuple(maps.origin)), ((4, 7, 6, 2), (0, 6, 0)))
         self.assertEqual((whole.array.shape, tuple(whole.origin)), ((4, 9, 10, 2), (0, 0, 0)))
         np.testing.assert_array_equal(whole.array[:, 2:, :6], maps.array)
+        _, maps, _ = run(image, mask, initValue="nan", crop=False, **few)
+        self.assertTrue((np.isnan(maps.array).all(-1) == (mask == 0)).all())
         self.assertTrue((whole.array[mask == 0] == -1).all() and (whole.array[mask > 0] != -1).all())
 
     def test_slice_is_a_flat_volume(self):
@@ -70,7 +72,7 @@ class Mechanics(unittest.TestCase):
         one[2, 3, 4] = 1
         nothing = dict.fromkeys(("firstorder", "glcm", "glrlm", "glszm", "ngtdm", "gldm"), "none")
         for given, params, said in (((image, one), {}, "single voxel"), ((image, none), {}, "label"), ((image, mask), {"label": 3}, "label"), ((image, mask), nothing, "class"),
-                                    ((image, mask), {"glcm": "Contrasst"}, "did you mean"), ((image, mask), {"kernelRadius": 0}, "kernelRadius"),
+                                    ((image, mask), {"glcm": "Contrasst"}, "did you mean"), ((image, mask), {"kernelRadius": 0}, "kernelRadius"), ((image, mask), {"initValue": "no"}, "initValue"),
                                     ((image[:2], mask), {}, "voxels"), ((np.zeros((60, 60, 60), "u1"), np.ones((60, 60, 60), "u1")), {"kernelRadius": 40}, "kernelRadius"),
                                     ((np.arange(8000.).reshape(20, 20, 20), np.ones((20, 20, 20), "u1")), {"kernelRadius": 8, "binWidth": 1}, "wider bin"),
                                     ((image, mask), {"imageType": "Wavelt"}, "Wavelet")):

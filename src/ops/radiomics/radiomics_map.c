@@ -1,13 +1,15 @@
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
+#include "core/text.h"
 #include "ops/radiomics/voxel.h"
 
 typedef struct MapParams {
   int64_t label;
   int64_t kernelRadius;
   bool maskedKernel;
-  double initValue;
+  CmText initValue;
   int64_t voxelBatch;
   bool crop;
   CmPyradParams pyrad;
@@ -19,7 +21,7 @@ static const CmParam params[] = {
                  "of the window, along every axis: 1 is 3 x 3 x 3; across slices 0 with force2D"),
     CM_PARAM_BOOL(MapParams, maskedKernel, "true",
                   "voxels of the window outside the region take no part; false: the whole window does"),
-    CM_PARAM_REAL(MapParams, initValue, 0, -1e30, 1e30, "", "what stands outside the region"),
+    CM_PARAM_TEXT(MapParams, initValue, "0", "what stands outside the region: a number or nan"),
     CM_PARAM_INT(MapParams, voxelBatch, -1, -1, 1000000000, "voxel",
                  "accepted for PyRadiomics' files and without effect: memory does not depend on it"),
     CM_PARAM_BOOL(MapParams, crop, "true",
@@ -59,6 +61,20 @@ typedef struct Job {
   int64_t at[3]; /* of the first voxel of maps in the image */
   CmPyradItems names;
 } Job;
+
+/* YAML writes .nan. */
+static bool read_outside(const MapParams *p, double *value, CmError **err) {
+  const char *text = p->initValue.value;
+  *value = NAN;
+  if (strcasecmp(text, "nan") == 0 || strcasecmp(text, ".nan") == 0 || cm__parse_real(text, value)) return true;
+  cm_error_set(err, CM_ERR_PARAMETER, "initValue is a number or nan, not «%s»", text);
+  return false;
+}
+
+static bool check(const void *values, CmError **err) {
+  double value;
+  return read_outside(values, &value, err);
+}
 
 /* ---- the region ---- */
 
@@ -149,7 +165,8 @@ static bool create_maps(Job *job, CmError **err) {
   const int64_t components = job->images * count_features(job);
   CmGeometry geometry = *cm_image_geometry(job->image);
   int64_t dims[4] = {1, 1, 1, 1};
-  double first[3];
+  double first[3], outside;
+  if (!read_outside(job->p, &outside, err)) return false;
   if (components < 1 || components > CM_MAX_COMPONENTS) {
     cm_error_set(err, CM_ERR_PARAMETER,
                  components < 1 ? "no class of features is wanted that can be mapped; name some of glcm, say"
@@ -166,7 +183,7 @@ static bool create_maps(Job *job, CmError **err) {
   job->maps = cm_image_create(job->ctx, CM_F32, cm_image_rank(job->image) < 3 ? 2 : 3, dims, (int)components, err);
   if (!job->maps || !cm_image_set_geometry(job->maps, &geometry, err)) return false;
   float *to = cm_image_data_mut(job->maps);
-  for (int64_t k = 0; k < cm_image_values(job->maps); k++) to[k] = (float)job->p->initValue;
+  for (int64_t k = 0; k < cm_image_values(job->maps); k++) to[k] = (float)outside;
   return true;
 }
 
@@ -260,5 +277,6 @@ CM_OP(radiomics_map) = {
         "cormack radiomics_map ct.nii.gz tumour.nii.gz maps.nii.gz --glcm Contrast,JointEntropy --firstorder none "
         "--glrlm none --glszm none --ngtdm none --gldm none\n"
         "cormack radiomics_map ct.nii.gz tumour.nii.gz maps.nii.gz --names names.csv --kernelRadius 2 --crop false",
+    .check = check,
     .run = run,
 };
