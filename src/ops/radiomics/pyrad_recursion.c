@@ -81,8 +81,8 @@ static void make_side(const CmRecursion *r, const CmRecursion *second, bool forw
   side->d = r->d;
   for (int t = 0; t < 4; t++)
     for (int k = 0; k < CM__LANES; k++)
-      side->edge[t][k] = first[k] * (forward ? r->bn : r->bm)[t] +
-                         (more ? more[k] * (forward ? second->bn : second->bm)[t] : 0.0);
+      side->edge[t][k] =
+          first[k] * (forward ? r->bn : r->bm)[t] + (more ? more[k] * (forward ? second->bn : second->bm)[t] : 0.0);
 }
 
 /* fma(): rounded once, the same on all machines. */
