@@ -117,7 +117,7 @@ for title, (names, x, y, new) in sets.items():
         judge = SVC(C=1.5, kernel=kernel, degree=2, coef0=1, tol=1e-9, gamma="scale", decision_function_shape="ovo").fit(z, y)
         state = model["predictor"]
         vector = np.array(state["vector"]).reshape(state["vectors"], -1)
-        gamma, coef0 = state["numbers"]
+        gamma, coef0 = state["kernel"]["numbers"]
         dots = z_new @ vector.T
         values = {"linear": dots, "poly": (gamma * dots + coef0) ** 2,
                   "rbf": np.exp(-gamma * ((z_new[:, None, :] - vector[None, :, :]) ** 2).sum(axis=2))}[kernel]

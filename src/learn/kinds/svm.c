@@ -1,25 +1,18 @@
 /* Support vector classification: one machine a pair of classes, trained by LIBSVM, applied here. */
-#include <libsvm/svm.h>
 #include <math.h>
-#include <pthread.h>
 #include <string.h>
 
 #include "learn/json.h"
-#include "learn/kind.h"
-#include "learn/lanes.h"
+#include "learn/kernel.h"
 #include "learn/platt.h"
 #include "learn/rng.h"
 #include "learn/split.h"
 
-enum { KERNEL_LINEAR, KERNEL_RBF, KERNEL_POLY };
 enum { CLASS_WEIGHT_NONE, CLASS_WEIGHT_BALANCED };
 
 typedef struct SvmParams {
   double C;
-  int32_t kernel;
-  double gamma;
-  int64_t degree;
-  double coef0;
+  CM__KERNEL_FIELDS;
   int32_t class_weight;
   double tolerance;
   int64_t calibration_folds;
@@ -27,11 +20,7 @@ typedef struct SvmParams {
 
 static const CmParam params_table[] = {
     CM_PARAM_REAL(SvmParams, C, 1, 1e-12, 1e12, "1", "cost of a row on the wrong side of the margin"),
-    CM_PARAM_ENUM(SvmParams, kernel, "linear|rbf|poly", "rbf",
-                  "x'y, exp(-gamma |x-y|^2), or (gamma x'y + coef0)^degree"),
-    CM_PARAM_REAL(SvmParams, gamma, 0, 0, 1e12, "1", "of the kernel; 0: 1 / (features * variance of all values)"),
-    CM_PARAM_INT(SvmParams, degree, 3, 1, 10, "", "of the polynomial"),
-    CM_PARAM_REAL(SvmParams, coef0, 0, -1e6, 1e6, "1", "constant of the polynomial"),
+    CM__KERNEL_PARAMS(SvmParams),
     CM_PARAM_ENUM(SvmParams, class_weight, "none|balanced", "none",
                   "whether each class weighs the same whatever its number of rows"),
     CM_PARAM_REAL(SvmParams, tolerance, 1e-3, 1e-12, 1, "1", "how far the optimality conditions may be missed"),
@@ -48,37 +37,14 @@ typedef struct Pair {
 } Pair;
 
 typedef struct Svm {
-  int kernel, degree, features, classes, pairs, vectors;
-  double gamma, coef0;
+  CmKernel kernel;
+  int features, classes, pairs, vectors;
   double *vector; /* vectors x features */
   Pair *pair;
 } Svm;
 
-static pthread_once_t silence_once = PTHREAD_ONCE_INIT;
-static void say_nothing(const char *text) {
-  (void)text;
-}
-static void silence(void) {
-  svm_set_print_string_function(say_nothing);
-}
-
 /* ---- applying -------------------------------------------------------------------------------------------------------
  */
-
-/* The kernel between x and each of `count` vectors. */
-static void kernels(const Svm *svm, const double *x, const double *vectors, int count, double *values) {
-  if (svm->kernel == KERNEL_RBF) {
-    cm__lanes_distances(x, vectors, count, svm->features, values);
-    for (int v = 0; v < count; v++) values[v] = exp(-svm->gamma * values[v]);
-    return;
-  }
-  cm__lanes_products(x, vectors, count, svm->features, values);
-  for (int v = 0; v < count && svm->kernel != KERNEL_LINEAR; v++) {
-    double base = svm->gamma * values[v] + svm->coef0, power = 1;
-    for (int i = 0; i < svm->degree; i++) power *= base;
-    values[v] = power;
-  }
-}
 
 static double decide(const Pair *pair, const double *values) {
   double sum = -pair->rho;
@@ -96,7 +62,7 @@ static bool predict_rows(const void *state, CmContext *ctx, const double *x, int
   scratch = cm_alloc_array(ctx, (size_t)(2 * k * k + k), sizeof *scratch, err);
   if (!scratch) goto done;
   for (int64_t i = 0; i < rows; i++) {
-    kernels(svm, x + i * svm->features, svm->vector, svm->vectors, values);
+    cm__kernel_values(&svm->kernel, x + i * svm->features, svm->vector, svm->vectors, svm->features, values);
     for (int p = 0; p < svm->pairs; p++) {
       const Pair *pair = &svm->pair[p];
       double share = cm__platt(decide(pair, values), pair->slope, pair->offset);
@@ -135,24 +101,13 @@ typedef struct Trainer {
 static bool make_trainer(CmArena *scratch, const CmTraining *training, const SvmParams *params, Svm *svm,
                          Trainer *trainer, CmError **err) {
   *trainer = (Trainer){.training = training, .params = params, .svm = svm};
-  int64_t stride = training->features + 1;
-  size_t cells;
-  if (!cm_size_multiply((size_t)training->rows, (size_t)stride, &cells, err)) return false;
-  struct svm_node *nodes = CM__NEW(scratch, struct svm_node, cells, err);
-  trainer->row = CM__NEW(scratch, struct svm_node *, training->rows, err);
+  trainer->row = cm__svm_rows(scratch, training, err);
   trainer->subset = CM__NEW(scratch, struct svm_node *, training->rows, err);
   trainer->y = CM__NEW(scratch, double, training->rows, err);
   trainer->source = CM__NEW(scratch, int64_t, training->rows, err);
   trainer->class_weight = CM__NEW(scratch, double, training->classes, err);
-  if (!nodes || !trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight)
-    return false;
-  for (int64_t i = 0; i < training->rows; i++) {
-    struct svm_node *node = trainer->row[i] = nodes + i * stride;
-    for (int j = 0; j < training->features; j++, node++)
-      *node = (struct svm_node){j + 1, training->x[i * training->features + j]};
-    node->index = -1;
-    trainer->class_weight[training->y[i]] += 1;
-  }
+  if (!trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight) return false;
+  for (int64_t i = 0; i < training->rows; i++) trainer->class_weight[training->y[i]] += 1;
   for (int c = 0; c < training->classes; c++)
     trainer->class_weight[c] = params->class_weight == CLASS_WEIGHT_BALANCED
                                    ? (double)training->rows / (training->classes * trainer->class_weight[c])
@@ -182,27 +137,13 @@ static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *f
   int labels[2] = {1, -1};
   double weights[2] = {trainer->class_weight[a], trainer->class_weight[b]};
   struct svm_problem problem = {.l = n, .y = trainer->y, .x = trainer->subset};
-  static const int kernels[] = {LINEAR, RBF, POLY};
-  struct svm_parameter parameter = {.svm_type = C_SVC,
-                                    .kernel_type = kernels[p->kernel],
-                                    .degree = (int)p->degree,
-                                    .gamma = trainer->svm->gamma,
-                                    .coef0 = p->coef0,
-                                    .cache_size = 100,
-                                    .eps = p->tolerance,
-                                    .C = p->C,
-                                    .nr_weight = 2,
-                                    .weight_label = labels,
-                                    .weight = weights,
-                                    .shrinking = 1};
-  const char *wrong = svm_check_parameter(&problem, &parameter);
-  if (wrong) {
-    cm_error_set(err, CM_ERR_PARAMETER, "LIBSVM refuses its settings (%s); use the defaults", wrong);
-    return NULL;
-  }
-  struct svm_model *model = svm_train(&problem, &parameter);
-  if (!model) cm_error_set(err, CM_ERR_MEMORY, "LIBSVM found no memory; train on fewer rows");
-  return model;
+  struct svm_parameter parameter = cm__svm_settings(&trainer->svm->kernel, p->tolerance);
+  parameter.svm_type = C_SVC;
+  parameter.C = p->C;
+  parameter.nr_weight = 2;
+  parameter.weight_label = labels;
+  parameter.weight = weights;
+  return cm__svm_train(&problem, &parameter, err);
 }
 
 /* LIBSVM keeps pointers to its rows and their 1-based numbers in the subset. */
@@ -262,8 +203,9 @@ static bool calibrate(CmArena *scratch, Trainer *trainer, Pair *pair, CmError **
     for (int64_t i = 0; ok && i < n; i++) {
       if (spread[i] != f) continue;
       for (int v = 0; v < part.count; v++)
-        kernels(trainer->svm, training->x + number[i] * training->features,
-                training->x + (int64_t)part.vector[v] * training->features, 1, &values[part.vector[v]]);
+        cm__kernel_values(&trainer->svm->kernel, training->x + number[i] * training->features,
+                          training->x + (int64_t)part.vector[v] * training->features, 1, training->features,
+                          &values[part.vector[v]]);
       decision[i] = decide(&part, values);
     }
     cm__arena_free(&own);
@@ -291,16 +233,6 @@ static bool share_vectors(CmArena *hold, CmArena *scratch, const CmTraining *tra
   return true;
 }
 
-static double usual_gamma(const CmTraining *training) {
-  double n = (double)training->rows * training->features, mean = 0, variance = 0;
-  for (int64_t i = 0; i < training->rows * training->features; i++) mean += training->x[i];
-  mean /= n;
-  for (int64_t i = 0; i < training->rows * training->features; i++)
-    variance += (training->x[i] - mean) * (training->x[i] - mean);
-  variance /= n;
-  return variance > 0 ? 1 / (training->features * variance) : 1;
-}
-
 static Svm *make(CmArena *hold, int features, int classes, CmError **err) {
   Svm *svm = CM__NEW(hold, Svm, 1, err);
   if (!svm) return NULL;
@@ -314,20 +246,12 @@ static Svm *make(CmArena *hold, int features, int classes, CmError **err) {
 }
 
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
-  pthread_once(&silence_once, silence);
-  if (training->rows > INT32_MAX) {
-    cm_error_set(err, CM_ERR_UNSUPPORTED, "LIBSVM takes at most %d rows; train on fewer", INT32_MAX);
-    return NULL;
-  }
   const SvmParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
   Svm *svm = make(hold, training->features, training->classes, err), *result = NULL;
   Trainer trainer;
   if (!svm) goto done;
-  svm->kernel = p->kernel;
-  svm->degree = (int)p->degree;
-  svm->coef0 = p->coef0;
-  svm->gamma = p->gamma > 0 ? p->gamma : usual_gamma(training);
+  svm->kernel = cm__kernel(p->kernel, p->gamma, p->degree, p->coef0, training);
   if (!make_trainer(&scratch, training, p, svm, &trainer, err)) goto done;
   for (int i = 0; i < svm->pairs; i++) {
     Pair *pair = &svm->pair[i];
@@ -348,8 +272,8 @@ done:
 
 static void write_state(const void *state, CmTextBuffer *json) {
   const Svm *svm = state;
-  cm__text_addf(json, "{\"kernel\":%d,\"degree\":%d,\"numbers\":", svm->kernel, svm->degree);
-  cm__json_reals(json, (double[]){svm->gamma, svm->coef0}, 2);
+  cm__text_add(json, "{\"kernel\":");
+  cm__kernel_write(&svm->kernel, json);
   cm__text_addf(json, ",\"vectors\":%d,\"vector\":", svm->vectors);
   cm__json_reals(json, svm->vector, (int64_t)svm->vectors * svm->features);
   cm__text_add(json, ",\"pairs\":[");
@@ -383,23 +307,15 @@ static bool read_pair(CmArena *hold, const json_t *json, int vectors, Pair *pair
 }
 
 static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
-  const json_t *which, *degree, *numbers, *vectors, *vector, *pairs;
-  CmJsonMember members[] = {{"kernel", &which},    {"degree", &degree}, {"numbers", &numbers},
-                            {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
+  const json_t *kernel, *vectors, *vector, *pairs;
+  CmJsonMember members[] = {{"kernel", &kernel}, {"vectors", &vectors}, {"vector", &vector}, {"pairs", &pairs}};
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
   Svm *svm = make(hold, shape->features, shape->classes, err);
-  double *number = svm ? cm__json_read_reals(hold, numbers, "predictor.numbers", 2, false, err) : NULL;
-  if (!number) return NULL;
+  if (!svm || !cm__kernel_read(hold, kernel, &svm->kernel, err)) return NULL;
   json_int_t count = json_integer_value(vectors);
-  bool good = json_is_integer(which) && json_integer_value(which) >= 0 && json_integer_value(which) <= KERNEL_POLY &&
-              json_is_integer(degree) && json_integer_value(degree) >= 1 && json_integer_value(degree) <= 10 &&
-              json_is_integer(vectors) && count >= 0 && count <= (json_int_t)json_array_size(vector) &&
+  bool good = json_is_integer(vectors) && count >= 0 && count <= (json_int_t)json_array_size(vector) &&
               json_is_array(pairs) && json_array_size(pairs) == (size_t)svm->pairs;
   if (!good) return cm__json_refuse(err, "predictor"), NULL;
-  svm->kernel = (int)json_integer_value(which);
-  svm->degree = (int)json_integer_value(degree);
-  svm->gamma = number[0];
-  svm->coef0 = number[1];
   svm->vectors = (int)count;
   svm->vector = cm__json_read_reals(hold, vector, "predictor.vector", count * svm->features, false, err);
   if (!svm->vector) return NULL;

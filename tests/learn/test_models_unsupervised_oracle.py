@@ -1,0 +1,74 @@
+"""oracle: models without a target against scikit-learn and SciPy on scikit-learn's bundled tables.
+
+Clusters have no order: they are matched by who is in them. Tolerances were measured and are stated at each check.
+"""
+import os
+import sys
+
+os.environ["OMP_NUM_THREADS"] = "1"  # small tables: threads would only wait for each other
+
+try:
+    import numpy as np
+    from peers import agree, fitted, predict, probabilities, train
+    from sklearn import datasets
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA
+    from sklearn.mixture import GaussianMixture
+    from sklearn.preprocessing import StandardScaler
+except ImportError as missing:
+    print(f"skipped: {missing}")
+    sys.exit(77)
+
+sets = {"iris": datasets.load_iris(), "wine": datasets.load_wine(), "cancer": datasets.load_breast_cancer()}
+
+
+def by_first_row(labels):
+    """Labels renumbered by their first row, as ours are."""
+    order = {}
+    return np.array([order.setdefault(label, len(order)) for label in labels])
+
+
+for title, data in sets.items():
+    x, new = data.data[::2], data.data[1::2]
+    scaler = StandardScaler().fit(x)
+    z, z_new = scaler.transform(x), scaler.transform(new)
+
+    # ---- principal components: singular values on both sides --------------------------------------------------------------
+    for whiten in [False, True]:
+        judge = PCA(4, whiten=whiten, svd_solver="full").fit(z)
+        model, out = fitted(f"pca components=4 whiten={str(whiten).lower()}", x, None, new)
+        agree([out[f"component {c}"] for c in range(1, 5)], judge.transform(z_new).T, 1e-9, f"{title}: components, whiten {whiten}")
+        agree(model["predictor"]["variance"], judge.explained_variance_, 1e-10, f"{title}: their variances")
+        agree(np.array(model["predictor"]["variance"]) / model["predictor"]["total"], judge.explained_variance_ratio_, 1e-12, f"{title}: their shares")
+
+    # ---- k-means: the same least sum, by the same clusters ------------------------------------------------------------------
+    for k in [2, 3, 5]:
+        judge = KMeans(k, n_init=20, tol=0, max_iter=1000, random_state=1).fit(z)
+        model = train(f"k_means clusters={k} starts=50 tolerance=0", x)
+        inertia = model["predictor"]["inertia"][0]
+        assert inertia <= judge.inertia_ * (1 + 1e-12), f"{title}: k-means {k}: {inertia} against {judge.inertia_}"
+        out = predict(x)
+        labels = out["predicted"].astype(int) - 1
+        assert np.array_equal(by_first_row(labels), labels)
+        if abs(inertia - judge.inertia_) < 1e-9 * inertia:
+            agree(labels, by_first_row(judge.labels_), 0, f"{title}: k-means, {k} clusters of sum {inertia:.6g}")
+            out = predict(new)
+            order = {a: b for a, b in zip(judge.labels_, labels)}
+            agree(out["predicted"].astype(int) - 1, [order[label] for label in judge.predict(z_new)], 0, f"{title}: k-means, new rows")
+
+    # ---- mixtures: the same steps from the same clusters ----------------------------------------------------------------------
+    columns = slice(0, 6)
+    for covariance, theirs in [("full", "full"), ("diagonal", "diag")]:
+        scaler = StandardScaler().fit(x[:, columns])
+        z, z_new = scaler.transform(x[:, columns]), scaler.transform(new[:, columns])
+        train("k_means clusters=3", x[:, columns])
+        labels = predict(x[:, columns])["predicted"].astype(int) - 1
+        start = np.eye(3)[labels]
+
+        class FromLabels(GaussianMixture):
+            def _initialize_parameters(self, X, random_state, **more):
+                self._initialize(X, start)
+
+        judge = FromLabels(3, covariance_type=theirs, tol=1e-9, max_iter=2000, reg_covar=1e-6).fit(z)
+        model, out = fitted(f"gaussian_mixture clusters=3 covariance={covariance} tolerance=1e-9 rounds=2000", x[:, columns], None, new[:, columns])
+        agree(probabilities(model, out), judge.predict_proba(z_new), 1e-6, f"{title}: mixture, {covariance}")
