@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
-#include "ops/colour/grey.h"
+#include "ops/colour/bytes.h"
 #include "ops/simd.h"
 
 /* ---- constants ------------------------------------------------------------------------------------------------- */
@@ -58,6 +58,9 @@ static void (*const part_f32[CM_TYPE_COUNT])(const void *, float, int64_t, float
                                              float *) = CM_TYPE_TABLE(part_f32);
 static void (*const part_f64[CM_TYPE_COUNT])(const void *, double, int64_t, double *, double *,
                                              double *) = CM_TYPE_TABLE(part_f64);
+
+#define part_bytes_f32 cm__bytes_to_planes
+#define part_bytes_f64 part_f64_u8
 
 static const CmType own_type_f32 = CM_F32, own_type_f64 = CM_F64;
 #define root2_f32 sqrtf
@@ -123,7 +126,7 @@ typedef struct Job {
 static bool grey_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
   (void)err;
-  cm__grey_of_bytes(cm__row(job->image, &job->grid, range.begin), (range.end - range.begin) * job->grid.nx,
+  cm__bytes_to_grey(cm__row(job->image, &job->grid, range.begin), (range.end - range.begin) * job->grid.nx,
                     cm__row_mut(job->out, &job->to, range.begin));
   return true;
 }

@@ -172,13 +172,17 @@ static void X(enter)(CmColourSpace to, int64_t n, R *const p[3]) {
   }
 }
 
+CM_SIMD static void X(times)(R scale, int64_t n, R *v) {
+  for (int64_t i = 0; i < n; i++) v[i] *= scale;
+}
+
 void X(cm__colour_row)(const CmColour *colour, const void *row, int64_t n, R *line, R *const plane[3]) {
   const int64_t c = colour->components, used = cm__colour_components(colour->from);
   /* hue and saturation do not depend on the scale: whole numbers are exact */
   const bool late = colour->from == CM_RGB && colour->to == CM_HSV;
   const R scale = late ? (R)1 : (R)colour->scale;
   if (c == 3) {
-    X(part)[colour->type](row, scale, n, plane[0], plane[1], plane[2]);
+    (colour->type == CM_U8 ? X(part_bytes) : X(part)[colour->type])(row, scale, n, plane[0], plane[1], plane[2]);
   } else {
     X(cm__line_to)(colour->type, row, n * c, line);
     for (int64_t k = 0; k < used; k++)
@@ -189,5 +193,5 @@ void X(cm__colour_row)(const CmColour *colour, const void *row, int64_t n, R *li
   X(leave)(colour->from, n, plane);
   if (was_xyz != will_be_xyz) X(rgb_and_xyz)(will_be_xyz, n, plane);
   X(enter)(colour->to, n, plane);
-  for (int64_t i = 0; late && i < n; i++) plane[2][i] *= (R)colour->scale;
+  if (late) X(times)((R)colour->scale, n, plane[2]);
 }
