@@ -189,6 +189,8 @@ def arguments():
     told.add_argument("--write", action="store_true")
     told.add_argument("--resume", action="store_true")
     told = told.parse_args()
+    if told.write and told.words and not (BUILD / "bench.json").exists():
+        sys.exit("build/bench.json is not there, so that docs/bench.md would lose all other rows; run the whole, or bring the file")
     inputs.scale = 0.25 if told.quick else told.scale
     return told
 
