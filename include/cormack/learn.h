@@ -155,6 +155,31 @@ CM_API CM_NODISCARD CmTable *cm_model_explain(CmContext *ctx, const CmModel *mod
                                               CmError **err);
 #define CM_SHAP_PREFIX "shap "
 
+typedef struct CmExplainParams {
+  int64_t background; /* rows of the background at most, evenly spaced ones */
+  int64_t coalitions; /* of features, at most; 0: 2048 + 2 for each feature */
+  int64_t grid;       /* points, or bins, of an effect */
+  int64_t rows;       /* for each point of a partial dependence at most, evenly spaced ones */
+  int64_t seed;       /* of the coalitions */
+} CmExplainParams;
+CM_API const CmOp *cm_explain_about(void); /* name: "explain" */
+
+/* Kernel SHAP (Lundberg and Lee 2017) of any model but embeddings: columns as cm_model_explain(), but of what the model
+ * predicts: the probability of the (positive) class, the number, the risk, the score. A feature that is not in a
+ * coalition takes the values of the background's rows. All coalitions where they are few enough, and then exact Shapley
+ * values; else the smallest and largest, and a sample of the rest. params NULL: defaults. */
+CM_API CM_NODISCARD CmTable *cm_model_kernel_shap(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                                  const CmTable *background, const CmExplainParams *params,
+                                                  CmError **err);
+
+/* How a prediction (as above) depends on each feature that the model uses: «feature», «unit», «class», «method»,
+ * «value», «effect», «rows». method "partial_dependence": the mean prediction when all rows have the value (Friedman
+ * 2001), at quantiles of the feature. "accumulated_local": accumulated local effects (Apley and Zhu 2020), at the edges
+ * of bins with equally many rows, around their mean; `rows` in the bin below. Rows without the feature are left out of
+ * the latter. */
+CM_API CM_NODISCARD CmTable *cm_model_effects(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                              const CmExplainParams *params, CmError **err);
+
 /* What the model itself says about its features: «feature», «unit», «class», «measure», «value». measure: "coefficient"
  * (per unit of the feature) and "standardized" (per standard deviation in training) for logistic; "gain" (share of the
  * total) for trees; for the others no rows. */

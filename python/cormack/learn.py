@@ -29,11 +29,11 @@ def kinds():
 
 
 def _about(name):
-    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
+    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
 
 
 def describe(name, *, context=None):
-    """Parameters and citation of a kind of model, of "prepare" or of "validate"."""
+    """Parameters and citation of a kind of model, of "prepare", "validate" or "explain"."""
     return described(current(context), _about(name))
 
 
@@ -100,6 +100,20 @@ class Model:
         """SHAP: each feature's contribution to the output, by row and class."""
         handle = from_table(self._context, table)
         return self._table("cm_model_explain", handle.pointer)
+
+    def kernel_shap(self, table, background=None, **params):
+        """Kernel SHAP of any model, of what it predicts. background: rows that stand in for unknown features; otherwise `table`.
+        Parameters: describe("explain")."""
+        rows = from_table(self._context, table)
+        others = rows if background is None else from_table(self._context, background)
+        with filled(self._context, lib.cm_explain_about(), params) as own:
+            return self._table("cm_model_kernel_shap", rows.pointer, others.pointer, own)
+
+    def effects(self, table, **params):
+        """Partial dependence and accumulated local effects of each feature. Parameters: describe("explain")."""
+        rows = from_table(self._context, table)
+        with filled(self._context, lib.cm_explain_about(), params) as own:
+            return self._table("cm_model_effects", rows.pointer, own)
 
     def weights(self):
         """What the model itself says of its features."""

@@ -51,7 +51,7 @@ bool cm__cli_write(CmCli *cli, const CmValue *value, const char *path, CmError *
 void cm__cli_help_program(FILE *to);
 void cm__cli_help_command(FILE *to, const CmCommand *command);
 void cm__cli_help_op(FILE *to, const CmOp *op);
-void cm__cli_help_kind(FILE *to, const CmOp *about); /* of model */
+void cm__cli_help_kind(FILE *to, const char *usage, const CmOp *about); /* of model, or a part of learning */
 
 /* run_op.c: cormack OPERATION IN... OUT... --param value */
 bool cm__cli_run_op(CmCli *cli, const CmOp *op, int argc, char **argv, CmError **err);

@@ -174,8 +174,8 @@ static void print_source(FILE *to, const CmOp *op) {
   print_wrapped(to, op->cite, 0);
 }
 
-void cm__cli_help_kind(FILE *to, const CmOp *about) {
-  fprintf(to, "cormack train TABLE.csv \"%s [param=value]\" [--option value]\n\n", about->name);
+void cm__cli_help_kind(FILE *to, const char *usage, const CmOp *about) {
+  fprintf(to, "%s\n\n", usage);
   print_text(to, about);
   fputs("\nParameters:\n", to);
   print_params(to, about->params, about->param_count, "");

@@ -1,4 +1,4 @@
-/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON. */
+/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON; and prepare, validate and explain. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -35,18 +35,56 @@ static bool print_list_json(CmCli *cli, CmError **err) {
   return good;
 }
 
+/* What is not a kind and has parameters too. */
+typedef struct LearnPart {
+  const CmOp *about;
+  const char *usage;
+} LearnPart;
+
+static bool find_part(const char *name, LearnPart *found) {
+  const LearnPart parts[] = {
+      {cm_prepare_about(), "cormack train|validate TABLE.csv MODEL... \"prepare [param=value]\" [--option value]"},
+      {cm_validate_about(), "cormack validate TABLE.csv MODEL... \"validate [param=value]\" [--option value]"},
+      {cm_explain_about(), "cormack explain MODEL TABLE.csv \"[param=value]\" [--option value]"}};
+  for (int i = 0; i < CM_COUNT(parts); i++) {
+    if (strcmp(parts[i].about->name, name)) continue;
+    *found = parts[i];
+    return true;
+  }
+  return false;
+}
+
+static bool print_part(CmCli *cli, const LearnPart *part, CmError **err) {
+  if (!cli->json) {
+    cm__cli_help_kind(stdout, part->usage, part->about);
+    return true;
+  }
+  char *text = cm_ops_to_json(cli->ctx, part->about, err);
+  if (text) printf("%s\n", text);
+  cm_free(text);
+  return text != NULL;
+}
+
+static bool print_kind(CmCli *cli, const CmModelKind *kind, CmError **err) {
+  char *usage =
+      cm_sprintf(cli->ctx, err, "cormack train TABLE.csv \"%s [param=value]\" [--option value]", kind->about.name);
+  if (!usage) return false;
+  cm__cli_help_kind(stdout, usage, &kind->about);
+  cm_free(usage);
+  printf("\nTasks: ");
+  print_tasks(kind, "");
+  printf("\n");
+  return true;
+}
+
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
   (void)options;
+  LearnPart part;
+  if (argc && find_part(argv[0], &part)) return print_part(cli, &part, err);
   const CmModelKind *kind = argc ? cm_model_kind_get(argv[0], err) : NULL;
   if (argc && !kind) return false;
   if (cli->json) return kind ? print_json(cli, kind, err) : print_list_json(cli, err);
-  if (kind) {
-    cm__cli_help_kind(stdout, &kind->about);
-    printf("\nTasks: ");
-    print_tasks(kind, "");
-    printf("\n");
-    return true;
-  }
+  if (kind) return print_kind(cli, kind, err);
   for (int i = 0; i < cm_model_kind_count(); i++) {
     kind = cm_model_kind_at(i);
     printf("%-20s %s\n%-20s ", kind->about.name, kind->about.summary, "");
@@ -60,7 +98,9 @@ CM_COMMAND(models) = {
     .name = "models",
     .arguments = "[NAME]",
     .summary = "List the kinds of model, or explain one.",
-    .details = "With --json the whole list: tasks, parameters, ranges, defaults, citations.",
+    .details =
+        "With --json the whole list: tasks, parameters, ranges, defaults, citations. «cormack models prepare»,\n"
+        "«cormack models validate» and «cormack models explain» list the parameters of these.",
     .max_args = 1,
     .run = run,
 };

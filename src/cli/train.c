@@ -53,7 +53,8 @@ CM_COMMAND(train) = {
     .arguments = "TABLE.csv \"MODEL param=value\"",
     .summary = "Fit a model to the rows of a table and save it.",
     .details =
-        "«cormack models» lists the kinds of model. A further word \"prepare impute=median "
+        "«cormack models» lists the kinds of model, «cormack models prepare» the parameters of preparation. A further "
+        "word \"prepare impute=median "
         "scale=robust\" sets the preparation.\n"
         "Leaks are refused by name. Example:\n"
         "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o "

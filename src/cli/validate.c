@@ -88,7 +88,8 @@ CM_COMMAND(validate) = {
     .arguments = "TABLE.csv \"MODEL param=value\"...",
     .summary = "Judge models on rows that they have not seen, by subject.",
     .details =
-        "«cormack models» lists the kinds of model. Further words: \"validate folds=5 repeats=4 "
+        "«cormack models» lists the kinds of model, «cormack models validate» the parameters. Further words: "
+        "\"validate folds=5 repeats=4 "
         "hold_out=0.2\" and\n"
         "\"prepare impute=median k_best=20\". Leaks are refused by name. Example:\n"
         "  cormack validate features.csv logistic \"svm C=2\" \"validate folds=10\" --target malignant --subject "

@@ -28,6 +28,8 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
                             int64_t count, CmError **err);
 /* x: rows x features of the model, unprepared; to: rows x cm__width(). Runs on the calling thread. */
 bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
+/* The model's features of all rows of a table, rows x features; refuses a table that differs. */
+double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err);
 /* Class of an output of contributions and weights; NULL where outputs belong to no class. */
 const char *cm__output_name(const CmModel *model, int output);
 /* Names the clusters or components "1", "2" … */

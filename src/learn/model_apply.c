@@ -125,30 +125,32 @@ static bool apply_chunk(void *arg, CmRange range, CmError **err) {
                   err);
 }
 
-/* Numbers of all rows of a table, in `hold`: rows x width. */
-static double *apply_model(CmArena *hold, CmApply apply, const CmTable *table, CmError **err) {
-  const CmModel *model = apply.model;
-  int64_t rows = cm_table_rows(table);
-  size_t cells, results;
+double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err) {
+  size_t cells;
   int *column = CM__NEW(hold, int, model->features, err);
-  if (!column || !match_columns(model, table, column, err)) return NULL;
-  if (!cm_size_multiply((size_t)rows, (size_t)model->features, &cells, err) ||
-      !cm_size_multiply((size_t)rows, (size_t)apply.width, &results, err))
+  if (!column || !match_columns(model, table, column, err) ||
+      !cm_size_multiply((size_t)cm_table_rows(table), (size_t)model->features, &cells, err))
     return NULL;
   double *x = CM__NEW(hold, double, cells, err);
+  if (x) cm__table_reals(table, column, model->features, x);
+  return x;
+}
+
+/* Numbers of all rows of a table, in `hold`: rows x width. */
+static double *apply_model(CmArena *hold, CmApply apply, const CmTable *table, CmError **err) {
+  int64_t rows = cm_table_rows(table);
+  size_t results;
+  apply.x = cm__model_table(hold, apply.model, table, err);
+  if (!apply.x || !cm_size_multiply((size_t)rows, (size_t)apply.width, &results, err)) return NULL;
   apply.to = CM__NEW(hold, double, results, err);
-  if (!x || !apply.to) return NULL;
-  cm__table_reals(table, column, model->features, x);
-  apply.x = x;
+  if (!apply.to) return NULL;
   apply.ctx = hold->ctx;
   const char *what = apply.apply == apply_contributions ? "explain" : "predict";
   bool ok = !rows || cm_parallel_for(hold->ctx, what, rows, ROWS_A_CHUNK, apply_chunk, &apply, err);
   return ok ? apply.to : NULL;
 }
 
-/* Starts a result: the row number, and the subject where the table has it. Returns the source column of the subject or
- * -1. */
-static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
+int cm__start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
   cm__rows_column(writer, "row", CM_COLUMN_INT, "");
   int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
   static const char *const ours[] = {"row", "predicted", "class", "base", "output", "risk", "score"};
@@ -159,7 +161,7 @@ static int start_rows(CmTableWriter *writer, const CmModel *model, const CmTable
   return subject;
 }
 
-static void put_row(CmTableWriter *writer, const CmTable *table, int64_t row, int subject) {
+void cm__put_applied(CmTableWriter *writer, const CmTable *table, int64_t row, int subject) {
   char cell[CM_TEXT_MAX];
   cm__rows_next(writer);
   cm__rows_int(writer, row);
@@ -204,10 +206,10 @@ CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *t
   CmApply apply = {.model = model, .width = width, .apply = apply_numbers};
   double *p = apply_model(&hold, apply, table, err);
   if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
-  int subject = start_rows(&writer, model, table);
+  int subject = cm__start_rows(&writer, model, table);
   number_columns(&writer, model);
   for (int64_t i = 0; i < cm_table_rows(table); i++) {
-    put_row(&writer, table, i, subject);
+    cm__put_applied(&writer, table, i, subject);
     put_numbers(&writer, model, p + i * width);
   }
 done:
@@ -227,12 +229,12 @@ CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *
   CmApply apply = {.model = model, .width = count, .apply = apply_survival, .times = times};
   double *share = apply_model(&hold, apply, table, err);
   if (!share || !cm__rows_start(&writer, ctx, err)) goto done;
-  int subject = start_rows(&writer, model, table);
+  int subject = cm__start_rows(&writer, model, table);
   char text[32];
   for (int k = 0; k < count; k++)
     cm__rows_columnf(&writer, CM_COLUMN_REAL, "", "survival %s", cm_real_text(times[k], text));
   for (int64_t i = 0; i < cm_table_rows(table); i++) {
-    put_row(&writer, table, i, subject);
+    cm__put_applied(&writer, table, i, subject);
     for (int k = 0; k < count; k++) cm__rows_real(&writer, share[i * count + k]);
   }
 done:
@@ -247,11 +249,11 @@ CmTable *cm_model_explain(CmContext *ctx, const CmModel *model, const CmTable *t
   CmApply apply = {.model = model, .width = (int64_t)outputs * (d + 1), .apply = apply_contributions};
   double *phi = apply_model(&hold, apply, table, err);
   if (!phi || !cm__rows_start(&writer, ctx, err)) goto done;
-  int subject = start_rows(&writer, model, table);
+  int subject = cm__start_rows(&writer, model, table);
   cm__rows_shap_columns(&writer, model);
   for (int64_t i = 0; i < cm_table_rows(table); i++) {
     for (int o = 0; o < outputs; o++) {
-      put_row(&writer, table, i, subject);
+      cm__put_applied(&writer, table, i, subject);
       cm__rows_shap(&writer, model, o, phi + (i * outputs + o) * (d + 1));
     }
   }

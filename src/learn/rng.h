@@ -13,7 +13,8 @@ enum {
   CM__STREAM_BOOTSTRAP,
   CM__STREAM_PERMUTE,
   CM__STREAM_ROWS,
-  CM__STREAM_INNER
+  CM__STREAM_INNER,
+  CM__STREAM_COALITIONS
 };
 
 static inline uint64_t cm__mix(uint64_t z) {

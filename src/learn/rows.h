@@ -26,6 +26,11 @@ void cm__rows_skip(CmTableWriter *writer); /* leaves a cell missing */
 /* Hands the table over, or NULL after a failure. */
 CmTable *cm__rows_finish(CmTableWriter *writer);
 
+/* Starts a result of a model: «row», and the subject's column where the table has it. Returns the table's column of the
+ * subject, or -1; and then a row of it. */
+int cm__start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table);
+void cm__put_applied(CmTableWriter *writer, const CmTable *table, int64_t row, int subject);
+
 /* «class», «base», «output» and a column for each feature's contribution. */
 void cm__rows_shap_columns(CmTableWriter *writer, const CmModel *model);
 void cm__rows_shap(CmTableWriter *writer, const CmModel *model, int output, const double *contribution);

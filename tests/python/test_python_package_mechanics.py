@@ -283,6 +283,8 @@ def test_tables_and_learning():
         model = cormack.train(again, cormack.Learner("logistic", {"C": 0.5}), target="bad", subject="patient")
         said = model.predict(table)
         assert list(said["predicted"]) and model.classes == ["no", "yes"] and model.features == ["size", "count"]
+        shap, effects = model.kernel_shap(table, background={k: v[:20] for k, v in table.items()}), model.effects(table, grid=5)
+        assert np.allclose(np.array(shap["output"]), np.array(said["probability yes"])) and set(effects["method"]) == {"partial_dependence", "accumulated_local"}
         model.save(pathlib.Path(folder, "m.json"))
         assert list(cormack.load_model(pathlib.Path(folder, "m.json")).predict(table)["predicted"]) == list(said["predicted"])
         result = cormack.validate(again, ["logistic", cormack.Learner("knn")], target="bad", subject="patient", folds=2, repeats=1,

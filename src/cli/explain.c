@@ -1,0 +1,73 @@
+/* cormack explain MODEL TABLE.csv ["param=value"...] -o FOLDER: what moves a model's predictions. */
+#include "cli/cli.h"
+#include "cormack/io.h"
+#include "cormack/learn.h"
+
+typedef struct ExplainOptions {
+  CmText output, background;
+  int32_t method;
+} ExplainOptions;
+
+enum { METHOD_AUTO, METHOD_KERNEL };
+
+static const CmParam option_table[] = {
+    CM_PARAM_TEXT(ExplainOptions, output, "explained", "folder for shap.csv, effects.csv and weights.csv"),
+    CM_PARAM_TEXT(ExplainOptions, background, "",
+                  "table whose rows stand in for unknown features, best those of training; otherwise TABLE.csv"),
+    CM_PARAM_ENUM(ExplainOptions, method, "auto|kernel", "auto",
+                  "of SHAP: the model's own exact values where its kind has them, otherwise kernel; or kernel always"),
+};
+
+static CmTable *shap_of(CmCli *cli, const ExplainOptions *o, const CmModel *model, const CmTable *table,
+                        const CmExplainParams *params, CmError **err) {
+  if (o->method == METHOD_AUTO && cm_model_kind(model)->explains_rows)
+    return cm_model_explain(cli->ctx, model, table, err);
+  CmTable *own = *o->background.value ? cm_table_read_csv(cli->ctx, o->background.value, err) : NULL;
+  if (*o->background.value && !own) return NULL;
+  CmTable *shap = cm_model_kernel_shap(cli->ctx, model, table, own ? own : table, params, err);
+  cm_table_unref(&own);
+  return shap;
+}
+
+/* Takes the table over. */
+static bool write_table(CmCli *cli, const char *folder, const char *name, CmTable *table, CmError **err) {
+  char *path = table ? cm_sprintf(cli->ctx, err, "%s/%s.csv", folder, name) : NULL;
+  bool good = path && cm_table_write_csv(cli->ctx, table, path, err);
+  cm_free(path);
+  cm_table_unref(&table);
+  return good;
+}
+
+static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
+  const ExplainOptions *o = options;
+  CmTable *table = NULL;
+  CmModel *model = NULL;
+  const char *folder = o->output.value;
+  CmExplainParams *params = cm_params_create(cli->ctx, cm_explain_about(), err);
+  bool good = params != NULL;
+  for (int i = 2; good && i < argc; i++) good = cm_params_set_words(cli->ctx, cm_explain_about(), params, argv[i], err);
+  good = good && (model = cm_model_load(cli->ctx, argv[0], err)) && (table = cm_table_read_csv(cli->ctx, argv[1], err)) &&
+         cm_make_folder(folder, err) &&
+         write_table(cli, folder, "shap", shap_of(cli, o, model, table, params, err), err) &&
+         write_table(cli, folder, "effects", cm_model_effects(cli->ctx, model, table, params, err), err) &&
+         write_table(cli, folder, "weights", cm_model_weights(cli->ctx, model, err), err);
+  if (!good && table) cm_error_context(err, "%s", argv[1]);
+  cm_table_unref(&table);
+  cm_model_unref(&model);
+  cm_free(params);
+  return good;
+}
+
+CM_COMMAND(explain) = {
+    .name = "explain",
+    .arguments = "MODEL TABLE.csv [\"param=value\"]",
+    .summary = "Tell what moves a model's predictions.",
+    .details = "shap.csv has each feature's contribution to each row's output, effects.csv the partial dependence and\n"
+               "accumulated local effects of each feature, weights.csv what the model says of itself. Further words are\n"
+               "parameters of kernel SHAP and of effects; «cormack models explain» lists them. Example:\n"
+               "  cormack explain model.json features.csv \"grid=50\" --background training.csv -o explained/",
+    CM_COMMAND_OPTIONS(ExplainOptions, option_table),
+    .min_args = 2,
+    .max_args = 8,
+    .run = run,
+};
