@@ -119,6 +119,11 @@ bool cm__pyrad_images(const CmPyradSource *source, const CmPyradType *type, CmPy
 
 /* ---- features ---- */
 
+/* Where the region lies in a row of its box: from begin to before end; empty where it has no voxel there. */
+typedef struct CmSpan {
+  int64_t begin, end; /* in the view */
+} CmSpan;
+
 /* A region of one image, ready for the classes. */
 typedef struct CmPyradView {
   CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
@@ -128,6 +133,7 @@ typedef struct CmPyradView {
   int *level_value;     /* of each that occurs, rising; roi.level holds the index + 1 */
   int64_t *level_count; /* voxels of each */
   int highest;          /* Ng */
+  CmSpan *spans;        /* of the rows y, z of the region's box */
 } CmPyradView;
 /* With the intensities of the box (roi.value) as well, or without. Free the view after a failure too. */
 bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
@@ -135,6 +141,11 @@ bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[
 bool cm__pyrad_view_levels(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
                            const CmPyradParams *p, CmPyradView *view, CmError **err);
 void cm__pyrad_view_free(CmPyradView *view);
+/* The span of row y, z of the view, which lie in the region's box. */
+static inline CmSpan cm__pyrad_span(const CmPyradView *view, int64_t y, int64_t z) {
+  const CmRoi *roi = &view->roi;
+  return view->spans[(z - roi->lo[2]) * (roi->hi[1] - roi->lo[1]) + y - roi->lo[1]];
+}
 
 /* Offsets of neighbours, each direction once (the other half is their negative): the largest part of each is one of the
  * distances, none goes beyond the size of the region, none across the slices of force2D. */

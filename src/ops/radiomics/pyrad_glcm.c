@@ -37,11 +37,12 @@ CM_SIMD static void place_row(const uint16_t *own, const uint16_t *before, uint3
 /* The pairs of directions first .. first + abreast. */
 static void walk(const Job *job, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &job->view->roi;
-  const int64_t n = roi->hi[0] - roi->lo[0];
   memset(job->pairs, 0, (size_t)job->abreast * table_of(job) * sizeof(*job->pairs));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const uint16_t *row = roi->level + cm__roi_at(roi, roi->lo[0], y, z);
+      const CmSpan span = cm__pyrad_span(job->view, y, z);
+      const int64_t n = span.end - span.begin;
+      const uint16_t *row = roi->level + cm__roi_at(roi, span.begin, y, z);
       for (int d = 0; d < job->abreast; d++) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
         place_row(row, row - cm__roi_at(roi, step[0], step[1], step[2]), (uint32_t)((size_t)d * table_of(job) - 1),

@@ -36,19 +36,21 @@ CM_SIMD static void count_row(const uint16_t *level, int64_t next, const uint16_
 
 static void count_dependent(const Dependence *job) {
   const CmRoi *roi = &job->view->roi;
-  const int64_t n = roi->hi[0] - roi->lo[0];
-  uint16_t *least = job->row, *span = least + n, *dependent = span + n;
+  const int64_t room = roi->hi[0] - roi->lo[0];
+  uint16_t *least = job->row, *width = least + room, *dependent = width + room;
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const uint16_t *level = roi->level + cm__roi_at(roi, roi->lo[0], y, z);
+      const CmSpan span = cm__pyrad_span(job->view, y, z);
+      const uint16_t *level = roi->level + cm__roi_at(roi, span.begin, y, z);
+      const int64_t n = span.end - span.begin;
       for (int64_t x = 0; x < n; x++) {
         least[x] = job->least[level[x]];
-        span[x] = job->span[level[x]];
+        width[x] = job->span[level[x]];
         dependent[x] = 0;
       }
       for (int a = 0; a < job->angles.count; a++) {
         const int *step = job->angles.step[a];
-        count_row(level, cm__roi_at(roi, step[0], step[1], step[2]), least, span, dependent, n);
+        count_row(level, cm__roi_at(roi, step[0], step[1], step[2]), least, width, dependent, n);
       }
       for (int64_t x = 0; x < n; x++)
         if (level[x]) job->matrix[(level[x] - 1) * job->most + dependent[x]] += 1.0;

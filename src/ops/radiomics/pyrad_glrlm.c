@@ -61,11 +61,12 @@ CM_SIMD static void place_row(const uint16_t *level, const uint16_t *length, uin
 static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &runs->view->roi;
   const size_t table = (size_t)(runs->levels * runs->longest);
-  const int64_t plane = roi->step[2], n = roi->hi[0] - roi->lo[0];
+  const int64_t plane = roi->step[2];
   memset(runs->matrix, 0, (size_t)runs->abreast * table * sizeof(*runs->matrix));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const int64_t at = y * roi->step[1] + roi->lo[0];
+      const CmSpan span = cm__pyrad_span(runs->view, y, z);
+      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
       const uint16_t *level = roi->level + z * plane + at;
       for (int d = 0; d < runs->abreast; d++) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];

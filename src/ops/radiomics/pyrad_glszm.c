@@ -126,11 +126,12 @@ static void walk_row(Zones *z, const uint16_t *level, const uint32_t *const *fro
 
 static bool walk(Zones *z, CmError **err) {
   const CmRoi *roi = &z->view->roi;
-  const int64_t n = roi->hi[0] - roi->lo[0], plane = roi->step[2];
+  const int64_t plane = roi->step[2];
   const uint32_t *from[CM__PYRAD_ABREAST];
   for (int64_t k = roi->lo[2]; k < roi->hi[2]; k++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const int64_t at = y * roi->step[1] + roi->lo[0];
+      const CmSpan span = cm__pyrad_span(z->view, y, k);
+      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
       for (int d = 0; d < z->angles.count; d++) {
         const int *step = z->angles.step[d];
         from[d] = z->place + (k + step[2]) % 2 * plane + at - step[0] - step[1] * roi->step[1];

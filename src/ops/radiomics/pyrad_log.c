@@ -12,28 +12,25 @@
 #include "ops/radiomics/pyrad_recursion.h"
 #include "ops/simd.h"
 
-/* What covers lo, n of the source's grid. */
+/* What covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
 typedef struct Field {
   int64_t lo[3], n[3];
-  double *v;
+  float *v;
+  double *wide; /* in place of v */
 } Field;
 
-static bool make_values(const CmPyradSource *s, Field *field, CmError **err) {
-  size_t plane, count;
-  if (!cm_size_multiply((size_t)field->n[0], (size_t)field->n[1], &plane, err) ||
-      !cm_size_multiply(plane, (size_t)field->n[2], &count, err))
-    return false;
-  return (field->v = cm_alloc_array(s->ctx, count, sizeof(double), err)) != NULL;
+static bool count_of(const Field *field, size_t *count, CmError **err) {
+  size_t plane;
+  return cm_size_multiply((size_t)field->n[0], (size_t)field->n[1], &plane, err) &&
+         cm_size_multiply(plane, (size_t)field->n[2], count, err);
 }
 
-/* One axis: the smoothed image is smoothed on (to[0]), and its derivative joins those along the axes before, which are
- * smoothed (to[1]). */
 typedef struct Pass {
   CmContext *ctx;
-  const Field *smooth, *curved; /* curved without values: none yet */
-  Field to[2];                  /* to[0] without values: not needed */
+  const Field *from;
+  Field to;
   int axis;
-  CmRecursion gaussian, slope;
+  CmRecursion recursion;
 } Pass;
 
 /* The axes across the one that is filtered. */
@@ -49,100 +46,98 @@ typedef struct Lines {
 } Lines;
 
 /* The last line is repeated. */
-CM_SIMD static void gather(const double *from, const Lines *lines, int64_t length, double *data) {
-  from += lines->start;
-  if (lines->across == 1 && lines->count == CM__LANES) {
+CM_SIMD static void gather(const Field *from, const Lines *lines, int64_t length, double *data) {
+  if (from->v && lines->across == 1 && lines->count == CM__LANES) {
     for (int64_t i = 0; i < length; i++)
-      for (int64_t k = 0; k < CM__LANES; k++) data[i * CM__LANES + k] = from[i * lines->step + k];
+      for (int64_t k = 0; k < CM__LANES; k++)
+        data[i * CM__LANES + k] = (double)from->v[lines->start + i * lines->step + k];
     return;
   }
   for (int64_t k = 0; k < CM__LANES; k++) {
-    const double *line = from + (k < lines->count ? k : lines->count - 1) * lines->across;
-    for (int64_t i = 0; i < length; i++) data[i * CM__LANES + k] = line[i * lines->step];
+    const int64_t at = lines->start + (k < lines->count ? k : lines->count - 1) * lines->across;
+    if (from->wide)
+      for (int64_t i = 0; i < length; i++) data[i * CM__LANES + k] = from->wide[at + i * lines->step];
+    else
+      for (int64_t i = 0; i < length; i++) data[i * CM__LANES + k] = (double)from->v[at + i * lines->step];
   }
 }
 
-CM_SIMD static void scatter(const double *one, const double *other, const Lines *lines, int64_t length, double *to) {
+CM_SIMD static void scatter(const double *one, const double *other, const Lines *lines, int64_t length, float *to) {
   to += lines->start;
   if (lines->across == 1 && lines->count == CM__LANES) {
     for (int64_t i = 0; i < length; i++)
       for (int64_t k = 0; k < CM__LANES; k++)
-        to[i * lines->step + k] = one[i * CM__LANES + k] + other[i * CM__LANES + k];
+        to[i * lines->step + k] = (float)(one[i * CM__LANES + k] + other[i * CM__LANES + k]);
     return;
   }
   for (int64_t k = 0; k < lines->count; k++)
     for (int64_t i = 0; i < length; i++)
-      to[k * lines->across + i * lines->step] = one[i * CM__LANES + k] + other[i * CM__LANES + k];
+      to[k * lines->across + i * lines->step] = (float)(one[i * CM__LANES + k] + other[i * CM__LANES + k]);
 }
 
 /* CM__LANES neighbouring lines at a time, along u. */
 static bool filter_lines(void *arg, CmRange range, CmError **err) {
   const Pass *pass = arg;
-  const Field *from = pass->smooth, *to = &pass->to[1];
+  const Field *from = pass->from, *to = &pass->to;
   const int64_t length = from->n[pass->axis], there[3] = {1, from->n[0], from->n[0] * from->n[1]};
   const int64_t here[3] = {1, to->n[0], to->n[0] * to->n[1]}, size = length * CM__LANES;
   int u, v;
   across(pass->axis, &u, &v);
   const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
-  double *block = cm_alloc_array(pass->ctx, (size_t)(4 * size), sizeof(double), err);
-  if (!block) return false;
-  double *data = block, *more = pass->curved->v ? data + size : NULL, *one = data + 2 * size, *other = one + size;
+  double *data = cm_alloc_array(pass->ctx, (size_t)(3 * size), sizeof(double), err);
+  if (!data) return false;
+  double *one = data + size, *other = one + size;
   const int64_t skipped = (to->lo[pass->axis] - from->lo[pass->axis]) * CM__LANES;
   for (int64_t job = range.begin; job < range.end; job++) {
     const int64_t first = job % groups * CM__LANES, b = job / groups;
     const int64_t count = to->n[u] - first < CM__LANES ? to->n[u] - first : CM__LANES;
     const Lines in = {first * there[u] + b * there[v], there[pass->axis], there[u], count};
     const Lines out = {first * here[u] + b * here[v], here[pass->axis], here[u], count};
-    gather(from->v, &in, length, data);
-    if (more) gather(pass->curved->v, &in, length, more);
-    cm__recursion_run(&pass->slope, data, &pass->gaussian, more, one, other, length);
+    gather(from, &in, length, data);
+    cm__recursion_run(&pass->recursion, data, one, other, length);
     scatter(one + skipped, other + skipped, &out, to->n[pass->axis], to->v);
-    if (!pass->to[0].v) continue;
-    cm__recursion_run(&pass->gaussian, data, &pass->gaussian, NULL, one, other, length);
-    scatter(one + skipped, other + skipped, &out, to->n[pass->axis], pass->to[0].v);
   }
-  cm_free(block);
+  cm_free(data);
   return true;
 }
 
-/* The axis of which the least share is kept, of those that are left (bits). */
-static int next_axis(const CmPyradSource *s, const Field *whole, int left) {
-  int best = -1;
-  double least = 2.0;
-  for (int k = 2; k >= 0; k--) {
-    const double share = (double)s->size[k] / (double)whole->n[k];
-    if (!(left >> k & 1) || share >= least) continue;
-    least = share;
-    best = k;
-  }
-  return best;
+/* Filters `from` along an axis, of which the box is kept; to: the result. */
+static bool run_pass(const CmPyradSource *s, const Field *from, int axis, const CmRecursion *recursion, Field *to,
+                     CmError **err) {
+  Pass pass = {.ctx = s->ctx, .from = from, .to = *from, .axis = axis, .recursion = *recursion};
+  size_t count;
+  int u, v;
+  pass.to.lo[axis] = s->lo[axis];
+  pass.to.n[axis] = s->size[axis];
+  pass.to.wide = NULL;
+  across(axis, &u, &v);
+  *to = (Field){.v = NULL};
+  if (!count_of(&pass.to, &count, err) || !(pass.to.v = cm_alloc_array(s->ctx, count, sizeof(float), err)))
+    return false;
+  *to = pass.to;
+  const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
+  return cm_parallel_for(s->ctx, NULL, groups * to->n[v], 8, filter_lines, &pass, err);
 }
 
-/* smooth: the window; in the end curved is the Laplacian over the box. */
-static bool filter(const CmPyradSource *s, double sigma, Field *smooth, Field *curved, CmError **err) {
+/* The derivative along one axis, smoothed along the others, in ITK's order. */
+static bool add_axis(const CmPyradSource *s, const Field *whole, double sigma, int axis, float *sum, CmError **err) {
   const double *spacing = cm_image_geometry(s->image)->spacing;
+  const int axes = cm_image_rank(s->image) < 3 ? 2 : 3;
+  Field now = *whole;
   bool ok = true;
-  for (int left = cm_image_rank(s->image) < 3 ? 3 : 7; ok && left;) {
-    Pass pass = {.ctx = s->ctx, .smooth = smooth, .curved = curved, .axis = next_axis(s, smooth, left)};
-    const int k = pass.axis;
-    left &= ~(1 << k);
-    cm__recursion_make(sigma / spacing[k], false, 1.0, &pass.gaussian);
-    cm__recursion_make(sigma / spacing[k], true, sigma * sigma / (spacing[k] * spacing[k]), &pass.slope);
-    pass.to[1] = *smooth;
-    pass.to[1].lo[k] = s->lo[k];
-    pass.to[1].n[k] = s->size[k];
-    pass.to[0] = pass.to[1];
-    pass.to[0].v = pass.to[1].v = NULL;
-    int u, v;
-    across(k, &u, &v);
-    const int64_t groups = (pass.to[1].n[u] + CM__LANES - 1) / CM__LANES;
-    ok = make_values(s, &pass.to[1], err) && (!left || make_values(s, &pass.to[0], err)) &&
-         cm_parallel_for(s->ctx, NULL, groups * pass.to[1].n[v], 8, filter_lines, &pass, err);
-    cm_free(smooth->v);
-    cm_free(curved->v);
-    *smooth = pass.to[0];
-    *curved = pass.to[1];
+  for (int turn = 0; ok && turn < axes; turn++) {
+    const int k = turn == 0 ? axis : turn <= axis ? turn - 1 : turn;
+    CmRecursion recursion;
+    Field next;
+    cm__recursion_make(sigma / spacing[k], turn == 0, sigma * sigma, &recursion);
+    ok = run_pass(s, &now, k, &recursion, &next, err);
+    if (turn > 0) cm_free(now.v);
+    now = next;
   }
+  const double scale = 1.0 / (spacing[axis] * spacing[axis]);
+  for (int64_t k = 0; ok && k < s->size[0] * s->size[1] * s->size[2]; k++)
+    sum[k] = (float)((double)sum[k] + (double)now.v[k] * scale);
+  cm_free(now.v);
   return ok;
 }
 
@@ -171,32 +166,41 @@ static void set_window(const CmPyradSource *s, double sigma, Field *whole) {
 
 static bool load(const CmPyradSource *s, Field *whole, CmError **err) {
   const CmGrid grid = cm__grid(s->image);
-  if (!make_values(s, whole, err)) return false;
-  for (int64_t row = 0; row < whole->n[1] * whole->n[2]; row++) {
+  const CmType type = cm_image_type(s->image);
+  const bool narrow = cm__type_fits_f32(type);
+  const int64_t nx = whole->n[0];
+  size_t count;
+  if (!count_of(whole, &count, err)) return false;
+  double *wide = cm_alloc_array(s->ctx, narrow ? (size_t)nx : count, sizeof(double), err);
+  if (narrow && wide) whole->v = cm_alloc_array(s->ctx, count, sizeof(float), err);
+  if (!narrow) whole->wide = wide;
+  for (int64_t row = 0; (whole->v || whole->wide) && row < whole->n[1] * whole->n[2]; row++) {
     const int64_t y = whole->lo[1] + row % whole->n[1], z = whole->lo[2] + row / whole->n[1];
     const char *from = cm__row(s->image, &grid, z * grid.ny + y);
-    cm__line_to_f64(cm_image_type(s->image), from + (size_t)whole->lo[0] * grid.size, whole->n[0],
-                    whole->v + row * whole->n[0]);
+    double *line = narrow ? wide : wide + row * nx;
+    cm__line_to_f64(type, from + (size_t)whole->lo[0] * grid.size, nx, line);
+    for (int64_t x = 0; narrow && x < nx; x++) whole->v[row * nx + x] = (float)line[x];
   }
-  return true;
+  if (narrow) cm_free(wide);
+  return whole->v || whole->wide;
 }
 
 static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const char *text, CmPyradImageFn fn, void *arg,
                       CmError **err) {
   const double sigma = strtod(text, NULL);
+  Field whole = {.v = NULL};
   char name[64];
   if (!is_large_enough(s, sigma)) {
     cm_log(s->ctx, CM_LOG_WARNING, "the image is too small for LoG with sigma %s mm; it is left out", text);
     return true;
   }
-  Field smooth = {.v = NULL}, curved = {.v = NULL};
-  set_window(s, sigma, &smooth);
-  CmImage *out =
-      load(s, &smooth, err) && filter(s, sigma, &smooth, &curved, err) ? cm__pyrad_box_image(s, CM_F32, err) : NULL;
-  for (int64_t k = 0; out && k < s->size[0] * s->size[1] * s->size[2]; k++)
-    ((float *)cm_image_data_mut(out))[k] = (float)curved.v[k];
-  cm_free(smooth.v);
-  cm_free(curved.v);
+  set_window(s, sigma, &whole);
+  CmImage *out = load(s, &whole, err) ? cm__pyrad_box_image(s, CM_F32, err) : NULL;
+  if (out) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
+  for (int axis = 0; out && axis < (cm_image_rank(s->image) < 3 ? 2 : 3); axis++)
+    if (!add_axis(s, &whole, sigma, axis, cm_image_data_mut(out), err)) cm_image_unref(&out);
+  cm_free(whole.v);
+  cm_free(whole.wide);
   snprintf(name, sizeof name, "log-sigma-%s-mm-3D", text);
   for (char *c = name; *c; c++)
     if (*c == '.') *c = '-';

@@ -42,7 +42,8 @@ CM_SIMD static void take_distance(const double *own, double one, double *sum, in
 
 static void collect_row(const Tones *t, int64_t y, int64_t z) {
   const CmRoi *roi = &t->view->roi;
-  const int64_t n = roi->hi[0] - roi->lo[0], at = y * roi->step[1] + roi->lo[0];
+  const CmSpan span = cm__pyrad_span(t->view, y, z);
+  const int64_t n = span.end - span.begin, at = y * roi->step[1] + span.begin;
   const uint16_t *level = roi->level + z * roi->step[2] + at;
   double *sum = t->row;
   for (int64_t x = 0; x < n; x++) sum[x] = 0.0;

@@ -67,77 +67,32 @@ void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r
   finish(r, across / alpha);
 }
 
-/* What a line needs of one direction: weights of the data and of the result before, and what a constant beyond the
- * border would have given to the latter. */
-typedef struct Side {
-  const double *weights[2], *d;
-  double edge[4][CM__LANES];
-} Side;
-
-static void make_side(const CmRecursion *r, const CmRecursion *second, bool forward, const double *first,
-                      const double *more, Side *side) {
-  side->weights[0] = forward ? r->n : r->m;
-  side->weights[1] = forward ? second->n : second->m;
-  side->d = r->d;
-  for (int t = 0; t < 4; t++)
-    for (int k = 0; k < CM__LANES; k++)
-      side->edge[t][k] =
-          first[k] * (forward ? r->bn : r->bm)[t] + (more ? more[k] * (forward ? second->bn : second->bm)[t] : 0.0);
-}
-
-/* fma(): rounded once, the same on all machines. */
-static inline __attribute__((always_inline)) void add_data(const double *line, const int64_t at[4], const double n[4],
-                                                           double *sum) {
-  const double *d0 = line + at[0], *d1 = line + at[1], *d2 = line + at[2], *d3 = line + at[3];
-  for (int k = 0; k < CM__LANES; k++)
-    sum[k] = fma(d3[k], n[3], fma(d2[k], n[2], fma(d1[k], n[1], fma(d0[k], n[0], sum[k]))));
-}
-
-/* Value i from the first on (forward) or from the last back. */
-static inline __attribute__((always_inline)) void advance(const Side *side, bool forward, int64_t i, const double *data,
-                                                          const double *more, double *out, int64_t count) {
+/* Value i from the first on (forward, with n and bn) or from the last back (with m and bm). fma(): rounded once, the
+ * same on all machines. */
+static inline __attribute__((always_inline)) void advance(const CmRecursion *r, bool forward, int64_t i,
+                                                          const double *data, double *out, int64_t count) {
   const int64_t way = forward ? CM__LANES : -CM__LANES, first = forward ? 0 : (count - 1) * CM__LANES;
-  int64_t at[4];
-  const double *back[4];
-  double d[4], sum[CM__LANES] = {0.0};
+  const double *n = forward ? r->n : r->m, *beyond = forward ? r->bn : r->bm;
+  const double *from[4], *back[4];
+  double d[4], *to = out + first + way * i;
   for (int64_t t = 0; t < 4; t++) {
     const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
-    at[t] = first + way * (behind >= 0 ? behind : 0);
-    back[t] = before >= 0 ? out + first + way * before : side->edge[t];
-    d[t] = before >= 0 ? -side->d[t] : -1.0;
+    from[t] = data + first + way * (behind >= 0 ? behind : 0);
+    back[t] = before >= 0 ? out + first + way * before : data + first;
+    d[t] = before >= 0 ? -r->d[t] : -beyond[t];
   }
-  add_data(data, at, side->weights[0], sum);
-  if (more) add_data(more, at, side->weights[1], sum);
+  const double *d0 = from[0], *d1 = from[1], *d2 = from[2], *d3 = from[3];
   const double *b0 = back[0], *b1 = back[1], *b2 = back[2], *b3 = back[3];
-  double *to = out + first + way * i;
-  for (int k = 0; k < CM__LANES; k++)
-    to[k] = fma(b0[k], d[0], fma(b1[k], d[1], fma(b2[k], d[2], fma(b3[k], d[3], sum[k]))));
+  for (int k = 0; k < CM__LANES; k++) {
+    const double in = fma(d3[k], n[3], fma(d2[k], n[2], fma(d1[k], n[1], d0[k] * n[0])));
+    to[k] = fma(b0[k], d[0], fma(b1[k], d[1], fma(b2[k], d[2], fma(b3[k], d[3], in))));
+  }
 }
 
 /* Both ways at once, as neither waits for the other. */
-CM_SIMD static void run_one(const Side side[2], const double *data, double *one, double *other, int64_t count) {
+CM_SIMD void cm__recursion_run(const CmRecursion *r, const double *data, double *one, double *other, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    advance(&side[0], true, i, data, NULL, one, count);
-    advance(&side[1], false, i, data, NULL, other, count);
+    advance(r, true, i, data, one, count);
+    advance(r, false, i, data, other, count);
   }
-}
-
-CM_SIMD static void run_both(const Side side[2], const double *data, const double *more, double *one, double *other,
-                             int64_t count) {
-  for (int64_t i = 0; i < count; i++) {
-    advance(&side[0], true, i, data, more, one, count);
-    advance(&side[1], false, i, data, more, other, count);
-  }
-}
-
-void cm__recursion_run(const CmRecursion *r, const double *data, const CmRecursion *second, const double *more,
-                       double *one, double *other, int64_t count) {
-  const int64_t last = (count - 1) * CM__LANES;
-  Side side[2];
-  make_side(r, second, true, data, more, &side[0]);
-  make_side(r, second, false, data + last, more ? more + last : NULL, &side[1]);
-  if (more)
-    run_both(side, data, more, one, other, count);
-  else
-    run_one(side, data, one, other, count);
 }

@@ -18,8 +18,7 @@ void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r
 /* Lines side by side: value i of line k stands at [i * CM__LANES + k]. */
 enum { CM__LANES = 16 };
 
-/* one + other = the data filtered by r, plus `more` (may be NULL) filtered by `second`, of the same sigma. */
-void cm__recursion_run(const CmRecursion *r, const double *data, const CmRecursion *second, const double *more,
-                       double *one, double *other, int64_t count);
+/* one + other = the data filtered. */
+void cm__recursion_run(const CmRecursion *r, const double *data, double *one, double *other, int64_t count);
 
 #endif

@@ -166,11 +166,20 @@ CM_SIMD static void bin_row(const Bins *bins, double top, const double *v, int32
   }
 }
 
+static CmSpan find_span(const uint8_t *inside, int64_t n) {
+  CmSpan span = {0, n};
+  while (span.end > 0 && !inside[span.end - 1]) span.end--;
+  while (span.begin < span.end && !inside[span.begin]) span.begin++;
+  return span;
+}
+
 static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
   CmRoi *roi = &view->roi;
   const Bins bins =
       choose_bins(view->p, roi->sorted[0], roi->sorted[roi->voxels - 1], cm_image_type(s->image) == CM_F32);
-  if (!find_levels(view, &bins, err)) return false;
+  if (!find_levels(view, &bins, err) ||
+      !(view->spans = cm_alloc_array(roi->ctx, (size_t)s->rows, sizeof(*view->spans), err)))
+    return false;
   const double most = fmax(fabs(bins.low), fabs(roi->sorted[roi->voxels - 1])) / bins.step;
   const bool plain = most < (bins.single ? 1048576.0 : 1099511627776.0); /* edges lie apart */
   const int64_t nx = s->from->size[0];
@@ -178,12 +187,15 @@ static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
   roi->level = index ? cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err) : NULL;
   for (int i = 0; index && i < view->present; i++) index[view->level_value[i] - 1] = (uint16_t)(i + 1);
   for (int64_t row = 0; roi->level && row < s->rows; row++) {
+    const CmSpan span = find_span(s->from->inside + row * nx, nx);
     const uint8_t *inside = s->from->inside + row * nx;
     uint16_t *to = roi->level + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % s->from->size[1],
                                            roi->lo[2] + row / s->from->size[1]);
+    view->spans[row] = (CmSpan){roi->lo[0] + span.begin, roi->lo[0] + span.end};
+    if (span.end == 0) continue;
     read_row(s, row, s->line);
-    if (plain) bin_row(&bins, view->highest - 1, s->line, s->bin, nx);
-    for (int64_t x = 0; x < nx; x++)
+    if (plain) bin_row(&bins, view->highest - 1, s->line + span.begin, s->bin + span.begin, span.end - span.begin);
+    for (int64_t x = span.begin; x < span.end; x++)
       if (inside[x] && isfinite(s->line[x])) to[x] = index[plain ? s->bin[x] : (int32_t)bin_of(&bins, s->line[x]) - 1];
   }
   cm_free(index);
@@ -216,6 +228,7 @@ void cm__pyrad_view_free(CmPyradView *view) {
   cm_free(view->roi.sorted);
   cm_free(view->level_value);
   cm_free(view->level_count);
+  cm_free(view->spans);
 }
 
 /* ---- directions ---- */

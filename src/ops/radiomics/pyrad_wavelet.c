@@ -29,11 +29,21 @@ typedef struct Pass {
   bool single;
 } Pass;
 
+enum { BLOCK = 32 }; /* sums that are kept in registers */
+
 CM_SIMD static void mix(const double *from, const double *taps, int64_t length, int64_t stride, double *to, int64_t n) {
-  for (int64_t x = 0; x < n; x++) to[x] = taps[0] * from[x];
-  for (int64_t t = 1; t < length; t++) {
-    const double *shifted = from + t * stride, tap = taps[t];
-    for (int64_t x = 0; x < n; x++) to[x] += tap * shifted[x];
+  int64_t x = 0;
+  for (; x + BLOCK <= n; x += BLOCK) {
+    double sum[BLOCK];
+    for (int k = 0; k < BLOCK; k++) sum[k] = taps[0] * from[x + k];
+    for (int64_t t = 1; t < length; t++)
+      for (int k = 0; k < BLOCK; k++) sum[k] += taps[t] * from[x + t * stride + k];
+    for (int k = 0; k < BLOCK; k++) to[x + k] = sum[k];
+  }
+  for (; x < n; x++) {
+    double sum = taps[0] * from[x];
+    for (int64_t t = 1; t < length; t++) sum += taps[t] * from[x + t * stride];
+    to[x] = sum;
   }
 }
 
