@@ -1,5 +1,6 @@
 #include "ops/box_mean.h"
 #include "ops/filter/separable.h"
+#include "ops/simd.h"
 
 typedef struct MeanParams {
   CmReals radius;
@@ -17,17 +18,21 @@ static const CmParam params[] = {
     CM_TYPE_PARAM(MeanParams),
 };
 
+CM_SIMD static void divide_f32(float *values, float by, int64_t n) {
+  for (int64_t i = 0; i < n; i++) values[i] /= by;
+}
+
+CM_SIMD static void divide_f64(double *values, double by, int64_t n) {
+  for (int64_t i = 0; i < n; i++) values[i] /= by;
+}
+
 static void divide(void *arg, void *line, int64_t row, int64_t n, bool wide) {
   const double count = *(const double *)arg;
   (void)row;
-  if (wide) {
-    double *values = line;
-    for (int64_t i = 0; i < n; i++) values[i] /= count;
-  } else {
-    float *values = line;
-    const float by = (float)count;
-    for (int64_t i = 0; i < n; i++) values[i] /= by;
-  }
+  if (wide)
+    divide_f64(line, count, n);
+  else
+    divide_f32(line, (float)count, n);
 }
 
 /* Of whole numbers that stay such. */

@@ -82,17 +82,22 @@ static bool count_plain(const Count *job, CmRange range, CmError **err) {
   return true;
 }
 
-/* at: which bin, -1 beyond; edge: 1 where it lies so near to an edge that rounding may have moved it. */
-CM_SIMD static void places(const double *v, int64_t n, const CmBins *bins, double margin, int32_t *to, uint8_t *edge) {
-  const double low = bins->low, span = bins->high - bins->low, count = (double)bins->count;
-  for (int64_t i = 0; i < n; i++) {
-    const double at = (v[i] - low) / span * count;
-    const bool in = at >= 0.0 && at <= count;
-    const int32_t bin = in ? (int32_t)at : -1;
-    const double part = at - (double)bin;
-    to[i] = bin;
-    edge[i] = part < margin || part > 1.0 - margin;
-  }
+static inline void place(double at, double end, double margin, int32_t *to, uint8_t *edge) {
+  const bool in = at >= 0.0 && at < end;
+  const int32_t bin = in ? (int32_t)at : -1;
+  const double part = at - (double)bin;
+  *to = bin;
+  *edge = part < margin || part > 1.0 - margin;
+}
+
+/* to: which bin, -1 beyond; edge: 1 where it lies so near to an edge that rounding may have moved it. */
+CM_SIMD static void places(const double *v, int64_t n, const CmBins *bins, double margin, int32_t *restrict to,
+                           uint8_t *restrict edge) {
+  const double low = bins->low, span = bins->high - bins->low, count = (double)bins->count, scale = count / span;
+  if (scale > 1e-250 && scale < 1e250)
+    for (int64_t i = 0; i < n; i++) place((v[i] - low) * scale, count + margin, margin, &to[i], &edge[i]);
+  else
+    for (int64_t i = 0; i < n; i++) place((v[i] - low) / span * count, count + margin, margin, &to[i], &edge[i]);
 }
 
 enum { PIECE = 512 };
@@ -126,15 +131,32 @@ void cm__count_values(const CmBins *bins, const double *v, int64_t n, int64_t *c
   }
 }
 
+/* Whole rows in bins; NaN lies in none. */
+static void bin_plain(const CmPart *part, const CmGrid *grid, const CmBins *bins, CmRange range, int64_t *to) {
+  double values[PIECE];
+  for (int64_t row = range.begin; row < range.end; row++) {
+    const char *from = cm__row(part->image, grid, part->row_begin + row);
+    for (int64_t x = 0; x < grid->row; x += PIECE) {
+      const int64_t n = grid->row - x < PIECE ? grid->row - x : PIECE;
+      cm__line_to_f64(cm_image_type(part->image), from + (size_t)x * grid->size, n, values);
+      cm__count_values(bins, values, n, to);
+    }
+  }
+}
+
 static bool count_rows(void *arg, CmRange range, CmError **err) {
   const Count *job = arg;
   const CmPart *part = job->part;
   const CmGrid grid = cm__grid(part->image);
   if (!job->bins && part->component < 0 && !(part->mask && part->mask->image)) return count_plain(job, range, err);
+  int64_t *to = job->counts + (int64_t)range.worker * job->values;
+  if (job->bins && part->component < 0 && !(part->mask && part->mask->image)) {
+    bin_plain(part, &grid, job->bins, range, to);
+    return true;
+  }
   double *values = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
   uint8_t *inside = cm_alloc(job->ctx, (size_t)grid.nx, err);
   const bool ok = values && inside;
-  int64_t *to = job->counts + (int64_t)range.worker * job->values;
   const double least = cm_type_min(cm_image_type(part->image));
   for (int64_t row = range.begin; ok && row < range.end; row++) {
     const int64_t n = cm__part_row(part, part->row_begin + row, values, inside);
