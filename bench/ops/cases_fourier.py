@@ -40,7 +40,8 @@ CASES = [
     Case("fourier_filter", {"cutoff": 0.1, "profile": "gaussian", **PLAIN}, "mr", {"transform of scipy.fft": gaussian}),
     Case("notch", {"frequency": "0.25,0.1", "radius": 0.05, "pad": 0, "border": "wrap"}, "xray", {"transform of scipy.fft": multiplied}),
     *[Case("gabor", {"frequency": f, "theta": 28.6479, "per": "voxel", "part": part}, "xray", {
-        "OpenCV": lambda i, f=f, part=part: opencv_gabor(i, f, part == "magnitude")})
+        "OpenCV": lambda i, f=f, part=part: opencv_gabor(i, f, part == "magnitude")},
+           note="in f64 by the spectrum, however small the kernel; OpenCV sums in f32")
       for f, part in ((0.1, "real"), (0.1, "magnitude"), (0.4, "real"))],
     Case("gabor", {"frequency": 0.4, "per": "voxel"}, "mr", {"SciPy": lambda i: nd.convolve(i.array, np.ones((9, 9, 9), np.float32))}),
 ]

@@ -93,11 +93,12 @@ static inline void place(double at, double end, double margin, int32_t *to, uint
 /* to: which bin, -1 beyond; edge: 1 where it lies so near to an edge that rounding may have moved it. */
 CM_SIMD static void places(const double *v, int64_t n, const CmBins *bins, double margin, int32_t *restrict to,
                            uint8_t *restrict edge) {
-  const double low = bins->low, span = bins->high - bins->low, count = (double)bins->count, scale = count / span;
+  const double low = bins->low, span = bins->high - bins->low, count = (double)bins->count, scale = count / span,
+               end = count + fmin(margin, 0.5); /* the high end itself, rounded up */
   if (scale > 1e-250 && scale < 1e250)
-    for (int64_t i = 0; i < n; i++) place((v[i] - low) * scale, count + margin, margin, &to[i], &edge[i]);
+    for (int64_t i = 0; i < n; i++) place((v[i] - low) * scale, end, margin, &to[i], &edge[i]);
   else
-    for (int64_t i = 0; i < n; i++) place((v[i] - low) / span * count, count + margin, margin, &to[i], &edge[i]);
+    for (int64_t i = 0; i < n; i++) place((v[i] - low) / span * count, end, margin, &to[i], &edge[i]);
 }
 
 enum { PIECE = 512 };

@@ -29,16 +29,17 @@ CM_SIMD static bool X(sum_values)(const void *from, int64_t n, double *sum_of, d
 }
 #else
 CM_SIMD static bool X(sum_values)(const void *from, int64_t n, double *sum_of, double *low, double *high) {
-  enum { BLOCK = sizeof(T) < 4 ? 8192 : 1 }; /* values whose sum int32_t holds */
+  enum { BLOCK = 8192 }; /* values of 16 bits whose sum int32_t holds */
   const T *v = from;
   T least = (T)T_MAX, most = (T)T_MIN;
   int64_t sum = 0;
-  for (int64_t begin = 0; begin < n; begin += BLOCK) {
+  for (int64_t begin = 0; sizeof(T) < 4 && begin < n; begin += BLOCK) {
     const int64_t end = n - begin < BLOCK ? n : begin + BLOCK;
     int32_t part = 0;
     for (int64_t i = begin; i < end; i++) part += (int32_t)v[i];
-    sum += BLOCK > 1 ? (int64_t)part : (int64_t)v[begin];
+    sum += part;
   }
+  for (int64_t i = 0; sizeof(T) == 4 && i < n; i++) sum += (int64_t)v[i];
   for (int64_t i = 0; i < n; i++) {
     least = v[i] < least ? v[i] : least;
     most = v[i] > most ? v[i] : most;
