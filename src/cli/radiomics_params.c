@@ -23,7 +23,16 @@ static bool is_setting(const CmParam *param) {
 
 /* Numbers of SimpleITK's interpolators. */
 static const char *interpolator_name(const CmYaml *node) {
-  static const char *const names[] = {"sitkNearestNeighbor", "sitkLinear", "sitkBSpline"};
+  static const char *const names[] = {"sitkNearestNeighbor",
+                                      "sitkLinear",
+                                      "sitkBSpline",
+                                      "sitkGaussian",
+                                      "sitkLabelGaussian",
+                                      "sitkHammingWindowedSinc",
+                                      "sitkCosineWindowedSinc",
+                                      "sitkWelchWindowedSinc",
+                                      "sitkLanczosWindowedSinc",
+                                      "sitkBlackmanWindowedSinc"};
   int64_t number;
   return cm__yaml_as_int(node, &number) && number >= 1 && number <= CM_COUNT(names) ? names[number - 1] : node->text;
 }

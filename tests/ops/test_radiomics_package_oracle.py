@@ -70,6 +70,9 @@ CASES = [  # images, settings, image types
     (BREAST, {"resegmentRange": [0.5], "resegmentMode": "relative", "weightingNorm": "infinity"}, {"Wavelet": {"start_level": 1, "binWidth": 50}}),
     (BREAST, {}, {"LBP3D": {"binWidth": 0.3, "lbp3DLevels": 3, "lbp3DIcosphereRadius": 1.5}}),
     (CT, {"binWidth": 25, "resegmentRange": [-500, 400]}, {"Original": {}, "LoG": {"sigma": [3.0]}}),
+    *((BREAST, {"binWidth": 10}, {"Wavelet": {"wavelet": name}}) for name in ("bior1.3", "bior4.4", "rbio3.3", "rbio5.5", "dmey")),
+    *((BRAIN, {"resampledPixelSpacing": [1.1, 1.1, 3], "interpolator": f"sitk{name}"}, ONE)
+      for name in ("Gaussian", "HammingWindowedSinc", "CosineWindowedSinc", "WelchWindowedSinc", "LanczosWindowedSinc", "BlackmanWindowedSinc")),
 ]
 # The measured worst is 2e-7: a LoG image is stored as float, and a bin or a small skewness sees its last digit.
 TOLERANCE = 1e-6

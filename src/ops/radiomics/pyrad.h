@@ -54,6 +54,10 @@ bool cm__pyrad_values(CmContext *ctx, const CmImage *image, const int64_t lo[3],
                       CmError **err);
 
 CM_NODISCARD CmImage *cm__pyrad_normalize(CmContext *ctx, const CmImage *image, const CmPyradParams *p, CmError **err);
+/* Image on the grid (CM_F64) by one of ITK's interpolators that have a kernel of their own: from CM__PYRAD_GAUSSIAN on.
+ * 0 beyond the image. */
+CM_NODISCARD CmImage *cm__pyrad_interpolate(CmContext *ctx, const CmImage *image, const CmGeometry *geometry,
+                                            const int64_t size[3], int32_t interpolator, CmError **err);
 /* Image and region on the grid of resampledPixelSpacing, or cropped where that is the image's own. */
 bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
                         const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err);

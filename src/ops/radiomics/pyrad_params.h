@@ -4,7 +4,7 @@
 #define CM_OPS_RADIOMICS_PYRAD_PARAMS_H
 
 #include "cormack/op.h"
-#include "ops/filter/wavelet_bank.h"
+#include "ops/radiomics/pyrad_wavelet_bank.h"
 
 typedef enum CmPyradMode { CM__PYRAD_ABSOLUTE, CM__PYRAD_RELATIVE, CM__PYRAD_SIGMA } CmPyradMode;
 typedef enum CmPyradNorm {
@@ -18,8 +18,17 @@ typedef enum CmPyradInterpolator {
   CM__PYRAD_NO_INTERPOLATOR,
   CM__PYRAD_NEAREST,
   CM__PYRAD_LINEAR,
-  CM__PYRAD_BSPLINE
+  CM__PYRAD_BSPLINE,
+  CM__PYRAD_GAUSSIAN,
+  CM__PYRAD_HAMMING,
+  CM__PYRAD_COSINE,
+  CM__PYRAD_WELCH,
+  CM__PYRAD_LANCZOS,
+  CM__PYRAD_BLACKMAN,
 } CmPyradInterpolator;
+#define CM__PYRAD_INTERPOLATORS                                                           \
+  "none|sitkNearestNeighbor|sitkLinear|sitkBSpline|sitkGaussian|sitkHammingWindowedSinc|" \
+  "sitkCosineWindowedSinc|sitkWelchWindowedSinc|sitkLanczosWindowedSinc|sitkBlackmanWindowedSinc"
 
 typedef struct CmPyradParams {
   CmText imageType;
@@ -100,8 +109,7 @@ typedef struct CmPyradParams {
       CM__PYRAD_REAL(S, removeOutliers, "0", 0, 1e30, "1",                                                             \
                      "normalized values are cut at this many standard deviations; 0: not"),                            \
       CM__PYRAD_REALS(S, resampledPixelSpacing, 0, 1e6, 3, "mm", "spacing after resampling, x,y,z; 0 keeps an axis"),  \
-      CM__PYRAD_ENUM(S, interpolator, "none|sitkNearestNeighbor|sitkLinear|sitkBSpline", "sitkBSpline",                \
-                     "of the image; none: not resampled"),                                                             \
+      CM__PYRAD_ENUM(S, interpolator, CM__PYRAD_INTERPOLATORS, "sitkBSpline", "of the image; none: not resampled"),    \
       CM__PYRAD_INT(S, padDistance, "5", 0, 100000, "voxel", "kept around the region by resampling and preCrop"),      \
       CM__PYRAD_BOOL(S, preCrop, "false", "the image is cropped to the region and padDistance before filters"),        \
       CM__PYRAD_REALS(S, resegmentRange, -1e30, 1e30, 2, "", "LOW or LOW,HIGH: intensities that stay in the region"),  \
@@ -121,7 +129,7 @@ typedef struct CmPyradParams {
                      "directions of glcm and glrlm put together with weights by their length; none: averaged"),        \
       CM__PYRAD_INT(S, gldm_a, "0", 0, 65535, "1", "largest difference of levels that are dependent"),                 \
       CM__PYRAD_TEXT(S, sigma, "", "of LoG, in mm, ',' between; written as they stand into the names"),                \
-      CM__PYRAD_ENUM(S, wavelet, CM_WAVELET_CHOICES, "coif1", "of Wavelet"),                                           \
+      CM__PYRAD_ENUM(S, wavelet, CM__PYRAD_WAVELETS, "coif1", "of Wavelet"),                                           \
       CM__PYRAD_INT(S, start_level, "0", 0, 12, "1", "first level of Wavelet, from 0"),                                \
       CM__PYRAD_INT(S, level, "1", 1, 12, "1", "levels of Wavelet"),                                                   \
       CM__PYRAD_BOOL(S, gradientUseSpacing, "true", "Gradient by mm, otherwise by voxel"),                             \

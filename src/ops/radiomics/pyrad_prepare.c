@@ -152,10 +152,16 @@ static bool resample_mask_alone(CmContext *ctx, CmImage *image, const CmImage *l
   return ok && (*resampled = cm__pyrad_crop(ctx, image, roi, p->padDistance, err)) != NULL;
 }
 
-bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
-                        const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err) {
+static CmImage *interpolate(CmContext *ctx, const CmImage *image, const CmGeometry *geometry, const int64_t size[3],
+                            int32_t interpolator, CmError **err) {
   static const CmInterpolation kinds[] = {CM_INTERPOLATE_LINEAR, CM_INTERPOLATE_NEAREST, CM_INTERPOLATE_LINEAR,
                                           CM_INTERPOLATE_CUBIC};
+  if (interpolator > CM__PYRAD_BSPLINE) return cm__pyrad_interpolate(ctx, image, geometry, size, interpolator, err);
+  return cm__resample_to(ctx, image, geometry, size, kinds[interpolator], 0.0, CM_F64, err);
+}
+
+bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
+                        const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err) {
   const CmGeometry *old = cm_image_geometry(labels);
   CmGeometry geometry;
   double spacing[3];
@@ -172,7 +178,7 @@ bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, c
   if (!choose_grid(labels, box, spacing, p->padDistance, &geometry, size, err)) return false;
   CmImage *mask =
       cm__resample_to(ctx, labels, &geometry, size, CM_INTERPOLATE_NEAREST, 0.0, cm_image_type(labels), err);
-  CmImage *real = mask ? cm__resample_to(ctx, image, &geometry, size, kinds[p->interpolator], 0.0, CM_F64, err) : NULL;
+  CmImage *real = mask ? interpolate(ctx, image, &geometry, size, p->interpolator, err) : NULL;
   if (real) *resampled = cut_to_type(ctx, real, cm_image_type(image), err);
   const bool ok = real && *resampled && roi_of_whole(ctx, mask, box->value, roi, err);
   cm_image_unref(&mask);

@@ -15,7 +15,7 @@ typedef struct Volume {
 typedef struct Wavelet {
   const CmPyradSource *source;
   const CmPyradType *type;
-  CmBank bank;
+  CmPyradBank bank;
   int axes[3], axis_count;
   bool single;
 } Wavelet;
@@ -31,18 +31,20 @@ typedef struct Pass {
 
 enum { BLOCK = 32 }; /* sums that are kept in registers */
 
+/* In the order of PyWavelets: sums that should be 0 are the same there, and lie in the same bin. */
 CM_SIMD static void mix(const double *from, const double *taps, int64_t length, int64_t stride, double *to, int64_t n) {
+  const int64_t last = length - 1;
   int64_t x = 0;
   for (; x + BLOCK <= n; x += BLOCK) {
     double sum[BLOCK];
-    for (int k = 0; k < BLOCK; k++) sum[k] = taps[0] * from[x + k];
-    for (int64_t t = 1; t < length; t++)
+    for (int k = 0; k < BLOCK; k++) sum[k] = taps[last] * from[x + last * stride + k];
+    for (int64_t t = last - 1; t >= 0; t--)
       for (int k = 0; k < BLOCK; k++) sum[k] += taps[t] * from[x + t * stride + k];
     for (int k = 0; k < BLOCK; k++) to[x + k] = sum[k];
   }
   for (; x < n; x++) {
-    double sum = taps[0] * from[x];
-    for (int64_t t = 1; t < length; t++) sum += taps[t] * from[x + t * stride];
+    double sum = taps[last] * from[x + last * stride];
+    for (int64_t t = last - 1; t >= 0; t--) sum += taps[t] * from[x + t * stride];
     to[x] = sum;
   }
 }
@@ -176,7 +178,7 @@ bool cm__pyrad_wavelet(const CmPyradSource *source, const CmPyradType *type, CmP
   Volume volume = {.v = NULL};
   for (int k = 0; k < (cm_image_rank(source->image) < 3 ? 2 : 3); k++)
     if (!p->force2D || k != 2 - (int)p->force2Ddimension) w.axes[w.axis_count++] = k;
-  cm__wavelet_bank(p->wavelet, &w.bank);
+  cm__pyrad_wavelet_bank(p->wavelet, &w.bank);
   bool ok = load(&w, levels, &volume, err);
   for (int64_t k = 0; ok && k < levels; k++) {
     Level level = {.w = &w,
