@@ -132,8 +132,9 @@ void cm__sums_close(CmSums *sums);
 void cm__cell_emphases(const CmWindow *window, const CmCells *cells, const CmSums *sums, double voxels,
                        double out[CM__EMPHASES]);
 
-/* Largest magnitude of the eigenvalues of a symmetric matrix n x n, which is overwritten; d, e: n numbers of scratch.
- */
-double cm__spectral_norm(double *matrix, int n, double *d, double *e);
+enum { CM__LANES = 16 }; /* 13 directions */
+/* The largest magnitudes of the eigenvalues of symmetric matrices n x n side by side: the entry (i, j) of each stands
+ * at (i * stride + j) * CM__LANES. Leaves zeros. work: 2 * stride * CM__LANES numbers. */
+void cm__spectral_norms(double *matrix, int stride, int n, double *work, double norm[CM__LANES]);
 
 #endif

@@ -70,7 +70,7 @@ static bool make_tables(CmVoxelField *field, CmError **err) {
 static bool choose_slots(CmVoxelField *field, CmError **err) {
   const int64_t most = field->view->present < field->voxels ? field->view->present : field->voxels;
   for (field->slots = 1, field->slot_bits = 0; field->slots < most; field->slot_bits++) field->slots *= 2;
-  if ((int64_t)field->slots * field->slots * (field->distant.count + 1) <= MOST_PAIRS) return true;
+  if ((int64_t)field->slots * field->slots * (field->distant.count + 3 * CM__LANES) <= MOST_PAIRS) return true;
   cm_error_set(err, CM_ERR_PARAMETER,
                "up to %lld grey levels in a window of %lld voxels with %d directions are too many; take a wider bin or "
                "a smaller kernelRadius",

@@ -22,9 +22,14 @@ typedef struct Pairs {
   Histogram sum, difference; /* of levels less the lowest one */
   double *weight;            /* of each difference: 1 / (1 + d) ... see WEIGHTS */
   double *px, *py;           /* of each slot */
-  int *index;                /* of each slot: its row in `matrix` */
-  double *matrix, *product, *d, *e;
-  int lowest, span; /* of levels */
+  int *used, used_count;     /* slots that occur in the window */
+  int lowest, span;          /* of levels */
+  /* Matrices that wait for their maximal correlation coefficient: it is worked out of several together. */
+  double waiting[CM__LANES][FEATURES];
+  int waits, size;         /* how many, and the most rows */
+  double *matrix, *work;   /* side by side */
+  double *rx, *ry, *alone; /* roots of px and py; one that is not symmetric */
+  int *row, *column;       /* of each slot */
 } Pairs;
 
 enum { WEIGHT_ID, WEIGHT_IDM, WEIGHT_IDMN, WEIGHT_IDN, WEIGHT_INVERSE, WEIGHTS };
@@ -40,7 +45,8 @@ static void close_pairs(void *state) {
   cm_free(pairs->difference.at);
   cm_free(pairs->weight);
   cm_free(pairs->px);
-  cm_free(pairs->index);
+  cm_free(pairs->matrix);
+  cm_free(pairs->used);
   cm_free(pairs);
 }
 
@@ -65,15 +71,20 @@ static bool open_weights(Pairs *pairs, CmError **err) {
 }
 
 static bool open_matrices(Pairs *pairs, CmError **err) {
-  const size_t slots = (size_t)pairs->window->field->slots;
-  pairs->px = cm_calloc(pairs->window->field->ctx, 4 * slots + 2 * slots * slots, sizeof(double), err);
-  if (!pairs->px) return false;
+  CmContext *ctx = pairs->window->field->ctx;
+  const size_t slots = (size_t)pairs->window->field->slots, alone = pairs->symmetric ? 0 : slots * slots;
+  if (!(pairs->px = cm_calloc(ctx, 4 * slots + alone, sizeof(double), err)) ||
+      !(pairs->matrix = cm_calloc(ctx, (slots + 2) * slots * CM__LANES, sizeof(double), err)) ||
+      !(pairs->used = cm_alloc_array(ctx, 3 * slots, sizeof(int), err)))
+    return false;
   pairs->py = pairs->px + slots;
-  pairs->d = pairs->py + slots;
-  pairs->e = pairs->d + slots;
-  pairs->matrix = pairs->e + slots;
-  pairs->product = pairs->matrix + slots * slots;
-  return (pairs->index = cm_alloc_array(pairs->window->field->ctx, slots, sizeof(int), err)) != NULL;
+  pairs->rx = pairs->py + slots;
+  pairs->ry = pairs->rx + slots;
+  pairs->alone = pairs->ry + slots;
+  pairs->work = pairs->matrix + slots * slots * CM__LANES;
+  pairs->row = pairs->used + slots;
+  pairs->column = pairs->row + slots;
+  return true;
 }
 
 static void *open_pairs(const CmWindow *window, CmError **err) {
@@ -216,17 +227,17 @@ static void collect(Pairs *pairs, Matrix *m, double *out) {
 
 static void measure_margin(const Pairs *pairs, const double *p, double total, double *mean, double *variance,
                            double *bits) {
-  const CmWindow *w = pairs->window;
+  const int *value = pairs->window->value;
   double sum = 0.0, logs = 0.0, squares = 0.0;
-  for (int slot = 0; slot < w->field->slots; slot++) {
-    if (p[slot] == 0.0) continue;
-    sum += p[slot] * w->value[slot];
+  for (int k = 0; k < pairs->used_count; k++) {
+    const int slot = pairs->used[k];
+    sum += p[slot] * value[slot];
     logs += p[slot] * logarithm(pairs, p[slot]);
   }
   *mean = sum / total;
-  for (int slot = 0; slot < w->field->slots; slot++) {
-    const double d = p[slot] == 0.0 ? 0.0 : w->value[slot] - *mean;
-    squares += p[slot] * d * d;
+  for (int k = 0; k < pairs->used_count; k++) {
+    const double d = value[pairs->used[k]] - *mean;
+    squares += p[pairs->used[k]] * d * d;
   }
   *variance = squares / total;
   *bits = entropy(pairs, total, logs);
@@ -304,51 +315,71 @@ static void information(const Matrix *m, double *out) {
 
 /* ---- maximal correlation coefficient ---- */
 
-/* The matrix without its largest singular value, which is 1: c / sqrt(px py) - sqrt(px py) / total, over the levels
- * that occur. */
-static void normalise(Pairs *pairs, double total, int rows, int columns, const double *rx, const double *ry) {
-  for (int i = 0; i < rows; i++)
-    for (int j = 0; j < columns; j++) pairs->matrix[i * columns + j] = -rx[i] * ry[j] / total;
-  for (int k = 0; k < pairs->cells.count; k++) {
-    const CmCell *cell = &pairs->cells.cell[k];
-    const int i = pairs->index[cell->row] & 0xffff, j = pairs->index[cell->column] >> 16;
-    pairs->matrix[i * columns + j] += cell->count / (rx[i] * ry[j]);
-    if (pairs->symmetric && i != j) pairs->matrix[j * columns + i] += cell->count / (rx[i] * ry[j]);
-  }
-}
-
-/* Rows of the levels that occur: their roots, packed; how many. */
-static int pack(const Pairs *pairs, const double *p, double *root, int shift) {
+/* Rows of the levels that occur, and their roots; how many. */
+static int pack(const Pairs *pairs, const double *p, double *root, int *row) {
   int count = 0;
-  for (int slot = 0; slot < pairs->window->field->slots; slot++) {
+  for (int k = 0; k < pairs->used_count; k++) {
+    const int slot = pairs->used[k];
     if (p[slot] == 0.0) continue;
-    pairs->index[slot] |= count << shift;
+    row[slot] = count;
     root[count++] = sqrt(p[slot]);
   }
   return count;
 }
 
-/* The largest singular value that is left. */
-static double maximal_correlation(Pairs *pairs, double total) {
-  const int slots = pairs->window->field->slots;
-  double *rx = pairs->d, *ry = pairs->e;
-  if (pairs->window->field->view->present < 2) return 1.0;
-  memset(pairs->index, 0, (size_t)slots * sizeof(int));
-  const int rows = pack(pairs, pairs->px, rx, 0), columns = pack(pairs, pairs->py, ry, 16);
-  if (rows < 2 || columns < 2) return 0.0;
-  normalise(pairs, total, rows, columns, rx, ry);
-  if (pairs->symmetric) return cm__spectral_norm(pairs->matrix, rows, pairs->d, pairs->e);
+/* One that is not symmetric, times its transpose. */
+static void square_alone(const Pairs *pairs, int rows, int columns, double total, double *to) {
+  const int stride = pairs->window->field->slots;
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < columns; j++) pairs->alone[i * columns + j] = -pairs->rx[i] * pairs->ry[j] / total;
+  for (int k = 0; k < pairs->cells.count; k++) {
+    const CmCell *cell = &pairs->cells.cell[k];
+    const int i = pairs->row[cell->row], j = pairs->column[cell->column];
+    pairs->alone[i * columns + j] += cell->count / (pairs->rx[i] * pairs->ry[j]);
+  }
   for (int i = 0; i < rows; i++)
     for (int j = 0; j <= i; j++) {
       double sum = 0.0;
-      for (int k = 0; k < columns; k++) sum += pairs->matrix[i * columns + k] * pairs->matrix[j * columns + k];
-      pairs->product[i * rows + j] = pairs->product[j * rows + i] = sum;
+      for (int k = 0; k < columns; k++) sum += pairs->alone[i * columns + k] * pairs->alone[j * columns + k];
+      to[(i * stride + j) * CM__LANES] = to[(j * stride + i) * CM__LANES] = sum;
     }
-  return sqrt(cm__spectral_norm(pairs->product, rows, pairs->d, pairs->e));
 }
 
-static void describe(Pairs *pairs, double *out) {
-  const size_t slots = (size_t)pairs->window->field->slots;
+/* The matrix without its largest singular value, which is 1: c / sqrt(px py) - sqrt(px py) / total, over the levels
+ * that occur. The largest that is left is the coefficient. */
+static void wait_for_mcc(Pairs *pairs, double total) {
+  const int stride = pairs->window->field->slots;
+  double *to = pairs->matrix + pairs->waits, *rx = pairs->rx;
+  const int rows = pack(pairs, pairs->px, rx, pairs->row), columns = pack(pairs, pairs->py, pairs->ry, pairs->column);
+  if (rows < 2 || columns < 2) return;
+  pairs->size = rows > pairs->size ? rows : pairs->size;
+  if (!pairs->symmetric) {
+    square_alone(pairs, rows, columns, total, to);
+    return;
+  }
+  for (int i = 0; i < rows; i++)
+    for (int j = 0; j < rows; j++) to[(i * stride + j) * CM__LANES] = -rx[i] * rx[j] / total;
+  for (int k = 0; k < pairs->cells.count; k++) {
+    const CmCell *cell = &pairs->cells.cell[k];
+    const int i = pairs->row[cell->row], j = pairs->row[cell->column];
+    const double own = cell->count / (rx[i] * rx[j]);
+    to[(i * stride + j) * CM__LANES] += own;
+    if (i != j) to[(j * stride + i) * CM__LANES] += own;
+  }
+}
+
+static void finish_waiting(Pairs *pairs, CmFeatureMean *mean) {
+  double norm[CM__LANES] = {0.0};
+  if (pairs->size > 0) cm__spectral_norms(pairs->matrix, pairs->window->field->slots, pairs->size, pairs->work, norm);
+  for (int k = 0; k < pairs->waits; k++) {
+    pairs->waiting[k][MCC] = pairs->window->field->view->present < 2 ? 1.0 : pairs->symmetric ? norm[k] : sqrt(norm[k]);
+    cm__feature_mean_add(mean, pairs->waiting[k], FEATURES);
+  }
+  pairs->waits = pairs->size = 0;
+}
+
+static void describe(Pairs *pairs, CmFeatureMean *mean) {
+  double *out = pairs->waiting[pairs->waits];
   Matrix m;
   collect(pairs, &m, out);
   measure_margin(pairs, pairs->px, m.total, &m.ux, &m.sx, &m.hx);
@@ -362,31 +393,34 @@ static void describe(Pairs *pairs, double *out) {
   out[JOINT_AVERAGE] = m.ux;
   out[SUM_SQUARES] = m.sx;
   information(&m, out);
-  out[MCC] = maximal_correlation(pairs, m.total);
-  memset(pairs->px, 0, 2 * slots * sizeof(double));
+  wait_for_mcc(pairs, m.total);
+  for (int k = 0; k < pairs->used_count; k++) pairs->px[pairs->used[k]] = pairs->py[pairs->used[k]] = 0.0;
+  if (++pairs->waits == CM__LANES) finish_waiting(pairs, mean);
 }
 
 static void tell_pairs(void *state, double out[CM__PYRAD_MOST]) {
   Pairs *pairs = state;
-  const CmPyradAngles *angles = &pairs->window->field->distant;
+  const CmWindow *w = pairs->window;
+  const CmPyradAngles *angles = &w->field->distant;
   CmFeatureMean mean = {0};
-  pairs->cells.count = 0;
+  pairs->cells.count = pairs->used_count = 0;
+  for (int slot = 0; slot < w->field->slots; slot++)
+    if (w->count[slot] > 0) pairs->used[pairs->used_count++] = slot;
   for (int a = 0; a < angles->count; a++) {
     if (pairs->tally[a].keys == 0) continue;
     if (pairs->cells.sum) {
-      const double length = cm__pyrad_length(pairs->window->field->view, angles->step[a]);
+      const double length = cm__pyrad_length(w->field->view, angles->step[a]);
       cm__cells_add(&pairs->cells, &pairs->tally[a], exp(-length * length));
       continue;
     }
     cm__cells_take(&pairs->cells, &pairs->tally[a]);
-    describe(pairs, out);
-    cm__feature_mean_add(&mean, out, FEATURES);
+    describe(pairs, &mean);
   }
   if (pairs->cells.sum && pairs->cells.count > 0) {
     cm__cells_finish(&pairs->cells);
-    describe(pairs, out);
-    cm__feature_mean_add(&mean, out, FEATURES);
+    describe(pairs, &mean);
   }
+  finish_waiting(pairs, &mean);
   cm__feature_mean_take(&mean, out, FEATURES);
 }
 
