@@ -46,8 +46,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmExplainParams *params = cm_params_create(cli->ctx, cm_explain_about(), err);
   bool good = params != NULL;
   for (int i = 2; good && i < argc; i++) good = cm_params_set_words(cli->ctx, cm_explain_about(), params, argv[i], err);
-  good = good && (model = cm_model_load(cli->ctx, argv[0], err)) && (table = cm_table_read_csv(cli->ctx, argv[1], err)) &&
-         cm_make_folder(folder, err) &&
+  good = good && (model = cm_model_load(cli->ctx, argv[0], err)) &&
+         (table = cm_table_read_csv(cli->ctx, argv[1], err)) && cm_make_folder(folder, err) &&
          write_table(cli, folder, "shap", shap_of(cli, o, model, table, params, err), err) &&
          write_table(cli, folder, "effects", cm_model_effects(cli->ctx, model, table, params, err), err) &&
          write_table(cli, folder, "weights", cm_model_weights(cli->ctx, model, err), err);
@@ -62,10 +62,11 @@ CM_COMMAND(explain) = {
     .name = "explain",
     .arguments = "MODEL TABLE.csv [\"param=value\"]",
     .summary = "Tell what moves a model's predictions.",
-    .details = "shap.csv has each feature's contribution to each row's output, effects.csv the partial dependence and\n"
-               "accumulated local effects of each feature, weights.csv what the model says of itself. Further words are\n"
-               "parameters of kernel SHAP and of effects; «cormack models explain» lists them. Example:\n"
-               "  cormack explain model.json features.csv \"grid=50\" --background training.csv -o explained/",
+    .details =
+        "shap.csv has each feature's contribution to each row's output, effects.csv the partial dependence and\n"
+        "accumulated local effects of each feature, weights.csv what the model says of itself. Further words are\n"
+        "parameters of kernel SHAP and of effects; «cormack models explain» lists them. Example:\n"
+        "  cormack explain model.json features.csv \"grid=50\" --background training.csv -o explained/",
     CM_COMMAND_OPTIONS(ExplainOptions, option_table),
     .min_args = 2,
     .max_args = 8,

@@ -50,8 +50,8 @@ bool cm__kernel_read(CmArena *hold, const json_t *json, CmKernel *kernel, CmErro
   double *number = cm__json_read_reals(hold, numbers, where, 2, false, err);
   if (!number) return false;
   json_int_t which = json_integer_value(kind), power = json_integer_value(degree);
-  bool good = json_is_integer(kind) && which >= 0 && which <= CM__KERNEL_POLY && json_is_integer(degree) && power >= 1 &&
-              power <= 10;
+  bool good = json_is_integer(kind) && which >= 0 && which <= CM__KERNEL_POLY && json_is_integer(degree) &&
+              power >= 1 && power <= 10;
   if (!good) return cm__json_refuse(err, where);
   *kernel = (CmKernel){(int)which, (int)power, number[0], number[1]};
   return true;
@@ -190,7 +190,6 @@ void *cm__machine_read(CmArena *hold, const json_t *json, const CmModelShape *sh
   machine->alpha = number ? cm__json_read_reals(hold, alpha, "predictor.alpha", (int64_t)count, false, err) : NULL;
   if (!machine->alpha) return NULL;
   machine->rho = *number;
-  machine->vector =
-      cm__json_read_reals(hold, vector, "predictor.vector", (int64_t)count * shape->features, false, err);
+  machine->vector = cm__json_read_reals(hold, vector, "predictor.vector", (int64_t)count * shape->features, false, err);
   return machine->vector ? machine : NULL;
 }

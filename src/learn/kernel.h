@@ -19,10 +19,10 @@ typedef struct CmKernel {
   double gamma;           \
   int64_t degree;         \
   double coef0
-#define CM__KERNEL_PARAMS(S)                                                                                 \
+#define CM__KERNEL_PARAMS(S)                                                                                     \
   CM_PARAM_ENUM(S, kernel, "linear|rbf|poly", "rbf", "x'y, exp(-gamma |x-y|^2), or (gamma x'y + coef0)^degree"), \
-      CM_PARAM_REAL(S, gamma, 0, 0, 1e12, "1", "of the kernel; 0: 1 / (features * variance of all values)"), \
-      CM_PARAM_INT(S, degree, 3, 1, 10, "", "of the polynomial"),                                            \
+      CM_PARAM_REAL(S, gamma, 0, 0, 1e12, "1", "of the kernel; 0: 1 / (features * variance of all values)"),     \
+      CM_PARAM_INT(S, degree, 3, 1, 10, "", "of the polynomial"),                                                \
       CM_PARAM_REAL(S, coef0, 0, -1e6, 1e6, "1", "constant of the polynomial")
 
 /* gamma 0: as CM__KERNEL_PARAMS says. */

@@ -10,11 +10,11 @@ typedef struct Means {
   const CmTraining *t;
   const CmMeans *options;
   int k;
-  double *centre, *sum;   /* k x features */
-  double *near;                 /* rows: squared distance to the nearest centre */
-  double *distances;            /* rows or k, the larger */
-  int64_t *count;               /* k */
-  int *label;                   /* rows */
+  double *centre, *sum; /* k x features */
+  double *near;         /* rows: squared distance to the nearest centre */
+  double *distances;    /* rows or k, the larger */
+  int64_t *count;       /* k */
+  int *label;           /* rows */
   uint64_t stream, drawn;
 } Means;
 

@@ -10,8 +10,8 @@ typedef struct CmMeans {
 } CmMeans;
 
 /* centre: clusters x features; label: rows. Clusters are numbered by their first row. Greedy k-means++ (Arthur,
- * Vassilvitskii, SODA 2007), Lloyd's rounds (IEEE Trans. Inf. Theory 28, 1982), moves of single rows, the best of several
- * starts. */
+ * Vassilvitskii, SODA 2007), Lloyd's rounds (IEEE Trans. Inf. Theory 28, 1982), moves of single rows, the best of
+ * several starts. */
 bool cm__means(CmContext *ctx, const CmTraining *training, const CmMeans *options, double *centre, int *label,
                double *inertia, CmError **err);
 /* Nearest of `count` centres, of equals the first; its squared distance. */

@@ -15,7 +15,7 @@ MODELS = ["logistic", "svm", "knn", "random_forest", "gradient_boosting"]
 
 def test_sections(out):
     sections = report_lib.read(f"{out}/report.html")
-    assert list(sections) == ["glance", "inputs", "images", "prediction", "why", "subjects", "growth", "tables", "methods", "provenance"], list(sections)
+    assert list(sections) == ["glance", "inputs", "images", "prediction", "why", "subjects", "growth", "tables", "methods", "checklist", "provenance"], list(sections)
     text = {name: section["text"] for name, section in sections.items()}
     tags = {name: section["tags"] for name, section in sections.items()}
     assert "subjects" in text["glance"] and "in quarantine" in text["glance"] and re.search(r"AUC of \w+, cross-validated; 95 % interval 0\.\d+ to", text["glance"])
@@ -36,6 +36,8 @@ def test_sections(out):
         assert word in text["growth"], word
     assert tags["growth"]["img"] >= 2, "crops of nodules"
     assert "IEEE Trans Med Imaging" in text["methods"] and "threshold -400" in text["methods"]
+    for word in ("TRIPOD+AI", "16 subjects found", "5-fold cross-validation, 4 times", "Cormack 0.", "for the authors", "events a variable"):
+        assert word in text["checklist"], word
     assert "op: lungs" in text["provenance"], "the study file itself"
 
 

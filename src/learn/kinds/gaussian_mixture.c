@@ -156,7 +156,7 @@ static bool make_room(CmArena *hold, CmArena *scratch, Fitting *f, CmError **err
       !cm_size_multiply((size_t)f->t->rows, (size_t)m->clusters, &belongs, err))
     return false;
   m->log_share = CM__NEW(hold, double, m->clusters, err);
-  m->mean = CM__NEW(hold, double, (int64_t)m->clusters *m->features, err);
+  m->mean = CM__NEW(hold, double, (int64_t)m->clusters * m->features, err);
   m->factor = CM__NEW(hold, double, cells, err);
   f->belongs = CM__NEW(scratch, double, belongs, err);
   f->scratch = CM__NEW(scratch, double, m->features, err);
@@ -229,8 +229,9 @@ CM_MODEL_KIND(gaussian_mixture) = {
                        .details = "Expectation and maximisation from the clusters of k-means. Clusters are numbered by "
                                   "the first training row that k-means gives them.",
                        CM_OP_PARAMS(MixtureParams, params_table),
-                       .cite = "Dempster, Laird, Rubin: Maximum likelihood from incomplete data via the EM algorithm, J. "
-                               "R. Stat. Soc. B 39, 1977"},
+                       .cite =
+                           "Dempster, Laird, Rubin: Maximum likelihood from incomplete data via the EM algorithm, J. "
+                           "R. Stat. Soc. B 39, 1977"},
              .tasks = 1u << CM_TASK_CLUSTERING,
              .wants_scaling = true},
     .fit = fit,

@@ -30,7 +30,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   bool ok = means && label;
   if (ok) {
     *means = (KMeans){.clusters = (int)p->clusters, .features = training->features};
-    means->centre = CM__NEW(hold, double, p->clusters *training->features, err);
+    means->centre = CM__NEW(hold, double, p->clusters * training->features, err);
   }
   const CmMeans options = {p->clusters, p->starts, p->rounds, p->seed, p->tolerance};
   ok = ok && means->centre && cm__means(hold->ctx, training, &options, means->centre, label, &means->inertia, err);
@@ -82,9 +82,11 @@ CM_MODEL_KIND(k_means) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Clusters around means.",
-                       .details = "Greedy k-means++ starts, Lloyd's rounds, and then moves of single rows; the start with the least sum of squared "
-                                  "distances counts. Clusters are numbered by their first training row; the probability "
-                                  "of the nearest one is 1.",
+                       .details =
+                           "Greedy k-means++ starts, Lloyd's rounds, and then moves of single rows; the start with the "
+                           "least sum of squared "
+                           "distances counts. Clusters are numbered by their first training row; the probability "
+                           "of the nearest one is 1.",
                        CM_OP_PARAMS(KMeansParams, params_table),
                        .cite = "Lloyd, IEEE Trans. Inf. Theory 28, 1982; Arthur, Vassilvitskii: k-means++, SODA 2007; "
                                "Hartigan, Wong, Appl. Stat. 28, 1979"},

@@ -124,9 +124,10 @@ CM_MODEL_KIND(pca) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Principal components: few numbers with most of the variance.",
-                       .details = "By singular values of the centred features, which are scaled unless scale=none. Of a "
-                                  "component and its opposite the one whose largest weight is positive. The saved model "
-                                  "has the variance of each component and of all features.",
+                       .details =
+                           "By singular values of the centred features, which are scaled unless scale=none. Of a "
+                           "component and its opposite the one whose largest weight is positive. The saved model "
+                           "has the variance of each component and of all features.",
                        CM_OP_PARAMS(PcaParams, params_table),
                        .cite = "Pearson: On lines and planes of closest fit, Phil. Mag. 2, 1901"},
              .tasks = 1u << CM_TASK_EMBEDDING,

@@ -27,8 +27,9 @@ CM_MODEL_KIND(svm_one_class) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Rows unlike the others, by a one-class support vector machine.",
-                       .details = "Trained by LIBSVM. The score is the decision value: negative for outliers. The saved "
-                                  "model holds the support vectors: treat it as patient data.",
+                       .details =
+                           "Trained by LIBSVM. The score is the decision value: negative for outliers. The saved "
+                           "model holds the support vectors: treat it as patient data.",
                        CM_OP_PARAMS(OneClassParams, params_table),
                        .cite = "Schoelkopf et al.: Estimating the support of a high-dimensional distribution, Neural "
                                "Comput. 13, 2001; Chang, Lin: LIBSVM, ACM TIST 2(3), 2011"},

@@ -29,8 +29,9 @@ CM_MODEL_KIND(svm_regression) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Support vector regression.",
-                       .details = "Trained by LIBSVM (epsilon-SVR). The saved model holds the support vectors: treat it "
-                                  "as patient data.",
+                       .details =
+                           "Trained by LIBSVM (epsilon-SVR). The saved model holds the support vectors: treat it "
+                           "as patient data.",
                        CM_OP_PARAMS(RegressionParams, params_table),
                        .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Drucker et al.: Support vector regression "
                                "machines, NIPS 9, 1996"},

@@ -51,9 +51,9 @@ static void contents(CmReport *report) {
   if (report->explained_model) cm__text_add(out, "<a href=\"#why\">Why</a>");
   if (r->learn) cm__text_add(out, "<a href=\"#subjects\">Each subject</a>");
   if (cm__report_has_growth(report)) cm__text_add(out, "<a href=\"#growth\">Between visits</a>");
-  cm__text_add(
-      out,
-      "<a href=\"#tables\">Tables</a><a href=\"#methods\">Methods</a><a href=\"#provenance\">Provenance</a></nav>\n");
+  cm__text_add(out, "<a href=\"#tables\">Tables</a><a href=\"#methods\">Methods</a>");
+  if (r->learn) cm__text_add(out, "<a href=\"#checklist\">Checklist</a>");
+  cm__text_add(out, "<a href=\"#provenance\">Provenance</a></nav>\n");
 }
 
 static void card(CmTextBuffer *out, const char *value, const char *what) {
@@ -95,9 +95,9 @@ static void glance(CmReport *report) {
 }
 
 bool cm__report_write(const CmStudyResult *result, const char *path, CmError **err) {
-  static const Section sections[] = {cm__report_inputs, cm__report_images,   cm__report_prediction,
-                                     cm__report_why,    cm__report_subjects, cm__report_growth,
-                                     cm__report_tables, cm__report_methods,  cm__report_provenance};
+  static const Section sections[] = {
+      cm__report_inputs, cm__report_images, cm__report_prediction, cm__report_why,       cm__report_subjects,
+      cm__report_growth, cm__report_tables, cm__report_methods,    cm__report_checklist, cm__report_provenance};
   CmReport report = {.result = result};
   char subtitle[256];
   cm__text_start(&report.out, result->ctx, err);

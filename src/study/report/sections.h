@@ -34,6 +34,7 @@ bool cm__report_has_growth(const CmReport *report);
 bool cm__report_growth(CmReport *report, CmError **err);
 bool cm__report_tables(CmReport *report, CmError **err);
 bool cm__report_methods(CmReport *report, CmError **err);
+bool cm__report_checklist(CmReport *report, CmError **err);
 bool cm__report_provenance(CmReport *report, CmError **err);
 
 #endif
