@@ -167,13 +167,17 @@ static bool prepare_labels(void *arg, CmRange range, CmError **err) {
 
 /* ---- image types ---- */
 
-/* Regions first .. first + count of one image. */
+enum { BATCH = 16 };                    /* images */
+#define BATCH_VOXELS (INT64_C(8) << 20) /* of their boxes: what larger ones have goes on alone */
+
+/* Regions of one image, and image types that wait for being measured together, so that all threads have work. */
 typedef struct Group {
   Job *job;
   Region *regions;
-  int64_t count;
-  const CmPyradImage *image;
-  CmPyradView *views;
+  int64_t count, box; /* voxels of the box that holds them */
+  CmPyradImage images[BATCH];
+  int waiting;
+  CmPyradView *views; /* of the regions of the first image, of the second ... */
   double (*out)[CM__PYRAD_CLASSES][CM__PYRAD_MOST];
 } Group;
 
@@ -181,11 +185,13 @@ typedef struct Group {
 static bool make_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
   for (int64_t k = range.begin; k < range.end; k++) {
+    const CmPyradImage *image = &g->images[k / g->count];
+    const Region *region = &g->regions[k % g->count];
     CmError *why = NULL;
-    if (g->regions[k].refused || cm__pyrad_view_levels(g->job->ctx, g->image->image, g->image->at, &g->regions[k].roi,
-                                                       g->image->params, &g->views[k], &why))
+    if (region->refused ||
+        cm__pyrad_view_levels(g->job->ctx, image->image, image->at, &region->roi, image->params, &g->views[k], &why))
       continue;
-    cm_error_context(&why, "%s, label %lld", g->image->name, (long long)g->regions[k].roi.label);
+    cm_error_context(&why, "%s, label %lld", image->name, (long long)region->roi.label);
     if (cm_error_code(why) != CM_ERR_DATA) {
       *err = why;
       return false;
@@ -196,18 +202,19 @@ static bool make_views(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-/* Items: classes of the first region, of the second ... */
+/* Items: classes of the first view, of the second ... */
 static bool measure_views(void *arg, CmRange range, CmError **err) {
   Group *g = arg;
   for (int64_t k = range.begin; k < range.end; k++) {
-    const int64_t region = k / CM__PYRAD_CLASSES, class = k % CM__PYRAD_CLASSES;
-    if (g->regions[region].refused || !cm__pyrad_class_fn((int)class) || !g->job->wanted[class]) continue;
-    if (g->views[region].roi.voxels == 0) {
-      for (int i = 0; i < CM__PYRAD_MOST; i++) g->out[region][class][i] = NAN;
+    const int64_t view = k / CM__PYRAD_CLASSES, class = k % CM__PYRAD_CLASSES;
+    const Region *region = &g->regions[view % g->count];
+    if (region->refused || !cm__pyrad_class_fn((int)class) || !g->job->wanted[class]) continue;
+    if (g->views[view].roi.voxels == 0) {
+      for (int i = 0; i < CM__PYRAD_MOST; i++) g->out[view][class][i] = NAN;
       continue;
     }
-    if (!cm__pyrad_class_fn((int)class)(&g->views[region], g->out[region][class], err)) {
-      cm_error_context(err, "%s, label %lld, %s", g->image->name, (long long)g->regions[region].roi.label,
+    if (!cm__pyrad_class_fn((int)class)(&g->views[view], g->out[view][class], err)) {
+      cm_error_context(err, "%s, label %lld, %s", g->images[view / g->count].name, (long long)region->roi.label,
                        cm__pyrad_class_name((int)class));
       return false;
     }
@@ -215,22 +222,36 @@ static bool measure_views(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-static bool measure_image(void *arg, const CmPyradImage *image, CmError **err) {
-  Group *g = arg;
+static bool add_view(const Group *g, int64_t view, CmError **err) {
+  Region *region = &g->regions[view % g->count];
+  for (int c = 0; c < CM__PYRAD_CLASSES; c++)
+    if (cm__pyrad_class_fn(c) && !region->refused &&
+        !cm__pyrad_add_features(&region->items, g->images[view / g->count].name, c, g->job->wanted[c], g->out[view][c],
+                                err))
+      return false;
+  return true;
+}
+
+static bool measure_batch(Group *g, CmError **err) {
   CmContext *ctx = g->job->ctx;
-  g->image = image;
-  g->views = cm_calloc(ctx, (size_t)g->count, sizeof(*g->views), err);
-  g->out = g->views ? cm_calloc(ctx, (size_t)g->count, sizeof(*g->out), err) : NULL;
-  bool ok = g->out && cm_parallel_for(ctx, NULL, g->count, 1, make_views, g, err) &&
-            cm_parallel_for(ctx, NULL, g->count * CM__PYRAD_CLASSES, 1, measure_views, g, err);
-  for (int64_t k = 0; k < g->count && g->views; k++) cm__pyrad_view_free(&g->views[k]);
-  for (int64_t k = 0; ok && k < g->count; k++)
-    for (int c = 0; ok && c < CM__PYRAD_CLASSES; c++)
-      if (cm__pyrad_class_fn(c) && !g->regions[k].refused)
-        ok = cm__pyrad_add_features(&g->regions[k].items, image->name, c, g->job->wanted[c], g->out[k][c], err);
+  const int64_t views = g->waiting * g->count;
+  g->views = cm_calloc(ctx, (size_t)views + 1, sizeof(*g->views), err);
+  g->out = g->views ? cm_calloc(ctx, (size_t)views + 1, sizeof(*g->out), err) : NULL;
+  bool ok = g->out && cm_parallel_for(ctx, NULL, views, 1, make_views, g, err) &&
+            cm_parallel_for(ctx, NULL, views * CM__PYRAD_CLASSES, 1, measure_views, g, err);
+  for (int64_t k = 0; k < views && g->views; k++) cm__pyrad_view_free(&g->views[k]);
+  for (int64_t k = 0; ok && k < views; k++) ok = add_view(g, k, err);
   cm_free(g->views);
   cm_free(g->out);
+  while (g->waiting > 0) cm_image_unref(&g->images[--g->waiting].image);
   return ok;
+}
+
+static bool wait_for_more(void *arg, const CmPyradImage *image, CmError **err) {
+  Group *g = arg;
+  g->images[g->waiting] = *image;
+  g->images[g->waiting++].image = cm_image_ref(image->image);
+  return (g->waiting < BATCH && g->waiting * g->box < BATCH_VOXELS) || measure_batch(g, err);
 }
 
 /* All image types of the regions, which lie in one image. */
@@ -249,9 +270,13 @@ static bool measure_group(Job *job, Region *regions, int64_t count, CmError **er
   }
   if (!source.image) return true;
   for (int axis = 0; axis < 3; axis++) source.size[axis] = hi[axis] - source.lo[axis];
-  for (int t = 0; t < job->type_count; t++)
-    if (!cm__pyrad_images(&source, &job->types[t], measure_image, &group, err)) return false;
-  return true;
+  group.box = source.size[0] * source.size[1] * source.size[2];
+  bool ok = true;
+  for (int t = 0; ok && t < job->type_count; t++)
+    ok = cm__pyrad_images(&source, &job->types[t], wait_for_more, &group, err);
+  ok = ok && measure_batch(&group, err);
+  while (group.waiting > 0) cm_image_unref(&group.images[--group.waiting].image);
+  return ok;
 }
 
 static bool measure_labels(void *arg, CmRange range, CmError **err) {
