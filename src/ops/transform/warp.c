@@ -6,23 +6,8 @@
 
 #include "cormack/parallel.h"
 #include "ops/simd.h"
-
-static inline bool is_inside(double c, int64_t n) {
-  return c >= -0.5 - 1e-6 && c <= (double)n - 0.5 + 1e-6;
-}
-
-static inline int64_t nearest_index(double c, int64_t n) {
-  int64_t at = (int64_t)floor(c + 0.5 + 1e-9);
-  return at < 0 ? 0 : at >= n ? n - 1 : at;
-}
-
-/* Between the voxels low and high, w of the way; beyond the outermost centres the outermost voxel. */
-static inline void linear_support(double c, int64_t n, int64_t *low, int64_t *high, double *w) {
-  double at = c < 0.0 ? 0.0 : c > (double)(n - 1) ? (double)(n - 1) : c;
-  *low = (int64_t)at;
-  *high = *low + 1 < n ? *low + 1 : *low;
-  *w = at - (double)*low;
-}
+#include "ops/transform/stretch.h"
+#include "ops/transform/support.h"
 
 static inline void cubic_support(double c, int64_t n, int64_t at[4], double w[4]) {
   const int64_t first = (int64_t)floor(c);
@@ -215,13 +200,7 @@ static bool fill_axis(CmContext *ctx, const CmWarp *warp, int axis, int taps, Ax
         at[k] = 0;
         w[k] = 0.0;
       }
-    else if (taps == 1) {
-      at[0] = nearest_index(c, size);
-      w[0] = 1.0;
-    } else if (taps == 2) {
-      linear_support(c, size, &at[0], &at[1], &w[1]);
-      w[0] = 1.0 - w[1];
-    } else
+    else
       support(taps, c, size, at, w);
   }
   return true;
@@ -350,6 +329,7 @@ static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source,
 
 /* No axis of the result runs through more than one axis of the image, and in its order. */
 static bool is_aligned(const CmWarp *warp) {
+  if (cm__grid(warp->image).row > INT32_MAX) return false; /* places in a row are 32 bits wide */
   for (int row = 0; row < 3; row++)
     for (int column = 0; column < 3; column++)
       if (row != column && fabs(warp->map[row * 4 + column]) * (double)(cm_image_dims(warp->out)[column] - 1) > 1e-9)
@@ -369,9 +349,11 @@ bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err) {
     source_type = wide ? CM_F64 : CM_F32;
     if (!source) return false;
   }
-  bool ok = warp->interpolation != CM_INTERPOLATE_LABEL && !warp->move && is_aligned(warp)
-                ? warp_aligned(ctx, warp, source, source_type, wide, err)
-                : warp_oblique(ctx, warp, source, source_type, err);
+  const bool aligned = warp->interpolation != CM_INTERPOLATE_LABEL && !warp->move && is_aligned(warp);
+  const bool pairs = warp->interpolation == CM_INTERPOLATE_LINEAR || warp->interpolation == CM_INTERPOLATE_NEAREST;
+  bool ok = aligned && !pairs ? warp_aligned(ctx, warp, source, source_type, wide, err)
+            : aligned         ? cm__stretch(ctx, warp, wide, err)
+                              : warp_oblique(ctx, warp, source, source_type, err);
   cm_free(coefficients);
   return ok;
 }

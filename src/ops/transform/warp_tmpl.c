@@ -85,7 +85,8 @@ static void X(points_label)(const Points *points, const void *from, const double
     for (int axis = 0; axis < 3; axis++) {
       const double c = at[axis][i];
       in = in && is_inside(c, size[axis]);
-      if (in) linear_support(c, size[axis], &near[axis][0], &near[axis][1], &w[axis]);
+      if (in) near[axis][0] = linear_pair(c, size[axis], &w[axis]);
+      near[axis][1] = near[axis][0] + (size[axis] > 1);
     }
     for (int64_t k = 0; k < grid->components; k++) {
       double labels[8] = {0}, weights[8] = {0}, best = points->outside, most = -1.0;
