@@ -121,6 +121,28 @@ def reduced(p, levels=1):
     return made
 
 
+def sized(p, size):
+    """As many voxels over the same box."""
+    n, spacing = p.sitk.GetSize(), p.sitk.GetSpacing()
+    new = [a * s / b for a, s, b in zip(n, spacing, size)]
+    grid = sitk.Image(list(size[: len(n)]), sitk.sitkUInt8)
+    grid.SetSpacing(new)
+    grid.SetDirection(p.sitk.GetDirection())
+    axes = np.array(p.sitk.GetDirection()).reshape(len(n), len(n))
+    grid.SetOrigin((np.array(p.sitk.GetOrigin()) + axes @ (np.array(new) - spacing) / 2).tolist())
+    return sitk.Resample(sitk.Cast(p.sitk, sitk.sitkFloat64), grid, sitk.Transform(len(n), sitk.sitkIdentity), sitk.sitkLinear, 0.0)
+
+
+def taken(p, size):
+    """The voxel in which each new one's centre lies; on a face the next."""
+    places = [np.floor((np.arange(m) + 0.5) * n / m + 1e-9).astype(int) for m, n in zip(size[::-1], p.shape)]
+    return p.array[np.ix_(*places)]
+
+
+SIZES = [(size[:n], images) for size in ([40, 33, 21], [300, 290, 7], [1000, 37, 64]) for n, images in ((3, VOLUMES), (2, PLANES))]
+FLOAT = "sums in float"
+
+
 def cases_of(op, params, images, peer, call, tolerance=1e-11, reason=EXACT, **more):
     return [Case(op, params | {"interpolation": how, "type": "f64"}, images, peer, lambda p, how=how: call(p, how), 1e-9 if how == "cubic" else tolerance,
                  SPLINE if how == "cubic" else reason, relative=True, **more) for how in ("linear", "cubic", "lanczos")]
@@ -141,6 +163,14 @@ CASES = [
     Case("warp", {"interpolation": "nearest"}, VOLUMES + PLANES, "SimpleITK Resample, DisplacementFieldTransform", lambda p: warped(p, "nearest"), 0, "",
          inputs=field_inputs),
     *cases_of("resample", {}, VOLUMES, "SimpleITK Resample", turned, inputs=lambda p: {"image": p.image, "reference": on_turned(p)}),
+    *[Case("resample", {"size": size, "interpolation": "linear", "type": kind}, images, "SimpleITK Resample", lambda p, size=size: sized(p, size),
+           limit, reason, relative=True) for size, images in SIZES for kind, limit, reason in (("f64", 1e-11, EXACT), ("f32", 1e-6, FLOAT))],
+    *[Case("resample", {"size": size, "interpolation": "nearest"}, images, "NumPy take", lambda p, size=size: taken(p, size), 0, "") for size, images in SIZES],
+    Case("affine", {"matrix": MATRIX, "translation": [1.5371, -0.7113, 2.1177], "type": "f32"}, VOLUMES, "SimpleITK Resample, AffineTransform", affine, 1e-6, FLOAT, relative=True),
+    Case("affine", {"matrix": PLANE, "translation": [1.5371, -0.7113], "type": "f32"}, PLANES, "SimpleITK Resample, AffineTransform", affine, 1e-6, FLOAT, relative=True),
+    Case("rotate", {"angles": 17.0, "type": "f32"}, VOLUMES + PLANES, "SimpleITK Resample, Euler transform", lambda p: euler(p, (0, 0, 17)), 1e-6, FLOAT, relative=True),
+    Case("warp", {"type": "f32"}, VOLUMES + PLANES, "SimpleITK Resample, DisplacementFieldTransform", warped, 1e-6, FLOAT, inputs=field_inputs, relative=True),
+    Case("pyramid", {"type": "f32"}, ("ct_slice", "xray", "odd_2d", "odd", "noise_2d", "ct", "one_row", "flat"), "scikit-image pyramid_reduce", reduced, 1e-6, FLOAT, relative=True),
     *[Case("reorient", {"orientation": code}, ("ct", "odd", "u16_full", "one_voxel", "one_slice", "anisotropic"), "SimpleITK DICOMOrient",
            lambda p, code=code: oriented(p, code), 1e-5, "the place of the first voxel, worked out by both; voxels are equal",
            inputs=oblique, of=lambda r, p: placed(r)) for code in ("RAS", "LPS", "SRA", "PIR", "AIL")],

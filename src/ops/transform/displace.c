@@ -1,4 +1,5 @@
 /* Operation warp: an image moved by a field of displacements. */
+#include "ops/simd.h"
 #include "ops/transform/pull.h"
 
 typedef struct WarpParams {
@@ -25,6 +26,16 @@ typedef struct Field {
   double to_voxels[9]; /* from mm in LPS to voxels of the image */
 } Field;
 
+/* Adds displacements of `components` numbers each, in mm, to the places along one axis. */
+CM_SIMD static void add_field(const double to_voxels[3], const double *restrict mm, int64_t components, int64_t n,
+                              double *restrict at) {
+  const double a = to_voxels[0], b = to_voxels[1], c = to_voxels[2];
+  if (components == 2)
+    for (int64_t i = 0; i < n; i++) at[i] += a * mm[2 * i] + b * mm[2 * i + 1];
+  else
+    for (int64_t i = 0; i < n; i++) at[i] += a * mm[3 * i] + b * mm[3 * i + 1] + c * mm[3 * i + 2];
+}
+
 static void move(const void *arg, int64_t row, double *const at[3]) {
   const Field *field = arg;
   const CmGrid *grid = &field->grid;
@@ -35,13 +46,7 @@ static void move(const void *arg, int64_t row, double *const at[3]) {
   for (int64_t begin = 0; begin < grid->nx; begin += PART) {
     const int64_t n = grid->nx - begin < PART ? grid->nx - begin : PART;
     cm__line_to_f64(cm_image_type(field->image), from + (size_t)(begin * c) * grid->size, n * c, mm);
-    for (int64_t i = 0; i < n; i++) {
-      const double x = mm[i * c], y = mm[i * c + 1], z = c > 2 ? mm[i * c + 2] : 0.0;
-      for (int axis = 0; axis < 3; axis++) {
-        const double *row_of = field->to_voxels + axis * 3;
-        at[axis][begin + i] += row_of[0] * x + row_of[1] * y + row_of[2] * z;
-      }
-    }
+    for (int axis = 0; axis < 3; axis++) add_field(field->to_voxels + axis * 3, mm, c, n, at[axis] + begin);
   }
 }
 

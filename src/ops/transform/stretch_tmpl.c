@@ -14,7 +14,7 @@ static void X(fetch_pairs)(const void *row, const int32_t *at, int64_t step, int
   }
 }
 
-/* Of reals the ends themselves where the weight says so: the other one may be NaN. */
+/* Of reals the end itself where the weight says so, as two halves: the other one may be NaN. */
 #define MIX_PAIRS(name, R)                                                                              \
   CM_SIMD static void X(name)(const void *from, const R *restrict weight, int64_t n, R *restrict to) {  \
     const T *restrict pairs = from;                                                                     \

@@ -6,6 +6,8 @@
 
 #include "cormack/parallel.h"
 #include "ops/simd.h"
+#include "ops/transform/corners.h"
+#include "ops/transform/slant.h"
 #include "ops/transform/stretch.h"
 #include "ops/transform/support.h"
 
@@ -114,6 +116,13 @@ CM_SIMD static void find_corners(const Points *points, const double *const at[3]
       places->weight[axis][i] = near - (double)low;
     }
   }
+}
+
+/* What float holds of places. */
+CM_SIMD static void narrow_places(const Places *places, int64_t n, CmCorners *corners) {
+  for (int64_t i = 0; i < n; i++) corners->first[i] = (int32_t)places->first[i];
+  for (int axis = 0; axis < 3; axis++)
+    for (int64_t i = 0; i < n; i++) corners->weight[axis][i] = (float)places->weight[axis][i];
 }
 
 CM_SIMD static void find_nearest(const Points *points, const double *const at[3], int64_t n, Places *places) {
@@ -272,39 +281,114 @@ typedef struct Oblique {
   PointsFn fn;
   const void *source;
   size_t volume_bytes; /* of a time point of source */
+  CmType source_type;
+  bool slants; /* what lies between voxels goes by slant */
+  CmSlant slant;
+  bool corners; /* linear in float */
 } Oblique;
 
-/* Where the voxels of a row of the result lie in the image. */
-CM_SIMD static void row_points(const Oblique *job, int64_t row, double *const at[3]) {
+/* Where the voxels begin..end of a row of the result lie in the image. */
+CM_SIMD static void row_points(const Oblique *job, int64_t row, CmSpan span, double *const at[3]) {
   const CmGrid *out = &job->out_grid;
   const double *map = job->warp->map;
   const double y = (double)(row % out->ny), z = (double)(row / out->ny % out->nz);
   for (int axis = 0; axis < 3; axis++) {
     const double first = map[axis * 4 + 1] * y + map[axis * 4 + 2] * z + map[axis * 4 + 3], step = map[axis * 4];
     double *to = at[axis];
-    for (int64_t i = 0; i < out->nx; i++) to[i] = first + (double)i * step;
+    for (int64_t i = span.begin; i < span.end; i++) to[i - span.begin] = first + (double)i * step;
   }
+}
+
+CM_SIMD static void blank_outside(const Places *places, float outside, int64_t n, int64_t components, float *line) {
+  for (int64_t c = 0; c < components; c++)
+    for (int64_t i = 0; i < n; i++) {
+      const float v = line[i * components + c];
+      line[i * components + c] = places->inside[i] ? v : outside;
+    }
+}
+
+/* Points at any place, linear in float. */
+static void corner_points(const Oblique *job, const void *volume, const double *const at[3], int64_t n, char *to) {
+  const CmGrid *grid = &job->points.grid;
+  const int64_t c = grid->components, most = cm__corners_part(grid);
+  const CmType type = cm_image_type(job->warp->out);
+  Places places;
+  CmCorners corners;
+  float line[CM_CORNERS_BLOCK];
+  for (int64_t begin = 0; begin < n; begin += most) {
+    const int64_t count = n - begin < most ? n - begin : most;
+    find_corners(&job->points, (const double *[3]){at[0] + begin, at[1] + begin, at[2] + begin}, count, &places);
+    narrow_places(&places, count, &corners);
+    cm__corners_mix(job->source_type, volume, grid, &corners, count, line);
+    blank_outside(&places, (float)job->points.outside, count, c, line);
+    cm__line_from_f32(type, line, count * c, to + (size_t)(begin * c) * job->out_grid.size);
+  }
+}
+
+/* A part of a row, point by point. room: for the places and values of as many points. */
+static void any_part(const Oblique *job, int64_t row, CmSpan span, double *room) {
+  const CmGrid *out = &job->out_grid;
+  const int64_t n = span.end - span.begin;
+  const char *volume = (const char *)job->source + (size_t)(row / (out->ny * out->nz)) * job->volume_bytes;
+  char *to = (char *)cm__row_mut(job->warp->out, out, row) + (size_t)(span.begin * out->components) * out->size;
+  double *const at[3] = {room, room + n, room + 2 * n}, *line = room + 3 * n;
+  if (n <= 0) return;
+  row_points(job, row, span, at);
+  if (job->warp->move) job->warp->move(job->warp->arg, row % (out->ny * out->nz), at);
+  if (job->corners) {
+    corner_points(job, volume, (const double *const *)at, n, to);
+    return;
+  }
+  job->fn(&job->points, volume, (const double *const *)at, n, line);
+  cm__line_from_f64(cm_image_type(job->warp->out), line, n * out->components, to);
+}
+
+static void outside_part(const Oblique *job, int64_t row, int64_t begin, int64_t end) {
+  const CmGrid *out = &job->out_grid;
+  char *to = cm__row_mut(job->warp->out, out, row);
+  char value[sizeof(double)];
+  cm__line_from_f64(cm_image_type(job->warp->out), &job->warp->outside, 1, value);
+  for (int64_t i = begin * out->components; i < end * out->components; i++)
+    memcpy(to + (size_t)i * out->size, value, out->size);
+}
+
+enum { TILE_ROWS = 16, TILE = 256 };
+
+/* Some rows side by side, so that what they share of the image is still in the cache. */
+static void slant_rows(const Oblique *job, CmRange range, double *room) {
+  CmSlantRow rows[TILE_ROWS];
+  const int64_t count = range.end - range.begin, nx = job->out_grid.nx;
+  for (int64_t k = 0; k < count; k++) {
+    const int64_t row = range.begin + k;
+    cm__slant_row(&job->slant, row, &rows[k]);
+    outside_part(job, row, 0, rows[k].reached.begin);
+    any_part(job, row, (CmSpan){rows[k].reached.begin, rows[k].between.begin}, room);
+    any_part(job, row, (CmSpan){rows[k].between.end, rows[k].reached.end}, room);
+    outside_part(job, row, rows[k].reached.end, nx);
+  }
+  for (int64_t x = 0; x < nx; x += TILE)
+    for (int64_t k = 0; k < count; k++) {
+      const CmSpan *span = &rows[k].between;
+      const int64_t begin = x > span->begin ? x : span->begin, end = x + TILE < span->end ? x + TILE : span->end;
+      if (begin < end) cm__slant_part(&job->slant, &rows[k], begin, end);
+    }
 }
 
 static bool oblique_rows(void *arg, CmRange range, CmError **err) {
   const Oblique *job = arg;
   const CmGrid *out = &job->out_grid;
-  double *scratch = cm_alloc_array(job->ctx, (size_t)(out->row + 3 * out->nx), sizeof(double), err);
-  if (!scratch) return false;
-  double *line = scratch + 3 * out->nx, *const at[3] = {scratch, scratch + out->nx, scratch + 2 * out->nx};
-  for (int64_t row = range.begin; row < range.end; row++) {
-    const char *volume = (const char *)job->source + (size_t)(row / (out->ny * out->nz)) * job->volume_bytes;
-    row_points(job, row, at);
-    if (job->warp->move) job->warp->move(job->warp->arg, row % (out->ny * out->nz), at);
-    job->fn(&job->points, volume, (const double *const *)at, out->nx, line);
-    cm__line_from_f64(cm_image_type(job->warp->out), line, out->row, cm__row_mut(job->warp->out, out, row));
-  }
-  cm_free(scratch);
-  return true;
+  double *room = cm_alloc_array(job->ctx, (size_t)(out->row + 3 * out->nx), sizeof(double), err);
+  if (room && job->slants) slant_rows(job, range, room);
+  for (int64_t row = range.begin; room && !job->slants && row < range.end; row++)
+    any_part(job, row, (CmSpan){0, out->nx}, room);
+  cm_free(room);
+  return room != NULL;
 }
 
-static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, CmError **err) {
-  Oblique job = {.ctx = ctx, .warp = warp, .out_grid = cm__grid(warp->out), .source = source};
+static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source, CmType source_type, bool wide,
+                         CmError **err) {
+  Oblique job = {
+      .ctx = ctx, .warp = warp, .out_grid = cm__grid(warp->out), .source = source, .source_type = source_type};
   job.points = (Points){.grid = cm__grid(warp->image), .outside = warp->outside, .taps = taps_of(warp->interpolation)};
   const CmGrid *grid = &job.points.grid;
   job.volume_bytes = (size_t)(grid->row * grid->ny * grid->nz) * cm_type_size(source_type);
@@ -314,6 +398,8 @@ static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source,
       break;
     case CM_INTERPOLATE_LINEAR:
       job.fn = points_linear[source_type];
+      job.corners = !wide && cm__corners_fit(grid, source_type);
+      job.slants = !wide && !warp->move && cm__slant_open(&job.slant, warp);
       break;
     case CM_INTERPOLATE_LABEL:
       job.fn = points_label[source_type];
@@ -323,7 +409,7 @@ static bool warp_oblique(CmContext *ctx, const CmWarp *warp, const void *source,
       job.fn = points_taps[source_type];
       break;
   }
-  int64_t chunk = 8192 / job.out_grid.row;
+  const int64_t chunk = job.slants ? TILE_ROWS : 8192 / job.out_grid.row;
   return cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk < 1 ? 1 : chunk, oblique_rows, &job, err);
 }
 
@@ -353,7 +439,7 @@ bool cm__warp(CmContext *ctx, const CmWarp *warp, CmError **err) {
   const bool pairs = warp->interpolation == CM_INTERPOLATE_LINEAR || warp->interpolation == CM_INTERPOLATE_NEAREST;
   bool ok = aligned && !pairs ? warp_aligned(ctx, warp, source, source_type, wide, err)
             : aligned         ? cm__stretch(ctx, warp, wide, err)
-                              : warp_oblique(ctx, warp, source, source_type, err);
+                              : warp_oblique(ctx, warp, source, source_type, wide, err);
   cm_free(coefficients);
   return ok;
 }
