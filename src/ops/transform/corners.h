@@ -6,8 +6,8 @@
 
 enum { CM_CORNERS_BLOCK = 128 };
 
-/* Points between voxels: number of the first value that each takes, and how far it lies to the next along each axis that
- * has more than one voxel. */
+/* Points between voxels: number of the first value that each takes, and how far it lies to the next along each axis
+ * that has more than one voxel. */
 typedef struct CmCorners {
   int32_t first[CM_CORNERS_BLOCK];
   float weight[3][CM_CORNERS_BLOCK];

@@ -23,7 +23,7 @@ static void X(fetch)(const void *from, size_t far, const int32_t *first, int64_t
 static inline float X(between)(float a, float b, float w) {
   if (!T_FLOAT) return a + w * (b - a);
   const bool first = w == 0.0f, second = w == 1.0f;
-  const float p = second ? b : a, q = first ? a : b, u = first | second ? 0.5f : w;
+  const float p = second ? b : a, q = first ? a : b, u = (first || second) ? 0.5f : w;
   return (1.0f - u) * p + u * q;
 }
 

@@ -1,6 +1,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "ops/transform/halve.h"
 #include "ops/transform/pull.h"
 
 typedef struct PyramidParams {
@@ -23,20 +24,25 @@ static const CmPort inputs[] = {{.name = "image", .kind = CM_KIND_IMAGE, .compon
 static const CmPort outputs[] = {
     {.name = "result", .kind = CM_KIND_IMAGE, .components = true, .help = "the image at that level"}};
 
-/* The next level, as reals. */
-static CmImage *reduce(CmContext *ctx, const PyramidParams *p, CmImage *image, CmType type, CmError **err) {
+/* The next level, as reals; where it can be had at once in type `own`, which is wanted of the last level, in that. */
+static CmImage *reduce(CmContext *ctx, const PyramidParams *p, CmImage *image, CmType type, CmType own, CmError **err) {
   static const CmInterpolation how[] = {CM_INTERPOLATE_LINEAR, CM_INTERPOLATE_CUBIC, CM_INTERPOLATE_NEAREST,
                                         CM_INTERPOLATE_LANCZOS};
   char words[160];
   CmGeometry geometry;
   int64_t size[3];
-  snprintf(words, sizeof words, "sigma=%.17g units=voxel border=reflect truncate=4 type=%s",
-           p->sigma > 0.0 ? p->sigma : p->factor / 3.0, cm_type_name(type));
+  const double sigma = p->sigma > 0.0 ? p->sigma : p->factor / 3.0;
   for (int axis = 0; axis < 3; axis++)
     size[axis] = (int64_t)ceil((double)cm_image_dims(image)[axis] / p->factor - 1e-9);
+  cm__grid_with_size(image, size, &geometry);
+  if (p->factor == 2.0 && p->interpolation == 0 && type != CM_F64 && cm__can_halve(image, sigma)) {
+    CmImage *half = cm__image_on_grid(ctx, image, &geometry, size, own, err);
+    if (half && !cm__halve(ctx, image, sigma, half, err)) cm_image_unref(&half);
+    return half;
+  }
+  snprintf(words, sizeof words, "sigma=%.17g units=voxel border=reflect truncate=4 type=%s", sigma, cm_type_name(type));
   CmImage *smooth = cm_op_apply(ctx, "gaussian", words, image, err);
   if (!smooth) return NULL;
-  cm__grid_with_size(image, size, &geometry);
   CmImage *out = cm__resample_to(ctx, smooth, &geometry, size, how[p->interpolation], 0.0, type, err);
   cm_image_unref(&smooth);
   return out;
@@ -48,11 +54,11 @@ static bool run(const CmCall *call, CmError **err) {
   const CmType real = cm__type_fits_f32(own) && type != CM_F64 ? CM_F32 : CM_F64;
   CmImage *image = cm_image_ref(call->in[0].image);
   for (int64_t level = 0; level < p->level && image; level++) {
-    CmImage *next = reduce(call->ctx, p, image, real, err);
+    CmImage *next = reduce(call->ctx, p, image, real, level + 1 == p->level ? type : real, err);
     cm_image_unref(&image);
     image = next;
   }
-  CmImage *out = image && type != real ? cm_image_convert(call->ctx, image, type, true, err) : image;
+  CmImage *out = image && type != cm_image_type(image) ? cm_image_convert(call->ctx, image, type, true, err) : image;
   if (out != image) cm_image_unref(&image);
   if (!out) return false;
   call->out[0] = cm_value_image(out);
