@@ -64,6 +64,38 @@ CM_SIMD static void map_line(const void *maps, int64_t part, double *line, int64
   }
 }
 
+typedef struct Reals {
+  CmGrid grid;
+  const CmImage *image;
+  CmImage *out;
+  CmScope scope;
+  const CmLinear *maps;
+} Reals;
+
+static bool real_rows(void *arg, CmRange range, CmError **err) {
+  const Reals *job = arg;
+  const CmGrid out_grid = cm__grid(job->out);
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++) {
+    const CmLinear *m = &job->maps[cm__part_of(&job->grid, job->scope, false, row, 0)];
+    const CmStraight straight = {m->from, m->span / m->range, m->to, m->low, m->high};
+    cm__straight_reals(cm_image_type(job->image), cm__row(job->image, &job->grid, row), job->grid.row, &straight,
+                       cm__row_mut(job->out, &out_grid, row));
+  }
+  return true;
+}
+
+/* Without a mask to heed, components alike and f32 wanted: rows as they lie. */
+static bool linear_rows(CmContext *ctx, const CmLinearOp *op, const CmImage *image, const CmMask *mask,
+                        const CmLinear *maps, CmImage *out, CmError **err) {
+  const bool masked = mask->image && op->outside != CM_OUTSIDE_MAP;
+  const CmMapped mapped = {.scope = op->per, .per_component = op->per_component, .fn = map_line, .arg = maps};
+  Reals job = {.grid = cm__grid(image), .image = image, .out = out, .scope = op->per, .maps = maps};
+  if (masked || op->per_component || op->type != CM_F32)
+    return cm__mapped(ctx, op->what, image, mask, op->outside, &mapped, out, err);
+  return cm_parallel_for(ctx, op->what, job.grid.rows, cm__row_chunk(&job.grid), real_rows, &job, err);
+}
+
 bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err) {
   const CmImage *image = call->in[0].image;
   const CmGrid grid = cm__grid(image);
@@ -76,10 +108,8 @@ bool cm__linear_run(const CmCall *call, const CmLinearOp *op, CmError **err) {
     const CmPart part = cm__part_at(image, &mask, &grid, op->per, op->per_component, k);
     ok = op->map(call->ctx, call->params, &part, &maps[k], err);
   }
-  const CmMapped mapped = {.scope = op->per, .per_component = op->per_component, .fn = map_line, .arg = maps};
   CmImage *out = ok ? cm_image_create_like(call->ctx, image, op->type, cm_image_components(image), err) : NULL;
-  ok = out && cm_image_set_unit(out, "1", err) &&
-       cm__mapped(call->ctx, op->what, image, &mask, op->outside, &mapped, out, err);
+  ok = out && cm_image_set_unit(out, "1", err) && linear_rows(call->ctx, op, image, &mask, maps, out, err);
   if (ok)
     call->out[0] = cm_value_image(out);
   else

@@ -3,6 +3,7 @@
 #define CM_OPS_INTENSITY_POINTS_H
 
 #include "ops/intensity/stats.h"
+#include "ops/intensity/whole.h"
 
 /* Changes the n values of one row, given as doubles. */
 typedef void (*CmPointFn)(void *arg, int64_t row, double *line, int64_t n);
@@ -21,6 +22,7 @@ typedef struct CmMapped {
   bool per_component;
   CmMapFn fn;
   const void *arg;
+  const CmStraight *straight; /* the same, where it is linear and there is one part; NULL: not */
 } CmMapped;
 /* The same for those; 8 and 16 bit images go through a table of all values that they can have. */
 bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,

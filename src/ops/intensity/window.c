@@ -73,7 +73,12 @@ static bool run(const CmCall *call, CmError **err) {
              .function = p->function,
              .y_min = p->invert ? p->out_max : p->out_min,
              .y_max = p->invert ? p->out_min : p->out_max};
-  const CmMapped mapped = {.fn = map_values, .arg = &map};
+  const double centre = map.function == 1 ? map.window.centre - 0.5 : map.window.centre;
+  const double width = map.function == 1 ? map.window.width - 1.0 : map.window.width;
+  const CmStraight straight = {
+      .from = centre - 0.5 * width, .factor = (map.y_max - map.y_min) / width, .to = map.y_min};
+  const CmMapped mapped = {
+      .fn = map_values, .arg = &map, .straight = map.function < 2 && width > 0.0 ? &straight : NULL};
   CmMask mask;
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   CmImage *out = cm_image_create_like(call->ctx, image, types[p->type], cm_image_components(image), err);

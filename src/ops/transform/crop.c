@@ -139,8 +139,10 @@ static bool copy_rows(void *arg, CmRange range, CmError **err) {
     const bool inside = y >= 0 && y < from->ny && z >= 0 && z < from->nz;
     int64_t begin = job->box.begin[0] < 0 ? -job->box.begin[0] : 0, end = from->nx - job->box.begin[0];
     end = !inside ? begin : end > to->nx ? to->nx : end;
-    for (int64_t i = 0; i < to->row; i++)
-      if (i < begin * to->components || i >= end * to->components) memcpy(line + (size_t)i * to->size, pad, to->size);
+    begin = begin > to->nx ? to->nx : begin;
+    end = end < begin ? begin : end;
+    for (int64_t i = 0; i < begin * to->components; i++) memcpy(line + (size_t)i * to->size, pad, to->size);
+    for (int64_t i = end * to->components; i < to->row; i++) memcpy(line + (size_t)i * to->size, pad, to->size);
     if (end > begin)
       memcpy(line + (size_t)begin * voxel,
              (const char *)cm__row(job->image, from, (t * from->nz + z) * from->ny + y) +
