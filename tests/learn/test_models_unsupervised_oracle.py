@@ -10,6 +10,7 @@ os.environ["OMP_NUM_THREADS"] = "1"  # small tables: threads would only wait for
 try:
     import numpy as np
     from peers import agree, fitted, predict, probabilities, train
+    from scipy.cluster.hierarchy import fcluster, linkage
     from sklearn import datasets
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -55,6 +56,17 @@ for title, data in sets.items():
             out = predict(new)
             order = {a: b for a, b in zip(judge.labels_, labels)}
             agree(out["predicted"].astype(int) - 1, [order[label] for label in judge.predict(z_new)], 0, f"{title}: k-means, new rows")
+
+    # ---- hierarchical: every merger's height, and the clusters that are left ------------------------------------------------
+    for how in ["ward", "average", "complete", "single"]:
+        tree = linkage(z, how)
+        for k in [2, 4]:
+            model = train(f"hierarchical clusters={k} linkage={how}", x)
+            agree(model["predictor"]["height"], tree[:, 2], 1e-9, f"{title}: heights, {how}")
+            if np.all(np.diff(tree[:, 2]) > 1e-9):  # equal heights may be merged in another order
+                agree(np.sort([model["predictor"]["left"], model["predictor"]["right"]], axis=0).T, np.sort(tree[:, :2], axis=1), 0, f"{title}: mergers")
+            if tree[-k, 2] < tree[-k + 1, 2] and (k == len(x) or tree[-k - 1, 2] < tree[-k, 2]):
+                agree(predict(x)["predicted"].astype(int) - 1, by_first_row(fcluster(tree, k, "maxclust")), 0, f"{title}: {k} clusters, {how}")
 
     # ---- mixtures: the same steps from the same clusters ----------------------------------------------------------------------
     columns = slice(0, 6)
