@@ -14,6 +14,7 @@ try:
     from sklearn import datasets
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE, trustworthiness
     from sklearn.mixture import GaussianMixture
     from sklearn.preprocessing import StandardScaler
 except ImportError as missing:
@@ -67,6 +68,18 @@ for title, data in sets.items():
                 agree(np.sort([model["predictor"]["left"], model["predictor"]["right"]], axis=0).T, np.sort(tree[:, :2], axis=1), 0, f"{title}: mergers")
             if tree[-k, 2] < tree[-k + 1, 2] and (k == len(x) or tree[-k - 1, 2] < tree[-k, 2]):
                 agree(predict(x)["predicted"].astype(int) - 1, by_first_row(fcluster(tree, k, "maxclust")), 0, f"{title}: {k} clusters, {how}")
+
+    # ---- t-SNE: the same descent, which chaos parts; so by what it reaches -----------------------------------------------------
+    if title != "cancer":
+        judge = TSNE(2, init="pca", method="exact", perplexity=20, max_iter=500, random_state=0)
+        theirs = judge.fit_transform(z)
+        model = train("tsne perplexity=20 rounds=500", x)
+        out = predict(x)
+        places = np.array([out["component 1"], out["component 2"]]).T
+        kept, reference = trustworthiness(z, places), trustworthiness(z, theirs)
+        reached = model["predictor"]["numbers"][1]
+        print(f"{title}: t-SNE, divergence {reached:.4f} against {judge.kl_divergence_:.4f}, trustworthiness {kept:.4f} against {reference:.4f}")
+        assert reached <= 1.05 * judge.kl_divergence_ and kept >= reference - 0.01
 
     # ---- mixtures: the same steps from the same clusters ----------------------------------------------------------------------
     columns = slice(0, 6)

@@ -23,9 +23,9 @@ static const CmParam params_table[] = {
 typedef struct Hierarchical {
   int clusters, features;
   int64_t rows;
-  double *x;       /* rows x features */
-  int *label;      /* rows */
-  int *left;       /* of each of rows - 1 mergers, by rising height: a row, or rows + number of an earlier merger */
+  double *x;  /* rows x features */
+  int *label; /* rows */
+  int *left;  /* of each of rows - 1 mergers, by rising height: a row, or rows + number of an earlier merger */
   int *right;
   double *height;
 } Hierarchical;
@@ -59,10 +59,14 @@ static double update(const Grouping *g, int64_t a, int64_t b, int64_t k, double 
   double ak = *pair(g, a, k), bk = *pair(g, b, k);
   double na = (double)g->size[a], nb = (double)g->size[b], nk = (double)g->size[k];
   switch (g->linkage) {
-    case LINKAGE_WARD: return ((na + nk) * ak + (nb + nk) * bk - nk * ab) / (na + nb + nk);
-    case LINKAGE_AVERAGE: return (na * ak + nb * bk) / (na + nb);
-    case LINKAGE_COMPLETE: return fmax(ak, bk);
-    default: return fmin(ak, bk);
+    case LINKAGE_WARD:
+      return ((na + nk) * ak + (nb + nk) * bk - nk * ab) / (na + nb + nk);
+    case LINKAGE_AVERAGE:
+      return (na * ak + nb * bk) / (na + nb);
+    case LINKAGE_COMPLETE:
+      return fmax(ak, bk);
+    default:
+      return fmin(ak, bk);
   }
 }
 
@@ -188,7 +192,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   Hierarchical *h = make(hold, (int)p->clusters, training->features, n, err);
   bool ok = h != NULL;
   if (ok) {
-    h->x = CM__NEW(hold, double, n *training->features, err);
+    h->x = CM__NEW(hold, double, n * training->features, err);
     h->label = CM__NEW(hold, int, n, err);
     h->left = CM__NEW(hold, int, n - 1, err);
     h->right = CM__NEW(hold, int, n - 1, err);
@@ -196,8 +200,8 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
     ok = h->x && h->label && h->left && h->right && h->height;
   }
   if (ok) memcpy(h->x, training->x, sizeof(double) * (size_t)(n * training->features));
-  ok = ok && measure(&scratch, training, &g, err) && merge_all(&g, hold->ctx, err) &&
-       name_mergers(&scratch, &g, h, err);
+  ok =
+      ok && measure(&scratch, training, &g, err) && merge_all(&g, hold->ctx, err) && name_mergers(&scratch, &g, h, err);
   cm__arena_free(&scratch);
   return ok ? h : NULL;
 }
@@ -251,18 +255,19 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
 }
 
 CM_MODEL_KIND(hierarchical) = {
-    .kind = {.about = {.name = "hierarchical",
-                       .family = "model",
-                       .since = "0.1",
-                       .summary = "Clusters by merging the nearest, with all mergers.",
-                       .details = "Chains of nearest neighbours; the saved model has every merger with its height, as a "
-                                  "dendrogram needs. Clusters are numbered by their first training row; a new row goes "
-                                  "to the cluster of the nearest training row. Memory grows with the square of the rows. "
-                                  "The saved model holds the training rows: treat it as patient data.",
-                       CM_OP_PARAMS(HierarchicalParams, params_table),
-                       .cite = "Ward, JASA 58, 1963; Lance, Williams, Comput. J. 9, 1967; Murtagh, Comput. J. 26, 1983"},
-             .tasks = 1u << CM_TASK_CLUSTERING,
-             .wants_scaling = true},
+    .kind =
+        {.about = {.name = "hierarchical",
+                   .family = "model",
+                   .since = "0.1",
+                   .summary = "Clusters by merging the nearest, with all mergers.",
+                   .details = "Chains of nearest neighbours; the saved model has every merger with its height, as a "
+                              "dendrogram needs. Clusters are numbered by their first training row; a new row goes "
+                              "to the cluster of the nearest training row. Memory grows with the square of the rows. "
+                              "The saved model holds the training rows: treat it as patient data.",
+                   CM_OP_PARAMS(HierarchicalParams, params_table),
+                   .cite = "Ward, JASA 58, 1963; Lance, Williams, Comput. J. 9, 1967; Murtagh, Comput. J. 26, 1983"},
+         .tasks = 1u << CM_TASK_CLUSTERING,
+         .wants_scaling = true},
     .fit = fit,
     .predict = predict_rows,
     .parts = parts,

@@ -64,7 +64,8 @@ static double *flows(CmArena *scratch, const CmTraining *t, const PropagationPar
   return w;
 }
 
-static void one_round(const CmTraining *t, const PropagationParams *p, const double *w, const double *from, double *to) {
+static void one_round(const CmTraining *t, const PropagationParams *p, const double *w, const double *from,
+                      double *to) {
   int k = t->classes;
   for (int64_t i = 0; i < t->rows; i++) {
     double *row = to + i * k, total = 0;
@@ -112,8 +113,8 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   bool ok = to != NULL;
   if (ok) {
     to->gamma = cm__kernel(CM__KERNEL_RBF, p->gamma, 1, 0, training).gamma;
-    to->x = CM__NEW(hold, double, n *training->features, err);
-    to->share = CM__NEW(hold, double, n *training->classes, err);
+    to->x = CM__NEW(hold, double, n * training->features, err);
+    to->share = CM__NEW(hold, double, n * training->classes, err);
     ok = to->x && to->share;
   }
   if (ok) memcpy(to->x, training->x, sizeof(double) * (size_t)(n * training->features));
@@ -158,8 +159,8 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
   if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
   json_int_t count = json_integer_value(rows);
   bool good = json_is_integer(rows) && count >= 1 && count <= (json_int_t)json_array_size(share);
-  Propagation *p = good ? make(hold, shape->features, shape->classes, count, err)
-                        : (cm__json_refuse(err, "predictor.rows"), NULL);
+  Propagation *p =
+      good ? make(hold, shape->features, shape->classes, count, err) : (cm__json_refuse(err, "predictor.rows"), NULL);
   double *number = p ? cm__json_read_reals(hold, gamma, "predictor.gamma", 1, false, err) : NULL;
   if (!number) return NULL;
   p->gamma = *number;
@@ -176,9 +177,10 @@ CM_MODEL_KIND(label_propagation) = {
                        .details = "All pairs of rows are kept: memory grows with the square of their number. The saved "
                                   "model holds the training rows: treat it as patient data.",
                        CM_OP_PARAMS(PropagationParams, params_table),
-                       .cite = "Zhu, Ghahramani: Learning from labeled and unlabeled data with label propagation, "
-                               "CMU-CALD-02-107, 2002; Zhou et al.: Learning with local and global consistency, NIPS 16, "
-                               "2004"},
+                       .cite =
+                           "Zhu, Ghahramani: Learning from labeled and unlabeled data with label propagation, "
+                           "CMU-CALD-02-107, 2002; Zhou et al.: Learning with local and global consistency, NIPS 16, "
+                           "2004"},
              .tasks = CM_TASKS_CLASSES,
              .wants_scaling = true,
              .takes_unlabelled = true},

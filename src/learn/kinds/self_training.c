@@ -166,17 +166,18 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
 }
 
 CM_MODEL_KIND(self_training) = {
-    .kind = {.about = {.name = "self_training",
-                       .family = "model",
-                       .since = "0.1",
-                       .summary = "A classifier that also learns from rows without a target.",
-                       .details = "Trained on the labelled rows, it gives classes to the unlabelled ones that it is sure "
-                                  "of, and is trained again with these, until none is left or a number of rounds.",
-                       CM_OP_PARAMS(SelfTrainingParams, params_table),
-                       .cite = "Yarowsky: Unsupervised word sense disambiguation rivaling supervised methods, ACL 1995"},
-             .tasks = CM_TASKS_CLASSES,
-             .wants_scaling = true,
-             .takes_unlabelled = true},
+    .kind =
+        {.about = {.name = "self_training",
+                   .family = "model",
+                   .since = "0.1",
+                   .summary = "A classifier that also learns from rows without a target.",
+                   .details = "Trained on the labelled rows, it gives classes to the unlabelled ones that it is sure "
+                              "of, and is trained again with these, until none is left or a number of rounds.",
+                   CM_OP_PARAMS(SelfTrainingParams, params_table),
+                   .cite = "Yarowsky: Unsupervised word sense disambiguation rivaling supervised methods, ACL 1995"},
+         .tasks = CM_TASKS_CLASSES,
+         .wants_scaling = true,
+         .takes_unlabelled = true},
     .fit = fit,
     .predict = predict_rows,
     .write = write_state,
