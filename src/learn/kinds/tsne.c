@@ -31,8 +31,8 @@ typedef struct Tsne {
   double *x, *place; /* rows x features; rows x components */
 } Tsne;
 
-/* Shares exp(-precision d^2) of the other rows, with the precision that gives the perplexity; a row with itself (own >= 0)
- * counts nothing. share: squared distances on entry. */
+/* Shares exp(-precision d^2) of the other rows, with the precision that gives the perplexity; a row with itself (own >=
+ * 0) counts nothing. share: squared distances on entry. */
 static void find_shares(double *share, int64_t n, int64_t own, double perplexity) {
   double low = -INFINITY, high = INFINITY, precision = 1, goal = log(perplexity), least = INFINITY;
   for (int64_t j = 0; j < n; j++)
@@ -64,8 +64,8 @@ typedef struct Descent {
   const TsneParams *p;
   int64_t n;
   int components;
-  double *joint;                            /* n x n, sums to 1 */
-  double *near;                             /* n x n: 1 / (1 + d^2) of the places */
+  double *joint;                           /* n x n, sums to 1 */
+  double *near;                            /* n x n: 1 / (1 + d^2) of the places */
   double *place, *gradient, *speed, *gain; /* components x n */
 } Descent;
 
@@ -200,8 +200,8 @@ static bool descend(Descent *d, CmContext *ctx, CmError **err) {
 }
 
 static bool keep(CmArena *hold, const CmTraining *t, const Descent *d, Tsne *to, CmError **err) {
-  to->x = CM__NEW(hold, double, t->rows *t->features, err);
-  to->place = CM__NEW(hold, double, t->rows *d->components, err);
+  to->x = CM__NEW(hold, double, t->rows * t->features, err);
+  to->place = CM__NEW(hold, double, t->rows * d->components, err);
   if (!to->x || !to->place) return false;
   memcpy(to->x, t->x, sizeof(double) * (size_t)(t->rows * t->features));
   for (int64_t i = 0; i < t->rows; i++)
