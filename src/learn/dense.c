@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "core/simd.h"
+#include "learn/lanes.h"
 
-enum { MOST_SWEEPS = 60, LANES = 8 };
+enum { MOST_SWEEPS = 60 };
 
 bool cm__cholesky(double *a, int n) {
   for (int i = 0; i < n; i++) {
@@ -44,19 +45,6 @@ void cm__cholesky_solve(const double *l, int n, double *x) {
 /* ---- singular values ------------------------------------------------------------------------------------------------
  */
 
-CM_SIMD static double dot(const double *a, const double *b, int64_t count) {
-  double lane[LANES] = {0};
-  int64_t i = 0;
-  for (; i + LANES <= count; i += LANES)
-    for (int k = 0; k < LANES; k++) lane[k] += a[i + k] * b[i + k];
-  for (int k = 0; i < count; i++, k++) lane[k] += a[i] * b[i];
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
-CM_SIMD static void add(double *to, double share, const double *from, int64_t count) {
-  for (int64_t i = 0; i < count; i++) to[i] += share * from[i];
-}
-
 CM_SIMD static void rotate(double *a, double *b, double cosine, double sine, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
     double x = a[i], y = b[i];
@@ -82,19 +70,19 @@ static void reduce(double *vector, int64_t size, int columns, double *extra, int
   for (int j = 0; j < columns; j++) {
     double *v = vector + j * size + j;
     int64_t n = size - j;
-    double length = sqrt(dot(v, v, n));
+    double length = sqrt(cm__lanes_dot(v, v, n));
     diagonal[j] = v[0] > 0 ? -length : length;
     factor[j] = 0;
     if (length == 0) continue;
     v[0] -= diagonal[j];
-    factor[j] = 2 / dot(v, v, n);
+    factor[j] = 2 / cm__lanes_dot(v, v, n);
     for (int k = j + 1; k < columns; k++) {
       double *other = vector + k * size + j;
-      add(other, -factor[j] * dot(v, other, n), v, n);
+      cm__lanes_add(other, -factor[j] * cm__lanes_dot(v, other, n), v, n);
     }
     for (int k = 0; k < count; k++) {
       double *other = extra + k * size + j;
-      add(other, -factor[j] * dot(v, other, n), v, n);
+      cm__lanes_add(other, -factor[j] * cm__lanes_dot(v, other, n), v, n);
     }
   }
 }
@@ -107,7 +95,7 @@ static void orthogonalise(double *w, double *z, int n) {
     for (int p = 0; p < n; p++) {
       for (int q = p + 1; q < n; q++) {
         double *a = w + (int64_t)p * n, *b = w + (int64_t)q * n;
-        double aa = dot(a, a, n), bb = dot(b, b, n), ab = dot(a, b, n);
+        double aa = cm__lanes_dot(a, a, n), bb = cm__lanes_dot(b, b, n), ab = cm__lanes_dot(a, b, n);
         if (fabs(ab) <= limit * sqrt(aa * bb)) continue;
         turned = true;
         double zeta = (bb - aa) / (2 * ab), tangent = (zeta > 0 ? 1 : -1) / (fabs(zeta) + sqrt(1 + zeta * zeta));
@@ -135,7 +123,7 @@ static int falling(const void *a, const void *b) {
 static void mirror_back(const double *vector, int64_t size, int n, const double *factor, double *x) {
   for (int j = n - 1; j >= 0; j--) {
     const double *v = vector + j * size + j;
-    add(x + j, -factor[j] * dot(v, x + j, size - j), v, size - j);
+    cm__lanes_add(x + j, -factor[j] * cm__lanes_dot(v, x + j, size - j), v, size - j);
   }
 }
 
@@ -170,8 +158,18 @@ static void solve_small(Work *work, bool wide) {
   }
   orthogonalise(work->w, work->z, n);
   for (int i = 0; i < n; i++)
-    work->order[i] = (Order){sqrt(dot(work->w + (int64_t)i * n, work->w + (int64_t)i * n, n)), i};
+    work->order[i] = (Order){sqrt(cm__lanes_dot(work->w + (int64_t)i * n, work->w + (int64_t)i * n, n)), i};
   qsort(work->order, (size_t)n, sizeof *work->order, falling);
+}
+
+/* A direction and its opposite are the same: the largest number becomes positive. The sign that it had. */
+static double point_up(double *direction, int count) {
+  int largest = 0;
+  for (int j = 1; j < count; j++)
+    if (fabs(direction[j]) > fabs(direction[largest])) largest = j;
+  if (!(direction[largest] < 0)) return 1;
+  for (int j = 0; j < count; j++) direction[j] = -direction[j];
+  return -1;
 }
 
 bool cm__svd(CmArena *hold, double *a, int64_t rows, int columns, double *b, int count, CmSvd *svd, CmError **err) {
@@ -194,8 +192,9 @@ bool cm__svd(CmArena *hold, double *a, int64_t rows, int columns, double *b, int
     double value = svd->value[i] = work.order[i].value, *right = svd->right + (int64_t)i * columns;
     memcpy(right, z, sizeof *z * (size_t)n);
     if (wide) mirror_back(work.vector, work.size, n, work.factor, right);
+    double sign = point_up(right, columns);
     for (int k = 0; k < count; k++)
-      svd->left[(int64_t)i * count + k] = value > 0 ? dot(w, extra + k * rows, n) / value : 0;
+      svd->left[(int64_t)i * count + k] = value > 0 ? sign * cm__lanes_dot(w, extra + k * rows, n) / value : 0;
   }
   ok = true;
 done:

@@ -15,7 +15,7 @@ void cm__cholesky_forward(const double *l, int n, double *x);
 typedef struct CmSvd {
   int rank;
   double *value; /* rank */
-  double *right; /* rank x columns: each row a direction of length 1 */
+  double *right; /* rank x columns: each row a direction of length 1, its largest number positive */
   double *left;  /* rank x count: scalar products of the left directions with each of the `count` columns of b */
 } CmSvd;
 /* a: rows x columns; b: rows x count, or NULL with count 0; both are overwritten. Householder's reduction, then

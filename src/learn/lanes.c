@@ -29,3 +29,16 @@ CM_SIMD void cm__lanes_products(const double *a, const double *b, int64_t rows, 
     to[i] = add_lanes(lane);
   }
 }
+
+CM_SIMD double cm__lanes_dot(const double *a, const double *b, int64_t count) {
+  double lane[LANES] = {0};
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int k = 0; k < LANES; k++) lane[k] += a[i + k] * b[i + k];
+  for (int k = 0; i < count; i++, k++) lane[k] += a[i] * b[i];
+  return add_lanes(lane);
+}
+
+CM_SIMD void cm__lanes_add(double *to, double share, const double *from, int64_t count) {
+  for (int64_t i = 0; i < count; i++) to[i] += share * from[i];
+}

@@ -1,4 +1,4 @@
-/* Sums over features in eight lanes that are added in a fixed order: quick, and the same bits on every machine. */
+/* Sums in eight lanes that are added in a fixed order: quick, and the same bits on every machine. */
 #ifndef CORMACK_LEARN_LANES_H
 #define CORMACK_LEARN_LANES_H
 
@@ -8,5 +8,9 @@
 void cm__lanes_distances(const double *a, const double *b, int64_t rows, int count, double *to);
 /* Scalar products of a with each of `rows` rows of b. */
 void cm__lanes_products(const double *a, const double *b, int64_t rows, int count, double *to);
+
+/* Scalar product, and to += share from. */
+double cm__lanes_dot(const double *a, const double *b, int64_t count);
+void cm__lanes_add(double *to, double share, const double *from, int64_t count);
 
 #endif

@@ -3,8 +3,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/simd.h"
 #include "learn/dense.h"
+#include "learn/lanes.h"
 
 static double mean_value(const CmTraining *training) {
   double sum = 0;
@@ -46,19 +46,6 @@ CmLinear *cm__least_squares(CmArena *hold, const CmTraining *training, double pe
 /* ---- coordinate descent ---------------------------------------------------------------------------------------------
  */
 
-CM_SIMD static double dot(const double *a, const double *b, int64_t count) {
-  double lane[8] = {0};
-  int64_t i = 0;
-  for (; i + 8 <= count; i += 8)
-    for (int k = 0; k < 8; k++) lane[k] += a[i + k] * b[i + k];
-  for (int k = 0; i < count; i++, k++) lane[k] += a[i] * b[i];
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
-CM_SIMD static void add(double *to, double share, const double *from, int64_t count) {
-  for (int64_t i = 0; i < count; i++) to[i] += share * from[i];
-}
-
 typedef struct Descent {
   int64_t rows;
   int features;
@@ -75,10 +62,10 @@ static double sweep(Descent *d) {
   for (int j = 0; j < d->features; j++) {
     if (d->square[j] == 0) continue;
     const double *column = d->column + j * d->rows;
-    double before = d->w[j], pull = dot(column, d->residual, d->rows) + before * d->square[j];
+    double before = d->w[j], pull = cm__lanes_dot(column, d->residual, d->rows) + before * d->square[j];
     double now = copysign(fmax(fabs(pull) - d->l1, 0), pull) / (d->square[j] + d->l2);
     d->w[j] = now;
-    if (now != before) add(d->residual, before - now, column, d->rows);
+    if (now != before) cm__lanes_add(d->residual, before - now, column, d->rows);
     change = fmax(change, fabs(now - before));
     largest = fmax(largest, fabs(now));
   }
@@ -87,9 +74,10 @@ static double sweep(Descent *d) {
 
 /* Primal minus dual value, by the residual scaled into the dual's bounds. */
 static double gap(const Descent *d) {
-  double most = 0, rr = dot(d->residual, d->residual, d->rows), ww = dot(d->w, d->w, d->features), w1 = 0, ry = 0;
+  double most = 0, rr = cm__lanes_dot(d->residual, d->residual, d->rows), ww = cm__lanes_dot(d->w, d->w, d->features),
+         w1 = 0, ry = 0;
   for (int j = 0; j < d->features; j++) {
-    double xr = dot(d->column + j * d->rows, d->residual, d->rows);
+    double xr = cm__lanes_dot(d->column + j * d->rows, d->residual, d->rows);
     most = fmax(most, fabs(xr - d->l2 * d->w[j]));
     w1 += fabs(d->w[j]);
     ry += d->w[j] * xr;
@@ -113,7 +101,8 @@ static bool make_descent(CmArena *scratch, const CmTraining *training, const CmL
     for (int j = 0; j < d->features; j++)
       d->column[j * d->rows + i] = training->x[i * d->features + j] - linear->mean[j];
   }
-  for (int j = 0; j < d->features; j++) d->square[j] = dot(d->column + j * d->rows, d->column + j * d->rows, d->rows);
+  for (int j = 0; j < d->features; j++)
+    d->square[j] = cm__lanes_dot(d->column + j * d->rows, d->column + j * d->rows, d->rows);
   return true;
 }
 
@@ -123,7 +112,7 @@ CmLinear *cm__descend(CmArena *hold, const CmTraining *training, const CmDescent
   double mean = mean_value(training);
   Descent descent;
   bool ok = linear && make_descent(&scratch, training, linear, options, mean, &descent, err), done = false;
-  double total = ok ? dot(descent.residual, descent.residual, descent.rows) : 0;
+  double total = ok ? cm__lanes_dot(descent.residual, descent.residual, descent.rows) : 0;
   for (int64_t round = 0; ok && !done && round < options->rounds; round++) {
     ok = !cm_context_cancelled(hold->ctx, err);
     if (ok && sweep(&descent) <= options->tolerance) done = gap(&descent) <= options->tolerance * total;

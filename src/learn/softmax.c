@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/simd.h"
+#include "learn/lanes.h"
 
 enum { MOST_STEPS = 200, MOST_HALVINGS = 40 };
 
@@ -17,31 +17,16 @@ typedef struct Problem {
   double *score;        /* classes */
 } Problem;
 
-static double dot(const double *a, const double *b, int64_t count) {
-  double sum = 0;
-  for (int64_t i = 0; i < count; i++) sum += a[i] * b[i];
-  return sum;
-}
-
 /* Scores of a row: all classes at once. */
-CM_SIMD static void score_row(const double *w, const double *x, int classes, int features, double *score) {
-  for (int c = 0; c < classes; c++, w += features + 1) {
-    double lane[8] = {0};
-    int j = 0;
-    for (; j + 8 <= features; j += 8)
-      for (int l = 0; l < 8; l++) lane[l] += w[j + l] * x[j + l];
-    for (int l = 0; j < features; j++, l++) lane[l] += w[j] * x[j];
-    score[c] =
-        (((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]))) + w[features];
-  }
+static void score_row(const double *w, const double *x, int classes, int features, double *score) {
+  for (int c = 0; c < classes; c++, w += features + 1) score[c] = cm__lanes_dot(w, x, features) + w[features];
 }
 
 /* to += factor of each class times the row */
-CM_SIMD static void add_row(const double *x, const double *factor, int classes, int features, double *to) {
+static void add_row(const double *x, const double *factor, int classes, int features, double *to) {
   for (int c = 0; c < classes; c++, to += features + 1) {
-    double f = factor[c];
-    for (int j = 0; j < features; j++) to[j] += f * x[j];
-    to[features] += f;
+    cm__lanes_add(to, factor[c], x, features);
+    to[features] += factor[c];
   }
 }
 
@@ -99,20 +84,20 @@ typedef struct Newton {
 /* Solves Hessian step = -gradient, to a residual that shrinks with the gradient. */
 static void find_step(Problem *problem, Newton *n) {
   int64_t size = problem->size;
-  double length = sqrt(dot(n->gradient, n->gradient, size)), target = fmin(0.1, sqrt(length)) * length;
+  double length = sqrt(cm__lanes_dot(n->gradient, n->gradient, size)), target = fmin(0.1, sqrt(length)) * length;
   memset(n->step, 0, sizeof *n->step * (size_t)size);
   for (int64_t i = 0; i < size; i++) n->direction[i] = n->residual[i] = -n->gradient[i];
-  double rest = dot(n->residual, n->residual, size);
+  double rest = cm__lanes_dot(n->residual, n->residual, size);
   for (int64_t round = 0; round < 2 * size && sqrt(rest) > target; round++) {
     multiply(problem, n->direction, n->product);
-    double bend = dot(n->direction, n->product, size);
+    double bend = cm__lanes_dot(n->direction, n->product, size);
     if (!(bend > 0)) return;
     double share = rest / bend, before = rest;
     for (int64_t i = 0; i < size; i++) {
       n->step[i] += share * n->direction[i];
       n->residual[i] -= share * n->product[i];
     }
-    rest = dot(n->residual, n->residual, size);
+    rest = cm__lanes_dot(n->residual, n->residual, size);
     for (int64_t i = 0; i < size; i++) n->direction[i] = n->residual[i] + rest / before * n->direction[i];
   }
 }
@@ -120,7 +105,7 @@ static void find_step(Problem *problem, Newton *n) {
 /* Halves the step until the function falls enough. true: it was the last one, for the fall is below what doubles can
  * tell; it is taken whole, as steps of Newton this near double the digits. */
 static bool take_step(Problem *problem, Newton *n, double *value) {
-  double slope = dot(n->gradient, n->step, problem->size), share = 1;
+  double slope = cm__lanes_dot(n->gradient, n->step, problem->size), share = 1;
   bool last = -slope <= 1e-14 * *value;
   for (int64_t i = 0; last && i < problem->size; i++) n->w[i] += n->step[i];
   if (last) return true;
@@ -136,10 +121,11 @@ static bool take_step(Problem *problem, Newton *n, double *value) {
 }
 
 static bool minimise(Problem *problem, Newton *n, double tolerance, CmContext *ctx, CmError **err) {
-  double value = evaluate(problem, n->w, n->gradient), first = sqrt(dot(n->gradient, n->gradient, problem->size));
+  double value = evaluate(problem, n->w, n->gradient),
+         first = sqrt(cm__lanes_dot(n->gradient, n->gradient, problem->size));
   for (int step = 0; step < MOST_STEPS; step++) {
     if (cm_context_cancelled(ctx, err)) return false;
-    if (sqrt(dot(n->gradient, n->gradient, problem->size)) <= tolerance * first) return true;
+    if (sqrt(cm__lanes_dot(n->gradient, n->gradient, problem->size)) <= tolerance * first) return true;
     find_step(problem, n);
     if (take_step(problem, n, &value)) return true;
     evaluate(problem, n->w, n->gradient);

@@ -21,14 +21,6 @@ typedef struct Pca {
   double total;     /* of all features */
 } Pca;
 
-/* A direction and its opposite are the same component: the largest weight is positive. */
-static double sign_of(const double *direction, int features) {
-  int largest = 0;
-  for (int j = 1; j < features; j++)
-    if (fabs(direction[j]) > fabs(direction[largest])) largest = j;
-  return direction[largest] < 0 ? -1 : 1;
-}
-
 static int count_components(const CmTraining *t, int64_t wanted, CmError **err) {
   int64_t most = t->rows < t->features ? t->rows : t->features;
   if (most > 1000 && !wanted) most = 1000;
@@ -43,7 +35,7 @@ static bool take_components(const CmSvd *svd, const CmTraining *t, bool whiten, 
   for (int r = 0; r < svd->rank; r++) pca->total += svd->value[r] * svd->value[r] / (double)(t->rows - 1);
   for (int c = 0; c < pca->linear->outputs; c++) {
     const double *direction = svd->right + (int64_t)c * d;
-    double *weight = pca->linear->weight + (int64_t)c * d, factor = sign_of(direction, d);
+    double *weight = pca->linear->weight + (int64_t)c * d, factor = 1;
     pca->variance[c] = svd->value[c] * svd->value[c] / (double)(t->rows - 1);
     if (whiten && !(pca->variance[c] > 0)) {
       cm_error_set(err, CM_ERR_DATA, "component %d has no variance to whiten; use fewer components", c + 1);

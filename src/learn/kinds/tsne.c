@@ -155,10 +155,7 @@ static bool begin(CmArena *scratch, Descent *d, CmError **err) {
   double unit = svd.value[0] / sqrt((double)n);
   for (int c = 0; c < d->components && c < svd.rank && unit > 0; c++) {
     const double *direction = svd.right + (int64_t)c * features;
-    int largest = 0;
-    for (int j = 1; j < features; j++)
-      if (fabs(direction[j]) > fabs(direction[largest])) largest = j;
-    double factor = (direction[largest] < 0 ? -1e-4 : 1e-4) / unit;
+    double factor = 1e-4 / unit;
     for (int64_t i = 0; i < n; i++)
       for (int j = 0; j < features; j++) d->place[c * n + i] += factor * direction[j] * x[i * features + j];
   }
