@@ -276,7 +276,7 @@ CM_OP(radiomics_map) = {
     .examples =
         "cormack radiomics_map ct.nii.gz tumour.nii.gz maps.nii.gz --glcm Contrast,JointEntropy --firstorder none "
         "--glrlm none --glszm none --ngtdm none --gldm none\n"
-        "cormack radiomics_map ct.nii.gz tumour.nii.gz maps.nii.gz --names names.csv --kernelRadius 2 --crop false",
+        "cormack radiomics_map ct.nii.gz tumour.nii.gz maps.nii.gz --names names.csv --kernelRadius 2 --crop=false",
     .check = check,
     .run = run,
 };
