@@ -6,7 +6,7 @@
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
     !defined(__SANITIZE_THREAD__)
 #define CM_SIMD __attribute__((noinline, target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-/* Where comparisons are summed: the widest set would turn them to masks and back. */
+/* Where comparisons are summed, which the widest set would turn to masks and back, or most loads are not aligned. */
 #define CM_SIMD_256 __attribute__((noinline, target_clones("arch=x86-64-v3", "default")))
 #else
 #define CM_SIMD

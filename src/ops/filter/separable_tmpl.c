@@ -69,9 +69,9 @@ typedef struct Tile {
 } Tile;
 
 /* out = sum of taps * rows; rows[0] is the middle one, rows[-k] and rows[k] its neighbours. Four pairs a turn: as many
- * pointers as there are registers. */
-CM_SIMD static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,
-                           int64_t n) {
+ * pointers as there are registers. Shifted rows: half as many narrow loads cross a line of the cache. */
+CM_SIMD_256 static void X(fir)(const R *const *rows, const R *half, int64_t radius, int parity, R *restrict out,
+                               int64_t n) {
   const bool odd = parity < 0;
   if (parity == 0) {
     X(any)(rows, half, radius, out, n);
