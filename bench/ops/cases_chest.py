@@ -32,9 +32,9 @@ def dots_itk(i):
 
 
 CASES = [
-    Case("bone", {}, "ct", {"SimpleITK, the same steps": bone_itk}),
+    Case("bone", {}, "ct_part", {"SimpleITK, the same steps": bone_itk}),
+    Case("bone", {}, "ct", {}),
     Case("nodules", {}, "ct_part", {"SimpleITK ObjectnessMeasure alone": dots_itk}, lambda i: {"ct": i.image, "inside": i.kept("inside image", lambda: i.like(lungs(i)))}),
-    Case("nodules", {}, "ct", {}),
     Case("body", {"method": "fixed"}, "ct", {"SciPy, without opening": body_scipy}),
     Case("lungs", {}, "ct", {}),
 ]

@@ -99,7 +99,7 @@ def windowed_bank(i):
 
 
 def textures_cv(i):
-    return cv2.kmeans(windowed_bank(i), 2, None, (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 300, 0.03), 4, cv2.KMEANS_PP_CENTERS)
+    return cv2.kmeans(windowed_bank(i), 2, None, (cv2.TERM_CRITERIA_MAX_ITER | cv2.TERM_CRITERIA_EPS, 300, 0.01), 4, cv2.KMEANS_PP_CENTERS)
 
 
 def textures_sk(i):
