@@ -25,7 +25,8 @@ typedef struct CmLearnResult CmLearnResult; /* what a validation found; referenc
   X(MULTICLASS, "multiclass") /* three or more */                                                       \
   X(ORDINAL, "ordinal")       /* classes in an order */                                                 \
   X(REGRESSION, "regression") /* a number */                                                            \
-  X(SURVIVAL, "survival")     /* the time until an event, or until the subject was last seen without */ \
+  X(SURVIVAL, "survival")                                                                               \
+  X(SUBGROUPS, "subgroups")   /* the time until an event, or until the subject was last seen without */ \
   X(CLUSTERING, "clustering") /* no target from here on: groups of rows */                              \
   X(EMBEDDING, "embedding")   /* few numbers that stand for many */                                     \
   X(OUTLIERS, "outliers")     /* rows unlike the others */
@@ -107,6 +108,9 @@ typedef struct CmLearnColumns {
   const char *event; /* survival: 1, or text "event", where the time ends in the event; 0, or "censored", where not */
   const char *const *order; /* ordinal: the classes, lowest first; NULL: integers by value */
   int order_count;
+  const char *const
+      *subgroups; /* columns whose values part the rows for the table «subgroups»; not features unless named */
+  int subgroup_count;
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
@@ -275,9 +279,10 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least
  * survival     model, part, repeat, group ("high risk": above the median risk, "low risk"), time, at_risk, events,
  * censored, survival, low, high, log_rank_p: Kaplan and Meier's estimate
- * In regression and survival the tables of classes have no rows; metrics are mae rmse r2 correlation
- * calibration_intercept calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and
- * in survival event and risk; importance is of R2 or the C-index */
+ * subgroups    model, part, column, level, class, metric, value, low, high, interval, rows, subjects: «metrics» among
+ * the rows of each value of the columns named as subgroups In regression and survival the tables of classes have no
+ * rows; metrics are mae rmse r2 correlation calibration_intercept calibration_slope, or c_index auc_q25 auc_q50
+ * auc_q75; predictions has target, predicted, and in survival event and risk; importance is of R2 or the C-index */
 #define CM_LEARN_TABLES(X)        \
   X(SUMMARY, "summary")           \
   X(NOTES, "notes")               \
@@ -294,7 +299,8 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(COMPARISONS, "comparisons")   \
   X(DECISION, "decision")         \
   X(THRESHOLDS, "thresholds")     \
-  X(SURVIVAL, "survival")
+  X(SURVIVAL, "survival")         \
+  X(SUBGROUPS, "subgroups")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

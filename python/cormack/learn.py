@@ -37,7 +37,7 @@ def describe(name, *, context=None):
     return described(current(context), _about(name))
 
 
-def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order):
+def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=()):
     columns = _library.LearnColumns()
     for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out),
                         ("task", task), ("event", event)):
@@ -45,6 +45,7 @@ def _columns(target, positive, subject, time, hold_out, features, ignore, task, 
     if features is not None:
         columns.features, columns.feature_count = texts(features), len(features)
     columns.ignore, columns.ignore_count = texts(ignore), len(ignore)
+    columns.subgroups, columns.subgroup_count = texts(subgroups), len(subgroups)
     if order is not None:
         columns.order, columns.order_count = texts([str(name) for name in order]), len(order)
     return columns
@@ -159,11 +160,11 @@ class Validation:
 
 
 def validate(table, learners=("logistic",), *, target, positive=None, subject=None, time=None, hold_out_column=None, features=None,
-             ignore=(), task=None, event=None, order=None, context=None, **params):
-    """Judges learners on rows that they have not seen, by subject. Further arguments (folds=5, repeats=4, …): describe("validate")."""
+             ignore=(), task=None, event=None, order=None, subgroups=(), context=None, **params):
+    """Judges learners on rows that they have not seen, by subject, and among the values of the columns `subgroups`. Further arguments (folds=5, repeats=4, …): describe("validate")."""
     context = current(context)
     learners = [learners] if isinstance(learners, (str, Learner)) else list(learners)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, subgroups)
     with _learners(context, learners) as array, filled(context, lib.cm_validate_about(), params) as settings:
         result = context.run(lambda: context.own(call("cm_learn_validate", context.pointer, array, len(learners), rows.pointer,
                                                       C.byref(columns), settings), lib.cm_learn_result_unref))

@@ -71,11 +71,13 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->event = given(&options->event);
   if (!split_names(cli, options->features.value, &result->text[0], result->names[0], &c->feature_count, err) ||
       !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err) ||
-      !split_names(cli, options->order.value, &result->text[2], result->names[2], &c->order_count, err))
+      !split_names(cli, options->order.value, &result->text[2], result->names[2], &c->order_count, err) ||
+      !split_names(cli, options->subgroups.value, &result->text[3], result->names[3], &c->subgroup_count, err))
     return false;
   if (c->feature_count) c->features = result->names[0];
   c->ignore = result->names[1];
   c->order = result->names[2];
+  c->subgroups = result->names[3];
   result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
   result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
   if (!result->prepare || !result->validate) return false;

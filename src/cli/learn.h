@@ -9,7 +9,7 @@
 #define CM__MOST_NAMES 256
 
 typedef struct CmLearnOptions {
-  CmText output, target, positive, subject, time, hold_out_column, features, ignore, task, event, order;
+  CmText output, target, positive, subject, time, hold_out_column, features, ignore, task, event, order, subgroups;
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */
@@ -34,8 +34,8 @@ typedef struct CmLearnOptions {
 /* All of one call; free with cm__learn_words_free(). */
 typedef struct CmLearnWords {
   CmLearnColumns columns;
-  char *text[3];
-  const char *names[3][CM__MOST_NAMES]; /* features, ignore, order */
+  char *text[4];
+  const char *names[4][CM__MOST_NAMES]; /* features, ignore, order, subgroups */
   int count;
   CmLearner learner[CM__MOST_LEARNERS];
   char name[CM__MOST_LEARNERS][72];

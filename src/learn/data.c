@@ -191,6 +191,8 @@ static bool has_role(const CmLearnColumns *columns, const char *name) {
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
+  for (int i = 0; i < columns->subgroup_count; i++)
+    if (same(name, columns->subgroups[i])) return true;
   return false;
 }
 

@@ -215,9 +215,8 @@ done:
 /* ---- metrics
  * ---------------------------------------------------------------------------------------------------------- */
 
-/* Metrics of classes or of numbers, as the task wants them. */
-static bool judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,
-                  CmError **err) {
+bool cm__judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,
+               CmError **err) {
   const CmValidateParams *p = &trial->params;
   if (trial->data.classes) return cm__metrics(hold, scores, p->confidence, resamples, (uint64_t)p->seed, list, err);
   return cm__number_metrics(hold, &trial->data, scores, p->confidence, resamples, (uint64_t)p->seed, list, err);
@@ -227,7 +226,7 @@ static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *mode
                         const CmScores *scores, CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   CmMetricList list;
-  bool ok = judge(&hold, trial, scores, trial->params.resamples, &list, err);
+  bool ok = cm__judge(&hold, trial, scores, trial->params.resamples, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     const CmMetric *metric = &list.metric[m];
     cm__rows_next(w);
@@ -288,8 +287,8 @@ static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *ou
   CmArena hold = {.ctx = trial->ctx};
   CmScores scores;
   CmMetricList list;
-  bool ok =
-      cm__fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) && judge(&hold, trial, &scores, 0, &list, err);
+  bool ok = cm__fold_scores(&hold, trial, outcome, repeat, fold, &scores, err) &&
+            cm__judge(&hold, trial, &scores, 0, &list, err);
   for (int m = 0; ok && m < list.count; m++) {
     cm__rows_next(w);
     cm__rows_text(w, outcome->model->name);
@@ -337,6 +336,7 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_DECISION, cm__table_decision},
       {CM_LEARN_THRESHOLDS, cm__table_thresholds},
       {CM_LEARN_SURVIVAL, cm__table_survival},
+      {CM_LEARN_SUBGROUPS, cm__table_subgroups},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

@@ -21,6 +21,7 @@ typedef struct CmTrial {
   int width;    /* numbers that a model predicts for a row */
   int strata;   /* parts of the rows that each fold has its share of: classes, ranges of the target, events or not */
   int *stratum; /* of each row of the data */
+  const CmLearnColumns *columns;
   const CmLearner *learners;
   int count;
   CmValidateParams params;
@@ -61,6 +62,11 @@ CmTable *cm__table_comparisons(CmTrial *trial, CmError **err);
 CmTable *cm__table_numbers(CmTrial *trial, CmError **err);
 CmTable *cm__table_survival(CmTrial *trial, CmError **err);
 
+CmTable *cm__table_subgroups(CmTrial *trial, CmError **err);
+
+/* Metrics of classes or of numbers, as the task wants them. */
+bool cm__judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,
+               CmError **err);
 /* Sets width, strata and stratum. */
 bool cm__strata(CmTrial *trial, CmError **err);
 

@@ -66,6 +66,12 @@ static bool check_task(const CmLearnData *data, CmError **err) {
   return false;
 }
 
+static bool check_subgroups(const CmLearnColumns *columns, const CmTable *table, CmError **err) {
+  for (int i = 0; i < columns->subgroup_count; i++)
+    if (cm__named_column(table, columns->subgroups[i], "subgroups", err) < 0) return false;
+  return true;
+}
+
 static bool choose_held(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
@@ -340,13 +346,13 @@ static CmLearnResult *make_result(CmTrial *trial, CmError **err) {
 CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
                                  const CmLearnColumns *columns, const CmValidateParams *params, CmError **err) {
   if (!check_learners(learners, count, err)) return NULL;
-  CmTrial trial = {.ctx = ctx, .learners = learners, .count = count};
+  CmTrial trial = {.ctx = ctx, .columns = columns, .learners = learners, .count = count};
   CmLearnResult *result = NULL;
   void *defaults = params ? NULL : cm_params_create(ctx, &about, err);
   if (!params && !defaults) return NULL;
   trial.params = params ? *params : *(const CmValidateParams *)defaults;
   cm_free(defaults);
-  if (!check_params(&trial, columns, err)) return NULL;
+  if (!check_params(&trial, columns, err) || !check_subgroups(columns, table, err)) return NULL;
   if (!cm__data_read(ctx, table, columns, cm__ability(learners, count), &trial.data, err) ||
       !check_task(&trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
     goto done;
