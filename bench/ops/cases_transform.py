@@ -88,6 +88,10 @@ def ours_pushed(i):
 
 FLAT = ("xray8", "xray", "xrayf")
 PLANE = [1.02, 0.05, -0.08, 0.95]
+FLOATS = "the peer calculates in whole numbers of 8 to 16 bits, rounded on the way; ours in float, rounded once"
+TAPS = "eight taps of a Gaussian in float each way; the peer's five are 1 4 6 4 1, in whole numbers"
+PLACES = "places from mm by the geometry, in double; the peer is given them in voxels, as float"
+FETCHED = "the four neighbours of each voxel are fetched one by one"
 CASES = [
     Case("resample", {"spacing": 1, "interpolation": "linear"}, "ct", {"SimpleITK": resampled(1, "linear"), "SciPy": zoomed(1, 1)}, must=4),
     Case("resample", {"spacing": 1, "interpolation": "cubic"}, "ct", {"SimpleITK": resampled(1, "cubic")}, must=4),
@@ -95,14 +99,14 @@ CASES = [
     Case("resample", {"spacing": 1, "interpolation": "lanczos"}, "ct", {}),
     Case("resample", {"spacing": 1, "interpolation": "nearest"}, "ct", {"SimpleITK": resampled(1, "nearest"), "SciPy": zoomed(1, 0)}),
     *[Case("resample", {"size": [size, size], "interpolation": how}, name, {
-        "OpenCV": lambda i, size=size, way=way: cv2.resize(i.array, (size, size), interpolation=way)})
+        "OpenCV": lambda i, size=size, way=way: cv2.resize(i.array, (size, size), interpolation=way)}, note=FLOATS if how == "linear" and name != "xrayf" else "")
       for how, way in (("linear", cv2.INTER_LINEAR), ("nearest", cv2.INTER_NEAREST)) for size in (1024, 3000, 6000) for name in FLAT],
     Case("affine", {"matrix": MATRIX, "interpolation": "linear"}, "ct", {"SimpleITK": affine("linear"), "SciPy": affine_scipy}),
     Case("affine", {"matrix": MATRIX, "interpolation": "cubic"}, "ct", {"SimpleITK": affine("cubic")}),
     Case("affine", {"matrix": MATRIX, "interpolation": "nearest"}, "ct", {"SimpleITK": affine("nearest")}),
-    *[Case("rotate", {"angles": 17}, name, {"OpenCV": turned}) for name in FLAT],
-    *[Case("affine", {"matrix": PLANE}, name, {"OpenCV": pulled}) for name in FLAT],
-    *[Case("warp", {}, name, {"OpenCV": lambda i: cv2.remap(i.array, *maps(i), cv2.INTER_LINEAR)}, inputs=ours_pushed) for name in FLAT],
+    *[Case("rotate", {"angles": 17}, name, {"OpenCV": turned}, note=FETCHED) for name in FLAT],
+    *[Case("affine", {"matrix": PLANE}, name, {"OpenCV": pulled}, note=FETCHED) for name in FLAT],
+    *[Case("warp", {}, name, {"OpenCV": lambda i: cv2.remap(i.array, *maps(i), cv2.INTER_LINEAR)}, inputs=ours_pushed, note=PLACES) for name in FLAT],
     Case("warp", {}, "ct", {"SimpleITK": lambda i: sitk.Warp(i.sitk, displacement(i))}, inputs=ours_warp),
     Case("reorient", {"orientation": "RAS"}, "ct", {"SimpleITK": lambda i: sitk.DICOMOrient(i.sitk, "RAS")}),
     Case("reorient", {"orientation": "SPL"}, "ct", {"SimpleITK": lambda i: sitk.DICOMOrient(i.sitk, "SPL"),
@@ -128,5 +132,5 @@ CASES = [
     Case("crop", {"start": [16, 16, 16], "size": [64, 64, 24]}, "ct", {"NumPy": lambda i: i.array[16:40, 16:80, 16:80].copy()}),
     Case("pyramid", {}, "ct", {"scikit-image": lambda i: skimage.transform.pyramid_reduce(i.f32, preserve_range=True),
                                "SimpleITK": lambda i: sitk.Shrink(sitk.DiscreteGaussian(i.sitk_f32, 0.44, useImageSpacing=False), [2] * 3)}),
-    *[Case("pyramid", {}, name, {"OpenCV": lambda i: cv2.pyrDown(i.array)}) for name in FLAT],
+    *[Case("pyramid", {}, name, {"OpenCV": lambda i: cv2.pyrDown(i.array)}, note=TAPS) for name in FLAT],
 ]

@@ -41,7 +41,7 @@ static void narrow(int64_t first, int64_t step, int64_t least, int64_t limit, Cm
     end = begin;
   span->begin = begin > span->begin ? begin : span->begin;
   span->end = end < span->end ? end : span->end;
-  if (span->end < span->begin) span->end = span->begin;
+  if (span->end <= span->begin) *span = (CmSpan){0, 0}; /* its ends may lie anywhere */
 }
 
 static void find_spans(const CmSlant *slant, CmSlantRow *row) {
