@@ -171,7 +171,8 @@ def regions(p):
 
 
 def twice(p):
-    return regions(p) | {"second": other(p)}
+    """The second in another type."""
+    return regions(p) | {"second": other(p).astype(np.float64)}
 
 
 def parts(p):

@@ -110,7 +110,8 @@ static void read_row(const Pass *pass, const CmGrid *grid, int64_t row, const Ro
                   room->label);
   cm__line_to_f64(cm_image_type(pass->first), cm__row(pass->first, grid, at), grid->row, room->line);
   if (!pass->second) return;
-  cm__line_to_f64(cm_image_type(pass->second), cm__row(pass->second, grid, at), grid->row, room->other);
+  const CmGrid second = cm__grid(pass->second); /* its type may be another */
+  cm__line_to_f64(cm_image_type(pass->second), cm__row(pass->second, &second, at), grid->row, room->other);
   for (int64_t i = 0; i < grid->row; i++)
     room->line[i] = pass->share[0] * room->line[i] + pass->share[1] * room->other[i];
 }
