@@ -38,5 +38,10 @@ def one(name, must=0, **settings):
     return Case("radiomics_map", {**{other: "none" for other in CLASSES if other != name}, **settings}, "tumour", pyradiomics(name, **settings), given, must=must, about=name)
 
 
-CASES = [one("glcm", 500, maskedKernel=False)] + [one(name, maskedKernel=False) for name in CLASSES if name != "glcm"] + [
+def perturbed(i):
+    return {"image": i.image, "labels": i.of("ct_part_mask").image}
+
+
+CASES = [Case("perturb", {"rotation": 6, "noise": "estimate", "growth": 0.1}, "ct_part", {}, perturbed)]
+CASES += [one("glcm", 500, maskedKernel=False)] + [one(name, maskedKernel=False) for name in CLASSES if name != "glcm"] + [
     one("glcm", maskedKernel=False, kernelRadius=3), one("glcm", maskedKernel=False, force2D=True)]
