@@ -36,6 +36,9 @@ class Case(unittest.TestCase):
     def program(self, *words):
         done = subprocess.run([os.environ["CORMACK"], *map(str, words)], capture_output=True, text=True)
         self.assertEqual(done.returncode, 0, done.stderr)
+        if words[0] in ("perturb", "icc") and "CORMACK_ORACLE_NOTE" in os.environ:  # for test_oracle_coverage_mechanics
+            with open(os.environ["CORMACK_ORACLE_NOTE"], "a", encoding="utf-8") as file:
+                file.write(words[0] + "\n")
         return done.stdout
 
     def write(self, name, voxels, spacing=SPACING):
