@@ -378,7 +378,7 @@ static void failing_memory_leaks_nothing(void **state) {
   CmLearnResult *result = validate(ctx, table, &err);
   assert_non_null(result);
   cm_learn_result_unref(&result);
-  uint64_t all = cm_context_allocation_count(ctx) - start, step = 1 + all / 100;
+  uint64_t all = cm_context_allocation_count(ctx) - start, step = 1 + all / 40;
   for (uint64_t nth = 1; nth <= all; nth += step) {
     cm_context_fail_allocation(ctx, nth);
     result = validate(ctx, table, &err);
