@@ -36,7 +36,7 @@ bool cm__compare_accuracy(CmContext *ctx, const CmScores *scores, const CmScores
                           CmComparison *found, CmError **err) {
   CmArena hold = {.ctx = ctx};
   double n = (double)scores->rows, subjects = (double)scores->subjects, alone[2] = {0, 0}, spread = 0;
-  double *ahead = CM__NEW(&hold, double, 2 * scores->subjects, err), *rows = ahead + scores->subjects;
+  double *ahead = CM__NEW(&hold, double, 2 * scores->subjects, err), *rows = ahead ? ahead + scores->subjects : NULL;
   bool each = scores->subjects == scores->rows;
   *found = (CmComparison){.test = each ? "mcnemar" : "clustered_mcnemar"};
   for (int64_t i = 0; ahead && i < scores->rows; i++) {
