@@ -110,17 +110,39 @@ static void print_op_names(FILE *to) {
   }
 }
 
+/* Calls `print` for each of a command's forms, which " | " keeps apart. */
+static void each_form(FILE *to, const CmCommand *command, void (*print)(FILE *, const CmCommand *, const char *, int)) {
+  const char *at = command->arguments;
+  for (int form = 0; at; form++) {
+    const char *end = strstr(at, " | ");
+    char text[128];
+    snprintf(text, sizeof text, "cormack %s %.*s", command->name, end ? (int)(end - at) : (int)strlen(at), at);
+    print(to, command, text, form);
+    at = end ? end + 3 : NULL;
+  }
+}
+
+/* The summary stands behind the first form, at a column that letters of several bytes do not shift. */
+static void print_listed(FILE *to, const CmCommand *command, const char *text, int form) {
+  int width = 50;
+  for (const char *at = text; *at; at++) width += ((unsigned char)*at & 0xc0) == 0x80;
+  if (form)
+    fprintf(to, "  %s\n", text);
+  else
+    fprintf(to, "  %-*s %s\n", width, text, command->summary);
+}
+
+static void print_usage_line(FILE *to, const CmCommand *command, const char *text, int form) {
+  (void)form;
+  fprintf(to, "%s%s\n", text, command->option_count ? " [--option value]" : "");
+}
+
 void cm__cli_help_program(FILE *to) {
   fputs("cormack " CM_VERSION
         ": medical images from the file to an explained, validated prediction\n\n"
         "  cormack OPERATION IN... OUT... [--param value]     any operation of the list below\n",
         to);
-  for (int i = 0; i < cm__command_list_count; i++) {
-    const CmCommand *command = cm__command_list[i];
-    char usage[128];
-    snprintf(usage, sizeof usage, "cormack %s %s", command->name, command->arguments);
-    fprintf(to, "  %-50s %s\n", usage, command->summary);
-  }
+  for (int i = 0; i < cm__command_list_count; i++) each_form(to, cm__command_list[i], print_listed);
   fputs("\nOperations by family («cormack NAME --help» explains one):\n", to);
   print_op_names(to);
   fprintf(to, "\nOptions of every command:\n%s", common_options);
@@ -131,8 +153,8 @@ void cm__cli_help_program(FILE *to) {
 }
 
 void cm__cli_help_command(FILE *to, const CmCommand *command) {
-  fprintf(to, "cormack %s %s%s\n\n", command->name, command->arguments,
-          command->option_count ? " [--option value]" : "");
+  each_form(to, command, print_usage_line);
+  fputc('\n', to);
   print_wrapped(to, command->summary, 0);
   if (command->details) {
     fputc('\n', to);

@@ -166,10 +166,9 @@ def test_ctrl_c():
 def test_ctrl_c_while_others_work():
     """The main thread waits for a worker that has the last of the work."""
     def interrupt(*_):
-        heard.append(time.monotonic())
         raise KeyboardInterrupt
 
-    heard, context = [], cormack.Context(threads=2, progress=False)
+    context = cormack.Context(threads=2, progress=False)
     signal.signal(signal.SIGALRM, interrupt)
     big = np.random.default_rng(1).random((48, 96, 96)).astype(np.float32)
     other = threading.Thread(target=lambda: refused(cormack.CancelledError, "", _forever, cormack.non_local_means, big, search_radius=9, context=context))
@@ -179,7 +178,7 @@ def test_ctrl_c_while_others_work():
     try:
         _forever(cormack.non_local_means, big, search_radius=9, context=context)
     except KeyboardInterrupt:
-        assert time.monotonic() < heard[0] + 5 and heard[0] < started + 5
+        assert time.monotonic() < started + 15  # of the 20 s after which it would be done anyhow
     context.cancel()
     other.join()
     context.resume()
@@ -201,22 +200,21 @@ def test_handlers_that_do_not_raise():
     signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
     big = np.random.default_rng(1).random((24, 96, 96)).astype(np.float32)
+    end = time.monotonic() + 20
     try:
-        one = cormack.non_local_means(big, search_radius=3, context=context).array
+        while not heard and time.monotonic() < end:
+            one = cormack.non_local_means(big, search_radius=3, context=context).array
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     assert heard and (one == cormack.non_local_means(big, search_radius=3, context=context).array).all()
 
 
-def test_small_calls_are_cheap():
-    """No thread is started for a call: on a small image 20 microseconds above the operation, on a quiet machine 12."""
-    image, context = cormack.Image(np.zeros((64, 64), np.uint8)), cormack.Context(threads=2, progress=False)
-    def once():
-        before = time.perf_counter()
-        for _ in range(100):
-            cormack.flip(image, axes="x", context=context)
-        return (time.perf_counter() - before) / 100
-    assert min(once() for _ in range(50)) < 100e-6  # what a thread for each call took; a machine under load is slower than that
+def test_calls_start_no_thread():
+    """What a call on a small image would mostly cost."""
+    asked = set()
+    context = cormack.Context(threads=1, progress=lambda *_: asked.add(threading.get_native_id()))
+    cormack.gaussian(np.zeros((40, 128, 128), np.float32), sigma=3, context=context)
+    assert asked == {threading.get_native_id()}, asked
 
 
 def test_columns_of_tables():
