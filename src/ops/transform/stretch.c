@@ -161,19 +161,36 @@ static void pick_voxels(const char *from, const int64_t *at, int64_t n, size_t b
     for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * bytes, from + (size_t)at[i] * bytes, bytes);
 }
 
+typedef struct Span {
+  int64_t begin, end;
+} Span;
+
+/* The part of a row that lies in the image. */
+static Span span_of(const Stretch *job, int64_t row) {
+  return is_within(job, row) ? (Span){job->axis[0].begin, job->axis[0].end} : (Span){0, 0};
+}
+
 /* A row of nearest voxels in the image's type; `outside` is one voxel. */
 static void nearest_row(const Stretch *job, int64_t row, const char *outside, char *to) {
   const CmGrid *grid = &job->grid, *out = &job->out_grid;
   const Axis *ax = &job->axis[0];
   const int64_t y = row % out->ny, z = row / out->ny % out->nz, t = row / (out->ny * out->nz);
-  const bool inside = is_within(job, row);
-  const int64_t begin = inside ? ax->begin : 0, end = inside ? ax->end : 0;
+  const Span span = span_of(job, row);
+  const int64_t begin = span.begin, end = span.end;
   const size_t bytes = (size_t)grid->components * grid->size;
   for (int64_t i = 0; i < out->nx; i++)
     if (i < begin || i >= end) memcpy(to + (size_t)i * bytes, outside, bytes);
-  if (!inside) return;
+  if (begin >= end) return;
   const int64_t from = (t * grid->nz + job->axis[2].low[z]) * grid->ny + job->axis[1].low[y];
   pick_voxels(cm__row(job->warp->image, grid, from), ax->low + begin, end - begin, bytes, to + (size_t)begin * bytes);
+}
+
+/* The outside once more, in double: the image's type may not hold it. */
+static void blank_row(const Stretch *job, int64_t row, double *line) {
+  const CmGrid *out = &job->out_grid;
+  const Span span = span_of(job, row);
+  for (int64_t i = 0; i < out->row; i++)
+    if (i < span.begin * out->components || i >= span.end * out->components) line[i] = job->warp->outside;
 }
 
 /* Does the row take the same voxels as the one before? */
@@ -200,6 +217,7 @@ static bool nearest_rows(void *arg, CmRange range, CmError **err) {
     else {
       nearest_row(job, row, outside, (char *)(line + out->row));
       cm__line_to_f64(from, line + out->row, out->row, line);
+      blank_row(job, row, line);
       cm__line_from_f64(type, line, out->row, to);
     }
   }
@@ -216,7 +234,7 @@ bool cm__stretch(CmContext *ctx, const CmWarp *warp, bool wide, CmError **err) {
   for (int k = 0; k < 3 && ok; k++) ok = fill_axis(&job, k, err);
   job.n = (job.axis[0].end - job.axis[0].begin) * job.out_grid.components;
   ok = ok && (nearest || fill_row(&job, wide, err)) &&
-       cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk, rows, &job, err);
+       cm_parallel_for(ctx, warp->what, job.out_grid.rows, chunk < 1 ? 1 : chunk, rows, &job, err);
   for (int k = 0; k < 3; k++) {
     cm_free(job.axis[k].low);
     cm_free(job.axis[k].weight);
