@@ -111,13 +111,15 @@ typedef struct CmLearnColumns {
   const char *const
       *subgroups; /* columns whose values part the rows for the table «subgroups»; not features unless named */
   int subgroup_count;
+  const char *allow; /* cm_model_fit(): leaks to let pass, as in CmValidateParams; NULL: none */
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
  */
 
 /* Fits on all rows with a target. CM_ERR_DATA where the rows cannot carry the model (one class only, no column left,
- * …), CM_ERR_LEAKAGE as for cm_learn_validate(). Free with cm_model_unref(). */
+ * …), CM_ERR_LEAKAGE as for cm_learn_validate(). What a reader must know of the rows goes to the context's log. Free
+ * with cm_model_unref(). */
 CM_API CM_NODISCARD CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table,
                                           const CmLearnColumns *columns, CmError **err);
 CM_API CmModel *cm_model_ref(CmModel *model);

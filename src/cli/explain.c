@@ -14,17 +14,19 @@ static const CmParam option_table[] = {
     CM_PARAM_TEXT(ExplainOptions, output, "explained", "folder for shap.csv, effects.csv and weights.csv"),
     CM_PARAM_TEXT(ExplainOptions, background, "",
                   "table whose rows stand in for unknown features, best those of training; otherwise TABLE.csv"),
-    CM_PARAM_ENUM(ExplainOptions, method, "auto|kernel", "auto",
-                  "of SHAP: the model's own exact values where its kind has them, otherwise kernel; or kernel always"),
+    CM_PARAM_ENUM(
+        ExplainOptions, method, "auto|kernel", "auto",
+        "of SHAP: the model's own exact values where its kind has them, of log-odds in models of classes; otherwise, "
+        "or always, kernel, of what is predicted, which tries up to 2048 sets of features a row"),
 };
 
 static CmTable *shap_of(CmCli *cli, const ExplainOptions *o, const CmModel *model, const CmTable *table,
                         const CmExplainParams *params, CmError **err) {
-  if (o->method == METHOD_AUTO && cm_model_kind(model)->explains_rows)
-    return cm_model_explain(cli->ctx, model, table, err);
   CmTable *own = *o->background.value ? cm_table_read_csv(cli->ctx, o->background.value, err) : NULL;
   if (*o->background.value && !own) return NULL;
-  CmTable *shap = cm_model_kernel_shap(cli->ctx, model, table, own ? own : table, params, err);
+  bool exact = o->method == METHOD_AUTO && cm_model_kind(model)->explains_rows;
+  CmTable *shap = exact ? cm_model_explain(cli->ctx, model, table, err)
+                        : cm_model_kernel_shap(cli->ctx, model, table, own ? own : table, params, err);
   cm_table_unref(&own);
   return shap;
 }

@@ -9,6 +9,7 @@ typedef struct TrainOptions {
 
 static const CmParam option_table[] = {
     CM__LEARN_OPTION(TrainOptions, output, "model.json", "where the model goes"),
+    CM__LEARN_OPTION(TrainOptions, allow, "", "leaks to let pass, by name, with commas between; each is then a note"),
     CM__LEARN_OPTIONS(TrainOptions),
 };
 
@@ -30,6 +31,11 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmTable *table = NULL;
   CmModel *model = NULL;
   bool good = cm__learn_words(cli, &o->common, argc - 1, argv + 1, &words, err);
+  for (int i = 1; good && i < argc; i++) {
+    if (strncmp(argv[i], "validate", 8) || (argv[i][8] && argv[i][8] != ' ')) continue;
+    cm_error_set(err, CM_ERR_USAGE, "training judges nothing; use «cormack validate» for \"%s\"", argv[i]);
+    good = false;
+  }
   if (good && words.count > 1) {
     cm_error_set(err, CM_ERR_USAGE, "%d models are named; train one at a time, or compare them with «cormack validate»",
                  words.count);

@@ -40,12 +40,23 @@ static void print_notes(CmCli *cli, const CmTable *notes) {
 }
 
 /* Lines for people: a metric a line, with its interval. */
+static void print_number(double value, int width) {
+  if (value == value)
+    printf("%*.4f", width, value);
+  else
+    printf("%*s", width, "-");
+}
+
 static void print_metrics(const CmTable *metrics) {
   for (int64_t i = 0; i < cm_table_rows(metrics); i++) {
     printf("%-20s %-16s %-12s %-18s ", cm_table_text(metrics, i, 0), cm_table_text(metrics, i, 1),
            cm_table_text(metrics, i, 2), cm_table_text(metrics, i, 3));
-    printf("%7.4f  [%.4f, %.4f]\n", cm_table_real(metrics, i, 4), cm_table_real(metrics, i, 5),
-           cm_table_real(metrics, i, 6));
+    print_number(cm_table_real(metrics, i, 4), 9);
+    fputs("  [", stdout);
+    print_number(cm_table_real(metrics, i, 5), 0);
+    fputs(", ", stdout);
+    print_number(cm_table_real(metrics, i, 6), 0);
+    fputs("]\n", stdout);
   }
 }
 

@@ -201,6 +201,15 @@ static bool field_missing(const Field *field) {
   return !field->quoted && !*field->text;
 }
 
+/* What programs write for a missing number: pandas, R, SAS and Stata, UCI. In a column of text it is text. */
+static bool is_missing_mark(const Field *field) {
+  static const char *const marks[] = {"NA",   "N/A",  "n/a",  "#N/A", "NaN", "nan",
+                                      "-nan", "NULL", "null", "None", ".",   "?"};
+  for (size_t i = 0; !field->quoted && i < sizeof marks / sizeof *marks; i++)
+    if (strcmp(field->text, marks[i]) == 0) return true;
+  return false;
+}
+
 static CmColumnType find_type(const Reader *reader, int64_t rows, int64_t column) {
   CmColumnType type = CM_COLUMN_INT;
   bool any = false;
@@ -208,7 +217,7 @@ static CmColumnType find_type(const Reader *reader, int64_t rows, int64_t column
     const Field *field = field_at(reader, row, column);
     int64_t integer;
     double real;
-    if (field_missing(field)) continue;
+    if (field_missing(field) || is_missing_mark(field)) continue;
     any = true;
     if (field->quoted || !cm__parse_real(field->text, &real)) return CM_COLUMN_TEXT;
     if (type == CM_COLUMN_INT && !cm__parse_int(field->text, &integer)) type = CM_COLUMN_REAL;

@@ -106,11 +106,13 @@ static void fit_one(const CmScores *s, int positive, bool slope, double *x, doub
   for (int64_t k = 0; k < s->subjects; k++) influence[k] = 0;
   for (int at = 0; at < s->repeats; at++) {
     const double *p = s->p + at * s->rows * s->classes + positive;
+    bool certain = false;
     for (int64_t i = 0; i < s->rows; i++) {
-      double share = fmin(fmax(p[i * s->classes], DBL_EPSILON), 1 - DBL_EPSILON);
+      double share = p[i * s->classes];
+      certain = certain || share < DBL_EPSILON || share > 1 - DBL_EPSILON;
       x[i] = log(share) - log1p(-share);
     }
-    if (!regress(&r)) {
+    if (certain || !regress(&r)) {
       *value = NAN;
       return;
     }

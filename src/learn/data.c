@@ -1,4 +1,5 @@
 #include "learn/data.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -205,6 +206,30 @@ static bool add_feature(CmLearnData *data, int column, CmError **err) {
   return true;
 }
 
+/* The first row whose cell of a text column is no number, where most are; -1: it holds text. */
+static int64_t odd_cell(const CmTable *table, int column) {
+  int64_t numbers = 0, others = 0, first = -1;
+  for (int64_t row = 0; row < cm_table_rows(table); row++) {
+    double value;
+    if (cm_table_is_missing(table, row, column)) continue;
+    if (cm__parse_real(cm_table_text(table, row, column), &value)) {
+      numbers++;
+    } else {
+      others++;
+      if (first < 0) first = row;
+    }
+  }
+  return numbers > others ? first : -1;
+}
+
+static bool note_odd_cell(CmLearnData *data, int column, CmError **err) {
+  int64_t row = odd_cell(data->table, column);
+  const char *name = cm_table_column_name(data->table, column);
+  return row < 0 || cm__data_note(data, err, "warning", "text_among_numbers",
+                                  "\"%s\" is no feature, since row %lld of it holds \"%.40s\"; mend or empty the cell.",
+                                  name, (long long)row + 1, cm_table_text(data->table, row, column));
+}
+
 /* Numbers are features; text that has no role is passed over, and said so. */
 static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
   char passed[800] = "";
@@ -216,6 +241,7 @@ static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmErr
       if (!add_feature(data, c, err)) return false;
       continue;
     }
+    if (!note_odd_cell(data, c, err)) return false;
     size_t used = strlen(passed);
     if (used + strlen(name) + 4 < sizeof passed)
       snprintf(passed + used, sizeof passed - used, "%s%s", count ? ", " : "", name);
@@ -244,8 +270,16 @@ static bool take_named(CmLearnData *data, const CmLearnColumns *columns, CmError
   return true;
 }
 
+/* A misspelt name would leave in just the column that was to stay out. */
+static bool check_ignored(const CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
+  for (int i = 0; i < columns->ignore_count; i++)
+    if (cm__named_column(data->table, columns->ignore[i], "ignore", err) < 0) return false;
+  return true;
+}
+
 static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
   int most = columns->features ? columns->feature_count : cm_table_columns(data->table);
+  if (!check_ignored(data, columns, err)) return false;
   data->column = CM__NEW(&data->hold, int, most + 1, err);
   data->feature = CM__NEW(&data->hold, const char *, most + 1, err);
   data->unit = CM__NEW(&data->hold, const char *, most + 1, err);
@@ -280,6 +314,10 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
                    CmLearnData *data, CmError **err) {
   *data = (CmLearnData){.hold = {.ctx = ctx}, .table = table};
   data->notes_end = &data->notes;
+  if (!cm_table_rows(table)) {
+    cm_error_set(err, CM_ERR_DATA, "the table has no rows; there is nothing to learn from");
+    return false;
+  }
   CmHash hash;
   cm_table_hash(table, &hash);
   cm_hash_hex(&hash, data->table_hash);

@@ -34,7 +34,7 @@ bool cm__leak_found(CmLearnData *data, const char *allow, const char *name, CmEr
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
   if (is_allowed(allow, name)) return cm__data_note(data, err, "warning", name, "Let pass: %s", text);
-  cm_error_set(err, CM_ERR_LEAKAGE, "%s: %s, or let it pass with allow=%s", name, text, name);
+  cm_error_set(err, CM_ERR_LEAKAGE, "%s: %s, or allow %s", name, text, name);
   return false;
 }
 

@@ -100,8 +100,8 @@ void cm__wilson(double proportion, double n, double z, double *low, double *high
   if (!(n > 0)) return;
   double share = z * z / n, middle = proportion + share / 2;
   double half = z * sqrt(proportion * (1 - proportion) / n + share / (4 * n));
-  *low = fmax(0, (middle - half) / (1 + share));
-  *high = fmin(1, (middle + half) / (1 + share));
+  *low = proportion <= 0 ? 0 : fmax(0, (middle - half) / (1 + share));
+  *high = proportion >= 1 ? 1 : fmin(1, (middle + half) / (1 + share)); /* exactly, not but for rounding */
 }
 
 /* ---- bootstrap by subject
@@ -214,27 +214,34 @@ typedef struct Report {
   CmMetricList *list;
   double confidence, z;
   bool one_row_each; /* of every subject: rows are independent */
+  uint8_t *seen;     /* room for the subjects */
 } Report;
 
-/* Denominator of a proportion, mean over repeats; 0: the metric is no proportion. */
+/* Denominator of a proportion, mean over repeats: the subjects that have such rows, which are the rows where each has
+ * one. 0: the metric is no proportion. */
 static double denominator(const Report *report, int class_at, int kind) {
   const CmScores *s = report->boot.scores;
-  if (class_at == CM__CLASS_ALL) return kind == ACCURACY ? (double)s->rows : 0;
+  if (class_at == CM__CLASS_ALL) return kind == ACCURACY ? (double)s->subjects : 0;
   if (class_at == CM__CLASS_MACRO || kind == F1) return 0;
   double count = 0;
-  for (int r = 0; r < s->repeats; r++)
+  for (int r = 0; r < s->repeats; r++) {
+    memset(report->seen, 0, (size_t)s->subjects);
     for (int64_t i = 0; i < s->rows; i++) {
       bool is = s->y[i] == class_at,
            said = cm__most_probable(s->p + (r * s->rows + i) * s->classes, s->classes) == class_at;
-      count += kind == PRECISION ? said : kind == RECALL ? is : kind == SPECIFICITY ? !is : !said;
+      bool counts = kind == PRECISION ? said : kind == RECALL ? is : kind == SPECIFICITY ? !is : !said;
+      if (counts && !report->seen[s->subject[i]]) count += report->seen[s->subject[i]] = 1;
     }
+  }
   return count / s->repeats;
 }
 
 static void add(Report *report, int class_at, const char *name, int kind, int m) {
   CmMetric *metric = &report->list->metric[report->list->count++];
   *metric = (CmMetric){class_at, name, "", report->boot.point[m], NAN, NAN};
-  double n = report->one_row_each ? denominator(report, class_at, kind) : 0;
+  /* at 0 and 1 the bootstrap draws nothing else */
+  bool wilson = report->one_row_each || metric->value == 0 || metric->value == 1;
+  double n = wilson ? denominator(report, class_at, kind) : 0;
   if (report->boot.resamples && n > 0 && !isnan(metric->value)) {
     cm__wilson(metric->value, n, report->z, &metric->low, &metric->high);
     metric->interval = "wilson";
@@ -250,15 +257,13 @@ static bool add_auc(Report *report, int c, CmError **err) {
   double variance;
   if (!cm__delong(report->boot.ctx, s, NULL, c, &metric->value, &variance, err)) return false;
   if (isnan(metric->value) || !report->boot.resamples) return true;
-  int64_t positives = 0;
-  for (int64_t i = 0; i < s->rows; i++) positives += s->y[i] == c;
   if (variance > 0) {
     metric->low = fmax(0, metric->value - report->z * sqrt(variance));
     metric->high = fmin(1, metric->value + report->z * sqrt(variance));
     metric->interval = report->one_row_each ? "delong" : "clustered_delong";
-  } else { /* complete separation: the smaller class bounds what can be said */
-    double n = (double)(positives < s->rows - positives ? positives : s->rows - positives);
-    cm__wilson(metric->value, fmin(n, (double)s->subjects), report->z, &metric->low, &metric->high);
+  } else { /* complete separation: the class of fewer subjects bounds what can be said */
+    double n = fmin(denominator(report, c, RECALL), denominator(report, c, SPECIFICITY));
+    cm__wilson(metric->value, n, report->z, &metric->low, &metric->high);
     metric->interval = "wilson";
   }
   return true;
@@ -293,7 +298,8 @@ bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64
   *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, size + 3 * count, err)};
   if (!list->metric || !make_boot(&own, scores, seed, resamples, &report.boot, err)) goto done;
   double *scratch = CM__NEW(&own, double, scores->classes * scores->classes + size, err);
-  if (!scratch) goto done;
+  report.seen = CM__NEW(&own, uint8_t, scores->subjects, err);
+  if (!scratch || !report.seen) goto done;
   weigh(&report.boot, NULL, scratch, report.boot.point);
   if (resamples && !cm_parallel_for(hold->ctx, NULL, resamples, RESAMPLES_A_CHUNK, resample, &report.boot, err))
     goto done;

@@ -287,12 +287,14 @@ CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *t
   CmModel *model = NULL;
   if (!cm__learner_check(learner, err)) return NULL;
   if (!cm__data_read(ctx, table, columns, cm__ability(learner, 1), &data, err) ||
-      !cm__leak_check(&data, columns, "", err))
+      !cm__leak_check(&data, columns, columns->allow ? columns->allow : "", err))
     goto done;
   int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err);
   if (!all) goto done;
   for (int64_t i = 0; i < data.rows; i++) all[i] = i;
   model = cm__model_fit_rows(ctx, learner, &data, all, data.rows, err);
+  for (const CmLearnNote *note = data.notes; model && note; note = note->next)
+    cm_log(ctx, strcmp(note->level, "warning") ? CM_LOG_INFO : CM_LOG_WARNING, "%s", note->text);
 done:
   cm__data_free(&data);
   return model;

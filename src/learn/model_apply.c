@@ -45,7 +45,7 @@ bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double 
                              CmError **err) {
   if (!model->body->explain) {
     cm_error_set(err, CM_ERR_UNSUPPORTED,
-                 "%s has no contributions by row; use permutation importance, logistic or a model of trees",
+                 "%s has no contributions by row of its own; use kernel SHAP («cormack explain»)",
                  model->body->kind.about.name);
     return false;
   }

@@ -249,6 +249,21 @@ static bool check_task(const CmLearnData *data, uint32_t tasks, CmError **err) {
   return false;
 }
 
+/* A number was guessed: two of them are mostly classes that got decimals on their way. */
+static bool note_two_values(CmLearnData *data, CmError **err) {
+  double other = NAN;
+  for (int64_t i = 1; i < data->rows; i++) {
+    if (data->value[i] == data->value[0] || data->value[i] == other) continue;
+    if (!isnan(other)) return true;
+    other = data->value[i];
+  }
+  return isnan(other) ||
+         cm__data_note(data, err, "warning", "two_values",
+                       "\"%s\" holds the numbers %g and %g alone and is learned as a number; for classes write them "
+                       "without decimals, or as text.",
+                       data->target, data->value[0], other);
+}
+
 /* Labelled rows first, in their order; then the others, where they are wanted. */
 static bool choose_rows(CmLearnData *data, int target, bool keep_unlabelled, CmError **err) {
   int64_t all = cm_table_rows(data->table), without = 0;
@@ -266,10 +281,11 @@ static bool choose_rows(CmLearnData *data, int target, bool keep_unlabelled, CmE
 static bool read_class_target(CmLearnData *data, const CmLearnColumns *columns, int target, CmColumnType type,
                               CmError **err) {
   if (type == CM_COLUMN_REAL) {
-    cm_error_set(err, CM_ERR_DATA,
-                 "target: \"%s\" holds real numbers; classes are text or integers, and regression needs a kind of "
-                 "model that does it",
-                 data->target);
+    cm_error_set(
+        err, CM_ERR_DATA,
+        "target: \"%s\" holds real numbers; classes are text or integers (write 0 and 1 without decimals), and "
+        "regression needs a kind of model that does it",
+        data->target);
     return false;
   }
   if (!read_classes(data, target, err)) return false;
@@ -306,7 +322,7 @@ bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility
   if (!data->target || !data->target_unit || !choose_rows(data, target, ability.takes_unlabelled, err)) return false;
   bool ok;
   if (data->task == CM_TASK_REGRESSION)
-    ok = read_values(data, target, err);
+    ok = read_values(data, target, err) && (columns->task || note_two_values(data, err));
   else if (data->task == CM_TASK_SURVIVAL)
     ok = read_values(data, target, err) && read_events(data, columns->event, err);
   else
