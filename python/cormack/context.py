@@ -116,6 +116,7 @@ class Context:
         options.threads, options.memory_limit = threads, memory
         # C itself looks at the flag, and the main thread at signals now and then: no worker has to wait for the GIL.
         self._watch, self._caught = Watch(thread=threading.main_thread().ident), []
+        self._gate, self._running, self._stopping, self._cancelled = threading.Lock(), 0, False, 0
         listener = _listen(self._watch, self._caught)
         next(listener)
         self._watch.look = LOOK(listener.__next__)
@@ -156,10 +157,10 @@ class Context:
 
     def cancel(self):
         """Stops the calls that run with this context, from another thread: they raise CancelledError. Stays so until resume()."""
-        self._watch.stop = 1
+        self._cancelled = self._watch.stop = 1
 
     def resume(self):
-        self._watch.stop = 0
+        self._cancelled = self._watch.stop = 0
 
     def own(self, pointer, free, *others):
         """A Handle for what was made with this context (and may hold on to what `others`, handles, hold)."""
@@ -171,6 +172,9 @@ class Context:
 
     def run(self, work):
         """work(); what a signal's handler raises meanwhile, such as Ctrl-C's KeyboardInterrupt, stops all calls of this context."""
+        error = None
+        with self._gate:
+            self._running += 1
         try:
             made = work()
         except BaseException:
@@ -179,12 +183,21 @@ class Context:
         finally:
             if isinstance(self._report, _Bars):
                 self._report.close()
-        if self._heard():
-            error = self._caught[0]
-            self._caught.clear()
-            self._watch.stop = 0
+            if self._heard():
+                error = self._caught[0]
+                self._caught.clear()
+            self._leave(error is not None)
+        if error is not None:
             raise error
         return made
+
+    def _leave(self, interrupted):
+        """The last call to leave after an interruption lets later ones run: the others are to hear of it too."""
+        with self._gate:
+            self._running -= 1
+            self._stopping = self._stopping or interrupted
+            if self._stopping and not self._running:
+                self._stopping, self._watch.stop = False, self._cancelled
 
 
 _default, _lock = None, threading.Lock()

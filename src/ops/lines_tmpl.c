@@ -55,5 +55,12 @@ CM_SIMD static void X(nonzero)(const void *from, int64_t n, uint8_t *to) {
 static void X(restore)(const uint8_t *inside, int64_t nx, int64_t components, const double *from, void *to) {
   T *out = to;
   for (int64_t x = 0; x < nx; x++)
-    for (int64_t c = 0; c < components && !inside[x]; c++) out[x * components + c] = (T)from[x * components + c];
+    for (int64_t c = 0; c < components && !inside[x]; c++) {
+      double v = from[x * components + c];
+#if !T_FLOAT /* of another type it may not fit */
+      v = v >= (double)T_MIN ? v : (double)T_MIN;
+      v = v <= (double)T_MAX ? v : (double)T_MAX;
+#endif
+      out[x * components + c] = (T)v;
+    }
 }

@@ -206,6 +206,21 @@ static void fill_frame(CmDicomBuilder *item, const Job *job, int64_t at) {
   add_item(item, CM_TAG(0x62, 0x0A), fill_identification, job, at);
 }
 
+/* A plane that lies on no slice of the source is of another series, or of another patient. */
+static bool check_places(const Job *job, CmError **err) {
+  for (int64_t at = 0; at < job->frame_count; at++) {
+    double position[3];
+    position_of(job, at, position);
+    if (cm__dicom_source_at(&job->series, position) >= 0) continue;
+    cm_error_set(err, CM_ERR_GEOMETRY,
+                 "plane %lld of the labels lies on no slice of the source; give the series that they were drawn on, or "
+                 "resample them onto it",
+                 (long long)job->frames[at].z + 1);
+    return false;
+  }
+  return true;
+}
+
 static void add_tag(CmDicomBuilder *item, uint32_t tag, uint32_t value) {
   const uint8_t bytes[4] = {(uint8_t)(value >> 16), (uint8_t)(value >> 24), (uint8_t)value, (uint8_t)(value >> 8)};
   cm__build_bytes(item, tag, CM_VR('A', 'T'), bytes, sizeof bytes);
@@ -320,7 +335,8 @@ static bool build(Job *job, CmError **err) {
   CmDicomBuilder *set = &job->series.common;
   const int64_t *dims = cm_image_dims(job->series.image);
   cm__build_start(set, job->series.ctx, err);
-  if (job->series.options->source_count && (!cm__dicom_read_sources(&job->series, err) || !copy_context(job, err)))
+  if (job->series.options->source_count &&
+      (!cm__dicom_read_sources(&job->series, err) || !check_places(job, err) || !copy_context(job, err)))
     return false;
   add_defaults(job);
   add_uids(job);

@@ -1,5 +1,6 @@
 #include "ops/intensity/points.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "cormack/parallel.h"
@@ -91,7 +92,10 @@ static bool linear_rows(CmContext *ctx, const CmLinearOp *op, const CmImage *ima
   const bool masked = mask->image && op->outside != CM_OUTSIDE_MAP;
   const CmMapped mapped = {.scope = op->per, .per_component = op->per_component, .fn = map_line, .arg = maps};
   Reals job = {.grid = cm__grid(image), .image = image, .out = out, .scope = op->per, .maps = maps};
-  if (masked || op->per_component || op->type != CM_F32)
+  bool finite = true; /* of a range of next to nothing the slope is not */
+  for (int64_t k = 0; k < cm__part_count(&job.grid, op->per, false); k++)
+    finite = finite && isfinite(maps[k].span / maps[k].range);
+  if (masked || op->per_component || op->type != CM_F32 || !finite)
     return cm__mapped(ctx, op->what, image, mask, op->outside, &mapped, out, err);
   return cm_parallel_for(ctx, op->what, job.grid.rows, cm__row_chunk(&job.grid), real_rows, &job, err);
 }

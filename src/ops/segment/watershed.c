@@ -169,9 +169,17 @@ static void put_buckets(const Flood *f, const Row *row, int64_t n, int64_t to) {
                                             : (uint32_t)CM_BUCKET_BLOCKED;
 }
 
+/* The order of a value in 32 bits; whole numbers count from the lowest, since float merges large ones. */
+static uint64_t narrow_key(const Flood *f, double value) {
+  return f->kind == 0 ? (uint64_t)(value - f->low) : cm__key_f32(value);
+}
+
 static void put_keys(const Flood *f, const Row *row, int64_t n, int64_t to) {
   CmRankCell *cell = f->ranked.cell + to;
-  for (int64_t x = 0; x < n; x++) cell[x] = (CmRankCell){(uint32_t)cm__key_f32(row->line[x]), row->label[x]};
+  for (int64_t x = 0; x < n; x++) {
+    const bool blocked = row->label[x] == BLOCKED; /* its value may be anything */
+    cell[x] = (CmRankCell){blocked ? 0 : (uint32_t)narrow_key(f, row->line[x]), row->label[x]};
+  }
   for (int64_t x = 0; f->ranked.wide && x < n; x++) f->ranked.wide[to + x] = cm__key_f64(row->line[x]);
 }
 
@@ -320,9 +328,8 @@ static bool make_cells(Flood *f, const CmMoments *moments, CmError **err) {
   f->ranked = (CmRankFlood){.ctx = f->ctx, .row = f->row, .plane = f->plane, .neighbours = f->neighbours};
   memcpy(f->ranked.dims, f->dims, sizeof(f->dims));
   memcpy(f->ranked.step, f->step, sizeof(f->step));
-  uint64_t (*const key)(double) = f->kind == 2 ? cm__key_f64 : cm__key_f32;
-  f->ranked.low = key(moments->min);
-  f->ranked.high = key(moments->max);
+  f->ranked.low = f->kind == 2 ? cm__key_f64(moments->min) : narrow_key(f, moments->min);
+  f->ranked.high = f->kind == 2 ? cm__key_f64(moments->max) : narrow_key(f, moments->max);
   f->ranked.cell = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(CmRankCell), err);
   if (f->ranked.cell && f->kind == 2) f->ranked.wide = cm_alloc_array(f->ctx, (size_t)f->padded, sizeof(uint64_t), err);
   return f->ranked.cell && (f->ranked.wide || f->kind != 2);
