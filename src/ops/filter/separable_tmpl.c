@@ -177,17 +177,28 @@ static void X(store)(const Tile *tile, int64_t row, R *line) {
   }
 }
 
+/* The slot of plane z, which may lie beyond the border: its place in the ring; where that would hold more planes than
+ * there are, one for each plane of the image, and one for what lies beyond. */
+static int64_t X(slot_of)(const Tile *tile, int64_t z) {
+  const int64_t radius = tile->job->taps[2].radius, nz = tile->grid.nz;
+  if (2 * radius <= nz) return (z + radius) % (2 * radius + 1);
+  const int64_t at = cm__border_index(tile->job->border, z, nz);
+  return at < 0 ? nz : at;
+}
+
 static void X(tile)(const Tile *tile) {
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &tile->job->taps[2];
   const int64_t rows = tile->y1 - tile->y0, n = grid->row, ring = 2 * taps->radius + 1, slot = ring_pitch(rows, n);
+  const bool all = 2 * taps->radius > grid->nz; /* planes are kept */
   R *line = tile->scratch, *band = line + (grid->nx + 2 * tile->job->taps[0].radius) * grid->components;
   R *planes = band + (tile->job->taps[1].radius ? (rows + 2 * tile->job->taps[1].radius) * band_pitch(n) : 0);
   R *result = planes + ring * slot;
-  for (int64_t z = -taps->radius; z < taps->radius; z++)
-    X(plane)(tile, z, line, band, planes + (z + taps->radius) * slot);
+  const int64_t beyond = all && cm__border_index(tile->job->border, -1, grid->nz) < 0;
+  for (int64_t z = all ? -beyond : -taps->radius; z < (all ? grid->nz : taps->radius); z++)
+    X(plane)(tile, z, line, band, planes + X(slot_of)(tile, z) * slot);
   for (int64_t z = 0; z < grid->nz; z++) {
-    X(plane)(tile, z + taps->radius, line, band, planes + (z + 2 * taps->radius) % ring * slot);
+    if (!all) X(plane)(tile, z + taps->radius, line, band, planes + X(slot_of)(tile, z + taps->radius) * slot);
     for (int64_t y = 0; y < rows; y++) {
       int64_t row = (tile->t * grid->nz + z) * grid->ny + tile->y0 + y;
       if (taps->radius == 0) {
@@ -195,8 +206,7 @@ static void X(tile)(const Tile *tile) {
         continue;
       }
       const R **near = tile->pointers + taps->radius;
-      for (int64_t k = -taps->radius; k <= taps->radius; k++)
-        near[k] = planes + (z + taps->radius + k) % ring * slot + y * n;
+      for (int64_t k = -taps->radius; k <= taps->radius; k++) near[k] = planes + X(slot_of)(tile, z + k) * slot + y * n;
       X(fir)(near, tile->half[2], taps->radius, taps->parity, result, n);
       X(store)(tile, row, result);
     }
