@@ -234,24 +234,29 @@ done:
   return ok;
 }
 
-bool cm__worth(CmArena *hold, const CmLearnData *data, const int64_t *row, int64_t rows, const double *numbers,
-               double *worth, CmError **err) {
-  int width = cm__width(data->task, data->classes);
-  int *y = CM__NEW(hold, int, rows, err);
-  int64_t *subject = CM__NEW(hold, int64_t, rows, err);
-  if (!y || !subject) return false;
-  CmScores s = {rows, 1, width, 1, y, subject, numbers, row};
-  if (data->classes) {
-    for (int64_t i = 0; i < rows; i++) y[i] = data->y[row[i]];
-    return cm__mean_auc(hold->ctx, y, width, numbers, rows, worth, err);
-  }
-  Weighed w = {.ctx = hold->ctx, .scores = &s};
+static bool worth_of(CmArena *hold, const CmLearnData *data, const CmScores *s, double *worth, CmError **err) {
+  Weighed w = {.ctx = hold->ctx, .scores = s};
   if (data->task == CM_TASK_SURVIVAL)
-    return cm__survival_rows(hold, data, &s, &w.survival, err) &&
-           cm__concordance(hold->ctx, &w.survival, risks(&s, 0), width, 1, worth, NULL, err);
+    return cm__survival_rows(hold, data, s, &w.survival, err) &&
+           cm__concordance(hold->ctx, &w.survival, risks(s, 0), s->classes, 1, worth, NULL, err);
   double found[REGRESSION_METRICS];
   if (!make_regression(hold, data, &w, err)) return false;
   weigh_regression(&w, NULL, NULL, found);
   *worth = found[R2];
   return true;
+}
+
+bool cm__worth(CmContext *ctx, const CmLearnData *data, const int64_t *row, int64_t rows, const double *numbers,
+               double *worth, CmError **err) {
+  CmArena hold = {.ctx = ctx}; /* permutation importance comes here for each feature again */
+  int width = cm__width(data->task, data->classes);
+  int *y = CM__NEW(&hold, int, rows, err);
+  int64_t *subject = CM__NEW(&hold, int64_t, rows, err);
+  bool ok = y && subject;
+  for (int64_t i = 0; ok && data->classes && i < rows; i++) y[i] = data->y[row[i]];
+  CmScores s = {rows, 1, width, 1, y, subject, numbers, row};
+  ok = ok &&
+       (data->classes ? cm__mean_auc(ctx, y, width, numbers, rows, worth, err) : worth_of(&hold, data, &s, worth, err));
+  cm__arena_free(&hold);
+  return ok;
 }

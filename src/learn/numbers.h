@@ -14,7 +14,7 @@ bool cm__number_metrics(CmArena *hold, const CmLearnData *data, const CmScores *
 
 /* One number for how good predictions are, larger is better: AUC (mean over classes), R2 or C-index. row: of the data;
  * numbers: rows x what a model predicts for a row. */
-bool cm__worth(CmArena *hold, const CmLearnData *data, const int64_t *row, int64_t rows, const double *numbers,
+bool cm__worth(CmContext *ctx, const CmLearnData *data, const int64_t *row, int64_t rows, const double *numbers,
                double *worth, CmError **err);
 
 /* Times and events of the rows that were judged; memory in `hold`. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "learn/numbers.h"
-#include "learn/rows.h"
+#include "learn/result_view.h"
 
 #define FEW_EVENTS 10 /* per variable: Peduzzi et al., J. Clin. Epidemiol. 49, 1996 */
 
@@ -222,6 +222,17 @@ bool cm__judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int6
   return cm__number_metrics(hold, &trial->data, scores, p->confidence, resamples, (uint64_t)p->seed, list, err);
 }
 
+void cm__put_metric(CmTableWriter *w, const CmTrial *trial, const CmMetric *metric, const CmScores *scores) {
+  cm__rows_text(w, cm__class_text(trial, metric->class_at));
+  cm__rows_text(w, metric->metric);
+  cm__rows_real(w, metric->value);
+  cm__rows_real(w, metric->low);
+  cm__rows_real(w, metric->high);
+  cm__rows_text(w, *metric->interval ? metric->interval : NULL);
+  cm__rows_int(w, scores->rows);
+  cm__rows_int(w, scores->subjects);
+}
+
 static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part,
                         const CmScores *scores, CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
@@ -232,14 +243,7 @@ static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *mode
     cm__rows_next(w);
     cm__rows_text(w, model);
     cm__rows_text(w, part);
-    cm__rows_text(w, cm__class_text(trial, metric->class_at));
-    cm__rows_text(w, metric->metric);
-    cm__rows_real(w, metric->value);
-    cm__rows_real(w, metric->low);
-    cm__rows_real(w, metric->high);
-    cm__rows_text(w, *metric->interval ? metric->interval : NULL);
-    cm__rows_int(w, scores->rows);
-    cm__rows_int(w, scores->subjects);
+    cm__put_metric(w, trial, metric, scores);
   }
   cm__arena_free(&hold);
   return ok;
@@ -263,23 +267,32 @@ static CmTable *table_metrics(CmTrial *trial, CmError **err) {
   return cm__rows_finish(&w);
 }
 
+bool cm__pick_scores(CmArena *hold, const CmScores *all, const int *of, int wanted, CmScores *some, CmError **err) {
+  int k = all->classes;
+  int *y = CM__NEW(hold, int, all->rows, err);
+  int64_t *subject = CM__NEW(hold, int64_t, all->rows, err), *row = CM__NEW(hold, int64_t, all->rows, err), n = 0,
+          to = 0;
+  double *p = CM__NEW(hold, double, all->repeats * all->rows * k, err);
+  if (!y || !subject || !row || !p) return false;
+  for (int64_t i = 0; i < all->rows; i++) {
+    if (of[i] != wanted) continue;
+    y[n] = all->y[i];
+    subject[n] = all->subject[i];
+    row[n++] = all->row[i];
+  }
+  for (int r = 0; r < all->repeats; r++)
+    for (int64_t i = 0; i < all->rows; i++)
+      if (of[i] == wanted) memcpy(p + to++ * k, all->p + (r * all->rows + i) * k, sizeof *p * (size_t)k);
+  *some = (CmScores){n, 0, k, all->repeats, y, subject, p, row};
+  return cm__compact_subjects(hold, subject, n, &some->subjects, err);
+}
+
 bool cm__fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
                      CmScores *scores, CmError **err) {
-  int k = trial->width;
-  int *y = CM__NEW(hold, int, trial->pool_rows, err);
-  int64_t *subject = CM__NEW(hold, int64_t, trial->pool_rows, err),
-          *row = CM__NEW(hold, int64_t, trial->pool_rows, err), n = 0;
-  double *p = CM__NEW(hold, double, trial->pool_rows *k, err);
-  if (!y || !subject || !row || !p) return false;
-  for (int64_t i = 0; i < trial->pool_rows; i++) {
-    if (trial->fold[repeat * trial->pool_rows + i] != fold) continue;
-    y[n] = trial->pool_y[i];
-    row[n] = trial->pool[i];
-    subject[n] = trial->pool_subject[i];
-    memcpy(p + n++ * k, outcome->p + (repeat * trial->pool_rows + i) * k, sizeof *p * (size_t)k);
-  }
-  *scores = (CmScores){n, 0, k, 1, y, subject, p, row};
-  return cm__compact_subjects(hold, subject, n, &scores->subjects, err);
+  CmScores one = cm__cross_scores(trial, outcome);
+  one.p += repeat * one.rows * one.classes;
+  one.repeats = 1;
+  return cm__pick_scores(hold, &one, trial->fold + repeat * trial->pool_rows, fold, scores, err);
 }
 
 static bool put_fold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,

@@ -76,6 +76,8 @@ CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome);
 CmScores cm__held_scores(const CmTrial *trial, const CmOutcome *outcome);
 bool cm__fold_scores(CmArena *hold, const CmTrial *trial, const CmOutcome *outcome, int64_t repeat, int fold,
                      CmScores *scores, CmError **err);
+/* The places whose of[place] is `wanted`, in all repeats. */
+bool cm__pick_scores(CmArena *hold, const CmScores *all, const int *of, int wanted, CmScores *some, CmError **err);
 /* The name of a class, "all" or "macro". */
 const char *cm__class_text(const CmTrial *trial, int at);
 

@@ -34,7 +34,7 @@ static bool judge_folds(Lines *lines, const CmTrial *trial, CmError **err) {
     int64_t fold = at % folds;
     bool ok = cm__fold_scores(&own, trial, &trial->outcome[at / folds], fold / trial->params.folds,
                               (int)(fold % trial->params.folds), &s, err) &&
-              cm__worth(&own, &trial->data, s.row, s.rows, s.p, &lines->fold_worth[at], err);
+              cm__worth(trial->ctx, &trial->data, s.row, s.rows, s.p, &lines->fold_worth[at], err);
     cm__arena_free(&own);
     if (!ok) return false;
   }

@@ -1,8 +1,7 @@
 /* The table of a validation that judges each model among some rows: men and women, sites, scanners. */
 #include <string.h>
 
-#include "learn/result.h"
-#include "learn/rows.h"
+#include "learn/result_view.h"
 
 enum { MOST_LEVELS = 50 };
 
@@ -41,24 +40,9 @@ static bool read_levels(CmArena *hold, const CmLearnData *data, const char *name
 
 /* The rows of one level, all repeats. */
 static bool pick(CmArena *hold, const CmScores *all, const Levels *levels, int level, CmScores *some, CmError **err) {
-  int k = all->classes;
-  int *y = CM__NEW(hold, int, all->rows, err);
-  int64_t *subject = CM__NEW(hold, int64_t, all->rows, err), *row = CM__NEW(hold, int64_t, all->rows, err), n = 0,
-          at = 0;
-  double *p = CM__NEW(hold, double, all->repeats * all->rows * k, err);
-  if (!y || !subject || !row || !p) return false;
-  for (int64_t i = 0; i < all->rows; i++) {
-    if (levels->of[all->row[i]] != level) continue;
-    y[n] = all->y[i];
-    subject[n] = all->subject[i];
-    row[n++] = all->row[i];
-  }
-  for (int r = 0; r < all->repeats; r++)
-    for (int64_t i = 0; i < all->rows; i++)
-      if (levels->of[all->row[i]] == level)
-        memcpy(p + at++ * k, all->p + (r * all->rows + i) * k, sizeof *p * (size_t)k);
-  *some = (CmScores){n, 0, k, all->repeats, y, subject, p, row};
-  return cm__compact_subjects(hold, subject, n, &some->subjects, err);
+  int *of = CM__NEW(hold, int, all->rows, err);
+  for (int64_t i = 0; of && i < all->rows; i++) of[i] = levels->of[all->row[i]];
+  return of && cm__pick_scores(hold, all, of, level, some, err);
 }
 
 static bool put_level(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part, const char *column,
@@ -75,14 +59,7 @@ static bool put_level(CmTableWriter *w, const CmTrial *trial, const char *model,
     cm__rows_text(w, part);
     cm__rows_text(w, column);
     cm__rows_text(w, levels->name[level]);
-    cm__rows_text(w, cm__class_text(trial, metric->class_at));
-    cm__rows_text(w, metric->metric);
-    cm__rows_real(w, metric->value);
-    cm__rows_real(w, metric->low);
-    cm__rows_real(w, metric->high);
-    cm__rows_text(w, *metric->interval ? metric->interval : NULL);
-    cm__rows_int(w, some.rows);
-    cm__rows_int(w, some.subjects);
+    cm__put_metric(w, trial, metric, &some);
   }
   cm__arena_free(&hold);
   return ok;

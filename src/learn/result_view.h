@@ -28,6 +28,9 @@ void cm__put_place(CmTableWriter *w, const CmOutcome *outcome, const CmView *vie
 void cm__row_columns(CmTableWriter *w);
 void cm__put_row(CmTableWriter *w, const CmTrial *trial, const CmView *view, int64_t i);
 
+/* «class», «metric», «value», «low», «high», «interval», «rows», «subjects» of a metric of these predictions. */
+void cm__put_metric(CmTableWriter *w, const CmTrial *trial, const CmMetric *metric, const CmScores *scores);
+
 /* Hands the table over where `ok`. */
 CmTable *cm__rows_end(CmTableWriter *w, bool ok);
 

@@ -206,10 +206,10 @@ static void thin(Unseen *unseen, int64_t most, int d, uint64_t stream) {
 }
 
 /* How good the model is at the unseen rows: the AUC (mean over classes), R2 or C-index. */
-static bool worth(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *numbers,
-                  double *to, CmError **err) {
+static bool worth(const CmTrial *trial, const CmModel *model, const Unseen *unseen, double *numbers, double *to,
+                  CmError **err) {
   return cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, numbers, err) &&
-         cm__worth(hold, &trial->data, unseen->row, unseen->rows, numbers, to, err);
+         cm__worth(trial->ctx, &trial->data, unseen->row, unseen->rows, numbers, to, err);
 }
 
 static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, Unseen *unseen, int fold, double *drop,
@@ -222,7 +222,7 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
   double *numbers = CM__NEW(hold, double, n * trial->width, err), *column = CM__NEW(hold, double, n, err);
   int64_t *order = CM__NEW(hold, int64_t, n, err);
   double whole, less;
-  if (!numbers || !column || !order || !worth(trial, hold, model, unseen, numbers, &whole, err)) return false;
+  if (!numbers || !column || !order || !worth(trial, model, unseen, numbers, &whole, err)) return false;
   for (int j = 0; j < d; j++) {
     bool used = false;
     for (int i = 0; i < model->prepare.kept; i++) used = used || model->prepare.keep[i] == j;
@@ -236,7 +236,7 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
           cm__stream((uint64_t)p->seed, CM__STREAM_PERMUTE, (uint64_t)((fold * (int64_t)d + j) * p->permutations + q)),
           order, n);
       for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[order[i]];
-      if (!worth(trial, hold, model, unseen, numbers, &less, err)) return false;
+      if (!worth(trial, model, unseen, numbers, &less, err)) return false;
       *to = whole - less;
     }
     for (int64_t i = 0; i < n; i++) unseen->x[i * d + j] = column[i];

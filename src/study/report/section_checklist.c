@@ -16,12 +16,6 @@ typedef struct Item {
   Fill *fill;
 } Item;
 
-static const char *summary_of(const CmReport *report, const char *name) {
-  const CmTable *summary = report->result->learn[CM_LEARN_SUMMARY];
-  int64_t row = CM__FIND(summary, 0, "name", name);
-  return row >= 0 ? cm__row_text(summary, row, "value") : "";
-}
-
 static bool is_given(const char *number) {
   return *number && strcmp(number, "0") != 0;
 }
@@ -32,7 +26,7 @@ static bool is_given(const char *number) {
 static void fill_title(CmReport *report) {
   const CmStudyResult *r = report->result;
   cm__html_textf(&report->out, "«%s»; outcome «%s», %s", *r->title ? r->title : r->study, r->target,
-                 summary_of(report, "task"));
+                 cm__report_summary(report, "task"));
 }
 
 static void fill_sources(CmReport *report) {
@@ -57,13 +51,15 @@ static void fill_outcome(CmReport *report) {
 }
 
 static void fill_predictors(CmReport *report) {
-  cm__html_textf(&report->out, "%s measurements of the images, the same for all", summary_of(report, "features"));
+  cm__html_textf(&report->out, "%s measurements of the images, the same for all",
+                 cm__report_summary(report, "features"));
   cm__text_add(&report->out, " (<a href=\"#tables\">Tables</a>), made without the outcome");
 }
 
 static void fill_sample(CmReport *report) {
   const CmTable *models = report->result->learn[CM_LEARN_MODELS];
-  cm__html_textf(&report->out, "%s rows of %s subjects", summary_of(report, "rows"), summary_of(report, "subjects"));
+  cm__html_textf(&report->out, "%s rows of %s subjects", cm__report_summary(report, "rows"),
+                 cm__report_summary(report, "subjects"));
   double least = INFINITY;
   for (int64_t row = 0; row < cm_table_rows(models); row++)
     least = fmin(least, cm__row_real(models, row, "events_per_variable"));
@@ -72,7 +68,7 @@ static void fill_sample(CmReport *report) {
 }
 
 static void fill_missing(CmReport *report) {
-  const char *without = summary_of(report, "rows_without_target");
+  const char *without = cm__report_summary(report, "rows_without_target");
   cm__text_add(&report->out,
                "measurements: filled inside each training set, as «preparation» in tables/learn_models.csv says");
   if (is_given(without)) cm__html_textf(&report->out, "; %s rows without an outcome are left out", without);
@@ -87,17 +83,17 @@ static void fill_methods(CmReport *report) {
 }
 
 static void fill_partitions(CmReport *report) {
-  const char *held = summary_of(report, "hold_out_subjects");
-  if (is_given(summary_of(report, "folds")))
-    cm__html_textf(&report->out, "%s-fold cross-validation, %s times, seed %s", summary_of(report, "folds"),
-                   summary_of(report, "repeats"), summary_of(report, "seed"));
+  const char *held = cm__report_summary(report, "hold_out_subjects");
+  if (is_given(cm__report_summary(report, "folds")))
+    cm__html_textf(&report->out, "%s-fold cross-validation, %s times, seed %s", cm__report_summary(report, "folds"),
+                   cm__report_summary(report, "repeats"), cm__report_summary(report, "seed"));
   if (is_given(held)) cm__html_textf(&report->out, "; %s subjects held out", held);
   cm__text_add(&report->out, "; all rows of a subject on one side");
 }
 
 static void fill_measures(CmReport *report) {
   cm__html_textf(&report->out, "%s and others, each with its interval (confidence %s) and how it is made",
-                 report->measure_shown, summary_of(report, "confidence"));
+                 report->measure_shown, cm__report_summary(report, "confidence"));
   cm__text_add(&report->out, " (tables/learn_metrics.csv)");
 }
 
@@ -127,9 +123,9 @@ static void fill_code(CmReport *report) {
 
 static void fill_flow(CmReport *report) {
   const CmStudyResult *r = report->result;
-  cm__html_textf(&report->out,
-                 "%lld subjects found, %lld files or images in quarantine with the reason, %s subjects learned from",
-                 (long long)r->subjects, (long long)cm_table_rows(r->quarantine), summary_of(report, "subjects"));
+  cm__html_textf(
+      &report->out, "%lld subjects found, %lld files or images in quarantine with the reason, %s subjects learned from",
+      (long long)r->subjects, (long long)cm_table_rows(r->quarantine), cm__report_summary(report, "subjects"));
 }
 
 static void fill_specification(CmReport *report) {

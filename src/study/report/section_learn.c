@@ -122,8 +122,9 @@ static void add_curves(CmReport *report) {
   cm__text_add(out, "</div>\n");
 }
 
-static const char *summary_of(const CmStudyResult *result, const char *name) {
-  const CmTable *summary = result->learn ? result->learn[CM_LEARN_SUMMARY] : NULL;
+const char *cm__report_summary(const CmReport *report, const char *name) {
+  const CmStudyResult *r = report->result;
+  const CmTable *summary = r->learn ? r->learn[CM_LEARN_SUMMARY] : NULL;
   int64_t row = summary ? CM__FIND(summary, 0, "name", name) : -1;
   return row >= 0 ? cm__row_text(summary, row, "value") : "";
 }
@@ -134,10 +135,12 @@ static void add_question(CmReport *report) {
   cm__text_add(out, "<p>");
   cm__html_textf(out, "Outcome: «%s»; one row a %s.", r->target, r->row);
   if (r->learn) {
-    const char *held = summary_of(r, "hold_out_subjects");
+    const char *held = cm__report_summary(report, "hold_out_subjects");
     cm__html_textf(out, " %s rows of %s subjects, %s features; cross-validation in %s folds, %s repeat%s",
-                   summary_of(r, "rows"), summary_of(r, "subjects"), summary_of(r, "features"), summary_of(r, "folds"),
-                   summary_of(r, "repeats"), strcmp(summary_of(r, "repeats"), "1") ? "s" : "");
+                   cm__report_summary(report, "rows"), cm__report_summary(report, "subjects"),
+                   cm__report_summary(report, "features"), cm__report_summary(report, "folds"),
+                   cm__report_summary(report, "repeats"),
+                   strcmp(cm__report_summary(report, "repeats"), "1") ? "s" : "");
     if (*held && strcmp(held, "0")) cm__html_textf(out, "; %s subjects held out", held);
     cm__text_add(out, ".");
   }

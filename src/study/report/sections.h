@@ -25,6 +25,8 @@ void cm__choose_window(const CmResultPicture *picture, const CmImage *image, CmS
 bool cm__report_inputs(CmReport *report, CmError **err);
 bool cm__report_images(CmReport *report, CmError **err);
 bool cm__report_prediction(CmReport *report, CmError **err);
+/* A value of the learning's table «summary»; "" where it has none. */
+const char *cm__report_summary(const CmReport *report, const char *name);
 /* Within the prediction: of classes; of numbers and of survival. */
 void cm__report_decisions(CmReport *report);
 void cm__report_numbers(CmReport *report);
