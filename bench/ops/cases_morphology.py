@@ -51,7 +51,7 @@ def ours_in(radius):
 
 def flat(op, params, call, element, names=FLAT):
     """Of pictures, beside OpenCV."""
-    return [Case(op, params, name, {"OpenCV": lambda i: call(i.array, element)}, note="rows are gathered anew for each row of the result") for name in names]
+    return [Case(op, params, name, {"OpenCV": lambda i: call(i.array, element)}) for name in names]
 
 
 def combined(op):
