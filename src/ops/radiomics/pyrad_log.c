@@ -9,17 +9,9 @@
 
 #include "cormack/parallel.h"
 #include "ops/radiomics/pyrad_images.h"
-#include "ops/radiomics/pyrad_recursion.h"
-#include "ops/simd.h"
+#include "ops/radiomics/pyrad_lines.h"
 
-/* What covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
-typedef struct Field {
-  int64_t lo[3], n[3];
-  float *v;
-  double *wide; /* in place of v */
-} Field;
-
-static bool count_of(const Field *field, size_t *count, CmError **err) {
+static bool count_of(const CmField *field, size_t *count, CmError **err) {
   size_t plane;
   return cm_size_multiply((size_t)field->n[0], (size_t)field->n[1], &plane, err) &&
          cm_size_multiply(plane, (size_t)field->n[2], count, err);
@@ -27,10 +19,12 @@ static bool count_of(const Field *field, size_t *count, CmError **err) {
 
 typedef struct Pass {
   CmContext *ctx;
-  const Field *from;
-  Field to;
+  const CmField *from;
+  CmField to;
   int axis;
+  int64_t length, before, after; /* values of a line that are kept, and what lies beside them */
   CmRecursion recursion;
+  double *weights[2]; /* of the values before and after */
 } Pass;
 
 /* The axes across the one that is filtered. */
@@ -39,96 +33,93 @@ static void across(int axis, int *u, int *v) {
   *v = axis == 2 ? 1 : 2;
 }
 
-/* Some lines of a field. */
-typedef struct Lines {
-  int64_t start, step, across; /* of value 0 of line 0, to the next value, to the next line */
-  int64_t count;               /* lines, at most CM__LANES */
-} Lines;
+/* Rows of CM__LANES values: a line with what is looked at beside it. */
+typedef struct Room {
+  double *data, *one, *other;
+} Room;
 
-/* The last line is repeated. */
-CM_SIMD static void gather(const Field *from, const Lines *lines, int64_t length, double *data) {
-  if (from->v && lines->across == 1 && lines->count == CM__LANES) {
-    for (int64_t i = 0; i < length; i++)
-      for (int64_t k = 0; k < CM__LANES; k++)
-        data[i * CM__LANES + k] = (double)from->v[lines->start + i * lines->step + k];
-    return;
-  }
-  for (int64_t k = 0; k < CM__LANES; k++) {
-    const int64_t at = lines->start + (k < lines->count ? k : lines->count - 1) * lines->across;
-    if (from->wide)
-      for (int64_t i = 0; i < length; i++) data[i * CM__LANES + k] = from->wide[at + i * lines->step];
-    else
-      for (int64_t i = 0; i < length; i++) data[i * CM__LANES + k] = (double)from->v[at + i * lines->step];
-  }
+static void filter_group(const Pass *pass, const CmLines *in, const CmLines *out, int64_t skipped, const Room *room) {
+  enum { BORDER = CM__MEMORY * CM__LANES };
+  const int64_t length = pass->length, before = pass->before, after = pass->after;
+  double *data = room->data + BORDER, *one = room->one + BORDER, *other = room->other;
+  cm__lines_gather(pass->from, in, before - CM__MEMORY, length + 2 * CM__MEMORY, before + length + after - 1,
+                   room->data);
+  double *past = room->one, *next = other + length * CM__LANES, sums[BORDER];
+  cm__lines_remember(pass->from, in, 0, before, pass->weights[0], sums);
+  for (int k = 0; k < BORDER; k++)
+    past[(CM__MEMORY - 1 - k / CM__LANES) * CM__LANES + k % CM__LANES] =
+        before ? sums[k] : pass->recursion.rest[0] * data[k % CM__LANES];
+  cm__lines_remember(pass->from, in, before + length, after, pass->weights[1], next);
+  for (int k = 0; k < BORDER && after == 0; k++)
+    next[k] = pass->recursion.rest[1] * data[(length - 1) * CM__LANES + k % CM__LANES];
+  cm__recursion_run(&pass->recursion, data, one, other, length);
+  cm__lines_scatter(one, other, out, skipped, length, pass->to.v);
 }
 
-CM_SIMD static void scatter(const double *one, const double *other, const Lines *lines, int64_t length, float *to) {
-  to += lines->start;
-  if (lines->across == 1 && lines->count == CM__LANES) {
-    for (int64_t i = 0; i < length; i++)
-      for (int64_t k = 0; k < CM__LANES; k++)
-        to[i * lines->step + k] = (float)(one[i * CM__LANES + k] + other[i * CM__LANES + k]);
-    return;
-  }
-  for (int64_t k = 0; k < lines->count; k++)
-    for (int64_t i = 0; i < length; i++)
-      to[k * lines->across + i * lines->step] = (float)(one[i * CM__LANES + k] + other[i * CM__LANES + k]);
-}
-
-/* CM__LANES neighbouring lines at a time, along u. */
+/* CM__LANES neighbouring lines at a time, along u; the last group takes some of the one before again, so that it is
+ * full as well. */
 static bool filter_lines(void *arg, CmRange range, CmError **err) {
   const Pass *pass = arg;
-  const Field *from = pass->from, *to = &pass->to;
-  const int64_t length = from->n[pass->axis], there[3] = {1, from->n[0], from->n[0] * from->n[1]};
-  const int64_t here[3] = {1, to->n[0], to->n[0] * to->n[1]}, size = length * CM__LANES;
+  const CmField *from = pass->from, *to = &pass->to;
+  const int64_t there[3] = {1, from->n[0], from->n[0] * from->n[1]}, size = (pass->length + 8) * CM__LANES;
+  const int64_t here[3] = {1, to->n[0], to->n[0] * to->n[1]};
   int u, v;
   across(pass->axis, &u, &v);
   const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
   double *data = cm_alloc_array(pass->ctx, (size_t)(3 * size), sizeof(double), err);
   if (!data) return false;
-  double *one = data + size, *other = one + size;
-  const int64_t skipped = (to->lo[pass->axis] - from->lo[pass->axis]) * CM__LANES;
+  const Room room = {data, data + size, data + 2 * size};
   for (int64_t job = range.begin; job < range.end; job++) {
-    const int64_t first = job % groups * CM__LANES, b = job / groups;
+    const int64_t full = to->n[u] < CM__LANES ? 0 : to->n[u] - CM__LANES, wanted = job % groups * CM__LANES;
+    const int64_t first = wanted < full ? wanted : full, b = job / groups;
     const int64_t count = to->n[u] - first < CM__LANES ? to->n[u] - first : CM__LANES;
-    const Lines in = {first * there[u] + b * there[v], there[pass->axis], there[u], count};
-    const Lines out = {first * here[u] + b * here[v], here[pass->axis], here[u], count};
-    gather(from, &in, length, data);
-    cm__recursion_run(&pass->recursion, data, one, other, length);
-    scatter(one + skipped, other + skipped, &out, to->n[pass->axis], to->v);
+    const CmLines in = {first * there[u] + b * there[v], there[pass->axis], there[u], count};
+    const CmLines out = {first * here[u] + b * here[v], here[pass->axis], here[u], count};
+    filter_group(pass, &in, &out, wanted - first, &room);
   }
   cm_free(data);
   return true;
 }
 
 /* Filters `from` along an axis, of which the box is kept; to: the result. */
-static bool run_pass(const CmPyradSource *s, const Field *from, int axis, const CmRecursion *recursion, Field *to,
+static bool run_pass(const CmPyradSource *s, const CmField *from, int axis, const CmRecursion *recursion, CmField *to,
                      CmError **err) {
   Pass pass = {.ctx = s->ctx, .from = from, .to = *from, .axis = axis, .recursion = *recursion};
   size_t count;
   int u, v;
+  pass.length = pass.to.n[axis] = s->size[axis];
   pass.to.lo[axis] = s->lo[axis];
-  pass.to.n[axis] = s->size[axis];
+  pass.before = s->lo[axis] - from->lo[axis];
+  pass.after = from->n[axis] - pass.before - pass.length;
   pass.to.wide = NULL;
   across(axis, &u, &v);
-  *to = (Field){.v = NULL};
-  if (!count_of(&pass.to, &count, err) || !(pass.to.v = cm_alloc_array(s->ctx, count, sizeof(float), err)))
-    return false;
-  *to = pass.to;
-  const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
-  return cm_parallel_for(s->ctx, NULL, groups * to->n[v], 8, filter_lines, &pass, err);
+  *to = (CmField){.v = NULL};
+  if (!count_of(&pass.to, &count, err)) return false;
+  pass.weights[0] = cm_alloc_array(s->ctx, CM__MEMORY * (size_t)from->n[axis], sizeof(double), err);
+  pass.to.v = pass.weights[0] ? cm_alloc_array(s->ctx, count, sizeof(float), err) : NULL;
+  bool ok = pass.to.v != NULL;
+  if (ok) {
+    *to = pass.to;
+    pass.weights[1] = pass.weights[0] + CM__MEMORY * pass.before;
+    cm__recursion_weights(recursion, true, pass.before, pass.weights[0]);
+    cm__recursion_weights(recursion, false, pass.after, pass.weights[1]);
+    const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
+    ok = cm_parallel_for(s->ctx, NULL, groups * to->n[v], 8, filter_lines, &pass, err);
+  }
+  cm_free(pass.weights[0]);
+  return ok;
 }
 
 /* The derivative along one axis, smoothed along the others, in ITK's order. */
-static bool add_axis(const CmPyradSource *s, const Field *whole, double sigma, int axis, float *sum, CmError **err) {
+static bool add_axis(const CmPyradSource *s, const CmField *whole, double sigma, int axis, float *sum, CmError **err) {
   const double *spacing = cm_image_geometry(s->image)->spacing;
   const int axes = cm_image_rank(s->image) < 3 ? 2 : 3;
-  Field now = *whole;
+  CmField now = *whole;
   bool ok = true;
   for (int turn = 0; ok && turn < axes; turn++) {
     const int k = turn == 0 ? axis : turn <= axis ? turn - 1 : turn;
     CmRecursion recursion;
-    Field next;
+    CmField next;
     cm__recursion_make(sigma / spacing[k], turn == 0, sigma * sigma, &recursion);
     ok = run_pass(s, &now, k, &recursion, &next, err);
     if (turn > 0) cm_free(now.v);
@@ -154,7 +145,7 @@ static bool is_large_enough(const CmPyradSource *s, double sigma) {
 #define REACH 16.0
 
 /* The box with what the filter reaches around it. */
-static void set_window(const CmPyradSource *s, double sigma, Field *whole) {
+static void set_window(const CmPyradSource *s, double sigma, CmField *whole) {
   for (int k = 0; k < 3; k++) {
     const int64_t dim = cm_image_dims(s->image)[k];
     const double far = ceil(REACH * sigma / cm_image_geometry(s->image)->spacing[k]) + 8.0;
@@ -164,7 +155,7 @@ static void set_window(const CmPyradSource *s, double sigma, Field *whole) {
   }
 }
 
-static bool load(const CmPyradSource *s, Field *whole, CmError **err) {
+static bool load(const CmPyradSource *s, CmField *whole, CmError **err) {
   const CmGrid grid = cm__grid(s->image);
   const CmType type = cm_image_type(s->image);
   const bool narrow = cm__type_fits_f32(type);
@@ -188,7 +179,7 @@ static bool load(const CmPyradSource *s, Field *whole, CmError **err) {
 static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const char *text, CmPyradImageFn fn, void *arg,
                       CmError **err) {
   const double sigma = strtod(text, NULL);
-  Field whole = {.v = NULL};
+  CmField whole = {.v = NULL};
   char name[64];
   if (!is_large_enough(s, sigma)) {
     cm_log(s->ctx, CM_LOG_WARNING, "the image is too small for LoG with sigma %s mm; it is left out", text);

@@ -33,10 +33,8 @@ static void finish(CmRecursion *r, double scale) {
     sm += r->m[k];
     sd += r->d[k];
   }
-  for (int k = 0; k < 4; k++) {
-    r->bn[k] = r->d[k] * sn / sd;
-    r->bm[k] = r->d[k] * sm / sd;
-  }
+  r->rest[0] = sn / sd;
+  r->rest[1] = sm / sd;
 }
 
 void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r) {
@@ -67,32 +65,44 @@ void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r
   finish(r, across / alpha);
 }
 
-/* Value i from the first on (forward, with n and bn) or from the last back (with m and bm). fma(): rounded once, the
- * same on all machines. */
-static inline __attribute__((always_inline)) void advance(const CmRecursion *r, bool forward, int64_t i,
-                                                          const double *data, double *out, int64_t count) {
-  const int64_t way = forward ? CM__LANES : -CM__LANES, first = forward ? 0 : (count - 1) * CM__LANES;
-  const double *n = forward ? r->n : r->m, *beyond = forward ? r->bn : r->bm;
-  const double *from[4], *back[4];
-  double d[4], *to = out + first + way * i;
-  for (int64_t t = 0; t < 4; t++) {
-    const int64_t behind = i - t - (forward ? 0 : 1), before = i - t - 1;
-    from[t] = data + first + way * (behind >= 0 ? behind : 0);
-    back[t] = before >= 0 ? out + first + way * before : data + first;
-    d[t] = before >= 0 ? -r->d[t] : -beyond[t];
+void cm__recursion_weights(const CmRecursion *r, bool forward, int64_t count, double *weights) {
+  double past[CM__MEMORY] = {0.0}, rest = r->rest[!forward];
+  for (int64_t j = 0; j < count; j++) { /* what a 1 gives j results later; `rest`: from there on */
+    const int64_t tap = forward ? j : j - 1;
+    double now = tap < 0 || tap > 3 ? 0.0 : forward ? r->n[tap] : r->m[tap];
+    for (int t = 0; t < CM__MEMORY; t++) now -= r->d[t] * past[t];
+    for (int t = CM__MEMORY - 1; t > 0; t--) past[t] = past[t - 1];
+    past[0] = now;
+    for (int64_t k = 0; k < CM__MEMORY; k++) {
+      double *of = weights + k * count;
+      const int64_t at = j + k, last = count - 1;
+      if (j == 0)
+        for (int64_t i = 0; i < k && i < count; i++) of[forward ? last - i : i] = i == last ? rest : 0.0;
+      if (at <= last) of[forward ? last - at : at] = at == last ? rest : now;
+    }
+    rest -= now;
   }
-  const double *d0 = from[0], *d1 = from[1], *d2 = from[2], *d3 = from[3];
-  const double *b0 = back[0], *b1 = back[1], *b2 = back[2], *b3 = back[3];
+}
+
+/* Value i from the first on (forward, with n) or from the last back (with m). fma(): rounded once, the same on all
+ * machines. */
+static inline __attribute__((always_inline)) void advance(const CmRecursion *r, bool forward, const double *data,
+                                                          double *out) {
+  const int64_t back = forward ? -CM__LANES : CM__LANES;
+  const double *n = forward ? r->n : r->m, *d = r->d, *x = forward ? data : data + back;
   for (int k = 0; k < CM__LANES; k++) {
-    const double in = fma(d3[k], n[3], fma(d2[k], n[2], fma(d1[k], n[1], d0[k] * n[0])));
-    to[k] = fma(b0[k], d[0], fma(b1[k], d[1], fma(b2[k], d[2], fma(b3[k], d[3], in))));
+    const double in = fma(x[3 * back + k], n[3], fma(x[2 * back + k], n[2], fma(x[back + k], n[1], x[k] * n[0])));
+    out[k] = fma(out[back + k], -d[0],
+                 fma(out[2 * back + k], -d[1], fma(out[3 * back + k], -d[2], fma(out[4 * back + k], -d[3], in))));
   }
 }
 
 /* Both ways at once, as neither waits for the other. */
-CM_SIMD void cm__recursion_run(const CmRecursion *r, const double *data, double *one, double *other, int64_t count) {
+CM_SIMD void cm__recursion_run(const CmRecursion *r, const double *restrict data, double *restrict one,
+                               double *restrict other, int64_t count) {
   for (int64_t i = 0; i < count; i++) {
-    advance(r, true, i, data, one, count);
-    advance(r, false, i, data, other, count);
+    const int64_t at = i * CM__LANES, end = (count - 1 - i) * CM__LANES;
+    advance(r, true, data + at, one + at);
+    advance(r, false, data + end, other + end);
   }
 }
