@@ -61,7 +61,7 @@ CASES = [
         "SimpleITK": lambda i, r=radius: sitk.Median(i.sitk, [r] * 3),
         "SciPy": lambda i, r=radius: nd.median_filter(i.array, 2 * r + 1)}, must=20) for radius in (1, 2)],
     *[case for r in (1, 2) for case in flat("median", {"radius": r}, box(cv2.medianBlur, r), must=r == 2,
-                                         note="nine rows read beside each other, most of them across the lines of the cache" if r == 1 else "")],
+                                         note="memory: the rows that come next are not in the cache, two pages a row pair" if r == 1 else "")],
     Case("median", {"radius": 7}, "xray8", {"OpenCV": box(cv2.medianBlur, 7)}),
     Case("rank", {"percentile": 20, "radius": 2}, "xray8", {
         "SciPy": lambda i: nd.percentile_filter(i.array, 20, 5),

@@ -136,22 +136,35 @@ static inline K X(middle)(K a, K b, K c) {
   return X(most)(X(least)(a, b), X(least)(X(most)(a, b), c));
 }
 
-/* 3 x 3: of sorted columns the median is that of the largest low, the middle one of the middles and the smallest high.
- * rows: from a step before the first window's middle on. */
-CM_SIMD static void X(median9)(const K *const *rows, int64_t step, K *restrict to, int64_t n) {
-  const K *a = rows[0], *b = rows[1], *c = rows[2];
+/* Three values of a column, sorted: two of them (pair_low <= pair_high) and one. */
+typedef struct X(Column) {
+  K low, middle, high;
+} X(Column);
+
+static inline X(Column) X(column)(K pair_low, K pair_high, K one) {
+  const K rest = X(least)(pair_high, one);
+  return (X(Column)){X(least)(pair_low, rest), X(most)(pair_low, rest), X(most)(pair_high, one)};
+}
+
+/* Of sorted columns the median is that of the largest low, the middle one of the middles and the smallest high. */
+static inline K X(of_columns)(X(Column) a, X(Column) b, X(Column) c) {
+  return X(middle)(X(most)(X(most)(a.low, b.low), c.low), X(middle)(a.middle, b.middle, c.middle),
+                   X(least)(X(least)(a.high, b.high), c.high));
+}
+
+/* 3 x 3, two rows together, which share two of their four rows: from a step before the first window's middle on. */
+CM_SIMD static void X(median9)(const K *const *rows, int64_t step, K *restrict to, K *restrict next, int64_t n) {
+  const K *a = rows[0], *b = rows[1], *c = rows[2], *d = rows[3];
 #define SORTED(k)                                                                                                  \
-  const K x##k = a[i + k * step], y##k = b[i + k * step], z##k = c[i + k * step], first##k = X(least)(x##k, y##k), \
-          second##k = X(most)(x##k, y##k), third##k = X(least)(second##k, z##k),                                   \
-          low##k = X(least)(first##k, third##k), middle##k = X(most)(first##k, third##k),                          \
-          high##k = X(most)(second##k, z##k);
+  const K b##k = b[i + k * step], c##k = c[i + k * step], l##k = X(least)(b##k, c##k), h##k = X(most)(b##k, c##k); \
+  const X(Column) up##k = X(column)(l##k, h##k, a[i + k * step]), down##k = X(column)(l##k, h##k, d[i + k * step]);
   CM_INDEPENDENT
   for (int64_t i = 0; i < n; i++) {
     SORTED(0)
     SORTED(1)
     SORTED(2)
-    to[i] = X(middle)(X(most)(X(most)(low0, low1), low2), X(middle)(middle0, middle1, middle2),
-                      X(least)(X(least)(high0, high1), high2));
+    to[i] = X(of_columns)(up0, up1, up2);
+    next[i] = X(of_columns)(down0, down1, down2);
   }
 #undef SORTED
 }
@@ -227,6 +240,11 @@ CM_SIMD static void X(median27)(const K *restrict columns, int64_t wide, int64_t
 #undef L
 /* clang-format on */
 
+/* The number of a row of the tile in the image. */
+static int64_t X(row_at)(const Median *job, const Tile *tile, int64_t y, int64_t z) {
+  return (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y;
+}
+
 /* Pointers to the rows of the window of row (y, z) of the tile, at its left end; returns how many. */
 static int X(window_rows)(const Median *job, const Tile *tile, const K *keys, int64_t y, int64_t z, const K **rows) {
   const int64_t *r = job->radius, wide = (tile->size[0] + 2 * r[0]) * job->grid.components;
@@ -271,14 +289,14 @@ static void X(pad_columns)(const Median *job, const K *beyond, int count, K *col
     }
 }
 
-static void X(nine_from)(const K *const *rows, int64_t step, int64_t at, int64_t n, K *to) {
-  const K *from[3] = {rows[0] + at - step, rows[1] + at - step, rows[2] + at - step};
-  X(median9)(from, step, to + at, n);
+static void X(nine_from)(const K *const *rows, int64_t step, int64_t at, int64_t n, K *const *to) {
+  const K *from[4] = {rows[0] + at - step, rows[1] + at - step, rows[2] + at - step, rows[3] + at - step};
+  X(median9)(from, step, to[0] + at, to[1] + at, n);
 }
 
-/* Windows begin .. end - 1 of a row: the first and the last LANES, and what lies between them from a multiple of LANES
- * on; they overlap, so that all go side by side. */
-static void X(span_of_nine)(const K *const *rows, int64_t step, int64_t begin, int64_t end, K *to) {
+/* Windows begin .. end - 1 of two rows: the first and the last LANES, and what lies between them from a multiple of
+ * LANES on; they overlap, so that all go side by side. */
+static void X(span_of_nine)(const K *const *rows, int64_t step, int64_t begin, int64_t end, K *const *to) {
   const int64_t lanes = X(LANES), first = (begin + lanes) / lanes * lanes;
   if (end - begin < 2 * lanes) {
     X(nine_from)(rows, step, begin, end - begin, to);
@@ -289,38 +307,61 @@ static void X(span_of_nine)(const K *const *rows, int64_t step, int64_t begin, i
   X(nine_from)(rows, step, end - lanes, lanes, to);
 }
 
-/* A row of 3 x 3 windows; at both ends what lies around them is laid out first, in `near`. */
-static void X(row_of_nine)(const Median *job, const K *const *rows, const K *beyond, K *near, K *to) {
+/* Two rows of 3 x 3 windows; at both ends what lies around them is laid out first, in `near`. */
+static void X(rows_of_nine)(const Median *job, const K *const *rows, const K *beyond, K *near, K *const *to) {
   const int64_t c = job->grid.components, nx = job->grid.nx, ends[2] = {0, nx - 1};
-  const K *laid[3] = {near, near + 3 * c, near + 6 * c};
+  const K *laid[4] = {near, near + 3 * c, near + 6 * c, near + 9 * c};
   for (int end = 0; end < 2; end++) {
-    for (int64_t k = 0; k < 9; k++) {
+    for (int64_t k = 0; k < 12; k++) {
       const int64_t x = cm__border_index(job->border, ends[end] + k % 3 - 1, nx);
-      memcpy(near + k * c, x < 0 ? beyond : rows[k / 3] + x * c, (size_t)c * sizeof(K));
+      const K *from = x < 0 ? beyond : rows[k / 3] + x * c;
+      for (int64_t j = 0; j < c; j++) near[k * c + j] = from[j];
     }
-    X(median9)(laid, c, to + ends[end] * c, c);
+    X(median9)(laid, c, to[0] + ends[end] * c, to[1] + ends[end] * c, c);
   }
   X(span_of_nine)(rows, c, c, (nx - 1) * c, to);
 }
 
-/* 3 x 3; 5 x 5 and 3 x 3 x 3: columns are sorted once for all windows of a row. line: two rows, and nine with halo. */
+/* 3 x 3, along y or z: two rows at a time, a last one twice. room: of nine rows with halo. */
+static void X(nine)(const Median *job, const Tile *tile, const K *keys, const K *beyond, K *line, K *room,
+                    double *scratch) {
+  const int64_t n = tile->size[0] * job->grid.components;
+  const int along = job->radius[1] ? 1 : 2, other = 3 - along;
+  int64_t at[3] = {0};
+  for (at[other] = 0; at[other] < tile->size[other]; at[other]++)
+    for (at[along] = 0; at[along] < tile->size[along]; at[along] += 2) {
+      const bool pair = at[along] + 1 < tile->size[along];
+      const int64_t y = at[1] + (pair && along == 1), z = at[2] + (pair && along == 2);
+      const int64_t row = X(row_at)(job, tile, at[1], at[2]), next = X(row_at)(job, tile, y, z);
+      const K *rows[6];
+      X(inner_rows)(job, tile, keys, beyond, at[1], at[2], rows);
+      X(inner_rows)(job, tile, keys, beyond, y, z, rows + 3);
+      rows[3] = rows[5];
+      K *to[2] = {X(place)(job, tile, row, line), pair ? X(place)(job, tile, next, room) : room};
+      X(rows_of_nine)(job, rows, beyond, room + n, to);
+      X(store)(job, tile, row, to[0], scratch);
+      if (pair) X(store)(job, tile, next, to[1], scratch);
+    }
+}
+
+/* 5 x 5 and 3 x 3 x 3: columns are sorted once for all windows of a row. line: two rows, and nine with halo. */
 static void X(by_columns)(const Median *job, const Tile *tile, const K *keys, K *line, double *scratch) {
   const int64_t c = job->grid.components, n = tile->size[0] * c, wide = n + 2 * job->radius[0] * c;
   const K *rows[MOST_NETWORK];
   K *beyond = line + n, *columns = beyond + n, constant = X(border_key)(job);
   for (int64_t i = 0; i < n; i++) beyond[i] = constant;
+  if (job->radius[1] + job->radius[2] == 1) {
+    X(nine)(job, tile, keys, beyond, line, columns, scratch);
+    return;
+  }
   for (int64_t z = 0; z < tile->size[2]; z++)
     for (int64_t y = 0; y < tile->size[1]; y++) {
-      const int64_t row = (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y;
+      const int64_t row = X(row_at)(job, tile, y, z);
       const int count = X(inner_rows)(job, tile, keys, beyond, y, z, rows);
       K *to = X(place)(job, tile, row, line);
-      if (count == 3) {
-        X(row_of_nine)(job, rows, beyond, columns, to);
-      } else {
-        (count == 5 ? X(sort5) : X(sort9))(rows, columns + job->radius[0] * c, wide, n);
-        X(pad_columns)(job, beyond, count, columns);
-        (count == 5 ? X(median25) : X(median27))(columns, wide, c, to, n);
-      }
+      (count == 5 ? X(sort5) : X(sort9))(rows, columns + job->radius[0] * c, wide, n);
+      X(pad_columns)(job, beyond, count, columns);
+      (count == 5 ? X(median25) : X(median27))(columns, wide, c, to, n);
       X(store)(job, tile, row, to, scratch);
     }
 }
@@ -331,7 +372,7 @@ static void X(by_network)(const Median *job, const Tile *tile, const K *keys, K 
   const K *rows[MOST_NETWORK], *near[MOST_NETWORK];
   for (int64_t z = 0; z < tile->size[2]; z++)
     for (int64_t y = 0; y < tile->size[1]; y++) {
-      const int64_t row = (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y;
+      const int64_t row = X(row_at)(job, tile, y, z);
       const int across = (int)(2 * job->radius[0] + 1), count = X(window_rows)(job, tile, keys, y, z, rows) * across;
       for (int k = 0; k < count; k++) near[k] = rows[k / across] + k % across * c;
       for (int64_t at = 0; at < n; at += X(LANES)) X(select)(near, count, at, line + at);
@@ -417,8 +458,7 @@ static void X(by_bisection)(const Median *job, const Tile *tile, const K *keys, 
       for (int64_t i = n; i < n + X(LANES); i++) low[i] = high[i] = 0; /* beyond the row nothing is sought */
       for (int k = 0; k < count * across; k++) near[k] = rows[k / across] + k % across * c;
       for (int64_t at = 0; at < n; at += X(GROUP)) X(bisect)(near, count * across, job->rank, at, low + at, high + at);
-      X(store)
-      (job, tile, (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y, low, scratch);
+      X(store)(job, tile, X(row_at)(job, tile, y, z), low, scratch);
     }
 }
 
@@ -439,8 +479,7 @@ static void X(by_rank)(const Median *job, const Tile *tile, const K *keys, K *li
         slide_window(job, tile, ranks, y, z, k);
         for (int64_t x = 0; x < n; x++) line[x * c + k] = keys[ranks->items[ranks->median[x]].at];
       }
-      X(store)
-      (job, tile, (tile->t * job->grid.nz + tile->begin[2] + z) * job->grid.ny + tile->begin[1] + y, line, scratch);
+      X(store)(job, tile, X(row_at)(job, tile, y, z), line, scratch);
     }
 }
 
