@@ -25,8 +25,7 @@ typedef struct CmLearnResult CmLearnResult; /* what a validation found; referenc
   X(MULTICLASS, "multiclass") /* three or more */                                                       \
   X(ORDINAL, "ordinal")       /* classes in an order */                                                 \
   X(REGRESSION, "regression") /* a number */                                                            \
-  X(SURVIVAL, "survival")                                                                               \
-  X(SUBGROUPS, "subgroups")   /* the time until an event, or until the subject was last seen without */ \
+  X(SURVIVAL, "survival")     /* the time until an event, or until the subject was last seen without */ \
   X(CLUSTERING, "clustering") /* no target from here on: groups of rows */                              \
   X(EMBEDDING, "embedding")   /* few numbers that stand for many */                                     \
   X(OUTLIERS, "outliers")     /* rows unlike the others */
@@ -76,6 +75,20 @@ typedef struct CmPrepareParams {
 /* The description of the struct above, for cm_params_set() and the like (name: "prepare"). */
 CM_API const CmOp *cm_prepare_about(void);
 
+/* ---- choice of parameters ----------------------------------------------------------------------------------------
+ */
+
+/* The best of several parameters, by folds inside of the training rows, by subject. In a validation the choice is made
+ * anew in each fold, so that test rows have no part in it. */
+typedef struct CmTuneParams {
+  int32_t search; /* grid: every combination; random: `tries` of them; halving (Jamieson and Talwalkar 2016): all on few
+                   * subjects, then the better 1 / factor on `factor` times as many, and so on up to all of them */
+  int64_t folds, tries, factor;
+  int32_t metric; /* mean over the inner folds; auto: AUC (mean over classes), R2 or C-index */
+  int64_t seed;
+} CmTuneParams;
+CM_API const CmOp *cm_tune_about(void); /* name: "tune" */
+
 /* ---- learners and columns -------------------------------------------------------------------------------------------
  */
 
@@ -85,6 +98,10 @@ typedef struct CmLearner {
   const void *params;             /* of kind->about; NULL: defaults */
   const CmPrepareParams *prepare; /* NULL: defaults */
   const char *name;               /* in the results; NULL: the kind's name; names of one validation must differ */
+  /* Parameters to choose, and what from: "C=0.1|1|10 gamma=0.001..1 prepare.k_best=5|10": values, or for random and
+   * halving a range. NULL: nothing to choose. */
+  const char *search;
+  const CmTuneParams *tune; /* NULL: defaults */
 } CmLearner;
 
 /* What the columns of a table mean. Names are exact. */
@@ -281,6 +298,9 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least
  * survival     model, part, repeat, group ("high risk": above the median risk, "low risk"), time, at_risk, events,
  * censored, survival, low, high, log_rank_p: Kaplan and Meier's estimate
+ * tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model handed
+ * over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard deviation
+ * over the inner folds), chosen
  * subgroups    model, part, column, level, class, metric, value, low, high, interval, rows, subjects: «metrics» among
  * the rows of each value of the columns named as subgroups In regression and survival the tables of classes have no
  * rows; metrics are mae rmse r2 correlation calibration_intercept calibration_slope, or c_index auc_q25 auc_q50
@@ -302,7 +322,8 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(DECISION, "decision")         \
   X(THRESHOLDS, "thresholds")     \
   X(SURVIVAL, "survival")         \
-  X(SUBGROUPS, "subgroups")
+  X(SUBGROUPS, "subgroups")       \
+  X(TUNING, "tuning")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

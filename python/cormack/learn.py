@@ -14,12 +14,14 @@ from .table import from_table, to_table
 @dataclass(frozen=True)
 class Learner:
     """A kind of model with parameters, not yet fitted: Learner("svm", {"C": 2}). prepare: imputation, scaling and selection.
-    Parameters: describe(kind), describe("prepare")."""
+    A list of values, or a range as "0.01..100", is chosen from on inner folds of the training rows; tune: how.
+    Parameters: describe(kind), describe("prepare"), describe("tune")."""
 
     kind: str = "logistic"
     params: dict = field(default_factory=dict)
     prepare: dict = field(default_factory=dict)
     name: str | None = None
+    tune: dict = field(default_factory=dict)
 
 
 def kinds():
@@ -29,7 +31,7 @@ def kinds():
 
 
 def _about(name):
-    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
+    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "tune": lib.cm_tune_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
 
 
 def describe(name, *, context=None):
@@ -51,6 +53,17 @@ def _columns(target, positive, subject, time, hold_out, features, ignore, task, 
     return columns
 
 
+def _choices(params, prefix=""):
+    """Parameters of one value, and words for those that are to be chosen."""
+    def text_of(value):
+        if isinstance(value, (list, tuple)):
+            return "|".join(str(each).lower() if isinstance(each, bool) else str(each) for each in value)
+        return value if isinstance(value, str) and ("|" in value or ".." in value) else None
+    chosen = {name: text_of(value) for name, value in params.items()}
+    return ({name: value for name, value in params.items() if chosen[name] is None},
+            [f"{prefix}{name}={value}" for name, value in chosen.items() if value is not None])
+
+
 @contextlib.contextmanager
 def _learners(context, learners):
     """An array of CmLearner, and what it borrows."""
@@ -59,8 +72,12 @@ def _learners(context, learners):
         for row, learner in zip(rows, learners):
             learner = Learner(learner) if isinstance(learner, str) else learner
             row.kind, row.name = call("cm_model_kind_get", data(learner.kind)), data(learner.name)
-            row.params = stack.enter_context(filled(context, row.kind, learner.params))
-            row.prepare = stack.enter_context(filled(context, lib.cm_prepare_about(), learner.prepare))
+            params, search = _choices(learner.params)
+            prepare, more = _choices(learner.prepare, "prepare.")
+            row.params = stack.enter_context(filled(context, row.kind, params))
+            row.prepare = stack.enter_context(filled(context, lib.cm_prepare_about(), prepare))
+            row.search = data(" ".join(search + more) or None)
+            row.tune = stack.enter_context(filled(context, lib.cm_tune_about(), learner.tune))
         yield rows
 
 

@@ -34,12 +34,56 @@ static void name_learner(CmLearnWords *words) {
   learner->name = words->name[words->count];
 }
 
+/* Several values, or two numbers with dots between: the parameter is to be chosen. */
+static bool is_choice(const char *word) {
+  const char *value = strchr(word, '=');
+  return value && (strchr(value, '|') || strstr(value, ".."));
+}
+
+/* Sets the parameters that have one value; the others go to `search`, with `prefix`. */
+static bool set_or_search(CmCli *cli, const CmOp *about, void *params, const char *words, const char *prefix,
+                          char **search, CmError **err) {
+  char *copy = cm_strdup(cli->ctx, words, err), *rest = copy;
+  bool good = copy != NULL;
+  for (char *word; good && (word = strsep(&rest, " \t"));) {
+    if (!is_choice(word)) {
+      good = cm_params_set_words(cli->ctx, about, params, word, err);
+      continue;
+    }
+    char *longer = cm_sprintf(cli->ctx, err, "%s%s%s%s", *search ? *search : "", *search ? " " : "", prefix, word);
+    good = longer != NULL;
+    cm_free(*search);
+    *search = longer;
+  }
+  cm_free(copy);
+  return good;
+}
+
+/* What is to be chosen of the preparation is chosen for each model. */
+static bool share_search(CmCli *cli, CmLearnWords *words, CmError **err) {
+  for (int i = 0; i < words->count; i++) {
+    CmLearner *learner = &words->learner[i];
+    char **own = &words->search[i];
+    learner->tune = words->tune;
+    if (words->prepare_search) {
+      char *both = cm_sprintf(cli->ctx, err, "%s%s%s", *own ? *own : "", *own ? " " : "", words->prepare_search);
+      if (!both) return false;
+      cm_free(*own);
+      *own = both;
+    }
+    learner->search = *own;
+  }
+  return true;
+}
+
 static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError **err) {
   char name[64];
   size_t length = strcspn(word, " \t");
   snprintf(name, sizeof name, "%.*s", (int)(length < sizeof name ? length : sizeof name - 1), word);
   if (!strcmp(name, "prepare"))
-    return cm_params_set_words(cli->ctx, cm_prepare_about(), words->prepare, word + length, err);
+    return set_or_search(cli, cm_prepare_about(), words->prepare, word + length, "prepare.", &words->prepare_search,
+                         err);
+  if (!strcmp(name, "tune")) return cm_params_set_words(cli->ctx, cm_tune_about(), words->tune, word + length, err);
   if (!strcmp(name, "validate"))
     return cm_params_set_words(cli->ctx, cm_validate_about(), words->validate, word + length, err);
   if (words->count == CM__MOST_LEARNERS) {
@@ -55,7 +99,7 @@ static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError 
   learner->prepare = words->prepare;
   name_learner(words);
   words->count++;
-  return cm_params_set_words(cli->ctx, &learner->kind->about, params, word + length, err);
+  return set_or_search(cli, &learner->kind->about, params, word + length, "", &words->search[words->count - 1], err);
 }
 
 bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result,
@@ -81,16 +125,22 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->subgroups = result->names[3];
   result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
   result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
-  if (!result->prepare || !result->validate) return false;
+  result->tune = cm_params_create(cli->ctx, cm_tune_about(), err);
+  if (!result->prepare || !result->validate || !result->tune) return false;
   for (int i = 0; i < count; i++)
     if (!add_word(cli, words[i], result, err)) return false;
   if (!result->count) cm_error_set(err, CM_ERR_USAGE, "no model is named; add one, e.g. logistic or \"svm C=2\"");
-  return result->count > 0;
+  return result->count > 0 && share_search(cli, result, err);
 }
 
 void cm__learn_words_free(CmLearnWords *words) {
   for (int i = 0; i < CM_COUNT(words->text); i++) cm_free(words->text[i]);
-  for (int i = 0; i < CM__MOST_LEARNERS; i++) cm_free(words->params[i]);
+  for (int i = 0; i < CM__MOST_LEARNERS; i++) {
+    cm_free(words->params[i]);
+    cm_free(words->search[i]);
+  }
+  cm_free(words->prepare_search);
+  cm_free(words->tune);
   cm_free(words->prepare);
   cm_free(words->validate);
 }

@@ -41,10 +41,12 @@ typedef struct CmLearnWords {
   CmLearner learner[CM__MOST_LEARNERS];
   char name[CM__MOST_LEARNERS][72];
   void *params[CM__MOST_LEARNERS];
-  void *prepare, *validate; /* CmPrepareParams, CmValidateParams */
+  char *search[CM__MOST_LEARNERS], *prepare_search; /* parameters that are to be chosen */
+  void *prepare, *validate, *tune;                  /* CmPrepareParams, CmValidateParams, CmTuneParams */
 } CmLearnWords;
 
-/* words: "logistic C=2", "prepare impute=mean", "validate folds=10"; at least one model. */
+/* words: "logistic C=2", "svm C=0.1|1|10", "prepare impute=mean", "validate folds=10", "tune search=random"; at least
+ * one model. */
 bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char **words, CmLearnWords *result,
                      CmError **err);
 void cm__learn_words_free(CmLearnWords *words);

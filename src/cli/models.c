@@ -1,4 +1,4 @@
-/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON; and prepare, validate and explain. */
+/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON; and prepare, tune, validate and explain. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -45,6 +45,8 @@ static bool find_part(const char *name, LearnPart *found) {
   const LearnPart parts[] = {
       {cm_prepare_about(), "cormack train|validate TABLE.csv MODEL... \"prepare [param=value]\" [--option value]"},
       {cm_validate_about(), "cormack validate TABLE.csv MODEL... \"validate [param=value]\" [--option value]"},
+      {cm_tune_about(),
+       "cormack train|validate TABLE.csv \"MODEL param=A|B|C\"... \"tune [param=value]\" [--option value]"},
       {cm_explain_about(), "cormack explain MODEL TABLE.csv \"[param=value]\" [--option value]"}};
   for (int i = 0; i < CM_COUNT(parts); i++) {
     if (strcmp(parts[i].about->name, name)) continue;

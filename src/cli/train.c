@@ -62,11 +62,13 @@ CM_COMMAND(train) = {
         "«cormack models» lists the kinds of model, «cormack models prepare» the parameters of preparation. A further "
         "word \"prepare impute=median "
         "scale=robust\" sets the preparation.\n"
+        "A parameter with several values, as in \"svm C=0.1|1|10\", is chosen on inner folds, by subject; \"tune "
+        "search=halving\" says how.\n"
         "Leaks are refused by name. Example:\n"
         "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o "
         "model.json",
     CM_COMMAND_OPTIONS(TrainOptions, option_table),
     .min_args = 2,
-    .max_args = 4,
+    .max_args = 5,
     .run = run,
 };

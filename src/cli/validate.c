@@ -104,8 +104,14 @@ CM_COMMAND(validate) = {
         "«cormack models» lists the kinds of model, «cormack models validate» the parameters. Further words: "
         "\"validate folds=5 repeats=4 "
         "hold_out=0.2\" and\n"
-        "\"prepare impute=median k_best=20\". Leaks are refused by name. Example:\n"
+        "\"prepare impute=median k_best=20\". A parameter with several values is chosen on inner folds of the training "
+        "rows, anew in each\n"
+        "fold: \"svm C=0.1|1|10 gamma=0.01|0.1\"; how, says \"tune search=grid|random|halving folds=5\" («cormack "
+        "models tune»), and between\n"
+        "two numbers \"C=0.01..100\" is drawn by chance. Leaks are refused by name. Examples:\n"
         "  cormack validate features.csv logistic \"svm C=2\" \"validate folds=10\" --target malignant --subject "
+        "patient_id -o out/\n"
+        "  cormack validate features.csv \"svm C=0.1|1|10\" \"prepare k_best=5|20\" --target malignant --subject "
         "patient_id -o out/",
     CM_COMMAND_OPTIONS(ValidateOptions, option_table),
     .min_args = 2,

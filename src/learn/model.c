@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "learn/split.h"
+#include "learn/tune.h"
 
 /* ---- kinds ----------------------------------------------------------------------------------------------------------
  */
@@ -292,7 +293,7 @@ CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *t
   int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err);
   if (!all) goto done;
   for (int64_t i = 0; i < data.rows; i++) all[i] = i;
-  model = cm__model_fit_rows(ctx, learner, &data, all, data.rows, err);
+  model = cm__learner_fit(ctx, learner, &data, all, data.rows, 0, NULL, err);
   for (const CmLearnNote *note = data.notes; model && note; note = note->next)
     cm_log(ctx, strcmp(note->level, "warning") ? CM_LOG_INFO : CM_LOG_WARNING, "%s", note->text);
 done:

@@ -4,6 +4,7 @@
 
 #include "learn/metrics.h"
 #include "learn/model.h"
+#include "learn/tune.h"
 
 /* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
 typedef struct CmOutcome {
@@ -12,7 +13,8 @@ typedef struct CmOutcome {
   double *drop;   /* features x (folds x permutations): AUC lost; NaN where undefined */
   double *held_p; /* held x width */
   double *held_shap;
-  CmModel *model; /* fitted on the pool */
+  CmModel *model;   /* fitted on the pool */
+  CmTuning *tuning; /* jobs: of the pool, then of each fold of each repeat */
 } CmOutcome;
 
 typedef struct CmTrial {
@@ -24,6 +26,7 @@ typedef struct CmTrial {
   const CmLearnColumns *columns;
   const CmLearner *learners;
   int count;
+  int64_t jobs; /* training sets of a learner: the pool, then each fold of each repeat */
   CmValidateParams params;
   int64_t pool_rows, held_rows, pool_subjects, held_subjects;
   int64_t *pool, *held;                 /* rows of the data */
@@ -63,13 +66,11 @@ CmTable *cm__table_numbers(CmTrial *trial, CmError **err);
 CmTable *cm__table_survival(CmTrial *trial, CmError **err);
 
 CmTable *cm__table_subgroups(CmTrial *trial, CmError **err);
+CmTable *cm__table_tuning(CmTrial *trial, CmError **err);
 
 /* Metrics of classes or of numbers, as the task wants them. */
 bool cm__judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,
                CmError **err);
-/* Sets width, strata and stratum. */
-bool cm__strata(CmTrial *trial, CmError **err);
-
 /* What was predicted of unseen rows: in the cross-validation, in the hold-out, in one fold of one repeat (memory in
  * `hold`). */
 CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome);

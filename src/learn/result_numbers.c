@@ -6,54 +6,6 @@
 #include "learn/quantile.h"
 #include "learn/result_view.h"
 
-/* ---- strata --------------------------------------------------------------------------------------------------------
- */
-
-enum { MOST_RANGES = 5 };
-
-/* stratum: which of `ranges` ranges of the target, with equally many rows, a row lies in. */
-static bool cut_ranges(CmArena *hold, const CmLearnData *data, int ranges, int *stratum, CmError **err) {
-  double *sorted = CM__NEW(hold, double, data->rows, err);
-  if (!sorted) return false;
-  for (int64_t i = 0; i < data->rows; i++) sorted[i] = data->value[i];
-  cm__sort_numbers(sorted, data->rows);
-  for (int64_t i = 0; i < data->rows; i++) {
-    stratum[i] = 0;
-    for (int r = 1; r < ranges; r++) stratum[i] += data->value[i] > sorted[data->rows * r / ranges];
-  }
-  return true;
-}
-
-/* Whether folds and hold-out find enough subjects in each stratum. */
-static bool is_even(const CmTrial *trial, int strata, bool *even, CmError **err) {
-  const CmLearnData *data = &trial->data;
-  const CmValidateParams *p = &trial->params;
-  int few;
-  int64_t least;
-  if (!cm__fewest_subjects(trial->ctx, trial->stratum, strata, data->subject, data->subjects, data->rows, &few, &least,
-                           err))
-    return false;
-  *even = (double)least * (1 - p->hold_out) >= (double)p->folds + 2;
-  return true;
-}
-
-bool cm__strata(CmTrial *trial, CmError **err) {
-  CmLearnData *data = &trial->data;
-  trial->width = cm__width(data->task, data->classes);
-  trial->strata = data->classes;
-  trial->stratum = data->y;
-  if (data->classes) return true;
-  trial->stratum = CM__NEW(&data->hold, int, data->rows, err);
-  bool even = false, survival = data->task == CM_TASK_SURVIVAL;
-  for (int strata = survival ? 2 : MOST_RANGES; trial->stratum && !even && strata > 0; strata--) {
-    trial->strata = strata;
-    for (int64_t i = 0; survival && i < data->rows; i++) trial->stratum[i] = strata > 1 && data->event[i];
-    if (!survival && !cut_ranges(&data->hold, data, strata, trial->stratum, err)) return false;
-    if (!is_even(trial, strata, &even, err)) return false;
-  }
-  return trial->stratum != NULL;
-}
-
 /* ---- predictions ---------------------------------------------------------------------------------------------------
  */
 

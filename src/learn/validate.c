@@ -6,6 +6,7 @@
 #include "learn/result.h"
 #include "learn/rng.h"
 #include "learn/split.h"
+#include "learn/strata.h"
 
 static const CmParam params_table[] = {
     CM_PARAM_INT(CmValidateParams, folds, 5, 0, 1000, "",
@@ -72,6 +73,21 @@ static bool check_subgroups(const CmLearnColumns *columns, const CmTable *table,
   return true;
 }
 
+/* Hold-out and folds have their share of each stratum, if each has subjects enough. */
+static bool set_strata(CmTrial *trial, CmStrata *all, CmError **err) {
+  CmLearnData *data = &trial->data;
+  const CmValidateParams *p = &trial->params;
+  int64_t *every = CM__NEW(&data->hold, int64_t, data->rows, err);
+  if (!every) return false;
+  for (int64_t i = 0; i < data->rows; i++) every[i] = i;
+  trial->width = cm__width(data->task, data->classes);
+  if (!cm__stratify(&data->hold, data, every, data->rows, (double)(p->folds + 2) / (1 - p->hold_out), all, err))
+    return false;
+  trial->strata = all->strata;
+  trial->stratum = all->stratum;
+  return true;
+}
+
 static bool choose_held(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
@@ -121,7 +137,8 @@ static bool enough_subjects(CmTrial *trial, CmError **err) {
 static bool plan(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
-  if (!cm__strata(trial, err) || !choose_held(trial, err)) return false;
+  CmStrata all;
+  if (!set_strata(trial, &all, err) || !choose_held(trial, err)) return false;
   if (!take_rows(trial, 0, &trial->pool_rows, &trial->pool, &trial->pool_y, &trial->pool_subject, &trial->pool_subjects,
                  err))
     return false;
@@ -150,6 +167,7 @@ static bool make_room(CmTrial *trial, CmError **err) {
           width = outputs * (d + 1);
   trial->drop_is_held = p->folds == 0;
   trial->drops = (int)p->permutations * (trial->drop_is_held ? 1 : (int)p->folds);
+  trial->jobs = 1 + p->folds * p->repeats;
   trial->outcome = CM__NEW(hold, CmOutcome, trial->count, err);
   if (!trial->outcome) return false;
   for (int l = 0; l < trial->count; l++) {
@@ -158,7 +176,8 @@ static bool make_room(CmTrial *trial, CmError **err) {
     o->p = CM__NEW(hold, double, p->folds ? p->repeats * trial->pool_rows *k : 0, err);
     o->held_p = CM__NEW(hold, double, trial->held_rows *k, err);
     o->drop = CM__NEW(hold, double, d * trial->drops, err);
-    if (!o->p || !o->held_p || !o->drop) return false;
+    o->tuning = CM__NEW(hold, CmTuning, trial->jobs, err);
+    if (!o->p || !o->held_p || !o->drop || !o->tuning) return false;
     if (!shap) continue;
     o->shap = CM__NEW(hold, double, p->folds ? trial->pool_rows *width : 0, err);
     o->held_shap = CM__NEW(hold, double, trial->held_rows *width, err);
@@ -275,7 +294,9 @@ static bool run_fold(CmTrial *trial, CmArena *hold, int learner, int64_t repeat,
   }
   Unseen unseen;
   if (!gather(trial, hold, trial->pool, test, tests, &unseen, err)) return false;
-  CmModel *model = cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, train, trains, err);
+  int64_t job = 1 + repeat * trial->params.folds + fold;
+  CmModel *model = cm__learner_fit(trial->ctx, &trial->learners[learner], &trial->data, train, trains, (uint64_t)job,
+                                   &outcome->tuning[job], err);
   bool ok = model &&
             judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->width,
                   repeat ? NULL : outcome->shap, err) &&
@@ -287,8 +308,8 @@ static bool run_fold(CmTrial *trial, CmArena *hold, int learner, int64_t repeat,
 
 static bool run_whole(CmTrial *trial, CmArena *hold, int learner, CmError **err) {
   CmOutcome *outcome = &trial->outcome[learner];
-  outcome->model =
-      cm__model_fit_rows(trial->ctx, &trial->learners[learner], &trial->data, trial->pool, trial->pool_rows, err);
+  outcome->model = cm__learner_fit(trial->ctx, &trial->learners[learner], &trial->data, trial->pool, trial->pool_rows,
+                                   0, &outcome->tuning[0], err);
   if (!outcome->model) return false;
   if (!trial->held_rows) return true;
   Unseen unseen;
@@ -297,16 +318,16 @@ static bool run_whole(CmTrial *trial, CmArena *hold, int learner, CmError **err)
          (!trial->drop_is_held || permute(trial, hold, outcome->model, &unseen, 0, outcome->drop, err));
 }
 
-/* Job: a fold of a repeat of a learner, or the model of all rows. */
+/* Job: the model of all rows, or a fold of a repeat of a learner. */
 static bool run_jobs(void *arg, CmRange range, CmError **err) {
   CmTrial *trial = arg;
-  int64_t folds = trial->params.folds, each = folds * trial->params.repeats + 1;
+  int64_t folds = trial->params.folds;
   for (int64_t job = range.begin; job < range.end; job++) {
     CmArena hold = {.ctx = trial->ctx};
-    int learner = (int)(job / each);
-    int64_t at = job % each;
-    bool ok = at == each - 1 ? run_whole(trial, &hold, learner, err)
-                             : run_fold(trial, &hold, learner, at / folds, (int)(at % folds), err);
+    int learner = (int)(job / trial->jobs);
+    int64_t at = job % trial->jobs - 1;
+    bool ok = at < 0 ? run_whole(trial, &hold, learner, err)
+                     : run_fold(trial, &hold, learner, at / folds, (int)(at % folds), err);
     cm__arena_free(&hold);
     if (!ok) return false;
   }
@@ -357,10 +378,13 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
       !check_task(&trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
     goto done;
   if (!plan(&trial, err) || !make_room(&trial, err)) goto done;
-  int64_t jobs = count * (trial.params.folds * trial.params.repeats + 1);
-  if (cm_parallel_for(ctx, "validate", jobs, 1, run_jobs, &trial, err)) result = make_result(&trial, err);
+  if (cm_parallel_for(ctx, "validate", count * trial.jobs, 1, run_jobs, &trial, err)) result = make_result(&trial, err);
 done:
-  for (int l = 0; trial.outcome && l < count; l++) cm_model_unref(&trial.outcome[l].model);
+  for (int l = 0; trial.outcome && l < count; l++) {
+    cm_model_unref(&trial.outcome[l].model);
+    for (int64_t job = 0; trial.outcome[l].tuning && job < trial.jobs; job++)
+      cm__tuning_free(&trial.outcome[l].tuning[job]);
+  }
   cm__data_free(&trial.data);
   return result;
 }

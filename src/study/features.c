@@ -346,12 +346,12 @@ typedef struct LabelRow {
 } LabelRow;
 
 /* What is taken over from the file of labels. */
-enum { ROLE_TARGET, ROLE_HOLD_OUT, ROLE_EVENT, ROLES };
+enum { MOST_ROLES = 64 };
 
 typedef struct Labels {
   LabelRow *rows;
-  int subject, time; /* columns of the file, as those of the roles */
-  int role[ROLES];   /* -1: none */
+  int subject, time;                           /* columns of the file, as those of the roles; time -1: none */
+  int roles, role[MOST_ROLES], to[MOST_ROLES]; /* to: columns of the features */
 } Labels;
 
 /* A date in any of the usual writings as its digits: 2021-03-05, 20210305 and 2021/03/05 are the same visit. */
@@ -380,7 +380,7 @@ static bool same_cell(const CmTable *table, int64_t a, int64_t b, int column) {
 
 static bool same_roles(const Labels *labels, const CmTable *table, int64_t a, int64_t b) {
   bool same = true;
-  for (int i = 0; i < ROLES; i++) same = same && same_cell(table, a, b, labels->role[i]);
+  for (int i = 0; i < labels->roles; i++) same = same && same_cell(table, a, b, labels->role[i]);
   return same;
 }
 
@@ -416,19 +416,27 @@ static bool index_labels(Features *f, Labels *labels, CmError **err) {
   return true;
 }
 
-/* Adds a column for each role that the study names. */
-static bool add_roles(Features *f, Labels *labels, int *to, CmError **err) {
+static bool add_role(Features *f, Labels *labels, const char *name, CmError **err) {
   const CmTable *from = f->spec->labels.table;
-  const char *const names[ROLES] = {f->spec->labels.target, f->spec->learn.hold_out, f->spec->learn.event};
-  for (int i = 0; i < ROLES; i++) {
-    int at = labels->role[i] = names[i] ? cm_table_find_column(from, names[i]) : -1;
-    to[i] = -1;
-    if (at < 0) continue;
-    to[i] =
-        cm_table_add_column(f->table, names[i], cm_table_column_type(from, at), cm_table_column_unit(from, at), err);
-    if (to[i] < 0) return false;
-  }
-  return true;
+  int at = name ? cm_table_find_column(from, name) : -1;
+  for (int i = 0; i < labels->roles; i++)
+    if (labels->role[i] == at) return true;
+  if (at < 0 || labels->roles == MOST_ROLES) return true;
+  int to = cm_table_add_column(f->table, name, cm_table_column_type(from, at), cm_table_column_unit(from, at), err);
+  labels->role[labels->roles] = at;
+  labels->to[labels->roles++] = to;
+  return to >= 0;
+}
+
+/* Adds a column for each role that the study names. */
+static bool add_roles(Features *f, Labels *labels, CmError **err) {
+  const CmSpecLearn *learn = &f->spec->learn;
+  const char *const names[] = {f->spec->labels.target, learn->hold_out, learn->event, learn->group};
+  bool good = true;
+  for (int i = 0; good && i < CM_COUNT(names); i++) good = add_role(f, labels, names[i], err);
+  for (int i = 0; good && i < learn->subgroup_count; i++) /* or it is a feature */
+    good = cm_table_find_column(f->table, learn->subgroups[i]) >= 0 || add_role(f, labels, learn->subgroups[i], err);
+  return good;
 }
 
 static bool join_file(Features *f, CmError **err) {
@@ -436,8 +444,7 @@ static bool join_file(Features *f, CmError **err) {
   const CmTable *from = spec->table;
   Labels labels = {.subject = cm_table_find_column(from, spec->subject)};
   labels.time = spec->time ? cm_table_find_column(from, spec->time) : -1;
-  int to[ROLES];
-  bool good = add_roles(f, &labels, to, err) && index_labels(f, &labels, err);
+  bool good = add_roles(f, &labels, err) && index_labels(f, &labels, err);
   int64_t found = 0;
   for (int g = 0; g < f->group_count && good; g++) {
     char key[2 * CM__KEY_SIZE + 2];
@@ -447,8 +454,8 @@ static bool join_file(Features *f, CmError **err) {
     HASH_FIND(hh, labels.rows, key, strlen(key), row);
     if (!row) continue;
     found++;
-    for (int i = 0; i < ROLES && good; i++)
-      good = to[i] < 0 || cm__table_copy_cell(f->table, g, to[i], from, row->row, labels.role[i], err);
+    for (int i = 0; i < labels.roles && good; i++)
+      good = cm__table_copy_cell(f->table, g, labels.to[i], from, row->row, labels.role[i], err);
   }
   if (good && !found && f->group_count) {
     char first[CM__KEY_SIZE] = "";

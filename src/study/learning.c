@@ -29,10 +29,14 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   for (int i = 0; i < learn->ignore_count; i++) cm_hash_add_text(&hasher, learn->ignore[i]);
   add_params(&hasher, ctx, cm_prepare_about(), learn->prepare);
   add_params(&hasher, ctx, cm_validate_about(), learn->validate);
+  add_params(&hasher, ctx, cm_tune_about(), learn->tune);
+  cm_hash_add_text(&hasher, NULL);
+  for (int i = 0; i < learn->subgroup_count; i++) cm_hash_add_text(&hasher, learn->subgroups[i]);
   for (int i = 0; i < learn->learner_count; i++) {
     cm_hash_add_text(&hasher, learn->learners[i].name);
     cm_hash_add_text(&hasher, learn->learners[i].kind->about.name);
     cm_hash_add_text(&hasher, learn->learner_json[i]);
+    cm_hash_add_text(&hasher, learn->learners[i].search);
   }
   cm_hash_finish(&hasher, key);
 }
@@ -149,6 +153,8 @@ bool cm__learning_do(CmLearning *learning, CmWork *work, const CmTable *features
       .event = learn->event,
       .order = learn->order,
       .order_count = learn->order_count,
+      .subgroups = learn->subgroups,
+      .subgroup_count = learn->subgroup_count,
   };
   CmLearnResult *result =
       cm_learn_validate(ctx, learn->learners, learn->learner_count, features, &columns, learn->validate, err);

@@ -120,6 +120,7 @@ typedef struct CmSpecLearn {
   const char *task;     /* NULL: by the columns and the models */
   const char *event;    /* column of the labels; NULL: none */
   const char *hold_out; /* column of the labels; NULL: none */
+  const char *group;    /* column of the labels, each of whose values is left out once; NULL: folds by subject */
   const char **features, **ignore, **order;
   int feature_count, ignore_count, order_count;
   CmLearner *learners; /* params are the study's */
@@ -127,6 +128,9 @@ typedef struct CmSpecLearn {
   int learner_count;
   CmPrepareParams *prepare;
   CmValidateParams *validate;
+  CmTuneParams *tune;
+  const char *prepare_search, **subgroups; /* search: what is to be chosen of the preparation; NULL: nothing */
+  int subgroup_count;
 } CmSpecLearn;
 
 typedef struct CmSpecPicture {
@@ -196,6 +200,10 @@ const char *cm__spec_ref_text(CmSpec *spec, const CmSpecRef *ref);
  * lines. */
 void cm__spec_params(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip,
                      int skip_count, const char *what);
+/* The same; what a parameter may be chosen from ([0.1, 1, 10] or 0.01..100) comes back as CmLearner.search, with
+ * `prefix`; NULL: nothing. */
+const char *cm__spec_search(CmSpec *spec, const CmOp *about, void *params, const CmYaml *map, const char *const *skip,
+                            int skip_count, const char *prefix, const char *what);
 /* Absolute or relative to the study file's folder. */
 const char *cm__spec_path(CmSpec *spec, const char *path);
 

@@ -5,9 +5,9 @@
 
 #include "study/spec.h"
 
-static const char *const learn_keys[] = {"table",     "target",   "positive", "row",    "visit",
-                                         "aggregate", "features", "ignore",   "models", "prepare",
-                                         "validate",  "seed",     "task",     "event",  "order"};
+static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",    "aggregate",
+                                         "features", "ignore", "models",   "prepare", "validate", "seed",
+                                         "task",     "event",  "order",    "tune",    "subgroups"};
 static const char *const rows[] = {"subject", "visit", "image"};
 static const char *const visits[] = {"first", "last", "all"};
 static const char *const hows[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
@@ -124,7 +124,10 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   snprintf(what, sizeof what, "model «%.64s»", name);
   void *values = cm_params_create(spec->ctx, &found->about, &spec->problems.failure);
   if (!values) return;
-  cm__spec_params(spec, &found->about, values, params, skip, CM_COUNT(skip), what);
+  const char *search = cm__spec_search(spec, &found->about, values, params, skip, CM_COUNT(skip), "", what);
+  if (learn->prepare_search)
+    search = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", search ? search : "", search ? " " : "",
+                              learn->prepare_search);
   CmError *wrong = NULL;
   if (found->about.check && !found->about.check(values, &wrong))
     cm__problem_add(&spec->problems, at, "%s: %s", what, cm_error_text(wrong));
@@ -132,8 +135,8 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   char *json = cm_params_to_json(spec->ctx, &found->about, values, &spec->problems.failure);
   if (json) learn->learner_json[learn->learner_count] = cm__arena_strdup(&spec->arena, json, &spec->problems.failure);
   cm_free(json);
-  learn->learners[learn->learner_count++] =
-      (CmLearner){.kind = found, .params = values, .name = name, .prepare = learn->prepare};
+  learn->learners[learn->learner_count++] = (CmLearner){
+      .kind = found, .params = values, .name = name, .prepare = learn->prepare, .search = search, .tune = learn->tune};
 }
 
 /* svm | svm: {c: 2} | {model: svm, name: svm_rbf, c: 2} */
@@ -189,6 +192,22 @@ static void parse_models(CmSpec *spec, const CmYaml *node) {
 /* ---- validation -----------------------------------------------------------------------------------------------------
  */
 
+static void check_label_column(CmSpec *spec, const CmYaml *at, const char *what, const char *name) {
+  const CmTable *labels = spec->labels.table;
+  if (labels && cm_table_find_column(labels, name) < 0)
+    cm__problem_add(&spec->problems, at, "%s; «%s» has no «%s»", what, spec->labels.file, name);
+}
+
+static void parse_group(CmSpec *spec, const CmYaml *node) {
+  const char *group = NULL;
+  cm__yaml_text(&spec->problems, node, "group", &group);
+  if (!group || strcmp(group, "subject") == 0) return;
+  spec->learn.group = group;
+  check_label_column(spec, cm__yaml_get(node, "group"),
+                     "validate: group must be subject, or a column of the labels whose values are left out in turn",
+                     group);
+}
+
 static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
   const CmYaml *hold_out = cm__yaml_get(node, "hold_out");
   double share;
@@ -201,12 +220,11 @@ static void parse_hold_out(CmSpec *spec, const CmYaml *node) {
     return;
   }
   cm__yaml_text(&spec->problems, node, "hold_out", &spec->learn.hold_out);
-  const CmTable *labels = spec->labels.table;
-  if (spec->learn.hold_out && labels && cm_table_find_column(labels, spec->learn.hold_out) < 0)
-    cm__problem_add(
-        &spec->problems, hold_out,
-        "validate: hold_out must be a share such as 0.2, or a column of «%s» that marks the test rows; it has no «%s»",
-        spec->labels.file, spec->learn.hold_out);
+  if (spec->learn.hold_out)
+    check_label_column(
+        spec, hold_out,
+        "validate: hold_out must be a share such as 0.2, or a column of the labels that marks the test rows",
+        spec->learn.hold_out);
 }
 
 /* Rules between parameters. */
@@ -219,10 +237,8 @@ static void check_rules(CmSpec *spec, const CmOp *about, const void *params, con
 
 static void parse_validate(CmSpec *spec, const CmYaml *node) {
   static const char *const skip[] = {"group", "hold_out", "seed", "explain"};
-  static const char *const groups[] = {"subject"};
   const CmYaml *validate = cm__yaml_get(node, "validate");
   CmSpecLearn *learn = &spec->learn;
-  int group = 0;
   int64_t seed = -1;
   if (validate && validate->kind != CM__YAML_MAP) {
     cm__problem_add(&spec->problems, validate,
@@ -230,7 +246,7 @@ static void parse_validate(CmSpec *spec, const CmYaml *node) {
                     cm__yaml_kind_name(validate));
   } else if (validate) {
     cm__spec_params(spec, cm_validate_about(), learn->validate, validate, skip, CM_COUNT(skip), "validate");
-    cm__yaml_choice(&spec->problems, validate, "group", groups, CM_COUNT(groups), &group);
+    parse_group(spec, validate);
     parse_hold_out(spec, validate);
     cm__yaml_int(&spec->problems, validate, "seed", 0, INT32_MAX, &seed);
     const CmYaml *explain = cm__yaml_key(validate, "explain");
@@ -293,8 +309,18 @@ static void parse_roles(CmSpec *spec, const CmYaml *node) {
   parse_task(spec, node);
   if (cm__yaml_get(node, "order"))
     learn->order = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "order"), "a class", &learn->order_count);
+  if (cm__yaml_get(node, "subgroups"))
+    learn->subgroups =
+        cm__yaml_texts(&spec->problems, cm__yaml_get(node, "subgroups"), "a column", &learn->subgroup_count);
   if (cm__yaml_get(node, "ignore"))
     learn->ignore = cm__yaml_texts(&spec->problems, cm__yaml_get(node, "ignore"), "a column", &learn->ignore_count);
+}
+
+static void parse_tune(CmSpec *spec, const CmYaml *tune) {
+  if (tune && tune->kind != CM__YAML_MAP)
+    cm__problem_add(&spec->problems, tune, "tune must be e.g. {search: halving, folds: 3}, not %s",
+                    cm__yaml_kind_name(tune));
+  cm__spec_params(spec, cm_tune_about(), spec->learn.tune, tune, NULL, 0, "tune");
 }
 
 void cm__spec_learn(CmSpec *spec) {
@@ -315,7 +341,8 @@ void cm__spec_learn(CmSpec *spec) {
   CmError **failure = &spec->problems.failure;
   learn->prepare = cm_params_create(spec->ctx, cm_prepare_about(), failure);
   learn->validate = learn->prepare ? cm_params_create(spec->ctx, cm_validate_about(), failure) : NULL;
-  if (!learn->validate) return;
+  learn->tune = learn->validate ? cm_params_create(spec->ctx, cm_tune_about(), failure) : NULL;
+  if (!learn->tune) return;
   cm__yaml_known_keys(&spec->problems, node, learn_keys, CM_COUNT(learn_keys), "learn");
   if (!spec->labels.at)
     cm__problem_add(&spec->problems, learn->at,
@@ -326,7 +353,9 @@ void cm__spec_learn(CmSpec *spec) {
   const CmYaml *prepare = cm__yaml_get(node, "prepare");
   if (prepare && prepare->kind != CM__YAML_MAP)
     cm__problem_add(&spec->problems, prepare, "prepare must be e.g. {k_best: 10}, not %s", cm__yaml_kind_name(prepare));
-  cm__spec_params(spec, cm_prepare_about(), learn->prepare, prepare, NULL, 0, "prepare");
+  learn->prepare_search =
+      cm__spec_search(spec, cm_prepare_about(), learn->prepare, prepare, NULL, 0, "prepare.", "prepare");
+  parse_tune(spec, cm__yaml_get(node, "tune"));
   learn->row = spec->labels.time ? CM__ROW_VISIT : CM__ROW_SUBJECT;
   cm__yaml_choice(&spec->problems, node, "row", rows, CM_COUNT(rows), &learn->row);
   cm__yaml_choice(&spec->problems, node, "visit", visits, CM_COUNT(visits), &learn->visit);
