@@ -340,11 +340,10 @@ static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *all
       b = print[i].row;
     }
   }
-  ok = !pairs ||
-       cm__leak_found(
-           data, allow, LEAK_DUPLICATE, err,
-           "rows %lld and %lld of different subjects have the same features (%lld such pairs); drop the copies",
-           (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
+  ok = !pairs || cm__leak_found(data, allow, LEAK_DUPLICATE, err,
+                                "rows %lld and %lld of different subjects have the same features (%lld such pairs); "
+                                "drop the copies (in a study: duplicates: drop, at the input)",
+                                (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
 done:
   cm__arena_free(&hold);
   return ok;

@@ -482,10 +482,11 @@ static bool join_items(Features *f, CmError **err) {
     whole &= strspn(label, "-0123456789") == strlen(label);
   }
   if (!any && f->group_count) {
-    cm_error_set(
-        err, CM_ERR_DATA,
-        "labels: the files of «%s» carry no labels; say which array they are in with labels: NAME at the input",
-        f->spec->inputs[spec->input].name);
+    cm_error_set(err, CM_ERR_DATA,
+                 "labels: the files of «%s» carry no labels; say at the input which array of an .npz they are in with "
+                 "labels: NAME, "
+                 "or where the path names them with keys: e.g. {label}/{subject}.png",
+                 f->spec->inputs[spec->input].name);
     return false;
   }
   int target = cm_table_add_column(f->table, spec->target, whole ? CM_COLUMN_INT : CM_COLUMN_TEXT, "", err);

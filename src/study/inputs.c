@@ -141,14 +141,16 @@ static const char *stem(CmInputs *inputs, const char *path, CmError **err) {
   return cm__arena_strndup(&inputs->arena, name, strlen(name) - (extension ? strlen(extension) : 0), err);
 }
 
-/* Subject and visit from a path, by the input's pattern. A path that does not fit is a defect. */
+/* Subject, visit and label from a path, by the input's pattern. A path that does not fit is a defect. */
 static bool name_by_path(CmInputs *inputs, CmItem *item, const CmSpecInput *input, CmError **err) {
-  char subject[CM__KEY_SIZE], visit[CM__KEY_SIZE];
+  CmPathParts parts;
   if (!*input->keys) return true;
-  if (cm__pattern_match(input->keys, item->path, subject, visit)) {
-    item->subject = cm__arena_strdup(&inputs->arena, subject, err);
-    item->visit = cm__arena_strdup(&inputs->arena, visit, err);
-    return item->subject && item->visit;
+  if (cm__pattern_match(input->keys, item->path, &parts)) {
+    bool labelled = cm__pattern_has(input->keys, CM__PART_LABEL);
+    item->subject = cm__arena_strdup(&inputs->arena, parts.text[CM__PART_SUBJECT], err);
+    item->visit = cm__arena_strdup(&inputs->arena, parts.text[CM__PART_VISIT], err);
+    if (labelled) item->label = cm__arena_strdup(&inputs->arena, parts.text[CM__PART_LABEL], err);
+    return item->subject && item->visit && (!labelled || item->label);
   }
   item->defect = cm__arena_printf(&inputs->arena, err, "the path does not fit keys: %s", input->keys);
   item->code = cm_error_code_name(CM_ERR_DATA);
@@ -487,7 +489,7 @@ bool cm__inputs_find(CmInputs *inputs, CmContext *ctx, CmSpec *spec, const char 
   cm__cohort_close(&asking.cohort);
   if (!good) return false;
   if (inputs->count > 1) qsort(inputs->items, (size_t)inputs->count, sizeof *inputs->items, compare_items);
-  return tell_apart(inputs, err) && cm__inputs_name_causes(inputs, err);
+  return tell_apart(inputs, err) && cm__inputs_name_causes(inputs, err) && cm__inputs_drop_copies(inputs, err);
 }
 
 void cm__inputs_free(CmInputs *inputs) {

@@ -19,7 +19,7 @@ typedef struct CmItem {
   int source;              /* scan or array */
   int64_t at;              /* volume of the scan, image of the array */
   int64_t voxels;          /* as far as known; 0 */
-  const char *label, *set; /* .npz: the label, and the part of the set ("train") that it belongs to; NULL */
+  const char *label, *set; /* the label that came with it (.npz, path), and the part of the set ("train"); NULL */
   const char *modality;    /* DICOM; "" */
   const char *defect;      /* why it cannot be used; NULL */
   const char *code;        /* of the defect */
@@ -59,6 +59,9 @@ void cm__inputs_free(CmInputs *inputs);
 /* Tells which broken file a volume lacks, so that both are one row of the quarantine, and whose broken files are; each
  * file stands there once. (inputs_causes.c) */
 bool cm__inputs_name_causes(CmInputs *inputs, CmError **err);
+/* Where an input says «duplicates: drop»: of images with the same bytes the first is kept, and the others are told as
+ * defects; all of them where their labels differ. (inputs_copies.c) */
+bool cm__inputs_drop_copies(CmInputs *inputs, CmError **err);
 /* A path as people are told: relative to the study file. */
 const char *cm__shown_path(const CmInputs *inputs, const char *path);
 

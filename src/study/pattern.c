@@ -6,29 +6,39 @@
 #define PATTERN_MOST 256 /* characters; bounds the work of backtracking together with BUDGET */
 #define BUDGET 1000000
 
+static const char *const names[CM__PART_COUNT] = {"{subject}", "{visit}", "{label}"};
+
 typedef struct Match {
-  char *subject, *visit;
+  CmPathParts *parts;
   long budget;
 } Match;
 
+/* The part that is named here; CM__PART_COUNT: none. */
+static CmPathPart part_at(const char *text) {
+  int part = 0;
+  while (part < CM__PART_COUNT && strncmp(text, names[part], strlen(names[part])) != 0) part++;
+  return (CmPathPart)part;
+}
+
 const char *cm__pattern_problem(const char *pattern) {
-  int subjects = 0, visits = 0;
+  static const char *const twice[CM__PART_COUNT] = {"{subject} stands there more than once",
+                                                    "{visit} stands there more than once",
+                                                    "{label} stands there more than once"};
+  int count[CM__PART_COUNT] = {0};
   if (strlen(pattern) > PATTERN_MOST) return "the pattern is longer than 256 characters";
   for (const char *at = pattern; *at; at++) {
-    if (*at == '}') return "a } without {; write {subject} and {visit}";
+    if (*at == '}') return "a } without {; write {subject}, {visit} and {label}";
     if (*at != '{') continue;
-    if (strncmp(at, "{subject}", 9) == 0) {
-      subjects++;
-      at += 8;
-    } else if (strncmp(at, "{visit}", 7) == 0) {
-      visits++;
-      at += 6;
-    } else {
-      return "the parts of a pattern are {subject} and {visit}";
-    }
+    CmPathPart part = part_at(at);
+    if (part == CM__PART_COUNT) return "the parts of a pattern are {subject}, {visit} and {label}";
+    if (count[part]++) return twice[part];
+    at += strlen(names[part]) - 1;
   }
-  if (subjects != 1) return subjects ? "{subject} stands there more than once" : "the pattern has no {subject}";
-  return visits > 1 ? "{visit} stands there more than once" : NULL;
+  return count[CM__PART_SUBJECT] ? NULL : "the pattern has no {subject}";
+}
+
+bool cm__pattern_has(const char *pattern, CmPathPart part) {
+  return strstr(pattern, names[part]) != NULL;
 }
 
 static bool match(Match *m, const char *pattern, const char *text);
@@ -54,8 +64,8 @@ static bool match_star(Match *m, const char *rest, const char *text, bool slashe
 static bool match(Match *m, const char *pattern, const char *text) {
   for (; *pattern; pattern++, text++) {
     if (--m->budget < 0) return false;
-    if (strncmp(pattern, "{subject}", 9) == 0) return match_part(m, m->subject, pattern + 9, text);
-    if (strncmp(pattern, "{visit}", 7) == 0) return match_part(m, m->visit, pattern + 7, text);
+    CmPathPart part = *pattern == '{' ? part_at(pattern) : CM__PART_COUNT;
+    if (part < CM__PART_COUNT) return match_part(m, m->parts->text[part], pattern + strlen(names[part]), text);
     if (*pattern == '*') {
       bool slashes = pattern[1] == '*';
       return match_star(m, pattern + (slashes ? 2 : 1), text, slashes);
@@ -65,16 +75,16 @@ static bool match(Match *m, const char *pattern, const char *text) {
   return !*text;
 }
 
-bool cm__pattern_match(const char *pattern, const char *path, char subject[CM__KEY_SIZE], char visit[CM__KEY_SIZE]) {
+bool cm__pattern_match(const char *pattern, const char *path, CmPathParts *parts) {
   /* nearest to the end first, so that "{subject}.nii" means the file's name */
   for (size_t at = strlen(path); at-- > 0;) {
     const char *start = path + at;
     if (at && start[-1] != '/') continue;
-    Match m = {subject, visit, BUDGET};
-    subject[0] = visit[0] = 0;
+    Match m = {parts, BUDGET};
+    *parts = (CmPathParts){0};
     if (match(&m, pattern, start)) return true;
   }
-  subject[0] = visit[0] = 0;
+  *parts = (CmPathParts){0};
   return false;
 }
 

@@ -41,13 +41,14 @@ typedef struct CmSpecInput {
   const char *catalog_name; /* as the file writes it */
   const char *modality;     /* "": any */
   const char *series;       /* glob on SeriesDescription; "": any */
-  const char *keys;         /* pattern with {subject} and {visit}; "": none */
+  const char *keys;         /* pattern with {subject}, {visit} and {label}; "": none */
   int subject_key, visit_key;
   int64_t min_slices;
   const char *select; /* NULL: the only array or image */
   const char *labels; /* npz: the array of labels; NULL: found by name */
   int fill;           /* CmFill */
   bool suv, optional;
+  int duplicates; /* 0: kept, 1: images with the same bytes as another are dropped */
 } CmSpecInput;
 
 typedef enum CmRefWhen { CM__WHEN_SAME, CM__WHEN_BEFORE, CM__WHEN_AFTER } CmRefWhen;

@@ -8,8 +8,9 @@
 
 static const char *const input_keys[] = {"path", "modality", "series", "keys",    "subject",    "visit",
                                          "kind", "where",    "query",  "catalog", "min_slices", "select",
-                                         "suv",  "optional", "labels", "fill"};
+                                         "suv",  "optional", "labels", "fill",    "duplicates"};
 static const char *const kinds[] = {"image", "labels"};
+static const char *const duplicates[] = {"keep", "drop"};
 static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
 static const char *const subject_keys[] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
 static const char *const visit_keys[] = {"StudyDate", "StudyInstanceUID", "none"};
@@ -114,6 +115,7 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   cm__yaml_bool(problems, node, "optional", &input->optional);
   cm__yaml_choice(problems, node, "kind", kinds, CM_COUNT(kinds), &kind);
   cm__yaml_choice(problems, node, "fill", fills, CM_COUNT(fills), &input->fill);
+  cm__yaml_choice(problems, node, "duplicates", duplicates, CM_COUNT(duplicates), &input->duplicates);
   cm__yaml_choice(problems, node, "subject", subject_keys, CM_COUNT(subject_keys), &input->subject_key);
   cm__yaml_choice(problems, node, "visit", visit_keys, CM_COUNT(visit_keys), &input->visit_key);
   cm__yaml_int(problems, node, "min_slices", 0, 1000000, &input->min_slices);
@@ -218,12 +220,14 @@ void cm__spec_labels(CmSpec *spec) {
     cm__yaml_text(&spec->problems, node, "of", &name);
     if (!name || !cm__spec_ref(spec, of, name, CM_KIND_NONE, "labels", &ref)) return;
     if (ref.input < 0)
-      cm__problem_add(&spec->problems, of, "labels: «%s» is a step; name an input whose files carry labels (.npz)",
+      cm__problem_add(&spec->problems, of,
+                      "labels: «%s» is a step; name an input whose files carry labels (.npz, or {label} in keys)",
                       name);
     else
       labels->input = ref.input;
     if (!labels->target) labels->target = "label";
   } else
-    cm__problem_add(&spec->problems, labels->at,
-                    "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz)");
+    cm__problem_add(
+        &spec->problems, labels->at,
+        "labels: say where they are: file: TABLE.csv, or of: an input that carries them (.npz, or {label} in keys)");
 }

@@ -1,4 +1,5 @@
-"""The examples on real data end with their tables and a whole report: X-rays with labels, and CT, MR and PET from real scanners."""
+"""The examples on real data end with their tables and a whole report: X-rays with labels, CT, MR and PET from real scanners,
+and pictures in folders, whose copies are refused until told to drop them."""
 import csv
 import json
 import os
@@ -66,10 +67,30 @@ def test_sarcoma(out):
     print(f"  {outcome['seconds']:.1f} s")
 
 
-if not os.path.isdir(f"{DATA}/medmnist") or not os.path.isdir(f"{DATA}/ibsi_sts_validation"):
-    lib.skip(f"{DATA} has no medmnist or no ibsi_sts_validation: the examples on real data are left out")
+def test_brain(out):
+    def start(duplicates):
+        env = dict(os.environ, CORMACK_TEST_DATA=DATA, DUPLICATES=duplicates)
+        return subprocess.run([lib.CORMACK, "run", f"{SOURCE}/examples/brain_mri_tumor.yaml", "-o", out], env=env, capture_output=True, text=True)
+
+    refused = start("keep")
+    assert refused.returncode == 2 and "duplicate_rows" in refused.stderr and "17 such pairs" in refused.stderr, refused.stderr
+    assert start("drop").returncode == 1
+    # the copies by md5sum of the files: 14 pictures are there under two names or more, 17 too many
+    told = rows(f"{out}/quarantine.csv")
+    assert len(told) == 17 and {row["code"] for row in told} == {"duplicate"}, told
+    assert len(rows(f"{out}/tables/learn_features.csv")) == 160 - 17
+    areas = {m["model"]: float(m["value"]) for m in rows(f"{out}/tables/learn_metrics.csv") if m["metric"] == "auc"}
+    assert len(areas) == 3 and all(0.7 < area < 0.95 for area in areas.values()), areas
+    print(f"  AUC {areas}")
+
+
+for needed in ("medmnist", "ibsi_sts_validation", "cls/brain_mri_tumor_yes_no"):
+    if not os.path.isdir(f"{DATA}/{needed}"):
+        lib.skip(f"{DATA} has no {needed}: the examples on real data are left out")
 with tempfile.TemporaryDirectory() as work:
     print("sarcoma")
     test_sarcoma(f"{work}/sarcoma")
+    print("brain_mri_tumor")
+    test_brain(f"{work}/brain")
     print("pneumonia_xray")
     test_xray(f"{work}/xray")

@@ -131,7 +131,8 @@ static void inputs(void **state) {
   expect("study: s\ninputs:\n  ct: {path: studies, fil: linear}\n" STEPS, 3, "did you mean «fill»?");
   expect("study: s\ninputs:\n  ct: {path: studies, fill: lineer}\n" STEPS, 3, "did you mean «linear»?");
   expect("study: s\ninputs:\n  ct: {path: studies, suv: maybe}\n" STEPS, 3, "true or false");
-  expect("study: s\ninputs:\n  ct: {path: studies, keys: \"{patient}.nii\"}\n" STEPS, 3, "{subject} and {visit}");
+  expect("study: s\ninputs:\n  ct: {path: studies, keys: \"{patient}.nii\"}\n" STEPS, 3,
+         "{subject}, {visit} and {label}");
   expect("study: s\ninputs:\n  ct: {path: studies, keys: \"*.nii\"}\n" STEPS, 3, "no {subject}");
   expect("study: s\ninputs:\n  c t: {path: studies}\n" STEPS, 3, "cannot name an input");
   expect("study: s\ninputs:\n  ct: {path: studies, min_slices: many}\n" STEPS, 3, "whole number");

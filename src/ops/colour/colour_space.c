@@ -27,8 +27,11 @@ static bool check(const void *values, CmError **err) {
 static bool run(const CmCall *call, CmError **err) {
   static const CmType types[] = {CM_F32, CM_F64, CM_U8, CM_U16};
   const ColourSpaceParams *p = call->params;
-  CmImage *made = cm__colour_image(call->ctx, call->in[0].image, (CmColourSpace)p->from_space,
-                                   (CmColourSpace)p->to_space, types[p->type], err);
+  const CmImage *image = call->in[0].image;
+  CmColourSpace from = (CmColourSpace)p->from_space;
+  if (from == CM_RGB && p->to_space == CM_GREY && cm_image_components(image) == 1)
+    from = CM_GREY; /* folders of photographs hold both */
+  CmImage *made = cm__colour_image(call->ctx, image, from, (CmColourSpace)p->to_space, types[p->type], err);
   if (!made) return false;
   call->out[0] = cm_value_image(made);
   return true;
@@ -45,9 +48,9 @@ CM_OP(colour_space) = {
         "127. ycbcr: ITU-R BT.601, Y 16 to 235, Cb and Cr 16 to 240. grey: 0.2125 R + 0.7154 G + 0.0721 B. Back from "
         "xyz and lab, what is beyond rgb's range is clamped. type=u8 and u16: rgb and grey run to the largest value, "
         "ycbcr is rounded as it stands, the others are refused; grey of u8 from u8 is exact, halves up. A fourth "
-        "component (opacity) is left out. The formulas "
-        "are "
-        "scikit-image's. NaN spreads to the components that depend on it. Calculated in float, in double for type=f64 "
+        "component (opacity) is left out; one component alone is grey already where grey is asked for. The formulas "
+        "are scikit-image's. NaN spreads to "
+        "the components that depend on it. Calculated in float, in double for type=f64 "
         "and from u32, i32 and f64.",
     CM_OP_PARAMS(ColourSpaceParams, params),
     CM_OP_INPUTS(inputs),
