@@ -59,15 +59,26 @@ CM_API const CmModelKind *cm_model_kind_get(const char *name, CmError **err);
 /* ---- preparation ----------------------------------------------------------------------------------------------------
  */
 
-typedef enum CmImpute { CM_IMPUTE_AUTO, CM_IMPUTE_MEDIAN, CM_IMPUTE_MEAN, CM_IMPUTE_NONE } CmImpute;
-typedef enum CmScale { CM_SCALE_AUTO, CM_SCALE_NONE, CM_SCALE_ZSCORE, CM_SCALE_ROBUST } CmScale;
+typedef enum CmImpute {
+  CM_IMPUTE_AUTO,
+  CM_IMPUTE_MEDIAN,
+  CM_IMPUTE_MEAN,
+  CM_IMPUTE_NONE,
+  CM_IMPUTE_KNN,
+  CM_IMPUTE_ITERATIVE
+} CmImpute;
+typedef enum CmScale { CM_SCALE_AUTO, CM_SCALE_NONE, CM_SCALE_ZSCORE, CM_SCALE_ROBUST, CM_SCALE_MINMAX } CmScale;
 
 /* In this order, each fitted on the training rows: columns without any value or with variance <= min_variance go;
  * missing values are imputed; of each pair with |r| > max_correlation the later column goes; the k_best by ANOVA F
  * stay; what stays is scaled. */
 typedef struct CmPrepareParams {
-  int32_t impute; /* CmImpute */
-  int32_t scale;  /* CmScale: zscore by mean and population standard deviation, robust by median and quartile range */
+  int32_t impute;     /* CmImpute */
+  int64_t neighbours; /* impute=knn: rows whose mean is taken */
+  int64_t rounds;     /* impute=iterative: over the columns, at most */
+  bool indicators;    /* one more column for each with missing values: whether it was */
+  int32_t scale;      /* CmScale: zscore by mean and population standard deviation, robust by median and quartile range,
+                       * minmax by the least and the range */
   double min_variance;    /* in the column's unit squared; 0: constant columns go */
   double max_correlation; /* Pearson, 0..1; 1: keep all */
   int64_t k_best;         /* 0: keep all */

@@ -40,9 +40,11 @@ static void condition(const Drawing *d, int node, char *text, size_t size) {
   const CmTree *tree = &d->trees->tree[0];
   const CmPrepare *prepare = &d->model->prepare;
   int k = tree->feature[node], j = prepare->keep[k];
+  char name[80];
   double value = (double)tree->number[node] * prepare->scale[k] + prepare->center[k];
-  const char *unit = d->model->unit[j];
-  snprintf(text, size, "%.60s < %.6g%s%.20s", d->model->feature[j], value, *unit ? " " : "", unit);
+  const char *unit = k < prepare->kept ? d->model->unit[j] : "";
+  snprintf(text, size, "%.60s < %.6g%s%.20s", cm__prepared_name(d->model, k, name, sizeof name), value,
+           *unit ? " " : "", unit);
 }
 
 /* "setosa 0.97, rows 40" or "152.3 mmHg, rows 40". */

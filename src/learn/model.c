@@ -218,15 +218,13 @@ static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *
   const CmPrepareParams *params = learner->prepare ? learner->prepare : defaults;
   CmTraining fitted = *raw;
   fitted.rows = labelled;
-  bool ok =
-      params && cm__prepare_fit(&model->hold, params, learner->kind, &fitted, data->feature, &model->prepare, err);
-  double *x = ok ? CM__NEW(scratch, double, raw->rows * model->prepare.kept, err) : NULL;
+  bool ok = params && cm__prepare_fit(&model->hold, params, learner->kind, &fitted, data, &model->prepare, err);
+  double *x = ok ? CM__NEW(scratch, double, raw->rows * model->prepare.width, err) : NULL;
   cm_free(defaults);
-  if (!x) return false;
-  cm__prepare_apply(&model->prepare, raw->x, raw->rows, x);
+  if (!x || !cm__prepare_apply(scratch->ctx, &model->prepare, raw->x, raw->rows, x, err)) return false;
   *training = *raw;
   training->x = x;
-  training->features = model->prepare.kept;
+  training->features = model->prepare.width;
   return true;
 }
 
@@ -294,6 +292,7 @@ CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *t
   if (!all) goto done;
   for (int64_t i = 0; i < data.rows; i++) all[i] = i;
   model = cm__learner_fit(ctx, learner, &data, all, data.rows, 0, NULL, err);
+  if (model && !cm__prepare_note(&data, &model->prepare, err)) cm_model_unref(&model);
   for (const CmLearnNote *note = data.notes; model && note; note = note->next)
     cm_log(ctx, strcmp(note->level, "warning") ? CM_LOG_INFO : CM_LOG_WARNING, "%s", note->text);
 done:

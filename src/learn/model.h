@@ -6,7 +6,7 @@
 
 #include "learn/data.h"
 #include "learn/kind.h"
-#include "learn/prepare.h"
+#include "learn/prepare/prepare.h"
 
 struct CmModel {
   CmArena hold; /* holds everything below; the model itself is a block of its own */
@@ -37,6 +37,8 @@ bool cm__name_parts(CmModel *model, int parts, CmError **err);
 /* contribution: rows x outputs x (features + 1) with all features of the model, the base last. */
 bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
                              CmError **err);
+/* Name of a prepared column; `room` is for those that are no feature as such. */
+const char *cm__prepared_name(const CmModel *model, int k, char *room, size_t size);
 /* The largest; of equals the first. */
 int cm__most_probable(const double *probability, int classes);
 CmModel *cm__model_create(CmContext *ctx, CmError **err);

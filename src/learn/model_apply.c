@@ -18,20 +18,22 @@ int cm__most_probable(const double *probability, int classes) {
 
 static double *prepared(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, CmError **err) {
   size_t cells;
-  int kept = model->prepare.kept;
-  if (!cm_size_multiply((size_t)rows, (size_t)kept, &cells, err)) return NULL;
+  int width = model->prepare.width;
+  if (!cm_size_multiply((size_t)rows, (size_t)width, &cells, err)) return NULL;
   double *to = cm_alloc_array(ctx, cells, sizeof *to, err);
   if (!to) return NULL;
-  cm__prepare_apply(&model->prepare, x, rows, to);
+  if (!cm__prepare_apply(ctx, &model->prepare, x, rows, to, err)) goto error;
   if (model->body->kind.takes_missing) return to;
   for (size_t i = 0; i < cells; i++) {
     if (!isnan(to[i])) continue;
     cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it",
-                 i / (size_t)kept + 1, model->feature[model->prepare.keep[i % (size_t)kept]]);
-    cm_free(to);
-    return NULL;
+                 i / (size_t)width + 1, model->feature[model->prepare.keep[i % (size_t)width]]);
+    goto error;
   }
   return to;
+error:
+  cm_free(to);
+  return NULL;
 }
 
 bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
@@ -49,22 +51,29 @@ bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double 
                  model->body->kind.about.name);
     return false;
   }
-  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept, all = model->features;
+  int outputs = cm__outputs(model->task, model->classes), width = model->prepare.width, all = model->features;
   size_t cells;
-  if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)kept + 1, &cells, err)) return false;
+  if (!cm_size_multiply((size_t)rows * (size_t)outputs, (size_t)width + 1, &cells, err)) return false;
   double *ready = prepared(ctx, model, x, rows, err),
          *part = ready ? cm_alloc_array(ctx, cells, sizeof *part, err) : NULL;
   bool ok = part && model->body->explain(model->state, ctx, ready, rows, part, err);
   for (int64_t i = 0; ok && i < rows * outputs; i++) {
     double *to = contribution + i * (all + 1);
-    const double *from = part + i * (kept + 1);
+    const double *from = part + i * (width + 1);
     memset(to, 0, sizeof *to * (size_t)all);
-    for (int k = 0; k < kept; k++) to[model->prepare.keep[k]] = from[k];
-    to[all] = from[kept];
+    for (int k = 0; k < width; k++) to[model->prepare.keep[k]] += from[k];
+    to[all] = from[width];
   }
   cm_free(part);
   cm_free(ready);
   return ok;
+}
+
+const char *cm__prepared_name(const CmModel *model, int k, char *room, size_t size) {
+  const char *name = model->feature[model->prepare.keep[k]];
+  if (k < model->prepare.kept) return name;
+  snprintf(room, size, "%s missing", name);
+  return room;
 }
 
 /* Columns of the model's features in `table`; refuses what differs, all at once. */
@@ -265,10 +274,10 @@ done:
 CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
-  int outputs = cm__outputs(model->task, model->classes), kept = model->prepare.kept;
+  int outputs = cm__outputs(model->task, model->classes), width = model->prepare.width;
   CmWeights weights = {0};
   for (int m = 0; m < CM__MOST_MEASURES; m++)
-    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs *kept, err))) goto done;
+    if (!(weights.value[m] = CM__NEW(&hold, double, (int64_t)outputs *width, err))) goto done;
   if (!cm__rows_start(&writer, ctx, err)) goto done;
   if (model->body->weights) model->body->weights(model->state, model->prepare.scale, &weights);
   static const char *const names[] = {"feature", "unit", "class", "measure"};
@@ -276,14 +285,14 @@ CmTable *cm_model_weights(CmContext *ctx, const CmModel *model, CmError **err) {
   cm__rows_column(&writer, "value", CM_COLUMN_REAL, "");
   for (int m = 0; m < weights.measures; m++) {
     for (int o = 0; o < outputs; o++) {
-      for (int k = 0; k < kept; k++) {
-        int j = model->prepare.keep[k];
+      for (int k = 0; k < width; k++) {
+        char name[600];
         cm__rows_next(&writer);
-        cm__rows_text(&writer, model->feature[j]);
-        cm__rows_text(&writer, model->unit[j]);
+        cm__rows_text(&writer, cm__prepared_name(model, k, name, sizeof name));
+        cm__rows_text(&writer, k < model->prepare.kept ? model->unit[model->prepare.keep[k]] : "");
         cm__rows_text(&writer, cm__output_name(model, o));
         cm__rows_text(&writer, weights.measure[m]);
-        cm__rows_real(&writer, weights.value[m][o * kept + k]);
+        cm__rows_real(&writer, weights.value[m][o * width + k]);
       }
     }
   }

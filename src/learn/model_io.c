@@ -6,7 +6,8 @@
 #include "learn/json.h"
 #include "learn/model.h"
 
-#define FORMAT_VERSION 2
+#define FORMAT_VERSION 3
+#define OLDEST_VERSION 2
 #define LARGEST_FILE ((size_t)4 << 30)
 #define MOST_FEATURES 1000000
 #define MOST_CLASSES 1000
@@ -99,17 +100,21 @@ static bool set_param(const CmOp *about, void *params, const char *name, const j
   return cm_params_set(about, params, name, text, err);
 }
 
-/* Parses the parameters and writes them again, so that what is kept is what Cormack would write. */
-static const char *read_params(CmArena *hold, const CmOp *about, const json_t *json, CmError **err) {
-  if (!json_is_object(json) || json_object_size(json) != (size_t)about->param_count)
-    return cm__json_refuse(err, about->name), NULL;
+/* Parses the parameters and writes them again, so that what is kept is what Cormack would write. old: those that came
+ * later have their defaults. */
+static const char *read_params(CmArena *hold, const CmOp *about, const json_t *json, bool old, CmError **err) {
+  size_t given = json_object_size(json), all = (size_t)about->param_count;
+  if (!json_is_object(json) || (old ? given > all : given != all)) return cm__json_refuse(err, about->name), NULL;
   void *params = cm_params_create(hold->ctx, about, err);
   bool ok = params != NULL;
+  size_t known = 0;
   for (int i = 0; ok && i < about->param_count; i++) {
     const json_t *value = json_object_get(json, about->params[i].name);
+    known += value != NULL;
     ok = value ? set_param(about, params, about->params[i].name, value, err)
-               : cm__json_refuse(err, about->params[i].name);
+               : old || cm__json_refuse(err, about->params[i].name);
   }
+  ok = ok && (known == given || cm__json_refuse(err, about->name));
   char *text = ok ? cm_params_to_json(hold->ctx, about, params, err) : NULL;
   const char *copy = text ? cm__arena_strdup(hold, text, err) : NULL;
   cm_free(text);
@@ -133,17 +138,19 @@ static bool read_training(CmModel *model, const json_t *json, CmError **err) {
   return model->version != NULL;
 }
 
-static bool check_version(const json_t *root, CmError **err) {
+static bool check_version(const json_t *root, int *format, CmError **err) {
   const json_t *version = json_object_get(root, "cormack_model");
   if (!json_is_integer(version)) {
     cm_error_set(err, CM_ERR_FORMAT,
                  "it is not a model of Cormack; give a file that «cormack train» or «cormack run» wrote");
     return false;
   }
-  if (json_integer_value(version) == FORMAT_VERSION) return true;
-  cm_error_set(err, CM_ERR_UNSUPPORTED,
-               "it is a model of format %lld, and this version reads %d; use a newer Cormack, or make the model again",
-               (long long)json_integer_value(version), FORMAT_VERSION);
+  *format = (int)json_integer_value(version);
+  if (json_integer_value(version) >= OLDEST_VERSION && json_integer_value(version) <= FORMAT_VERSION) return true;
+  cm_error_set(
+      err, CM_ERR_UNSUPPORTED,
+      "it is a model of format %lld, and this version reads %d to %d; use another Cormack, or make the model again",
+      (long long)json_integer_value(version), OLDEST_VERSION, FORMAT_VERSION);
   return false;
 }
 
@@ -206,7 +213,9 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"training", &training},
                             {"prepare", &prepare},
                             {"predictor", &predictor}};
-  if (!check_version(root, err) || !cm__json_members(root, "the model", members, CM_COUNT(members), err)) return false;
+  int format;
+  if (!check_version(root, &format, err) || !cm__json_members(root, "the model", members, CM_COUNT(members), err))
+    return false;
   CmArena *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
   if (!known) return false;
@@ -224,11 +233,12 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
       !all_differ(model->feature, model->features, "features", err))
     return false;
   if (!right_classes(model)) return cm__json_refuse(err, "classes");
-  model->params_json = read_params(hold, &known->about, parameters, err);
-  model->prepare_json = model->params_json ? read_params(hold, cm_prepare_about(), preparation, err) : NULL;
+  model->params_json = read_params(hold, &known->about, parameters, format < FORMAT_VERSION, err);
+  model->prepare_json =
+      model->params_json ? read_params(hold, cm_prepare_about(), preparation, format < FORMAT_VERSION, err) : NULL;
   if (!model->prepare_json || !read_training(model, training, err)) return false;
-  if (!cm__prepare_read(hold, prepare, model->features, &model->prepare, err)) return false;
-  const CmModelShape shape = {model->task, model->classes, model->prepare.kept};
+  if (!cm__prepare_read(hold, prepare, format, model->features, &model->prepare, err)) return false;
+  const CmModelShape shape = {model->task, model->classes, model->prepare.width};
   model->state = model->body->read(hold, predictor, &shape, err);
   return model->state != NULL;
 }

@@ -121,17 +121,17 @@ static CmTable *table_models(CmTrial *trial, CmError **err) {
       "ttttir");
   for (int l = 0; l < trial->count; l++) {
     const CmModel *model = trial->outcome[l].model;
-    double each = (double)events / model->prepare.kept;
+    double each = (double)events / model->prepare.width;
     if (each < least) {
       least = each;
-      most = model->prepare.kept;
+      most = model->prepare.width;
     }
     cm__rows_next(&w);
     cm__rows_text(&w, model->name);
     cm__rows_text(&w, model->body->kind.about.name);
     cm__rows_text(&w, model->params_json);
     cm__rows_text(&w, model->prepare_json);
-    cm__rows_int(&w, model->prepare.kept);
+    cm__rows_int(&w, model->prepare.width);
     cm__rows_real(&w, each);
   }
   if (least < FEW_EVENTS &&

@@ -143,18 +143,20 @@ CmTable *cm__table_confusion(CmTrial *trial, CmError **err) {
 /* ---- importance
  * ------------------------------------------------------------------------------------------------------- */
 
-static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const char *part, int j,
-                           const char *measure, const char *class_name, double value, double low, double high) {
+/* text: part, feature, unit, measure, class; real: value, low, high. */
+static void put_importance_row(CmTableWriter *w, const CmOutcome *outcome, const char *const text[5],
+                               const double real[3]) {
   cm__rows_next(w);
   cm__rows_text(w, outcome->model->name);
-  cm__rows_text(w, part);
-  cm__rows_text(w, trial->data.feature[j]);
-  cm__rows_text(w, trial->data.unit[j]);
-  cm__rows_text(w, measure);
-  cm__rows_text(w, class_name);
-  cm__rows_real(w, value);
-  cm__rows_real(w, low);
-  cm__rows_real(w, high);
+  for (int i = 0; i < 5; i++) cm__rows_text(w, text[i]);
+  for (int i = 0; i < 3; i++) cm__rows_real(w, real[i]);
+}
+
+static void put_importance(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const char *part, int j,
+                           const char *measure, const char *class_name, double value, double low, double high) {
+  put_importance_row(w, outcome,
+                     (const char *const[]){part, trial->data.feature[j], trial->data.unit[j], measure, class_name},
+                     (const double[]){value, low, high});
 }
 
 static void put_permutation(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome) {
@@ -194,10 +196,11 @@ static bool put_weights(CmTableWriter *w, CmTrial *trial, const CmOutcome *outco
   CmTable *weights = cm_model_weights(trial->ctx, outcome->model, err);
   if (!weights) return false;
   for (int64_t i = 0; i < cm_table_rows(weights); i++) {
-    int j = 0;
-    while (strcmp(trial->data.feature[j], cm_table_text(weights, i, 0))) j++;
-    put_importance(w, trial, outcome, NULL, j, cm_table_text(weights, i, 3), cm_table_text(weights, i, 2),
-                   cm_table_real(weights, i, 4), NAN, NAN);
+    const char *feature = cm_table_text(weights, i, 0), *unit = cm_table_text(weights, i, 1);
+    put_importance_row(
+        w, outcome,
+        (const char *const[]){NULL, feature, unit, cm_table_text(weights, i, 3), cm_table_text(weights, i, 2)},
+        (const double[]){cm_table_real(weights, i, 4), NAN, NAN});
   }
   cm_table_unref(&weights);
   return true;

@@ -378,7 +378,9 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
       !check_task(&trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
     goto done;
   if (!plan(&trial, err) || !make_room(&trial, err)) goto done;
-  if (cm_parallel_for(ctx, "validate", count * trial.jobs, 1, run_jobs, &trial, err)) result = make_result(&trial, err);
+  bool ok = cm_parallel_for(ctx, "validate", count * trial.jobs, 1, run_jobs, &trial, err);
+  for (int l = 0; ok && l < count; l++) ok = cm__prepare_note(&trial.data, &trial.outcome[l].model->prepare, err);
+  if (ok) result = make_result(&trial, err);
 done:
   for (int l = 0; trial.outcome && l < count; l++) {
     cm_model_unref(&trial.outcome[l].model);

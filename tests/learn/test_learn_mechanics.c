@@ -230,8 +230,9 @@ static void spoilt_models_are_refused(void **state) {
     CmErrorCode code;
   } documents[] = {{"{}", CM_ERR_FORMAT},
                    {"[1]", CM_ERR_FORMAT},
-                   {"{\"cormack_model\":3}", CM_ERR_UNSUPPORTED},
-                   {"{\"cormack_model\":2}", CM_ERR_FORMAT}};
+                   {"{\"cormack_model\":4}", CM_ERR_UNSUPPORTED},
+                   {"{\"cormack_model\":3}", CM_ERR_FORMAT},
+                   {"{\"cormack_model\":1}", CM_ERR_UNSUPPORTED}};
   for (int i = 0; i < CM_COUNT(documents); i++) {
     assert_null(cm_model_from_json(ctx, documents[i].text, strlen(documents[i].text), "document", &err));
     assert_int_equal(cm_error_code(err), documents[i].code);

@@ -1,0 +1,190 @@
+#include "learn/prepare/fit.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "learn/prepare/impute.h"
+#include "learn/quantile.h"
+
+double cm__column_mean(const double *value, int64_t rows) {
+  double sum = 0;
+  for (int64_t i = 0; i < rows; i++) sum += value[i];
+  return sum / (double)rows;
+}
+
+double cm__column_variance(const double *value, int64_t rows, double mean) {
+  double sum = 0;
+  for (int64_t i = 0; i < rows; i++) sum += (value[i] - mean) * (value[i] - mean);
+  return sum / (double)rows;
+}
+
+void cm__column_moments(const CmFit *fit, CmColumnFit *column) {
+  column->mean = cm__column_mean(column->value, fit->rows);
+  column->deviation = sqrt(cm__column_variance(column->value, fit->rows, column->mean));
+}
+
+static bool uses_imputer(const CmPrepareParams *params) {
+  return params->impute == CM_IMPUTE_KNN || params->impute == CM_IMPUTE_ITERATIVE;
+}
+
+/* ---- one column -----------------------------------------------------------------------------------------------------
+ */
+
+/* Variance and fill value; the column still has its gaps. */
+static void fit_column(CmFit *fit, int j) {
+  CmColumnFit *column = &fit->column[j];
+  double *present = fit->work;
+  int64_t n = 0;
+  for (int64_t i = 0; i < fit->rows; i++) {
+    double value = column->value[i] = fit->training->x[i * fit->features + j];
+    if (!isnan(value)) present[n++] = value;
+  }
+  column->missing = fit->rows - n;
+  if (!n) {
+    column->gone = CM__GONE_EMPTY;
+    return;
+  }
+  double mean = cm__column_mean(present, n), variance = cm__column_variance(present, n, mean);
+  cm__sort_numbers(present, n);
+  if (!(present[0] < present[n - 1]))
+    column->gone = CM__GONE_CONSTANT;
+  else if (!(variance > fit->params->min_variance))
+    column->gone = CM__GONE_VARIANCE;
+  bool by_mean = fit->params->impute == CM_IMPUTE_MEAN || uses_imputer(fit->params);
+  column->fill = by_mean ? mean : cm__quantile(present, n, 0.5);
+}
+
+static void fill_column(const CmFit *fit, CmColumnFit *column) {
+  for (int64_t i = 0; column->missing && i < fit->rows; i++)
+    if (isnan(column->value[i])) column->value[i] = column->fill;
+  cm__column_moments(fit, column);
+}
+
+/* Shift and divisor of a prepared column. */
+static void fit_scale(const CmFit *fit, const double *value, int scale, double *center, double *divide) {
+  double spread = 0;
+  *center = 0;
+  *divide = 1;
+  if (scale == CM_SCALE_ZSCORE) {
+    *center = cm__column_mean(value, fit->rows);
+    spread = sqrt(cm__column_variance(value, fit->rows, *center));
+  } else if (scale == CM_SCALE_ROBUST || scale == CM_SCALE_MINMAX) {
+    memcpy(fit->work, value, sizeof *value * (size_t)fit->rows);
+    cm__sort_numbers(fit->work, fit->rows);
+    bool robust = scale == CM_SCALE_ROBUST;
+    *center = robust ? cm__quantile(fit->work, fit->rows, 0.5) : fit->work[0];
+    spread = robust ? cm__quantile(fit->work, fit->rows, 0.75) - cm__quantile(fit->work, fit->rows, 0.25)
+                    : fit->work[fit->rows - 1] - fit->work[0];
+  }
+  if (spread > 0) *divide = spread;
+}
+
+/* ---- missing values -------------------------------------------------------------------------------------------------
+ */
+
+static bool refuse_missing(const CmFit *fit, const CmLearnData *data, CmError **err) {
+  for (int j = 0; j < fit->features; j++) {
+    if (fit->column[j].gone || !fit->column[j].missing) continue;
+    cm_error_set(err, CM_ERR_DATA, "\"%s\" has missing values, which this model does not take; use impute=median",
+                 data->feature[j]);
+    return false;
+  }
+  return true;
+}
+
+/* Fills from the other columns that stay so far; they are read in new rows too, whether they are kept or not. */
+static bool impute(CmArena *hold, CmFit *fit, CmPrepare *prepare, CmError **err) {
+  int used = 0;
+  double **column = CM__NEW(fit->scratch, double *, fit->features, err);
+  if (!column) return false;
+  for (int j = 0; j < fit->features; j++)
+    if (!fit->column[j].gone) column[used++] = fit->column[j].value;
+  prepare->imputer = used ? cm__impute_fit(hold, fit->params, column, used, fit->rows, err) : NULL;
+  return !used || prepare->imputer;
+}
+
+/* ---- what is kept ---------------------------------------------------------------------------------------------------
+ */
+
+static bool make_room(CmArena *hold, const CmFit *fit, const uint8_t *read, CmPrepare *prepare, CmError **err) {
+  int gaps = 0;
+  for (int j = 0; j < fit->features; j++) {
+    const CmColumnFit *column = &fit->column[j];
+    prepare->used += read[j] || !column->gone;
+    prepare->kept += !column->gone;
+    gaps += !column->gone && column->missing;
+  }
+  if (!prepare->kept) {
+    cm_error_set(err, CM_ERR_DATA,
+                 "no feature is left after the preparation: all are empty, constant or below min_variance");
+    return false;
+  }
+  prepare->width = prepare->kept + (fit->params->indicators ? gaps : 0);
+  prepare->use = CM__NEW(hold, int, prepare->used, err);
+  prepare->fill = CM__NEW(hold, double, prepare->used, err);
+  prepare->keep = CM__NEW(hold, int, prepare->width, err);
+  prepare->place = CM__NEW(hold, int, prepare->width, err);
+  prepare->center = CM__NEW(hold, double, prepare->width, err);
+  prepare->scale = CM__NEW(hold, double, prepare->width, err);
+  return prepare->use && prepare->fill && prepare->keep && prepare->place && prepare->center && prepare->scale;
+}
+
+static void keep_column(const CmFit *fit, int j, int k, int place, int scale, const double *value, CmPrepare *prepare) {
+  prepare->keep[k] = j;
+  prepare->place[k] = place;
+  fit_scale(fit, value, scale, &prepare->center[k], &prepare->scale[k]);
+}
+
+/* read: columns that an imputer reads. */
+static bool store(CmArena *hold, CmFit *fit, const uint8_t *read, bool fill, int scale, CmPrepare *prepare,
+                  CmError **err) {
+  double *absent = CM__NEW(fit->scratch, double, fit->rows, err);
+  if (!absent || !make_room(hold, fit, read, prepare, err)) return false;
+  int u = 0, k = 0, more = prepare->kept;
+  for (int j = 0; j < fit->features; j++) {
+    const CmColumnFit *column = &fit->column[j];
+    if (!read[j] && column->gone) continue;
+    prepare->use[u] = j;
+    prepare->fill[u] = fill ? column->fill : NAN;
+    if (!column->gone) {
+      keep_column(fit, j, k++, u, scale, column->value, prepare);
+      for (int64_t i = 0; i < fit->rows; i++) absent[i] = isnan(fit->training->x[i * fit->features + j]);
+      if (fit->params->indicators && column->missing) keep_column(fit, j, more++, u, scale, absent, prepare);
+    }
+    u++;
+  }
+  return true;
+}
+
+bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModelKind *kind, const CmTraining *training,
+                     const CmLearnData *data, CmPrepare *prepare, CmError **err) {
+  CmArena scratch = {.ctx = hold->ctx};
+  bool ok = false;
+  CmFit fit = {.scratch = &scratch, .params = params, .training = training};
+  fit.rows = training->rows;
+  fit.features = training->features;
+  *prepare = (CmPrepare){.features = fit.features};
+  bool fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && kind->takes_missing);
+  size_t cells;
+  if (!cm_size_multiply((size_t)fit.rows, (size_t)fit.features, &cells, err)) return false;
+  fit.work = CM__NEW(&scratch, double, fit.rows, err);
+  fit.column = CM__NEW(&scratch, CmColumnFit, fit.features, err);
+  double *values = CM__NEW(&scratch, double, cells, err);
+  uint8_t *read = CM__NEW(&scratch, uint8_t, fit.features, err);
+  if (!fit.work || !fit.column || !values || !read) goto done;
+  for (int j = 0; j < fit.features; j++) {
+    fit.column[j].value = values + j * fit.rows;
+    fit_column(&fit, j);
+    read[j] = uses_imputer(params) && !fit.column[j].gone;
+  }
+  if (!fill && !kind->takes_missing && !refuse_missing(&fit, data, err)) goto done;
+  if (uses_imputer(params) && !impute(hold, &fit, prepare, err)) goto done;
+  for (int j = 0; j < fit.features; j++)
+    if (!fit.column[j].gone) fill_column(&fit, &fit.column[j]);
+  if (!cm__select(&fit, err)) goto done;
+  int scale = params->scale != CM_SCALE_AUTO ? params->scale : kind->wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
+  ok = store(hold, &fit, read, fill, scale, prepare, err) && cm__fit_notes(hold, &fit, data, fill, prepare, err);
+done:
+  cm__arena_free(&scratch);
+  return ok;
+}

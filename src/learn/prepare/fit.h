@@ -1,0 +1,45 @@
+/* What the steps of fitting a preparation share: the columns of the training rows, and why some have gone. */
+#ifndef CORMACK_LEARN_PREPARE_FIT_H
+#define CORMACK_LEARN_PREPARE_FIT_H
+
+#include "learn/prepare/prepare.h"
+
+/* Why a column goes, in the words of the note. */
+#define CM__GONE_EMPTY "without values"
+#define CM__GONE_CONSTANT "constant"
+#define CM__GONE_VARIANCE "of too little variance"
+#define CM__GONE_CORRELATED "correlated with an earlier one"
+
+typedef struct CmColumnFit {
+  double *value; /* filled */
+  double fill, mean, deviation;
+  int64_t missing;
+  double score;     /* the more, the rather it stays */
+  const char *gone; /* NULL: it stays so far */
+} CmColumnFit;
+
+typedef struct CmFit {
+  CmArena *scratch;
+  const CmPrepareParams *params;
+  const CmTraining *training;
+  int64_t rows;
+  int features;
+  double *work; /* rows */
+  CmColumnFit *column;
+} CmFit;
+
+double cm__column_mean(const double *value, int64_t rows);
+double cm__column_variance(const double *value, int64_t rows, double mean); /* of the population */
+/* Mean and deviation of a column anew. */
+void cm__column_moments(const CmFit *fit, CmColumnFit *column);
+/* Pearson's correlation of two columns that vary. */
+double cm__column_correlation(const CmFit *fit, const CmColumnFit *a, const CmColumnFit *b);
+
+/* Lets columns go by what they say of each other and of the target. */
+bool cm__select(CmFit *fit, CmError **err);
+
+/* Writes the notes into `prepare`. */
+bool cm__fit_notes(CmArena *hold, const CmFit *fit, const CmLearnData *data, bool fill, CmPrepare *prepare,
+                   CmError **err);
+
+#endif
