@@ -29,8 +29,8 @@ double cm__bin_centre(const CmBins *bins, int64_t at) {
   return 0.5 * (cm__bin_edge(bins, at) + cm__bin_edge(bins, at + 1));
 }
 
-/* Runs of equal values would wait for each other's count: four tables take turns. */
-enum { TABLES = 4 };
+/* Runs of equal values would wait for each other's count: eight tables take turns. */
+enum { TABLES = 8 };
 
 static void count_8(const uint8_t *v, int64_t n, uint8_t turn, uint32_t *counts) {
   int64_t i = 0;
@@ -38,7 +38,7 @@ static void count_8(const uint8_t *v, int64_t n, uint8_t turn, uint32_t *counts)
     uint64_t eight;
     memcpy(&eight, v + i, 8);
     eight ^= turn * UINT64_C(0x0101010101010101);
-    for (int k = 0; k < 8; k++) counts[k % TABLES * 256 + (uint8_t)(eight >> 8 * k)]++;
+    for (int k = 0; k < 8; k++) counts[k * 256 + (uint8_t)(eight >> 8 * k)]++;
   }
   for (; i < n; i++) counts[v[i] ^ turn]++;
 }

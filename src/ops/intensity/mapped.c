@@ -3,6 +3,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/intensity/counts.h"
+#include "ops/intensity/look_up.h"
 #include "ops/intensity/points.h"
 
 typedef struct Job {
@@ -51,38 +52,6 @@ static bool piece_rows(void *arg, CmRange range, CmError **err) {
   return line != NULL;
 }
 
-#define LOOK_UP(name, Place, Out)                                                                                  \
-  static void look_up_##name(const void *from, int64_t n, int64_t step, Place turn, const void *table, void *to) { \
-    const Place *restrict v = from;                                                                                \
-    const Out *restrict t = table;                                                                                 \
-    Out *restrict out = to;                                                                                        \
-    int64_t i = 0;                                                                                                 \
-    for (; step == 1 && i + 8 <= n; i += 8)                                                                        \
-      for (int k = 0; k < 8; k++) out[i + k] = t[(Place)(v[i + k] ^ turn)];                                        \
-    for (; i < n; i += step) out[i] = t[(Place)(v[i] ^ turn)];                                                     \
-  }
-LOOK_UP(8_8, uint8_t, uint8_t)
-LOOK_UP(8_16, uint8_t, uint16_t)
-LOOK_UP(8_32, uint8_t, uint32_t)
-LOOK_UP(8_64, uint8_t, uint64_t)
-LOOK_UP(16_8, uint16_t, uint8_t)
-LOOK_UP(16_16, uint16_t, uint16_t)
-LOOK_UP(16_32, uint16_t, uint32_t)
-LOOK_UP(16_64, uint16_t, uint64_t)
-
-/* Values of the image's type are places in the table, signed ones turned by the top bit. */
-static void look_up(CmType type, const void *from, int64_t n, int64_t step, size_t size, const void *table, void *to) {
-  static void (*const of_8[4])(const void *, int64_t, int64_t, uint8_t, const void *, void *) = {
-      look_up_8_8, look_up_8_16, look_up_8_32, look_up_8_64};
-  static void (*const of_16[4])(const void *, int64_t, int64_t, uint16_t, const void *, void *) = {
-      look_up_16_8, look_up_16_16, look_up_16_32, look_up_16_64};
-  const int kind = size == 1 ? 0 : size == 2 ? 1 : size == 4 ? 2 : 3;
-  if (cm_type_size(type) == 1)
-    of_8[kind](from, n, step, type == CM_I8 ? 0x80 : 0, table, to);
-  else
-    of_16[kind](from, n, step, type == CM_I16 ? 0x8000 : 0, table, to);
-}
-
 static bool table_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
   const CmGrid *grid = &job->grid, out_grid = cm__grid(job->out);
@@ -98,8 +67,8 @@ static bool table_rows(void *arg, CmRange range, CmError **err) {
     if (job->is_straight) cm__straight_integers(type, from, grid->row, &job->straight, out_type, to);
     for (int64_t c = 0; c < step && !job->is_straight; c++) {
       const int64_t part = cm__part_of(grid, job->map->scope, job->map->per_component, row, c);
-      look_up(type, from + (size_t)c * grid->size, grid->row - c, step, out_grid.size,
-              job->tables + (size_t)(part * job->values) * out_grid.size, to + (size_t)c * out_grid.size);
+      cm__look_up(type, from + (size_t)c * grid->size, grid->row - c, step, out_grid.size,
+                  job->tables + (size_t)(part * job->values) * out_grid.size, to + (size_t)c * out_grid.size);
     }
     if (!masked) continue;
     cm__mask_row(job->mask, row, inside);
@@ -129,19 +98,29 @@ static bool fill_tables(Job *job, int64_t parts, CmError **err) {
   return line && job->tables;
 }
 
-/* Clamped to what the table reaches. */
+/* Clamped to what the table reaches, which are its ends. */
 static bool find_straight(Job *job) {
   const CmType type = cm_image_type(job->image), out_type = cm_image_type(job->out);
+  const size_t size = cm_type_size(out_type);
+  double first, last;
+  if (size == 1 && cm_type_size(type) == 1) return false; /* looked up as fast */
+  cm__line_to_f64(out_type, job->tables, 1, &first);
+  cm__line_to_f64(out_type, job->tables + (size_t)(job->values - 1) * size, 1, &last);
   job->straight = *job->map->straight;
-  job->straight.low = INFINITY;
-  job->straight.high = -INFINITY;
-  for (int64_t k = 0; k < job->values; k++) {
-    double v;
-    cm__line_to_f64(out_type, job->tables + (size_t)k * cm_type_size(out_type), 1, &v);
-    job->straight.low = v < job->straight.low ? v : job->straight.low;
-    job->straight.high = v > job->straight.high ? v : job->straight.high;
-  }
+  job->straight.low = first < last ? first : last;
+  job->straight.high = first < last ? last : first;
   return cm__straight_agrees(type, &job->straight, out_type, job->tables);
+}
+
+/* Reals without a mask: f32 to what is worked out in one go. */
+static bool real_rows(void *arg, CmRange range, CmError **err) {
+  const Job *job = arg;
+  const CmGrid *grid = &job->grid, out_grid = cm__grid(job->out);
+  (void)err;
+  for (int64_t row = range.begin; row < range.end; row++)
+    cm__straight_rounded(cm__row(job->image, grid, row), grid->row, job->map->straight, cm_image_type(job->out),
+                         cm__row_mut(job->out, &out_grid, row));
+  return true;
 }
 
 bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
@@ -151,6 +130,9 @@ bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const Cm
   const int64_t parts = cm__part_count(&job.grid, map->scope, map->per_component);
   const bool masked = mask && mask->image && outside != CM_OUTSIDE_MAP;
   job.values = cm__type_is_counted(cm_image_type(image)) ? cm__type_values(cm_image_type(image)) : 0;
+  if (map->straight && !masked && parts == 1 && cm_image_type(image) == CM_F32 &&
+      cm__straight_rounds_to(cm_image_type(out)))
+    return cm_parallel_for(ctx, what, job.grid.rows, cm__row_chunk(&job.grid), real_rows, &job, err);
   /* small parts are quicker without a table */
   if (job.values == 0 || parts * job.values > 4 * cm_image_values(image) + 65536)
     return masked ? cm__points(ctx, what, image, mask, outside, map_row, &job, out, err)

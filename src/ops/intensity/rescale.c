@@ -93,7 +93,7 @@ static bool always_fits(const Rescale *job, CmType type) {
 static bool rescale_all(const CmCall *call, Rescale *job, CmError **err) {
   const CmGrid grid = cm__grid(job->image);
   const double factor = (0.5 * job->to - 0.5 * job->from) / (0.5 * job->high - 0.5 * job->low);
-  const CmStraight straight = {.from = job->low, .factor = factor, .to = job->from};
+  const CmStraight straight = {.from = job->low, .factor = factor, .to = job->from, .low = -INFINITY, .high = INFINITY};
   const CmMapped map = {.fn = map_part, .arg = job, .straight = &straight};
   if (job->clamp || always_fits(job, cm_image_type(job->image)))
     return cm__mapped(call->ctx, "rescale", job->image, NULL, CM_OUTSIDE_MAP, &map, job->out, err);

@@ -20,9 +20,15 @@ CM_SIMD static void X(reals)(const void *from, int64_t n, const CmStraight *map,
     const float factor = (float)map->factor, shift = (float)(map->to - map->from * map->factor); \
     const float low = (float)map->low, high = (float)map->high;                                  \
     for (int64_t i = 0; i < n; i++) {                                                            \
-      float y = rintf((float)v[i] * factor + shift);                                             \
+      float y = (float)v[i] * factor + shift;                                                    \
       y = y > low ? y : low;                                                                     \
-      out[i] = (U)(y < high ? y : high);                                                         \
+      y = y < high ? y : high;                                                                   \
+      out[i] = (U)(int32_t)rintf(y);                                                             \
+    }                                                                                            \
+    for (int k = 0; k < map->odd_count; k++) {                                                   \
+      const T odd = (T)map->odd[k];                                                              \
+      const U becomes = (U)map->becomes[k];                                                      \
+      for (int64_t i = 0; i < n; i++) out[i] = v[i] == odd ? becomes : out[i];                   \
     }                                                                                            \
   }
 INTEGERS(to_u8, uint8_t)

@@ -38,12 +38,25 @@ typedef struct Map {
   double y_min, y_max;
 } Map;
 
-CM_SIMD static void linear(const Map *map, double centre, double width, double *line, int64_t n, int64_t step) {
-  const double low = centre - 0.5 * width, high = centre + 0.5 * width, span = map->y_max - map->y_min;
-  const double y_min = map->y_min, y_max = map->y_max;
+/* y rises or falls from y_min at the window's lower end by `factor`. */
+static CmStraight straight_of(const Map *map) {
+  const double centre = map->function == 1 ? map->window.centre - 0.5 : map->window.centre;
+  const double width = map->function == 1 ? map->window.width - 1.0 : map->window.width;
+  return (CmStraight){.from = centre - 0.5 * width,
+                      .factor = (map->y_max - map->y_min) / width,
+                      .to = map->y_min,
+                      .low = fmin(map->y_min, map->y_max),
+                      .high = fmax(map->y_min, map->y_max)};
+}
+
+CM_SIMD static void linear(const Map *map, double *line, int64_t n, int64_t step) {
+  const CmStraight straight = straight_of(map);
+  const double low = straight.from, factor = straight.factor, y_min = map->y_min, y_max = map->y_max;
+  const double high = map->function == 1 ? map->window.centre - 0.5 + 0.5 * (map->window.width - 1.0)
+                                         : map->window.centre + 0.5 * map->window.width;
   for (int64_t i = 0; i < n; i += step) {
     const double v = line[i];
-    double y = ((v - centre) / width + 0.5) * span + y_min;
+    double y = (v - low) * factor + y_min;
     y = v <= low ? y_min : y;
     line[i] = v > high ? y_max : y;
   }
@@ -54,12 +67,12 @@ static void map_values(const void *arg, int64_t part, double *line, int64_t n, i
   const double centre = map->window.centre, width = map->window.width;
   (void)part;
   if (map->function == 0)
-    linear(map, centre, width, line, n, step);
+    linear(map, line, n, step);
   else if (map->function == 1 && width <= 1.0)
     for (int64_t i = 0; i < n; i += step)
       line[i] = line[i] != line[i] ? line[i] : line[i] <= centre - 0.5 ? map->y_min : map->y_max;
   else if (map->function == 1)
-    linear(map, centre - 0.5, width - 1.0, line, n, step);
+    linear(map, line, n, step);
   else
     for (int64_t i = 0; i < n; i += step)
       line[i] = (map->y_max - map->y_min) / (1.0 + exp(-4.0 * (line[i] - centre) / width)) + map->y_min;
@@ -73,12 +86,11 @@ static bool run(const CmCall *call, CmError **err) {
              .function = p->function,
              .y_min = p->invert ? p->out_max : p->out_min,
              .y_max = p->invert ? p->out_min : p->out_max};
-  const double centre = map.function == 1 ? map.window.centre - 0.5 : map.window.centre;
-  const double width = map.function == 1 ? map.window.width - 1.0 : map.window.width;
-  const CmStraight straight = {
-      .from = centre - 0.5 * width, .factor = (map.y_max - map.y_min) / width, .to = map.y_min};
+  const CmStraight straight = straight_of(&map);
   const CmMapped mapped = {
-      .fn = map_values, .arg = &map, .straight = map.function < 2 && width > 0.0 ? &straight : NULL};
+      .fn = map_values,
+      .arg = &map,
+      .straight = map.function == 0 || (map.function == 1 && map.window.width > 1.0) ? &straight : NULL};
   CmMask mask;
   if (!cm__mask_open(&mask, &call->in[1], image, err)) return false;
   CmImage *out = cm_image_create_like(call->ctx, image, types[p->type], cm_image_components(image), err);
