@@ -47,6 +47,8 @@ def hysteresis(slopes):
 
 
 CASES = [
+    *[Case("hessian_eigenvalues", {"sigma": 2, "units": "voxel"}, name, {"scikit-image": lambda i: skimage.feature.hessian_matrix_eigvals(
+        skimage.feature.hessian_matrix(i.f32, 2, use_gaussian_derivatives=True))}) for name in ("mr_part", "xrayf_part")],
     *[vessels(op, [1, 2], name) for op in ("frangi", "sato") for name in ("mr_part", "xrayf_part")],
     *[Case("clahe", {"tiles": 8, "clip_limit": 2}, name, {"OpenCV": lambda i: cv2.createCLAHE(2.0, (8, 8)).apply(i.array)}) for name in ("xray8", "xray")],
     Case("clahe", {"tiles": 8, "clip_limit": 2}, "ct", {"scikit-image": lambda i: skimage.exposure.equalize_adapthist(

@@ -40,6 +40,12 @@ def box(peer, radius):
     return lambda i: peer(i.array, 2 * radius + 1)
 
 
+def deviation(v, size):
+    """As users of SciPy write it."""
+    m = nd.uniform_filter(v, size)
+    return np.sqrt(np.maximum(nd.uniform_filter(v * v, size) - m * m, 0))
+
+
 def slope_itk(i):
     """Along x after smoothing, by recursive filters along each axis."""
     v = i.sitk_f32
@@ -55,6 +61,7 @@ CASES = [
     *flat("gaussian", {"sigma": 2, **VOXEL}, lambda i: cv2.GaussianBlur(i.array, (17, 17), 2), must=1),
     *flat("gaussian", {"sigma": 1, **VOXEL}, lambda i: cv2.GaussianBlur(i.array, (9, 9), 1), note="f32 for bytes too, where OpenCV takes 16 bits"),
     Case("mean", {"radius": 1}, "ct", {"SimpleITK": lambda i: sitk.BoxMean(i.sitk, [1] * 3), "SciPy": lambda i: nd.uniform_filter(i.array, 3)}),
+    *[Case("local_deviation", {"radius": r}, name, {"SciPy uniform_filter": lambda i, r=r: deviation(i.f32, 2 * r + 1)}) for r in (2, 7) for name in ("ct_part", "xrayf")],
     *[case for r in (1, 2, 7) for case in flat("mean", {"radius": r}, lambda i, r=r: cv2.blur(i.array, (2 * r + 1,) * 2),
                                        note="more than 125 reals: summed in f64, none subtracted again" if r == 7 else "")],
     *[Case("median", {"radius": radius}, "ct_part", {

@@ -153,6 +153,10 @@ typedef struct CmOp {
   const char *cite;     /* paper or standard, with section */
   const char *examples; /* command lines, one a line */
   bool (*check)(const void *params, CmError **err); /* rules between parameters; may be NULL */
+  /* How far, in voxels along x,y,z, the input reaches into a voxel of the first output. Beyond that the voxel depends
+   * on nothing, neither on its place nor on the rest of the image, to the last bit: blocks that are this much larger
+   * on all sides give what the whole image gives. false: with these parameters that is not so. NULL: it never is. */
+  bool (*reach)(const void *params, const CmImage *image, int64_t reach[3]);
   bool (*run)(const CmCall *call, CmError **err);
 } CmOp;
 
@@ -188,6 +192,9 @@ CM_API CM_NODISCARD char *cm_params_to_json(CmContext *ctx, const CmOp *op, cons
  * wanted may be NULL (all outputs). params NULL: the defaults. out is untouched on failure. */
 CM_API bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue *in, CmValue *out,
                       const bool *wanted, CmError **err);
+/* As CmOp.reach, for an image like `image` (dims and spacing count); false where the operation has none. params NULL is
+ * not allowed. */
+CM_API bool cm_op_reach(const CmOp *op, const void *params, const CmImage *image, int64_t reach[3]);
 /* For calls from C: op by name, parameters as "radius=2 edge=mirror". One image in, one image out. */
 CM_API CM_NODISCARD CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *params, CmImage *image,
                                          CmError **err);

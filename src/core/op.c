@@ -177,6 +177,10 @@ bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue
   return good;
 }
 
+bool cm_op_reach(const CmOp *op, const void *params, const CmImage *image, int64_t reach[3]) {
+  return op->reach && op->reach(params, image, reach);
+}
+
 CmImage *cm_op_apply(CmContext *ctx, const char *name, const char *words, CmImage *image, CmError **err) {
   const CmOp *op = cm_op_get(name, err);
   if (!op) return NULL;

@@ -172,6 +172,10 @@ bool cm__axis_radii(const CmReals *sizes, int32_t units, const CmImage *image, i
   return true;
 }
 
+bool cm__box_reach(const CmReals *radius, int32_t units, int32_t border, const CmImage *image, int64_t reach[3]) {
+  return border != CM_BORDER_WRAP && cm__axis_radii(radius, units, image, reach, NULL);
+}
+
 int64_t cm__border_index(CmBorder border, int64_t i, int64_t n) {
   if (i >= 0 && i < n) return i;
   int64_t period;

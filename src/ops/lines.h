@@ -93,6 +93,8 @@ typedef enum CmBorder {
   "Border: replicate aaa|abcd|ddd, reflect cba|abcd|dcb, mirror dcb|abcd|cba, wrap bcd|abcd|abc, constant " \
   "kkk|abcd|kkk. An axis one voxel long is left alone; every time point and component is filtered by itself. "
 #define CM_FILTER_MASK_DETAILS "Mask: voxels outside keep their value; neighbourhoods inside still see them. "
+/* CmOp.reach of a box of these radii; a border that wraps reaches everywhere. */
+bool cm__box_reach(const CmReals *radius, int32_t units, int32_t border, const CmImage *image, int64_t reach[3]);
 /* The index in 0..n-1 that stands for i, or -1 (constant). */
 int64_t cm__border_index(CmBorder border, int64_t i, int64_t n);
 

@@ -110,11 +110,27 @@ def parts(p):
     return np.stack([plain_sato(parity.Picture("part", part, p.spacing), (1, 2), -1) for part in np.moveaxis(p.array, axis, 0)], axis)
 
 
+def eigenvalues(p, sigma):
+    """Of scikit-image, where no kernel meets the border."""
+    made = skimage.feature.hessian_matrix(p.f64, sigma, mode="nearest", order="xy" if p.f64.ndim == 2 else "rc", use_gaussian_derivatives=True)
+    return np.moveaxis(skimage.feature.hessian_matrix_eigvals(made), 0, -1)
+
+
+def curvatures(sigma, **given):
+    return Case("hessian_eigenvalues", {"sigma": sigma, **given, "type": "f64"}, SMALL, "NumPy reference (Lindeberg 1998)",
+                lambda p: hessian(p, sigma)[..., ::-1] * (sigma**2 if given else 1), 1e-6, "pairs of equal eigenvalues in closed form", relative=True)
+
+
 WIDE = ("xray", "ct_slice")
 SMALL = ("ct", "mr", "odd", "anisotropic", "one_slice", "odd_2d", "ct_slice", "u16_full", "i16_full")
 FLAT = ("flat", "one_voxel")
 
 CASES = [
+    Case("hessian_eigenvalues", {"sigma": 3, **VOXEL, "type": "f64"}, WIDE, "scikit-image hessian_matrix_eigvals",
+         lambda p: middle(p, eigenvalues(p, 3), 25), 1e-6, "eigenvalues by another method", relative=True,
+         of=lambda result, p: middle(p, result.array, 25)),
+    curvatures(0.8), curvatures(2.0, normalize=True),
+    Case("hessian_eigenvalues", {"sigma": 1.5}, ("flat",), "closed form", lambda p: np.zeros((*p.shape, 3)), 1e-9, "sums in double"),
     against("sato", (2, 3), WIDE),
     against("sato", (2,), WIDE, dark=True),
     against("frangi", (2,), WIDE),

@@ -15,6 +15,7 @@ typedef struct Plan {
   const CmHessian *job;
   CmGrid grid;
   int64_t t, component;
+  bool wide;
   double origin; /* taken from all values, which changes no slope: a value of the image */
   int64_t radius[3], most;
   bool is_long[3];     /* axes longer than one voxel */
@@ -106,12 +107,12 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   tile.planes = plan->all_planes ? grid->nz + 1 : 2 * plan->radius[2] + 1;
   tile.slot = tile.tall * tile.stride;
   const int64_t values = (tile.planes + 3) * tile.slot + (7 + grid->components) * tile.stride + 9 * (plan->most + 1);
-  tile.values = cm_calloc(plan->ctx, (size_t)values, plan->job->wide ? sizeof(double) : sizeof(float), err);
+  tile.values = cm_calloc(plan->ctx, (size_t)values, plan->wide ? sizeof(double) : sizeof(float), err);
   tile.near = cm_alloc_array(plan->ctx, (size_t)(2 * plan->most + 1), sizeof(void *), err);
   double *lines = cm_calloc(plan->ctx, (size_t)(6 * tile.n), sizeof(double), err);
   const bool ok = tile.values && tile.near && lines;
   for (int k = 0; ok && k < 6; k++) tile.m[k] = lines + k * tile.n;
-  if (ok && plan->job->wide)
+  if (ok && plan->wide)
     tile_f64(&tile);
   else if (ok)
     tile_f32(&tile);
@@ -180,7 +181,8 @@ static double origin_of(const Plan *plan) {
 
 bool cm__hessian(CmContext *ctx, const CmHessian *job, int64_t t, int64_t component, CmError **err) {
   Plan plan = {.ctx = ctx, .job = job, .grid = cm__grid(job->image), .t = t, .component = component};
-  plan.origin = origin_of(&plan);
+  plan.origin = job->anywhere ? 0.0 : origin_of(&plan);
+  plan.wide = job->wide || job->anywhere;
   const bool ok = set_plan(&plan, err) &&
                   cm_parallel_for(ctx, job->what, plan.segments * plan.bands * cm_chunk_count(plan.grid.nz, plan.depth),
                                   1, do_tile, &plan, err);

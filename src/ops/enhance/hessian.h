@@ -15,7 +15,10 @@ typedef struct CmHessianPiece {
 typedef struct CmHessian {
   const char *what; /* for progress */
   const CmImage *image;
-  bool wide;     /* calculate in double */
+  bool wide; /* calculate in double */
+  /* The same bits wherever the voxel lies: in double, and nothing is taken from the values first (else that of the
+   * first voxel is, so that slopes of flat images are 0). */
+  bool anywhere;
   double sigma;  /* in mm, or in voxels */
   int32_t units; /* CM_UNITS_CHOICES: of sigma, and of the derivatives */
   double truncate;

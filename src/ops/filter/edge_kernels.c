@@ -23,6 +23,11 @@ bool cm__edge_call(const CmCall *call, const char *what, double side, double mid
   return cm__edge_magnitude(call, what, side, middle, false, err);
 }
 
+bool cm__edge_reach(const void *params, const CmImage *image, int64_t reach[3]) {
+  const CmEdgeParams *p = params;
+  return cm__box_reach(&(CmReals){.count = 1, .value = {1}}, 0, p->border, image, reach);
+}
+
 bool cm__edge_magnitude(const CmCall *call, const char *what, double side, double middle, bool slices, CmError **err) {
   const int axes = slices ? 2 : 3;
   const CmEdgeParams *p = call->params;

@@ -18,6 +18,7 @@ extern const CmParam cm__edge_params[6];
 /* Differences along one axis, side:middle:side along the others. */
 bool cm__edge_call(const CmCall *call, const char *what, double side, double middle, CmError **err);
 
+bool cm__edge_reach(const void *params, const CmImage *image, int64_t reach[3]);
 /* The same, and with slices true x and y only: neither smoothed nor differentiated along z. */
 bool cm__edge_magnitude(const CmCall *call, const char *what, double side, double middle, bool slices, CmError **err);
 
@@ -31,7 +32,7 @@ bool cm__edge_magnitude(const CmCall *call, const char *what, double side, doubl
              "spacing unless "                                                                                     \
              "per=voxel. " CM_TERMS_DETAILS,                                                                       \
   .params = cm__edge_params, .param_count = CM_COUNT(cm__edge_params), .params_size = sizeof(CmEdgeParams),        \
-  CM_FILTER_PORTS, .tolerance = 1e-6,                                                                              \
+  CM_FILTER_PORTS, .reach = cm__edge_reach, .tolerance = 1e-6,                                                     \
   .examples = "cormack " #op_name " ct.nii.gz edges.nii.gz\ncormack " #op_name                                     \
               " xray.png dx.nii.gz --output x --weights raw --per voxel"
 

@@ -26,6 +26,11 @@ static bool run(const CmCall *call, CmError **err) {
   return cm__separable_call(call, &job, cm__out_type(p->type, cm_image_type(image)), err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const GaussianParams *p = values;
+  return cm__gaussian_reach(&p->sigma, p->units, p->truncate, 0, p->border, image, to);
+}
+
 CM_OP(gaussian) = {
     .name = "gaussian",
     .family = "filter",
@@ -42,5 +47,6 @@ CM_OP(gaussian) = {
     .examples =
         "cormack gaussian ct.nii.gz smooth.nii.gz --sigma 2\n"
         "cormack gaussian mr.nii.gz smooth.nii.gz --sigma 1.5,1.5,0 --units voxel --border mirror",
+    .reach = reach,
     .run = run,
 };

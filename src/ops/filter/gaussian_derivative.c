@@ -40,6 +40,11 @@ static bool run(const CmCall *call, CmError **err) {
   return cm__terms_call(call, &terms, err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const DerivativeParams *p = values;
+  return cm__gaussian_reach(&p->sigma, p->units, p->truncate, 4, p->border, image, to);
+}
+
 CM_OP(gaussian_derivative) = {
     .name = "gaussian_derivative",
     .family = "filter",
@@ -63,5 +68,6 @@ CM_OP(gaussian_derivative) = {
     .examples =
         "cormack gaussian_derivative ct.nii.gz ddx.nii.gz --order 1,0,0 --sigma 2\n"
         "cormack gaussian_derivative mr.nii.gz dxy.nii.gz --order 1,1 --sigma 1.5 --units voxel --per voxel",
+    .reach = reach,
     .run = run,
 };

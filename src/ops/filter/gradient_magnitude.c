@@ -24,6 +24,11 @@ static bool run(const CmCall *call, CmError **err) {
          cm__terms_call(call, &terms, err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const GradientParams *p = values;
+  return cm__gaussian_reach(&p->sigma, p->units, p->truncate, 1, p->border, image, to);
+}
+
 CM_OP(gradient_magnitude) = {
     .name = "gradient_magnitude",
     .family = "filter",
@@ -39,5 +44,6 @@ CM_OP(gradient_magnitude) = {
     .tolerance = 1e-6,
     .cite = "Canny J. A computational approach to edge detection. IEEE TPAMI 8(6), 1986",
     .examples = "cormack gradient_magnitude ct.nii.gz edges.nii.gz --sigma 1",
+    .reach = reach,
     .run = run,
 };

@@ -36,6 +36,11 @@ static bool run_laplacian(const CmCall *call, CmError **err) {
   return second_derivatives(call, &terms, (const double[3]){0.0, 0.0, 0.0}, 4.0, p->per, false, err);
 }
 
+static bool laplacian_reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const LaplacianParams *p = values;
+  return cm__gaussian_reach(&(CmReals){.count = 1}, 0, 4.0, 2, p->border, image, to);
+}
+
 CM_OP(laplacian) = {
     .name = "laplacian",
     .family = "filter",
@@ -50,6 +55,7 @@ CM_OP(laplacian) = {
     .cite = "Gonzalez RC, Woods RE. Digital Image Processing, 4th ed., section 3.6",
     .examples =
         "cormack laplacian ct.nii.gz out.nii.gz\ncormack laplacian xray.png out.nii.gz --per voxel --border mirror",
+    .reach = laplacian_reach,
     .run = run_laplacian,
 };
 
@@ -85,6 +91,11 @@ static bool run_log(const CmCall *call, CmError **err) {
   return second_derivatives(call, &terms, sigma, p->truncate, p->per, p->normalize, err);
 }
 
+static bool log_reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const LogParams *p = values;
+  return cm__gaussian_reach(&p->sigma, p->units, p->truncate, 2, p->border, image, to);
+}
+
 CM_OP(laplacian_of_gaussian) = {
     .name = "laplacian_of_gaussian",
     .family = "filter",
@@ -104,5 +115,6 @@ CM_OP(laplacian_of_gaussian) = {
         "with automatic scale "
         "selection. IJCV 30(2), 1998 (normalization)",
     .examples = "cormack laplacian_of_gaussian ct.nii.gz blobs.nii.gz --sigma 3 --normalize true",
+    .reach = log_reach,
     .run = run_log,
 };

@@ -68,6 +68,11 @@ static bool run(const CmCall *call, CmError **err) {
   return cm__separable_call(call, &job, out_type, err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const MeanParams *p = values;
+  return cm__box_reach(&p->radius, p->units, p->border, image, to);
+}
+
 CM_OP(mean) = {
     .name = "mean",
     .family = "filter",
@@ -83,5 +88,6 @@ CM_OP(mean) = {
     .examples =
         "cormack mean ct.nii.gz out.nii.gz --radius 1\ncormack mean ct.nii.gz out.nii.gz --radius 2.5 --units mm "
         "--type f32",
+    .reach = reach,
     .run = run,
 };

@@ -298,6 +298,11 @@ static bool run_rank(const CmCall *call, CmError **err) {
   return run_box(call, "rank", ((const MedianParams *)call->params)->percentile, err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const MedianParams *p = values;
+  return cm__box_reach(&p->radius, p->units, p->border, image, to);
+}
+
 CM_OP(median) = {
     .name = "median",
     .family = "filter",
@@ -315,6 +320,7 @@ CM_OP(median) = {
         "Paeth AW. Median finding on "
         "a 3 x 3 grid. Graphics Gems, 1990 (forgetful selection)",
     .examples = "cormack median ct.nii.gz out.nii.gz --radius 1\ncormack median ct.nii.gz out.nii.gz --radius 2,2,0",
+    .reach = reach,
     .run = run_median,
 };
 
@@ -335,5 +341,6 @@ CM_OP(rank) = {
     .examples =
         "cormack rank ct.nii.gz out.nii.gz --percentile 10 --radius 2\ncormack rank xray.png out.png --percentile 90 "
         "--radius 7",
+    .reach = reach,
     .run = run_rank,
 };

@@ -72,6 +72,11 @@ static bool run(const CmCall *call, CmError **err) {
   return cm__window_call(call, &job, p->type == 1 ? CM_F64 : CM_F32, err);
 }
 
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const RobertsParams *p = values;
+  return cm__box_reach(&(CmReals){.count = 1, .value = {1}}, 0, p->border, image, to);
+}
+
 CM_OP(roberts) = {
     .name = "roberts",
     .family = "filter",
@@ -93,5 +98,6 @@ CM_OP(roberts) = {
     .cite = "Roberts LG. Machine perception of three-dimensional solids. MIT Lincoln Laboratory, 1963",
     .examples =
         "cormack roberts xray.png edges.nii.gz\ncormack roberts ct.nii.gz edges.nii.gz --planes slices --weights raw",
+    .reach = reach,
     .run = run,
 };

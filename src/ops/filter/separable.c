@@ -231,10 +231,29 @@ static bool differentiate(CmContext *ctx, int order, CmTaps *taps, CmError **err
   return true;
 }
 
+static int64_t cut_at(double sigma, double truncate) {
+  return sigma > 0.0 ? (int64_t)floor(fmin(truncate * sigma, 1e9) + 0.5) : 0;
+}
+
+/* The narrowest kernel that knows this derivative; its weights are the finite difference. */
+static int64_t narrowest(int order) {
+  return (order + 1) / 2;
+}
+
+bool cm__gaussian_reach(const CmReals *sigma, int32_t units, double truncate, int order, int32_t border,
+                        const CmImage *image, int64_t reach[3]) {
+  double voxels[3];
+  cm__axis_sizes(sigma, units, image, voxels);
+  for (int axis = 0; axis < 3; axis++) {
+    const int64_t least = cm_image_dims(image)[axis] > 1 ? narrowest(order) : 0, wide = cut_at(voxels[axis], truncate);
+    reach[axis] = wide < least ? least : wide;
+  }
+  return border != CM_BORDER_WRAP;
+}
+
 bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err) {
-  const int64_t least =
-      (order + 1) / 2; /* the narrowest kernel that knows this derivative; its weights are the finite difference */
-  int64_t radius = sigma > 0.0 ? (int64_t)floor(truncate * sigma + 0.5) : 0;
+  const int64_t least = narrowest(order);
+  int64_t radius = cut_at(sigma, truncate);
   const bool flat = radius < least || radius == 0;
   radius = radius < least ? least : radius;
   *taps = (CmTaps){.radius = radius, .parity = order & 1 ? -1 : 1};

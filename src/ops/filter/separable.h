@@ -44,6 +44,10 @@ bool cm__separable_call(const CmCall *call, CmSeparable *job, CmType type, CmErr
  * narrow, and for sigma 0. Order 0 and sigma 0: left alone. Free half with cm_free(). */
 bool cm__gaussian_taps(CmContext *ctx, double sigma, double truncate, int order, CmTaps *taps, CmError **err);
 
+/* CmOp.reach of Gaussians and their derivatives up to `order`. */
+bool cm__gaussian_reach(const CmReals *sigma, int32_t units, double truncate, int order, int32_t border,
+                        const CmImage *image, int64_t reach[3]);
+
 /* All three taps from the parameters of an operation (1 to 3 sigmas, CM_UNITS_CHOICES); frees them on failure. */
 bool cm__separable_gaussian(CmContext *ctx, CmSeparable *job, const CmReals *sigma, int32_t units, double truncate,
                             const CmImage *image, CmError **err);

@@ -112,3 +112,14 @@ done:
   cm_free(element.items);
   return ok;
 }
+
+bool cm__morph_reach(const void *params, const CmImage *image, int64_t reach[3]) {
+  const CmMorphParams *p = params;
+  return cm__box_reach(&p->radius, p->units, CM_BORDER_CONSTANT, image, reach);
+}
+
+bool cm__morph_reach_twice(const void *params, const CmImage *image, int64_t reach[3]) {
+  const bool known = cm__morph_reach(params, image, reach);
+  for (int axis = 0; axis < 3; axis++) reach[axis] *= 2;
+  return known;
+}

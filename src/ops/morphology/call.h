@@ -36,6 +36,9 @@ extern const CmPort cm__morph_inputs[3];
   "takes no "                                                                                                         \
   "part, and stays where the element holds nothing else (binary: counts as 0). Time points and components stay apart."
 
+/* CmOp.reach of one walk of the element, and of two. */
+bool cm__morph_reach(const void *params, const CmImage *image, int64_t reach[3]);
+bool cm__morph_reach_twice(const void *params, const CmImage *image, int64_t reach[3]);
 bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err);
 
 /* .name to .run of one of the four. */

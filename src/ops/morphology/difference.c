@@ -111,7 +111,7 @@ static bool run_gradient(const CmCall *call, CmError **err) {
   return dilated && difference(call, dilated, CM_MORPH_ERODE, 1.0, err);
 }
 
-#define DIFFERENCE(op_name, summary_, formula, run_)                                                           \
+#define DIFFERENCE(op_name, summary_, formula, reach_, run_)                                                   \
   .name = #op_name, .family = "morphology", .since = "0.1", .summary = summary_,                               \
   .details = formula                                                                                           \
       " Element, modes and border are those of `dilate`. With type=keep a difference beyond the range of an "  \
@@ -120,18 +120,19 @@ static bool run_gradient(const CmCall *call, CmError **err) {
       "black_hat. One or two images of the input's type are allocated beside the result.",                     \
   CM_OP_PARAMS(CmMorphParams, params), CM_MORPH_PORTS,                                                         \
   .cite = "Soille P. Morphological Image Analysis, 2nd ed., chapters 3 and 4",                                 \
-  .examples = "cormack " #op_name " ct.nii.gz out.nii.gz --radius 3 --units mm", .run = run_
+  .examples = "cormack " #op_name " ct.nii.gz out.nii.gz --radius 3 --units mm", .reach = reach_, .run = run_
 
 CM_OP(top_hat) = {
-    DIFFERENCE(top_hat, "What is bright and narrower than the element.", "The image minus its opening.", run_top_hat),
+    DIFFERENCE(top_hat, "What is bright and narrower than the element.", "The image minus its opening.",
+               cm__morph_reach_twice, run_top_hat),
 };
 
 CM_OP(black_hat) = {
     DIFFERENCE(black_hat, "What is dark and narrower than the element.", "The closing of the image minus the image.",
-               run_black_hat),
+               cm__morph_reach_twice, run_black_hat),
 };
 
 CM_OP(morphological_gradient) = {
     DIFFERENCE(morphological_gradient, "The range of values under the element.", "The dilation minus the erosion.",
-               run_gradient),
+               cm__morph_reach, run_gradient),
 };

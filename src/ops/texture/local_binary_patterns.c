@@ -182,8 +182,16 @@ static double *make_table(CmContext *ctx, const LbpParams *p, CmError **err) {
   return table;
 }
 
+static const bool in_plane[3][3] = {{true, true, false}, {true, false, true}, {false, true, true}};
+
+static bool reach(const void *values, const CmImage *image, int64_t to[3]) {
+  const LbpParams *p = values;
+  (void)image;
+  for (int axis = 0; axis < 3; axis++) to[axis] = in_plane[p->plane][axis] ? (int64_t)ceil(p->radius) : 0;
+  return p->border != CM_BORDER_WRAP;
+}
+
 static bool run(const CmCall *call, CmError **err) {
-  static const bool in_plane[3][3] = {{true, true, false}, {true, false, true}, {false, true, true}};
   const LbpParams *p = call->params;
   Lbp lbp = {.count = (int)p->points, .method = (Method)p->method};
   CmWindow job = {.what = "local binary patterns",
@@ -194,7 +202,7 @@ static bool run(const CmCall *call, CmError **err) {
                   .row = lbp_row,
                   .arg = &lbp};
   double *table = NULL;
-  for (int axis = 0; axis < 3; axis++) job.radius[axis] = in_plane[p->plane][axis] ? (int64_t)ceil(p->radius) : 0;
+  reach(p, call->in[0].image, job.radius);
   for (int k = 0; k < lbp.count; k++) lbp.point[k] = make_point(p, job.radius, k);
   if (lbp.count <= TABLE_POINTS && p->method != METHOD_DEFAULT && p->method != METHOD_VAR) {
     table = make_table(call->ctx, p, err);
@@ -238,5 +246,6 @@ CM_OP(local_binary_patterns) = {
     .examples =
         "cormack local_binary_patterns xray.png patterns.png --method uniform\n"
         "cormack local_binary_patterns ct.nii.gz xz.nii.gz --points 16 --radius 2 --method ror --plane xz",
+    .reach = reach,
     .run = run,
 };
