@@ -89,14 +89,6 @@ static bool is_pure(const Grower *g, const Sums *sums) {
   return present <= 1;
 }
 
-/* The smallest float above half way from a to b, so that what is at or below the middle goes left. */
-static float above_middle(float a, float b) {
-  double middle = (double)a / 2 + (double)b / 2;
-  float below = (float)middle;
-  if ((double)below <= middle) below = nextafterf(below, INFINITY);
-  return below > b ? b : below;
-}
-
 static void try_feature(Grower *g, int j, int64_t first, int64_t last, Split *best) {
   const Cell *cell = g->sorted + j * g->training->rows;
   double before = cost(g, &g->node);
@@ -108,7 +100,7 @@ static void try_feature(Grower *g, int j, int64_t first, int64_t last, Split *be
     if (g->left.weight < g->options->min_leaf || g->right.weight < g->options->min_leaf) continue;
     double fall = before - cost(g, &g->left) - cost(g, &g->right);
     if (!(fall > best->fall)) continue;
-    *best = (Split){j, i + 1 - first, above_middle(cell[i].value, cell[i + 1].value), fall};
+    *best = (Split){j, i + 1 - first, cm__above_middle(cell[i].value, cell[i + 1].value), fall};
   }
 }
 

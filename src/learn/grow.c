@@ -88,12 +88,9 @@ CmGrowSetting cm__grow_int(const char *name, int64_t value) {
 
 float *cm__grow_balance(CmArena *scratch, const CmTraining *training, CmError **err) {
   float *weight = CM__NEW(scratch, float, training->rows, err);
-  int64_t *count = CM__NEW(scratch, int64_t, training->classes, err);
-  if (!weight || !count) return NULL;
-  for (int64_t i = 0; i < training->rows; i++) count[training->y[i]]++;
-  for (int64_t i = 0; i < training->rows; i++)
-    weight[i] = (float)((double)training->rows / ((double)training->classes * (double)count[training->y[i]]));
-  return weight;
+  const double *balance = weight ? cm__balance(scratch, training, err) : NULL;
+  for (int64_t i = 0; balance && i < training->rows; i++) weight[i] = (float)balance[training->y[i]];
+  return balance ? weight : NULL;
 }
 
 /* ---- trees out of XGBoost's JSON ------------------------------------------------------------------------------------
@@ -173,7 +170,7 @@ static bool take_trees(CmArena *hold, const char *text, size_t size, const CmGro
   ok = trees->tree != NULL;
   for (int t = 0; ok && t < trees->count; t++) {
     ok = take_tree(hold, json_array_get(list, (size_t)t), &trees->tree[t], err);
-    trees->tree[t].output = t / grow->trees_each % grow->outputs;
+    trees->tree[t].output = t % grow->outputs;
   }
 done:
   json_decref(root);

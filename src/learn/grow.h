@@ -18,7 +18,6 @@ typedef struct CmGrow {
   const float *weight; /* one a row; NULL: all 1 */
   int outputs;         /* trees of a round go to the outputs in turn: 0 .. outputs-1 */
   int width;           /* of a prediction, see CmTrees */
-  int trees_each;      /* trees of a round for each output */
 } CmGrow;
 
 /* Adds the trees to `trees` (tree, count, base are set; outputs as given). Single-threaded, so that the bits do not

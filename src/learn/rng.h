@@ -21,7 +21,8 @@ enum {
   CM__STREAM_RECALIBRATE,
   CM__STREAM_OPTIMISM,
   CM__STREAM_LABELS,
-  CM__STREAM_CURVE
+  CM__STREAM_CURVE,
+  CM__STREAM_TREES
 };
 
 static inline uint64_t cm__mix(uint64_t z) {

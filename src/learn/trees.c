@@ -16,6 +16,20 @@ bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err) {
   return tree->feature && tree->right && tree->missing && tree->number && tree->cover && tree->gain;
 }
 
+float cm__above_middle(float a, float b) {
+  double middle = (double)a / 2 + (double)b / 2;
+  float below = (float)middle;
+  if ((double)below <= middle) below = nextafterf(below, INFINITY);
+  return below > b ? b : below;
+}
+
+double *cm__balance(CmArena *scratch, const CmTraining *t, CmError **err) {
+  double *weight = CM__NEW(scratch, double, t->classes, err);
+  for (int64_t i = 0; weight && i < t->rows; i++) weight[t->y[i]] += 1;
+  for (int c = 0; weight && c < t->classes; c++) weight[c] = (double)t->rows / (t->classes * weight[c]);
+  return weight;
+}
+
 static bool goes_left(const CmTree *tree, int node, const double *x) {
   float value = (float)x[tree->feature[node]];
   return isnan(value) ? tree->missing[node] : value < tree->number[node];

@@ -29,6 +29,10 @@ typedef struct CmTrees {
   CmTree *tree;
 } CmTrees;
 
+/* The smallest float above half way from a to b, so that what is at or below the middle goes left. */
+float cm__above_middle(float a, float b);
+/* Weights of the classes that make all the same, mean 1; NULL on failure. */
+double *cm__balance(CmArena *scratch, const CmTraining *training, CmError **err);
 bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err);
 /* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
 void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);

@@ -174,19 +174,6 @@ for title, (names, x, y, new) in sets.items():
                                                        np.array(values)[p.argmax(axis=1), np.arange(len(new))])
             agree(phi, values, 2e-5, f"{title}: boosting contributions, shap {shap.__version__}")
 
-    # ---- forest: the same library and settings; leaves are shares ----------------------------------------------------------
-    model, p, phi, base, output = cormack("random_forest trees=50 max_depth=6 seed=3", names, x, y, new, explain=True)
-    shares = []
-    for c in [1] if title == "cancer" else [0, 1, 2]:
-        settings = dict(objective="reg:squarederror", base_score=0, eta=1, reg_lambda=0, num_parallel_tree=50, max_depth=6, subsample=0.632,
-                        colsample_bynode=math.sqrt(x.shape[1]) / x.shape[1], tree_method="hist", seed=3 + (c if title == "wine" else 0), nthread=1)
-        judge = xgboost.train(settings, xgboost.DMatrix(x, (y == c).astype(float)), 1)
-        shares.append(judge.predict(xgboost.DMatrix(new)))
-    shares = np.array(shares).T
-    expected = np.c_[1 - shares[:, 0], shares[:, 0]] if title == "cancer" else shares / shares.sum(axis=1, keepdims=True)
-    agree(p, expected, 1e-6, f"{title}: forest probabilities, XGBoost {xgboost.__version__}")
-    agree(base + phi.sum(axis=1), output, 1e-9, f"{title}: forest contributions sum to the output")
-
 
 # ---- preparation: what is filled, kept and scaled, against scikit-learn's steps ------------------------------------------------
 names, x, y, new = sets["cancer"]

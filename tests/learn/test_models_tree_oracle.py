@@ -1,4 +1,4 @@
-"""oracle: a single decision tree against scikit-learn, where the best split is the only one; its drawing; forests and boosting of numbers.
+"""oracle: a single decision tree against scikit-learn, where the best split is the only one; its drawing; boosting of numbers.
 
 scikit-learn breaks ties between equal splits by chance. Where five of its seeds give the same tree there is none, and ours must be that
 tree: the same features, thresholds, rows and leaves. Leaves are single precision here: 6e-8 of a share.
@@ -73,18 +73,13 @@ svg = "{http://www.w3.org/2000/svg}"
 assert len(picture.findall(f"{svg}rect")) == 1 + len(tree["feature"]) and len(picture.findall(f"{svg}path")) == len(tree["feature"]) - 1
 assert any("a<b" in (text.text or "") for text in picture.findall(f"{svg}text"))
 
-# ---- numbers by forest, boosting and neighbours: the same library, and scikit-learn ---------------------------------------------
+# ---- numbers by boosting and neighbours: the same library, and scikit-learn ---------------------------------------------
 x, y, new = sets["diabetes"].data[::2], sets["diabetes"].target[::2], sets["diabetes"].data[1::2]
 numbers = ["--task", "regression"]
 model, out = fitted("gradient_boosting rounds=40 learning_rate=0.2 max_depth=4 method=exact", x, y.astype(int), new, *numbers, explain=True)
 settings = dict(objective="reg:squarederror", eta=0.2, max_depth=4, tree_method="exact", base_score=float(np.mean(y)), nthread=1)
 judge = xgboost.train(settings, xgboost.DMatrix(x, y), 40)
 agree(out["predicted"], judge.predict(xgboost.DMatrix(new)), 1e-4, "diabetes: boosting, XGBoost")
-model, out = fitted("random_forest trees=50 max_depth=6 seed=3", x, y.astype(int), new, *numbers, explain=True)
-settings = dict(objective="reg:squarederror", base_score=0, eta=1, reg_lambda=0, num_parallel_tree=50, max_depth=6, subsample=0.632,
-                colsample_bynode=math.sqrt(10) / 10, tree_method="hist", seed=3, nthread=1)
-judge = xgboost.train(settings, xgboost.DMatrix(x, y), 1)
-agree(out["predicted"], judge.predict(xgboost.DMatrix(new)), 1e-4, "diabetes: forest, XGBoost")
 scaler = StandardScaler().fit(x)
 for weights in ["uniform", "distance"]:
     train(f"knn k=9 weights={weights}", x, y.astype(int), *numbers)

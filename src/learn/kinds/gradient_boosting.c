@@ -76,7 +76,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
       cm__grow_int("num_class", training->classes),
   };
   int count = CM_COUNT(settings) - (outputs == 1);
-  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 0, 1};
+  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 0};
   grow.width = cm__width(training->task, training->classes);
   trees->features = training->features;
   if (!cm__grow(hold, training, &grow, trees, err)) goto done;

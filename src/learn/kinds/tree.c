@@ -25,14 +25,6 @@ static const CmParam params_table[] = {
                   "whether each class weighs the same whatever its number of rows"),
 };
 
-/* Weights of the classes that make all the same, mean 1. */
-static double *balance(CmArena *scratch, const CmTraining *t, CmError **err) {
-  double *weight = CM__NEW(scratch, double, t->classes, err);
-  for (int64_t i = 0; weight && i < t->rows; i++) weight[t->y[i]] += 1;
-  for (int c = 0; weight && c < t->classes; c++) weight[c] = (double)t->rows / (t->classes * weight[c]);
-  return weight;
-}
-
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const TreeParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
@@ -40,7 +32,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err);
   bool ok = trees != NULL;
   if (ok && training->y && p->class_weight == CLASS_WEIGHT_BALANCED)
-    ok = (options.weight = balance(&scratch, training, err)) != NULL;
+    ok = (options.weight = cm__balance(&scratch, training, err)) != NULL;
   ok = ok && cm__cart(hold, training, &options, trees, err);
   cm__arena_free(&scratch);
   return ok ? trees : NULL;

@@ -1,0 +1,18 @@
+/* Values with the rows that they come from, sorted. */
+#ifndef CORMACK_LEARN_POINTS_H
+#define CORMACK_LEARN_POINTS_H
+
+#include <stdint.h>
+
+typedef struct CmPoint {
+  double value;
+  int64_t row;
+} CmPoint;
+
+/* By value; equal values keep their order. No NaN. spare: n places. */
+void cm__sort_points(CmPoint *points, CmPoint *spare, int64_t n);
+/* What is present of column j of x (rows x features), sorted, equal values by row; how many there are. Both arrays have
+ * `rows` places. */
+int64_t cm__sorted_column(const double *x, int64_t rows, int features, int j, CmPoint *points, CmPoint *spare);
+
+#endif
