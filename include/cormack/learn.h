@@ -125,7 +125,8 @@ typedef struct CmLearnColumns {
   const char
       *subject;     /* rows of one subject stay together; NULL: each row is a subject of its own, and a note says so */
   const char *time; /* integer, real or ISO 8601 text; NULL: none. Never a feature */
-  const char *hold_out; /* column that marks the hold-out: non-zero integer, or text "test"; NULL: none given */
+  /* column that marks the hold-out: 1, or text "test"; cm_model_fit() leaves these rows out. NULL: none given */
+  const char *hold_out;
   const char *const
       *features; /* NULL: all numeric columns that have no role here; what is passed over is listed in the notes */
   int feature_count;
@@ -139,15 +140,17 @@ typedef struct CmLearnColumns {
   const char *const
       *subgroups; /* columns whose values part the rows for the table «subgroups»; not features unless named */
   int subgroup_count;
+  const char *group; /* sites, scanners …: in a validation each of its values is the test part of a fold, instead of
+                      * folds of subjects, and a column of «subgroups». Never a feature; NULL: none */
   const char *allow; /* cm_model_fit(): leaks to let pass, as in CmValidateParams; NULL: none */
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
  */
 
-/* Fits on all rows with a target. CM_ERR_DATA where the rows cannot carry the model (one class only, no column left,
- * …), CM_ERR_LEAKAGE as for cm_learn_validate(). What a reader must know of the rows goes to the context's log. Free
- * with cm_model_unref(). */
+/* Fits on all rows with a target that are not held out. CM_ERR_DATA where the rows cannot carry the model (one class
+ * only, no column left, …), CM_ERR_LEAKAGE as for cm_learn_validate(). What a reader must know of the rows goes to the
+ * context's log. Free with cm_model_unref(). */
 CM_API CM_NODISCARD CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table,
                                           const CmLearnColumns *columns, CmError **err);
 CM_API CmModel *cm_model_ref(CmModel *model);
@@ -287,35 +290,34 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * hold_out_subjects, folds, … notes        level ("note" | "warning"), code, text: what a reader must know, e.g.
  * few_events, perfect_separation, no_subject models       model, kind, parameters (JSON), preparation (JSON),
  * features_kept, events_per_variable folds        part, repeat, fold, training_rows, test_rows, training_subjects,
- * test_subjects, and «test CLASS» rows for each class metrics      model, part, class, metric, value, low, high,
- * interval ("wilson" | "delong" | "clustered_delong" | "sandwich" | "clustered_sandwich" | "bootstrap"), rows,
- * subjects. accuracy balanced_accuracy precision recall specificity npv f1 auc calibration_intercept calibration_slope
- * brier log_loss; the value is the mean over repeats fold_metrics model, repeat, fold, class, metric, value predictions
- * model, part, repeat, fold, row, subject, target, predicted, «probability CLASS»… roc          model, part, repeat,
- * class, threshold, false_positive_rate, true_positive_rate (from 0,0 to 1,1) calibration  model, part, repeat, class,
- * bin, from, to, rows, mean_probability, observed, low, high (Wilson) confusion    model, part, repeat, target,
- * predicted, rows importance   model, part, feature, unit, measure, class, value, low, high. measure "permutation": the
- * AUC (macro) lost when the feature is shuffled in the rows that the model has not seen, mean over folds or
- * permutations; "shap": mean |contribution|; and those of cm_model_weights() of the handed-over model shap model, part,
- * repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX + each feature: of the first repeat, and the hold-out
- * comparisons  model, other, part, class, metric, test, difference, low, high, statistic, p, p_holm, rows, subjects:
- * each pair of models on the same rows. auc by "delong" or "clustered_delong", and over the folds by "corrected_t";
- * accuracy by "mcnemar" or "clustered_mcnemar". p_holm: adjusted over the pairs of one part, class and test
- * decision     model, part, repeat, class, threshold (0.01 to 0.99), net_benefit, treat_all (Vickers and Elkin 2006;
- * treating nobody has 0)
- * thresholds   model, part, repeat, class, rule, threshold, and sensitivity, specificity, precision, npv of «p >=
- * threshold», each with its interval (Wilson; missing where subjects have several rows). Chosen on the first repeat of
- * the cross-validation, judged there and in the hold-out. rule: "youden", the largest sensitivity + specificity;
- * "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs least
- * survival     model, part, repeat, group ("high risk": above the median risk, "low risk"), time, at_risk, events,
- * censored, survival, low, high, log_rank_p: Kaplan and Meier's estimate
- * tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model handed
- * over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard deviation
- * over the inner folds), chosen
- * subgroups    model, part, column, level, class, metric, value, low, high, interval, rows, subjects: «metrics» among
- * the rows of each value of the columns named as subgroups In regression and survival the tables of classes have no
- * rows; metrics are mae rmse r2 correlation calibration_intercept calibration_slope, or c_index auc_q25 auc_q50
- * auc_q75; predictions has target, predicted, and in survival event and risk; importance is of R2 or the C-index */
+ * test_subjects, group (left out; missing where folds are of subjects), and «test CLASS» rows for each class metrics
+ * model, part, class, metric, value, low, high, interval ("wilson" | "delong" | "clustered_delong" | "sandwich" |
+ * "clustered_sandwich" | "bootstrap"), rows, subjects. accuracy balanced_accuracy precision recall specificity npv f1
+ * auc calibration_intercept calibration_slope brier log_loss; the value is the mean over repeats fold_metrics model,
+ * repeat, fold, class, metric, value predictions model, part, repeat, fold, row, subject, target, predicted,
+ * «probability CLASS»… roc          model, part, repeat, class, threshold, false_positive_rate, true_positive_rate
+ * (from 0,0 to 1,1) calibration  model, part, repeat, class, bin, from, to, rows, mean_probability, observed, low, high
+ * (Wilson) confusion    model, part, repeat, target, predicted, rows importance   model, part, feature, unit, measure,
+ * class, value, low, high. measure "permutation": the AUC (macro) lost when the feature is shuffled in the rows that
+ * the model has not seen, mean over folds or permutations; "shap": mean |contribution|; and those of cm_model_weights()
+ * of the handed-over model shap model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX + each
+ * feature: of the first repeat, and the hold-out comparisons  model, other, part, class, metric, test, difference, low,
+ * high, statistic, p, p_holm, rows, subjects: each pair of models on the same rows. auc by "delong" or
+ * "clustered_delong", and over the folds by "corrected_t"; accuracy by "mcnemar" or "clustered_mcnemar". p_holm:
+ * adjusted over the pairs of one part, class and test decision     model, part, repeat, class, threshold (0.01 to
+ * 0.99), net_benefit, treat_all (Vickers and Elkin 2006; treating nobody has 0) thresholds   model, part, repeat,
+ * class, rule, threshold, and sensitivity, specificity, precision, npv of «p >= threshold», each with its interval
+ * (Wilson; missing where subjects have several rows). Chosen on the first repeat of the cross-validation, judged there
+ * and in the hold-out. rule: "youden", the largest sensitivity + specificity; "sensitivity" and "specificity", the
+ * threshold that reaches CmValidateParams' and costs least survival     model, part, repeat, group ("high risk": above
+ * the median risk, "low risk"), time, at_risk, events, censored, survival, low, high, log_rank_p: Kaplan and Meier's
+ * estimate tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model
+ * handed over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard
+ * deviation over the inner folds), chosen subgroups    model, part, column, level, class, metric, value, low, high,
+ * interval, rows, subjects: «metrics» among the rows of each value of the columns named as subgroups In regression and
+ * survival the tables of classes have no rows; metrics are mae rmse r2 correlation calibration_intercept
+ * calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and in survival event and
+ * risk; importance is of R2 or the C-index */
 #define CM_LEARN_TABLES(X)        \
   X(SUMMARY, "summary")           \
   X(NOTES, "notes")               \

@@ -111,6 +111,7 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->subject = given(&options->subject);
   c->time = given(&options->time);
   c->hold_out = given(&options->hold_out_column);
+  c->group = given(&options->group);
   c->task = given(&options->task);
   c->event = given(&options->event);
   c->allow = given(&options->allow);

@@ -9,8 +9,8 @@
 #define CM__MOST_NAMES 256
 
 typedef struct CmLearnOptions {
-  CmText output, target, positive, subject, time, hold_out_column, features, ignore, task, event, order, subgroups,
-      allow;
+  CmText output, target, positive, subject, time, hold_out_column, group, features, ignore, task, event, order,
+      subgroups, allow;
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */

@@ -9,6 +9,7 @@ typedef struct TrainOptions {
 
 static const CmParam option_table[] = {
     CM__LEARN_OPTION(TrainOptions, output, "model.json", "where the model goes"),
+    CM__LEARN_OPTION(TrainOptions, hold_out_column, "", "column that marks with 1 or «test» rows not to train on"),
     CM__LEARN_OPTION(TrainOptions, allow, "", "leaks to let pass, by name, with commas between; each is then a note"),
     CM__LEARN_OPTIONS(TrainOptions),
 };

@@ -12,6 +12,8 @@ static const CmParam option_table[] = {
     CM__LEARN_OPTION(ValidateOptions, output, "",
                      "folder for all tables and the models; otherwise the metrics alone are printed"),
     CM__LEARN_OPTION(ValidateOptions, hold_out_column, "", "column that marks held-out rows with 1 or «test»"),
+    CM__LEARN_OPTION(ValidateOptions, group, "",
+                     "column, e.g. site, each of whose values is left out once, instead of folds by subject"),
     CM__LEARN_OPTION(ValidateOptions, subgroups, "",
                      "columns, with commas between, among whose values each model is judged by itself, e.g. sex,site"),
     CM__LEARN_OPTIONS(ValidateOptions),

@@ -188,7 +188,7 @@ static bool same(const char *a, const char *b) {
 
 static bool has_role(const CmLearnColumns *columns, const char *name) {
   if (same(name, columns->target) || same(name, columns->subject) || same(name, columns->time) ||
-      same(name, columns->hold_out) || same(name, columns->event))
+      same(name, columns->hold_out) || same(name, columns->event) || same(name, columns->group))
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;

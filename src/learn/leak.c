@@ -97,6 +97,7 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
                         name))
       return false;
     bool split = (columns->hold_out && !strcmp(name, columns->hold_out)) ||
+                 (columns->group && !strcmp(name, columns->group)) ||
                  (columns->subject && !strcmp(name, columns->subject));
     if (split && !cm__leak_found(
                      data, allow, LEAK_SPLIT, err,

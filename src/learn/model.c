@@ -288,10 +288,12 @@ CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *t
   if (!cm__data_read(ctx, table, columns, cm__ability(learner, 1), &data, err) ||
       !cm__leak_check(&data, columns, columns->allow ? columns->allow : "", err))
     goto done;
-  int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err);
+  if (data.held && !cm__leak_check_split(&data, data.held, false, columns->allow ? columns->allow : "", err)) goto done;
+  int64_t *all = CM__NEW(&data.hold, int64_t, data.rows, err), count = 0;
   if (!all) goto done;
-  for (int64_t i = 0; i < data.rows; i++) all[i] = i;
-  model = cm__learner_fit(ctx, learner, &data, all, data.rows, 0, NULL, err);
+  for (int64_t i = 0; i < data.rows; i++)
+    if (!data.held || !data.held[i]) all[count++] = i;
+  model = cm__learner_fit(ctx, learner, &data, all, count, 0, NULL, err);
   if (model && !cm__prepare_note(&data, &model->prepare, err)) cm_model_unref(&model);
   for (const CmLearnNote *note = data.notes; model && note; note = note->next)
     cm_log(ctx, strcmp(note->level, "warning") ? CM_LOG_INFO : CM_LOG_WARNING, "%s", note->text);

@@ -77,6 +77,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
   put_count(&w, "hold_out_rows", trial->held_rows);
   put_count(&w, "hold_out_subjects", trial->held_subjects);
   put_count(&w, "folds", p->folds);
+  put_pair(&w, "folds_by", trial->columns->group ? trial->columns->group : "subject");
   put_count(&w, "repeats", p->repeats);
   put_count(&w, "seed", p->seed);
   put_count(&w, "resamples", p->resamples);
@@ -158,7 +159,7 @@ static CmTable *table_notes(CmTrial *trial, CmError **err) {
 
 /* Rows and subjects on both sides of a split; test[i]: whether row i of the data is a test row. `seen`: one a subject.
  */
-static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *side, uint8_t *seen) {
+static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *side, const char *group, uint8_t *seen) {
   const CmLearnData *data = &trial->data;
   int64_t rows[2] = {0, 0}, subjects[2] = {0, 0};
   memset(seen, 0, (size_t)data->subjects);
@@ -171,6 +172,7 @@ static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *sid
   }
   for (int s = 0; s < 2; s++) cm__rows_int(w, rows[s]);
   for (int s = 0; s < 2; s++) cm__rows_int(w, subjects[s]);
+  cm__rows_text(w, group);
   for (int c = 0; c < data->classes; c++) {
     int64_t count = 0;
     for (int64_t i = 0; i < data->rows; i++) count += side[i] == 1 && data->y[i] == c;
@@ -186,8 +188,8 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
   if (!side || !seen || !cm__rows_start(&w, trial->ctx, err)) goto done;
   cm__rows_columns(&w,
                    (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects",
-                                         "test_subjects"},
-                   "tiiiiii");
+                                         "test_subjects", "group"},
+                   "tiiiiiit");
   for (int c = 0; c < data->classes; c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", data->class_name[c]);
   for (int64_t r = 0; r < trial->params.repeats; r++) {
     for (int f = 0; f < trial->params.folds; f++) {
@@ -197,7 +199,7 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
       cm__rows_text(&w, "cross_validation");
       cm__rows_int(&w, r + 1);
       cm__rows_int(&w, f + 1);
-      put_split(&w, trial, side, seen);
+      put_split(&w, trial, side, trial->fold_name ? trial->fold_name[f] : NULL, seen);
     }
   }
   if (trial->held_rows) {
@@ -205,7 +207,7 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
     cm__rows_text(&w, "hold_out");
     cm__rows_skip(&w);
     cm__rows_skip(&w);
-    put_split(&w, trial, data->held, seen);
+    put_split(&w, trial, data->held, NULL, seen);
   }
 done:
   cm__arena_free(&hold);

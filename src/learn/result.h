@@ -33,6 +33,7 @@ typedef struct CmTrial {
   int *pool_y, *held_y;                 /* strata: the classes where there are any */
   int64_t *pool_subject, *held_subject; /* 0..subjects-1 */
   int *fold;                            /* repeats x pool */
+  const char **fold_name;               /* the group that is left out; NULL: folds of subjects */
   int drops;                            /* numbers of CmOutcome.drop a feature */
   bool drop_is_held;                    /* no cross-validation: importance is of the hold-out */
   CmOutcome *outcome;
@@ -45,6 +46,11 @@ struct CmLearnResult {
   CmModel **model;
   CmTable *table[CM_LEARN_TABLE_COUNT];
 };
+
+/* Whether the parameters go together. */
+bool cm__trial_check(const CmTrial *trial, CmError **err);
+/* Hold-out, folds, and room for what the learners give; `data` is read. */
+bool cm__trial_plan(CmTrial *trial, CmError **err);
 
 /* Fills the tables of `result`. */
 bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err);

@@ -1,52 +1,16 @@
 /* The table of a validation that judges each model among some rows: men and women, sites, scanners. */
-#include <string.h>
-
+#include "learn/levels.h"
 #include "learn/result_view.h"
 
-enum { MOST_LEVELS = 50 };
-
-/* Which level of one column each row of the data has; -1: missing. */
-typedef struct Levels {
-  int count;
-  const char *name[MOST_LEVELS];
-  int *of;
-} Levels;
-
-static bool find_level(CmArena *hold, Levels *levels, const char *column, const char *cell, int *at, CmError **err) {
-  for (*at = 0; *at < levels->count; ++*at)
-    if (!strcmp(levels->name[*at], cell)) return true;
-  if (levels->count == MOST_LEVELS) {
-    cm_error_set(err, CM_ERR_DATA, "subgroups: \"%s\" has more than %d values; group them", column, MOST_LEVELS);
-    return false;
-  }
-  return (levels->name[levels->count++] = cm__arena_strdup(hold, cell, err)) != NULL;
-}
-
-static bool read_levels(CmArena *hold, const CmLearnData *data, const char *name, Levels *levels, CmError **err) {
-  int column = cm__named_column(data->table, name, "subgroups", err);
-  *levels = (Levels){.of = CM__NEW(hold, int, data->rows, err)};
-  if (column < 0 || !levels->of) return false;
-  for (int64_t i = 0; i < data->rows; i++) {
-    char cell[CM_TEXT_MAX];
-    levels->of[i] = -1;
-    if (cm_table_is_missing(data->table, data->row[i], column)) continue;
-    const char *text = cm_table_column_type(data->table, column) == CM_COLUMN_TEXT
-                           ? cm_table_text(data->table, data->row[i], column)
-                           : cm_table_cell(data->table, data->row[i], column, cell, sizeof cell);
-    if (!find_level(hold, levels, name, text, &levels->of[i], err)) return false;
-  }
-  return true;
-}
-
 /* The rows of one level, all repeats. */
-static bool pick(CmArena *hold, const CmScores *all, const Levels *levels, int level, CmScores *some, CmError **err) {
+static bool pick(CmArena *hold, const CmScores *all, const CmLevels *levels, int level, CmScores *some, CmError **err) {
   int *of = CM__NEW(hold, int, all->rows, err);
   for (int64_t i = 0; of && i < all->rows; i++) of[i] = levels->of[all->row[i]];
   return of && cm__pick_scores(hold, all, of, level, some, err);
 }
 
 static bool put_level(CmTableWriter *w, const CmTrial *trial, const char *model, const char *part, const char *column,
-                      const Levels *levels, int level, const CmScores *all, CmError **err) {
+                      const CmLevels *levels, int level, const CmScores *all, CmError **err) {
   CmArena hold = {.ctx = trial->ctx};
   CmScores some;
   CmMetricList list = {0};
@@ -65,7 +29,7 @@ static bool put_level(CmTableWriter *w, const CmTrial *trial, const char *model,
   return ok;
 }
 
-static bool put_column(CmTableWriter *w, const CmTrial *trial, const char *column, const Levels *levels,
+static bool put_column(CmTableWriter *w, const CmTrial *trial, const char *column, const CmLevels *levels,
                        CmError **err) {
   bool ok = true;
   for (int l = 0; ok && l < trial->count; l++) {
@@ -79,6 +43,15 @@ static bool put_column(CmTableWriter *w, const CmTrial *trial, const char *colum
   return ok;
 }
 
+static bool put_named(CmTableWriter *w, const CmTrial *trial, const char *column, CmError **err) {
+  CmArena hold = {.ctx = trial->ctx};
+  CmLevels levels;
+  bool ok = cm__levels_read(&hold, &trial->data, column, "subgroups", &levels, err) &&
+            put_column(w, trial, column, &levels, err);
+  cm__arena_free(&hold);
+  return ok;
+}
+
 CmTable *cm__table_subgroups(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   bool ok = true;
@@ -87,13 +60,9 @@ CmTable *cm__table_subgroups(CmTrial *trial, CmError **err) {
                    (const char *const[]){"model", "part", "column", "level", "class", "metric", "value", "low", "high",
                                          "interval", "rows", "subjects"},
                    "ttttttrrrtii");
-  for (int i = 0; ok && i < trial->columns->subgroup_count; i++) {
-    CmArena hold = {.ctx = trial->ctx};
-    Levels levels;
-    const char *column = trial->columns->subgroups[i];
-    ok = read_levels(&hold, &trial->data, column, &levels, err) && put_column(&w, trial, column, &levels, err);
-    cm__arena_free(&hold);
-  }
+  const CmLearnColumns *columns = trial->columns;
+  for (int i = 0; ok && i < columns->subgroup_count; i++) ok = put_named(&w, trial, columns->subgroups[i], err);
+  if (ok && columns->group) ok = put_named(&w, trial, columns->group, err);
   if (!ok) cm_table_unref(&w.table);
   return cm__rows_finish(&w);
 }

@@ -20,6 +20,7 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   cm_hash_add_text(&hasher, spec->labels.target);
   cm_hash_add_text(&hasher, learn->positive);
   cm_hash_add_text(&hasher, learn->hold_out);
+  cm_hash_add_text(&hasher, learn->group);
   cm_hash_add_text(&hasher, learn->task);
   cm_hash_add_text(&hasher, learn->event);
   for (int i = 0; i < learn->order_count; i++) cm_hash_add_text(&hasher, learn->order[i]);
@@ -145,6 +146,7 @@ bool cm__learning_do(CmLearning *learning, CmWork *work, const CmTable *features
       .subject = "subject",
       .time = dated && learn->validate->temporal ? "visit" : NULL,
       .hold_out = learn->hold_out,
+      .group = learn->group,
       .features = learn->features,
       .feature_count = learn->feature_count,
       .ignore = learn->ignore,
