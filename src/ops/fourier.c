@@ -67,8 +67,8 @@ static bool transform_lines(void *arg, CmRange range, CmError **err) {
   return true;
 }
 
-static bool along(CmContext *ctx, const char *what, const int64_t n[3], int a, double *re, double *im, bool inverse,
-                  CmError **err) {
+bool cm__fourier_axis(CmContext *ctx, const char *what, const int64_t n[3], int a, double *re, double *im, bool inverse,
+                      CmError **err) {
   const int64_t total = n[0] * n[1] * n[2];
   const int threads = cm_context_threads(ctx);
   CmFourierPlan plan;
@@ -90,7 +90,7 @@ static bool along(CmContext *ctx, const char *what, const int64_t n[3], int a, d
 bool cm__fourier(CmContext *ctx, const char *what, const int64_t n[3], double *re, double *im, bool inverse,
                  CmError **err) {
   for (int a = 0; a < 3; a++)
-    if (n[a] > 1 && !along(ctx, what, n, a, re, im, inverse, err)) return false;
+    if (n[a] > 1 && !cm__fourier_axis(ctx, what, n, a, re, im, inverse, err)) return false;
   return true;
 }
 
@@ -267,9 +267,9 @@ bool cm__fourier_filter(CmContext *ctx, const CmFourierFilter *job, CmError **er
   const int64_t row_chunk = 2 * LINES * (1 + 65536 / (2 * LINES * n[0])),
                 line_chunk = LINES * (1 + 65536 / (LINES * n[half.axis]));
   bool ok = half_open(ctx, &half, err) && cm_parallel_for(ctx, job->what, half.rows, row_chunk, rows_forth, &half, err);
-  if (ok && half.axis == 2) ok = n[1] == 1 || along(ctx, job->what, shape, 1, half.re, half.im, false, err);
+  if (ok && half.axis == 2) ok = n[1] == 1 || cm__fourier_axis(ctx, job->what, shape, 1, half.re, half.im, false, err);
   ok = ok && cm_parallel_for(ctx, job->what, half.m * half.rows / n[half.axis], line_chunk, lines_filtered, &half, err);
-  if (ok && half.axis == 2) ok = n[1] == 1 || along(ctx, job->what, shape, 1, half.re, half.im, true, err);
+  if (ok && half.axis == 2) ok = n[1] == 1 || cm__fourier_axis(ctx, job->what, shape, 1, half.re, half.im, true, err);
   ok = ok && cm_parallel_for(ctx, job->what, half.rows, row_chunk, rows_back, &half, err);
   half_close(ctx, &half);
   return ok;

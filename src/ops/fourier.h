@@ -12,6 +12,10 @@
 bool cm__fourier(CmContext *ctx, const char *what, const int64_t n[3], double *re, double *im, bool inverse,
                  CmError **err);
 
+/* The same along one axis alone, which may be one number long. */
+bool cm__fourier_axis(CmContext *ctx, const char *what, const int64_t n[3], int axis, double *re, double *im,
+                      bool inverse, CmError **err);
+
 /* A real volume that is filtered by its spectrum: its transform is multiplied by a gain and transformed back. Of the
  * spectrum, which is symmetric, one half is kept: n[0] / 2 + 1 complex numbers a row, in double. */
 enum { CM_FOURIER_LINES = 8 };

@@ -12,6 +12,7 @@ typedef enum CmVolumeBinning { CM_VOLUME_BY_ONE, CM_VOLUME_BY_WIDTH, CM_VOLUME_B
 
 typedef struct CmChain {
   double spacing[3]; /* mm; 0: not resampled along this axis */
+  bool resampled;    /* along any */
   CmInterpolation interpolation, mask_interpolation;
   double mask_threshold; /* share of a voxel that has to be inside */
   bool round;            /* intensities to whole numbers after interpolation */

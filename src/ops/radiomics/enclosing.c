@@ -73,9 +73,9 @@ static double least_rectangle(const Flat *p, int64_t n, double side[2]) {
     double low = INFINITY, high = -INFINITY, up = 0.0;
     for (int64_t i = 0; i < n; i++) {
       const double x = c * (p[i].u - a->u) + s * (p[i].v - a->v), y = c * (p[i].v - a->v) - s * (p[i].u - a->u);
-      low = fmin(low, x);
-      high = fmax(high, x);
-      up = fmax(up, y);
+      low = x < low ? x : low;
+      high = x > high ? x : high;
+      up = y > up ? y : up;
     }
     if ((high - low) * up >= least) continue;
     least = (high - low) * up;
@@ -104,32 +104,139 @@ static bool face_frame(const CmHull3 *hull, int64_t f, const double scale[3], do
   return true;
 }
 
+/* An edge of the hull and the faces on its sides. */
+typedef struct Edge {
+  int32_t point[2];
+  int64_t face[2];
+} Edge;
+
+/* What is seen of a hull from far away is bounded by the edges between a face that is seen and one that is not: of many
+ * corners the few that the box's sides can touch. */
+typedef struct Outline {
+  const CmHull3 *hull;
+  const double *scale;
+  double (*normal)[3];
+  Edge *edge;
+  int64_t edges;
+  uint8_t *seen;  /* of faces */
+  int64_t *taken; /* of points: the face for which they were taken last, + 1 */
+  Flat *flat;     /* room for every corner, and for the way around them */
+} Outline;
+
+static int by_points(const void *one, const void *other) {
+  const Edge *a = one, *b = other;
+  for (int k = 0; k < 2; k++)
+    if (a->point[k] != b->point[k]) return a->point[k] < b->point[k] ? -1 : 1;
+  return 0;
+}
+
+/* The edges of all faces, and in pairs those of two neighbours as one. */
+static void find_edges(Outline *outline) {
+  const CmHull3 *hull = outline->hull;
+  int64_t kept = 0;
+  for (int64_t f = 0; f < hull->faces; f++)
+    for (int k = 0; k < 3; k++) {
+      const int32_t a = hull->face[f][k], b = hull->face[f][(k + 1) % 3];
+      outline->edge[3 * f + k] = (Edge){{a < b ? a : b, a < b ? b : a}, {f, f}};
+    }
+  qsort(outline->edge, 3 * (size_t)hull->faces, sizeof(Edge), by_points);
+  for (int64_t k = 0; k + 1 < 3 * hull->faces; k += 2, kept++) {
+    outline->edge[kept] = outline->edge[k];
+    outline->edge[kept].face[1] = outline->edge[k + 1].face[0];
+  }
+  outline->edges = kept;
+}
+
+static void find_normals(Outline *outline) {
+  const CmHull3 *hull = outline->hull;
+  for (int64_t f = 0; f < hull->faces; f++) {
+    const int32_t *a = hull->point[hull->face[f][0]], *b = hull->point[hull->face[f][1]],
+                  *c = hull->point[hull->face[f][2]];
+    double u[3], v[3];
+    for (int k = 0; k < 3; k++) {
+      u[k] = outline->scale[k] * (b[k] - a[k]);
+      v[k] = outline->scale[k] * (c[k] - a[k]);
+    }
+    for (int k = 0; k < 3; k++)
+      outline->normal[f][k] = u[(k + 1) % 3] * v[(k + 2) % 3] - u[(k + 2) % 3] * v[(k + 1) % 3];
+  }
+}
+
+static bool outline_open(Outline *outline, int64_t corners, CmError **err) {
+  const CmHull3 *hull = outline->hull;
+  const size_t faces = (size_t)hull->faces + 1;
+  outline->normal = cm_alloc_array(hull->ctx, faces, sizeof(*outline->normal), err);
+  outline->edge = outline->normal ? cm_alloc_array(hull->ctx, 3 * faces, sizeof(Edge), err) : NULL;
+  outline->seen = outline->edge ? cm_alloc(hull->ctx, faces, err) : NULL;
+  outline->taken = outline->seen ? cm_calloc(hull->ctx, (size_t)hull->points + 1, sizeof(int64_t), err) : NULL;
+  outline->flat = outline->taken ? cm_alloc_array(hull->ctx, 3 * (size_t)corners + 2, sizeof(Flat), err) : NULL;
+  if (!outline->flat) return false;
+  find_edges(outline);
+  find_normals(outline);
+  return true;
+}
+
+static void outline_close(Outline *outline) {
+  cm_free(outline->normal);
+  cm_free(outline->edge);
+  cm_free(outline->seen);
+  cm_free(outline->taken);
+  cm_free(outline->flat);
+}
+
+/* The outline as seen along frame[2], across frame[0] and frame[1]; time: another number each time, from 1. */
+static int64_t see(const Outline *outline, const double frame[3][3], int64_t time) {
+  const CmHull3 *hull = outline->hull;
+  int64_t count = 0;
+  for (int64_t f = 0; f < hull->faces; f++) {
+    const double *n = outline->normal[f];
+    outline->seen[f] = n[0] * frame[2][0] + n[1] * frame[2][1] + n[2] * frame[2][2] > 0.0;
+  }
+  for (int64_t e = 0; e < outline->edges; e++) {
+    const Edge *edge = &outline->edge[e];
+    for (int end = 0; outline->seen[edge->face[0]] != outline->seen[edge->face[1]] && end < 2; end++) {
+      const int32_t at = edge->point[end], *p = hull->point[at];
+      if (outline->taken[at] == time) continue;
+      outline->taken[at] = time;
+      double flat[2] = {0};
+      for (int r = 0; r < 2; r++)
+        for (int k = 0; k < 3; k++) flat[r] += frame[r][k] * outline->scale[k] * p[k];
+      outline->flat[count++] = (Flat){flat[0], flat[1]};
+    }
+  }
+  return count;
+}
+
+static double extent_along(const Corners *corners, const double w[3]) {
+  double low = INFINITY, high = -INFINITY;
+  for (int64_t i = 0; i < corners->count; i++) {
+    const double *p = corners->at[i], at = w[0] * p[0] + w[1] * p[1] + w[2] * p[2];
+    low = at < low ? at : low;
+    high = at > high ? at : high;
+  }
+  return high - low;
+}
+
 bool cm__smallest_box(const CmHull3 *hull, const double scale[3], double side[3], CmError **err) {
+  Outline outline = {.hull = hull, .scale = scale};
   Corners corners = corners_of(hull, scale, err);
-  Flat *flat = corners.at ? cm_alloc_array(hull->ctx, 3 * (size_t)corners.count + 2, sizeof(*flat), err) : NULL;
+  const bool ok = corners.at && outline_open(&outline, corners.count, err);
   double least = INFINITY, frame[3][3], flat_side[2] = {0};
   for (int k = 0; k < 3; k++) side[k] = NAN;
-  for (int64_t f = 0; flat && f < hull->faces; f++) {
-    double low = INFINITY, high = -INFINITY;
+  for (int64_t f = 0; ok && f < hull->faces; f++) {
     if (!face_frame(hull, f, scale, frame)) continue;
-    for (int64_t i = 0; i < corners.count; i++) {
-      double at[3] = {0};
-      for (int r = 0; r < 3; r++)
-        for (int k = 0; k < 3; k++) at[r] += frame[r][k] * corners.at[i][k];
-      flat[i] = (Flat){at[0], at[1]};
-      low = fmin(low, at[2]);
-      high = fmax(high, at[2]);
-    }
-    Flat *around = flat + corners.count;
-    const double volume = least_rectangle(around, flat_hull(flat, corners.count, around), flat_side) * (high - low);
-    if (!(volume < least)) continue;
-    least = volume;
+    const double high = extent_along(&corners, frame[2]);
+    const int64_t count = see(&outline, (const double(*)[3])frame, f + 1);
+    Flat *around = outline.flat + corners.count;
+    const double area = least_rectangle(around, flat_hull(outline.flat, count, around), flat_side);
+    if (!(area * high < least)) continue;
+    least = area * high;
     memcpy(side, flat_side, sizeof flat_side);
-    side[2] = high - low;
+    side[2] = high;
   }
   cm_free(corners.at);
-  cm_free(flat);
-  return flat != NULL;
+  outline_close(&outline);
+  return ok;
 }
 
 /* ---- the ellipsoid ---- */

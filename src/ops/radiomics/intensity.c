@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/measure/statistics.h"
 #include "ops/radiomics/region.h"
 
 static const double *as_list(const CmStatistics *s, double out[18]) {
@@ -22,44 +21,35 @@ bool cm__radiomics_statistics(const CmRoi *roi, int ways, CmMeasuredList *to, Cm
   (void)ways;
   for (int k = 0; k < 18; k++) list[k] = NAN;
   if (roi->voxels > 0) {
-    cm__statistics(roi->sorted, roi->voxels, &found);
+    cm__counted_statistics(&roi->counted, &found);
     as_list(&found, list);
   }
   return cm__measured_add_all(to, names, "", list, 18, err);
 }
 
-typedef struct Histogram {
-  int64_t *count; /* of levels 1 ... levels */
-  double *sorted; /* the levels of all voxels, rising */
-} Histogram;
-
-static void fill_histogram(const CmRoi *roi, const Histogram *h) {
-  int64_t at = 0;
-  memset(h->count, 0, (size_t)roi->levels * sizeof(*h->count));
+/* Of levels 1 ... levels. */
+static void count_levels(const CmRoi *roi, int64_t *count) {
   for (int64_t k = 0; k < roi->n[0] * roi->n[1] * roi->n[2]; k++)
-    if (roi->level[k]) h->count[roi->level[k] - 1]++;
-  for (int i = 0; i < roi->levels; i++)
-    for (int64_t k = 0; k < h->count[i]; k++) h->sorted[at++] = i + 1;
+    if (roi->level[k]) count[roi->level[k] - 1]++;
 }
 
 /* The level that most voxels have; of several the one nearest to the mean. */
-static double mode_of(const Histogram *h, int levels, double mean) {
+static double mode_of(const int64_t *count, int levels, double mean) {
   int best = 0;
   for (int i = 1; i < levels; i++)
-    if (h->count[i] > h->count[best] || (h->count[i] == h->count[best] && fabs(i + 1 - mean) < fabs(best + 1 - mean)))
-      best = i;
+    if (count[i] > count[best] || (count[i] == count[best] && fabs(i + 1 - mean) < fabs(best + 1 - mean))) best = i;
   return best + 1;
 }
 
-static double slope_at(const Histogram *h, int levels, int i) {
+static double slope_at(const int64_t *count, int levels, int i) {
   const int left = i > 0 ? i - 1 : i, right = i + 1 < levels ? i + 1 : i;
-  return (double)(h->count[right] - h->count[left]) / (right - left);
+  return (double)(count[right] - count[left]) / (right - left);
 }
 
 /* Steepest rise and fall of the histogram, and their levels. */
-static void slopes(const Histogram *h, int levels, double out[4]) {
+static void slopes(const int64_t *count, int levels, double out[4]) {
   for (int i = 0; i < levels && levels > 1; i++) {
-    const double slope = slope_at(h, levels, i);
+    const double slope = slope_at(count, levels, i);
     if (i == 0 || slope > out[0]) {
       out[0] = slope;
       out[1] = i + 1;
@@ -76,30 +66,31 @@ bool cm__radiomics_histogram(const CmRoi *roi, int ways, CmMeasuredList *to, CmE
       "ih_mean", "ih_var",     "ih_skew",       "ih_kurt",     "ih_median",     "ih_min",      "ih_p10",       "ih_p90",
       "ih_max",  "ih_mode",    "ih_iqr",        "ih_range",    "ih_mad",        "ih_rmad",     "ih_medad",     "ih_cov",
       "ih_qcod", "ih_entropy", "ih_uniformity", "ih_max_grad", "ih_max_grad_g", "ih_min_grad", "ih_min_grad_g"};
-  Histogram h = {.count = cm_alloc_array(roi->ctx, (size_t)roi->levels, sizeof(int64_t), err)};
+  int64_t *count = cm_calloc(roi->ctx, (size_t)roi->levels + 1, sizeof(*count), err);
+  CmCounted levels = {.distinct = 0};
   double list[18], out[23];
   (void)ways;
   for (int k = 0; k < 23; k++) out[k] = NAN;
-  h.sorted = h.count ? cm_alloc_array(roi->ctx, (size_t)roi->voxels + 1, sizeof(double), err) : NULL;
-  if (h.sorted && roi->voxels > 0) {
+  if (count) count_levels(roi, count);
+  const bool counted = count && cm__counted_from(roi->ctx, 1.0, count, roi->levels, &levels, err);
+  if (counted && roi->voxels > 0) {
     CmStatistics found;
-    fill_histogram(roi, &h);
-    cm__statistics(h.sorted, roi->voxels, &found);
+    cm__counted_statistics(&levels, &found);
     as_list(&found, list);
     memcpy(out, list, 9 * sizeof *out);
-    out[9] = mode_of(&h, roi->levels, found.mean);
+    out[9] = mode_of(count, roi->levels, found.mean);
     memcpy(out + 10, list + 9, 7 * sizeof *out);
     out[17] = out[18] = 0.0;
     for (int i = 0; i < roi->levels; i++) {
-      const double p = (double)h.count[i] / (double)roi->voxels;
+      const double p = (double)count[i] / (double)roi->voxels;
       if (p > 0.0) out[17] -= p * log2(p);
       out[18] += p * p;
     }
-    slopes(&h, roi->levels, out + 19);
+    slopes(count, roi->levels, out + 19);
   }
-  const bool ok = h.sorted && cm__measured_add_all(to, names, "", out, 23, err);
-  cm_free(h.count);
-  cm_free(h.sorted);
+  const bool ok = counted && cm__measured_add_all(to, names, "", out, 23, err);
+  cm_free(count);
+  cm__counted_free(&levels);
   return ok;
 }
 
@@ -112,10 +103,11 @@ typedef struct Curve {
 
 static void fill_curve(const CmRoi *roi, const Curve *curve) {
   const CmVolumeBins *bins = curve->bins;
+  const CmCounted *all = &roi->counted;
   int64_t at = 0;
   for (int64_t k = 0; k <= bins->levels; k++) {
-    while (at < roi->voxels && cm__volume_bin(bins, roi->sorted[at]) < k + 1) at++;
-    curve->share[k] = (double)(roi->voxels - at) / (double)roi->voxels;
+    while (at < all->distinct && cm__volume_bin(bins, all->value[at]) < k + 1) at++;
+    curve->share[k] = (double)(all->total - all->below[at]) / (double)all->total;
   }
 }
 

@@ -3,69 +3,82 @@
 #include <string.h>
 
 #include "ops/radiomics/region.h"
+#include "ops/simd.h"
 
-/* Sums over the balls around one row of voxels. Prefix sums along x make a row of a ball two look-ups. */
-typedef struct Ball {
-  double *sum, *prefix;
-  int32_t *count, *seen;
-} Ball;
+/* Sums over the balls around the voxels of one slice. Prefix sums along x make a row of a ball two look-ups, and each
+ * row is summed once for all the balls that it is part of. */
+typedef struct Balls {
+  double *sum, *count; /* of the slice */
+  double *row, *prefix, *seen;
+} Balls;
 
-static void add_row(const CmRoi *roi, int64_t y, int64_t z, int64_t reach, Ball *ball) {
-  const double *value = roi->value + cm__roi_at(roi, 0, y, z);
-  const int64_t n = roi->n[0];
-  ball->prefix[0] = 0.0;
-  ball->seen[0] = 0;
-  for (int64_t x = 0; x < n; x++) {
-    const bool there = !isnan(value[x]);
-    ball->prefix[x + 1] = ball->prefix[x] + (there ? value[x] : 0.0);
-    ball->seen[x + 1] = ball->seen[x] + there;
-  }
-  for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-    const int64_t from = x - reach > 0 ? x - reach : 0, to = x + reach + 1 < n ? x + reach + 1 : n;
-    ball->sum[x] += ball->prefix[to] - ball->prefix[from];
-    ball->count[x] += ball->seen[to] - ball->seen[from];
+/* What is not finite, or beyond the image, has no part. */
+static void sum_row(const CmRoi *roi, int64_t y, int64_t z, const Balls *balls) {
+  cm__roi_values(roi, y, z, balls->row);
+  balls->prefix[0] = balls->seen[0] = 0.0;
+  for (int64_t x = 0; x < roi->n[0]; x++) {
+    const bool there = isfinite(balls->row[x]);
+    balls->prefix[x + 1] = balls->prefix[x] + (there ? balls->row[x] : 0.0);
+    balls->seen[x + 1] = balls->seen[x] + there;
   }
 }
 
-static void ball_means(const CmRoi *roi, int64_t y, int64_t z, Ball *ball) {
+CM_SIMD static void add_difference(const double *restrict high, const double *restrict low, int64_t n,
+                                   double *restrict to) {
+  for (int64_t x = 0; x < n; x++) to[x] += high[x] - low[x];
+}
+
+/* The row that was summed, to the balls around row y of the slice; it lies that squared distance from them. */
+static void add_row(const CmRoi *roi, int64_t y, double left, const Balls *balls) {
+  const int64_t reach = (int64_t)(sqrt(left) / roi->spacing[0]), lo = roi->lo[0], n = roi->hi[0] - lo,
+                to = y * roi->n[0] + lo; /* the box's margin is wider than any reach */
+  add_difference(balls->prefix + lo + reach + 1, balls->prefix + lo - reach, n, balls->sum + to);
+  add_difference(balls->seen + lo + reach + 1, balls->seen + lo - reach, n, balls->count + to);
+}
+
+static void sum_balls(const CmRoi *roi, int64_t z, const Balls *balls) {
   const double r2 = CM__PEAK_RADIUS * CM__PEAK_RADIUS * (1.0 + 1e-12);
   const int64_t reach_y = (int64_t)(CM__PEAK_RADIUS / roi->spacing[1]),
                 reach_z = (int64_t)(CM__PEAK_RADIUS / roi->spacing[2]);
-  memset(ball->sum, 0, (size_t)roi->n[0] * sizeof(*ball->sum));
-  memset(ball->count, 0, (size_t)roi->n[0] * sizeof(*ball->count));
+  memset(balls->sum, 0, (size_t)roi->step[2] * sizeof(double));
+  memset(balls->count, 0, (size_t)roi->step[2] * sizeof(double));
   for (int64_t dz = -reach_z; dz <= reach_z; dz++)
-    for (int64_t dy = -reach_y; dy <= reach_y; dy++) {
-      const double a = (double)dy * roi->spacing[1], b = (double)dz * roi->spacing[2], left = r2 - a * a - b * b;
-      if (left < 0.0 || y + dy < 0 || y + dy >= roi->n[1] || z + dz < 0 || z + dz >= roi->n[2]) continue;
-      add_row(roi, y + dy, z + dz, (int64_t)(sqrt(left) / roi->spacing[0]), ball);
+    for (int64_t from = roi->lo[1] - reach_y; from < roi->hi[1] + reach_y; from++) {
+      sum_row(roi, from, z + dz, balls);
+      for (int64_t y = from - reach_y; y <= from + reach_y; y++) {
+        const double a = (double)(y - from) * roi->spacing[1], b = (double)dz * roi->spacing[2],
+                     left = r2 - a * a - b * b;
+        if (y >= roi->lo[1] && y < roi->hi[1] && left >= 0.0) add_row(roi, y, left, balls);
+      }
     }
 }
 
-bool cm__radiomics_local(const CmRoi *roi, int ways, CmMeasuredList *to, CmError **err) {
-  const size_t n = (size_t)roi->n[0];
-  Ball ball = {.sum = cm_alloc_array(roi->ctx, n, sizeof(double), err)};
-  double local = NAN, global = NAN;
-  (void)ways;
-  ball.prefix = ball.sum ? cm_alloc_array(roi->ctx, n + 1, sizeof(double), err) : NULL;
-  ball.count = ball.prefix ? cm_alloc_array(roi->ctx, n, sizeof(int32_t), err) : NULL;
-  ball.seen = ball.count ? cm_alloc_array(roi->ctx, n + 1, sizeof(int32_t), err) : NULL;
-  const double most = roi->voxels > 0 ? roi->sorted[roi->voxels - 1] : NAN;
-  for (int64_t z = roi->lo[2]; ball.seen && z < roi->hi[2]; z++)
+/* The largest mean around the voxels inside, and around the brightest of them. */
+static void find_peaks(const CmRoi *roi, const Balls *balls, double *local, double *global) {
+  const double most = roi->voxels > 0 ? cm__counted_most(&roi->counted) : NAN;
+  for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++) {
+    sum_balls(roi, z, balls);
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      ball_means(roi, y, z, &ball);
+      cm__roi_values(roi, y, z, balls->row);
       for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t k = cm__roi_at(roi, x, y, z);
-        if (!roi->inside[k] || ball.count[x] == 0) continue;
-        const double mean = ball.sum[x] / ball.count[x];
-        global = fmax(global, mean); /* a NaN gives way */
-        if (roi->value[k] == most) local = fmax(local, mean);
+        const int64_t at = y * roi->n[0] + x;
+        if (!roi->inside[z * roi->step[2] + at]) continue;
+        const double mean = balls->sum[at] / balls->count[at];
+        *global = fmax(*global, mean); /* a NaN gives way */
+        if (balls->row[x] == most) *local = fmax(*local, mean);
       }
     }
-  const bool ok = ball.seen && cm__measured_add(to, "loc_peak_loc", "", local, err) &&
-                  cm__measured_add(to, "loc_peak_glob", "", global, err);
-  cm_free(ball.sum);
-  cm_free(ball.prefix);
-  cm_free(ball.count);
-  cm_free(ball.seen);
-  return ok;
+  }
+}
+
+bool cm__radiomics_local(const CmRoi *roi, int ways, CmMeasuredList *to, CmError **err) {
+  const size_t n = (size_t)roi->n[0], slice = (size_t)roi->step[2];
+  double *room = cm_alloc_array(roi->ctx, 2 * slice + 3 * n + 2, sizeof(double), err);
+  double local = NAN, global = NAN;
+  (void)ways;
+  if (!room) return false;
+  const Balls balls = {room, room + slice, room + 2 * slice, room + 2 * slice + n, room + 2 * slice + 2 * n + 1};
+  find_peaks(roi, &balls, &local, &global);
+  cm_free(room);
+  return cm__measured_add(to, "loc_peak_loc", "", local, err) && cm__measured_add(to, "loc_peak_glob", "", global, err);
 }

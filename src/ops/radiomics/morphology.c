@@ -5,7 +5,6 @@
 #include "ops/measure/body.h"
 #include "ops/radiomics/enclosing.h"
 #include "ops/radiomics/region.h"
-#include "ops/radiomics/spatial.h"
 
 #define PI 3.14159265358979323846
 
@@ -29,31 +28,29 @@ static void load_plane(void *arg, int64_t z, uint8_t *plane) {
            (size_t)nx);
 }
 
-/* Distance between the centre of the mask and that of the intensities, mm. */
-static double centre_shift(const CmRoi *roi, const CmBody *body) {
+/* Distance between the centre of the mask and that of the intensities, mm. row: room for one of the box. */
+static double centre_shift(const CmRoi *roi, const CmBody *body, double *row) {
   double sum = 0.0, at[3] = {0}, square = 0.0;
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
-    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++)
+    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
+      const uint8_t *inside = roi->inside + cm__roi_at(roi, 0, y, z);
+      double in_row = 0.0;
+      cm__roi_values(roi, y, z, row);
       for (int64_t x = roi->lo[0]; x < roi->hi[0]; x++) {
-        const int64_t k = cm__roi_at(roi, x, y, z);
-        if (!roi->inside[k]) continue;
-        sum += roi->value[k];
-        at[0] += roi->value[k] * (double)(x - roi->lo[0] + 1);
-        at[1] += roi->value[k] * (double)(y - roi->lo[1] + 1);
-        at[2] += roi->value[k] * (double)(z - roi->lo[2] + 1);
+        if (!inside[x]) continue;
+        in_row += row[x];
+        at[0] += row[x] * (double)(x - roi->lo[0] + 1);
       }
+      sum += in_row;
+      at[1] += in_row * (double)(y - roi->lo[1] + 1);
+      at[2] += in_row * (double)(z - roi->lo[2] + 1);
+    }
   if (sum == 0.0) return NAN;
   for (int k = 0; k < 3; k++) {
     const double d = (at[k] / sum - body->centre[k]) * roi->spacing[k];
     square += d * d;
   }
   return sqrt(square);
-}
-
-static double mean_inside(const CmRoi *roi) {
-  double sum = 0.0;
-  for (int64_t k = 0; k < roi->voxels; k++) sum += roi->sorted[k];
-  return roi->voxels > 0 ? sum / (double)roi->voxels : NAN;
 }
 
 /* Surface of an ellipsoid with half axes a >= b >= c: a series of Legendre polynomials, to the 20th (manual 3.1.18). */
@@ -76,7 +73,7 @@ static double ellipsoid_area(double a, double b, double c) {
   return 4.0 * PI * a * b * sum;
 }
 
-static void sizes(Job *job, const CmBody *body, double diameter) {
+static void sizes(Job *job, const CmBody *body, double diameter, double shift) {
   const CmRoi *roi = job->roi;
   const double v = body->volume, a = body->area, ball = cbrt(36.0 * PI * v * v);
   give(job, "morph_volume", v);
@@ -88,7 +85,7 @@ static void sizes(Job *job, const CmBody *body, double diameter) {
   give(job, "morph_sph_dispr", a / ball);
   give(job, "morph_sphericity", ball / a);
   give(job, "morph_asphericity", a / ball - 1.0);
-  give(job, "morph_com", centre_shift(roi, body));
+  give(job, "morph_com", shift);
   give(job, "morph_diam", diameter);
 }
 
@@ -118,6 +115,17 @@ static void ellipsoid_density(Job *job, const CmBody *body, const char *volume_n
           ellipsoid_area(half[0], half[1], half[2]));
 }
 
+/* The corners in whole steps of `scale`, levels in the order 0, 1/2, 1/4, 3/4, 1/8 ...: those on a face that is there
+ * already add none of their own. */
+static void spread_corners(const CmHull *corners, const double scale[3], int32_t (*to)[3]) {
+  int64_t at = 0, stride = 1;
+  while (stride < corners->levels) stride *= 2;
+  for (int64_t first = 0; stride > 0; first = stride /= 2)
+    for (int64_t level = first; level < corners->levels; level += first ? 2 * stride : stride)
+      for (int64_t i = corners->level[level].begin; i < corners->level[level].end; i++, at++)
+        for (int k = 0; k < 3; k++) to[at][k] = (int32_t)lround(corners->point[i][k] / scale[k]);
+}
+
 static bool densities(Job *job, const CmBody *body, const double half[3], const CmHull *corners) {
   const CmRoi *roi = job->roi;
   double side[3], scale[3], volume, area;
@@ -127,8 +135,7 @@ static bool densities(Job *job, const CmBody *body, const double half[3], const 
   hull.point = cm_alloc_array(roi->ctx, (size_t)corners->count, sizeof(*hull.point), job->err);
   if (!hull.point) return false;
   for (int k = 0; k < 3; k++) scale[k] = 0.5 * roi->spacing[k]; /* corners lie at half voxels */
-  for (int64_t i = 0; i < corners->count; i++)
-    for (int k = 0; k < 3; k++) hull.point[i][k] = (int32_t)lround(corners->point[i][k] / scale[k]);
+  spread_corners(corners, scale, hull.point);
   double box[3], around[3];
   const bool ok = cm__hull3_make(&hull, job->err) && cm__smallest_box(&hull, scale, box, job->err) &&
                   cm__smallest_ellipsoid(&hull, scale, around, job->err);
@@ -149,22 +156,25 @@ bool cm__radiomics_morphology(const CmRoi *roi, int ways, CmMeasuredList *to, Cm
   int64_t n[3];
   CmHull corners = {.ctx = roi->ctx};
   CmBody body;
-  double half[3], in_slice, moran, geary;
+  double half[3], in_slice;
   (void)ways;
   for (int k = 0; k < 3; k++) n[k] = roi->hi[k] - roi->lo[k] + 2;
-  bool ok = cm__body_measure(roi->ctx, n, roi->spacing, load_plane, (void *)roi, &corners, &body, err);
+  double *row = cm_alloc_array(roi->ctx, (size_t)roi->n[0], sizeof(double), err);
+  bool ok = row && cm__body_measure(roi->ctx, n, roi->spacing, load_plane, (void *)roi, &corners, &body, err);
   if (ok) {
     cm__body_axes(&body, 1.0, half);
     for (int k = 0; k < 3; k++) half[k] = 2.0 * sqrt(half[k]);
-    sizes(&job, &body, cm__hull_diameter(&corners, &in_slice));
+    sizes(&job, &body, cm__hull_diameter(&corners, &in_slice), centre_shift(roi, &body, row));
     axes(&job, half);
-    ok = densities(&job, &body, half, &corners) && cm__spatial(roi, &moran, &geary, err);
+    ok = densities(&job, &body, half, &corners);
   }
   if (ok) {
-    give(&job, "morph_integ_int", mean_inside(roi) * body.volume);
-    give(&job, "morph_moran_i", moran);
-    give(&job, "morph_geary_c", geary);
+    const double mean = roi->voxels > 0 ? cm__counted_mean(&roi->counted) : NAN;
+    give(&job, "morph_integ_int", mean * body.volume);
+    give(&job, "morph_moran_i", roi->moran);
+    give(&job, "morph_geary_c", roi->geary);
   }
+  cm_free(row);
   cm__hull_free(&corners);
   return ok && job.ok;
 }

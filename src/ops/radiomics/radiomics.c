@@ -4,6 +4,7 @@
 #include "cormack/parallel.h"
 #include "ops/radiomics/chain.h"
 #include "ops/radiomics/pyrad.h"
+#include "ops/radiomics/spatial.h"
 
 typedef struct RadiomicsParams {
   int64_t label;
@@ -121,7 +122,8 @@ static bool measure_labels(void *arg, CmRange range, CmError **err) {
     ok = cm__roi_make(call->ctx, call->in[0].image, call->in[1].image, &job->labels.items[k], &job->chain, &region.roi,
                       err);
     if (ok && region.roi.shape_voxels > 0)
-      ok = cm_parallel_for(call->ctx, job->labels.count == 1 ? "radiomics" : NULL, FAMILIES, 1, measure_family, &region,
+      ok = cm__spatial(&region.roi, &region.roi.moran, &region.roi.geary, err) &&
+           cm_parallel_for(call->ctx, job->labels.count == 1 ? "radiomics" : NULL, FAMILIES, 1, measure_family, &region,
                            err);
     cm__roi_free(&region.roi);
     if (!ok) cm_error_context(err, "label %lld", (long long)job->labels.items[k].value);
@@ -176,6 +178,7 @@ static void read_chain(const RadiomicsParams *p, const CmImage *image, CmChain *
   for (int k = 0; k < p->range.count && k < 2; k++) chain->range[k] = p->range.value[k];
   for (int k = 0; k < 3 && p->spacing.count > 0; k++)
     chain->spacing[k] = p->spacing.count == 1 ? p->spacing.value[0] : k < p->spacing.count ? p->spacing.value[k] : 0.0;
+  for (int k = 0; k < 3; k++) chain->resampled = chain->resampled || chain->spacing[k] > 0.0;
 }
 
 static bool run(const CmCall *call, CmError **err) {

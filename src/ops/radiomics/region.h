@@ -2,6 +2,8 @@
 #ifndef CM_OPS_RADIOMICS_REGION_H
 #define CM_OPS_RADIOMICS_REGION_H
 
+#include "ops/lines.h"
+#include "ops/radiomics/counted.h"
 #include "ops/radiomics/features.h"
 
 #define CM__PEAK_RADIUS 6.203504908994 /* mm, of a ball of 1 cm3: cbrt(3 / (4 pi)) cm */
@@ -23,20 +25,27 @@ typedef struct CmRoi {
   int64_t lo[3], hi[3]; /* the region lies in lo <= x < hi */
   int64_t step[3];      /* 1, nx, nx * ny */
   double spacing[3];    /* mm */
-  double *value;        /* intensities of the image, also around the region; NaN beyond the image */
+  void *grey;           /* intensities of the image, also around the region, in a type that holds them */
+  CmType grey_type;
+  int64_t seen[2][3];   /* the part of the box that lies in the image: seen[0] <= x < seen[1] */
   uint8_t *shape;       /* the morphological mask */
   uint8_t *inside;      /* the intensity mask: re-segmented, without NaN */
   uint16_t *level;      /* 1 .. levels where inside, else 0 */
   int levels;           /* Ng: the highest level that the bins can give */
   int64_t voxels;       /* of the intensity mask */
   int64_t shape_voxels; /* of the morphological mask */
-  double *sorted;       /* the intensities inside, rising */
+  CmCounted counted;    /* the intensities inside */
+  double moran, geary;  /* of cm__spatial() */
   CmVolumeBins volume_bins;
+  double *value, *sorted; /* of PyRadiomics' book: intensities as reals, and those inside, rising */
 } CmRoi;
 
 static inline int64_t cm__roi_at(const CmRoi *roi, int64_t x, int64_t y, int64_t z) {
   return x + y * roi->step[1] + z * roi->step[2];
 }
+
+/* A row of the box, NaN beyond the image. */
+void cm__roi_values(const CmRoi *roi, int64_t y, int64_t z, double *to);
 
 /* Ways of putting slices and directions together (IBSI manual, 3.6 to 3.11). */
 enum { CM__BY_SLICE = 1, CM__BY_VOLUME = 2 };

@@ -16,84 +16,127 @@ static const char *const distance_names[FEATURES] = {
     "dzm_glnu", "dzm_glnu_norm", "dzm_zdnu", "dzm_zdnu_norm", "dzm_z_perc", "dzm_gl_var", "dzm_zd_var", "dzm_zd_entr",
 };
 
+enum { SMALL = 64 /* sizes and distances below this are counted in tables */ };
+
+/* Voxels of a zone that stand in a row, whose neighbours have not been looked at. */
+typedef struct Piece {
+  int64_t begin, end;
+} Piece;
+
 typedef struct Job {
   const CmRoi *roi;
-  int64_t near[26]; /* steps to the neighbours */
-  int near_count;   /* 8 in a slice, 26 in the volume */
-  int32_t *edge;    /* city block distance of each voxel to the outside of the morphological mask */
+  int64_t near[8]; /* steps to the rows beside a row */
+  int near_count;  /* 2 in a slice, 8 in the volume */
+  uint16_t *edge;  /* city block distance of each voxel to the outside of the morphological mask */
   uint8_t *seen;
-  int64_t *stack;
+  Piece *stack;
+  int64_t top, room;
+  int64_t *small[2]; /* of sizes and of distances: levels x SMALL */
   CmEntries sizes, distances;
 } Job;
 
 static void set_neighbours(Job *job, bool volume) {
   job->near_count = 0;
-  for (int d = 0; d < (volume ? 13 : 4); d++) {
-    const int64_t step = cm__roi_at(job->roi, cm__directions[d][0], cm__directions[d][1], cm__directions[d][2]);
-    job->near[job->near_count++] = step;
-    job->near[job->near_count++] = -step;
-  }
+  for (int64_t z = volume ? -1 : 0; z <= (volume ? 1 : 0); z++)
+    for (int64_t y = -1; y <= 1; y++)
+      if (y != 0 || z != 0) job->near[job->near_count++] = cm__roi_at(job->roi, 0, y, z);
 }
 
-static int32_t nearer(int32_t a, int32_t b) {
+static int nearer(int a, int b) {
   return a < b ? a : b;
 }
 
-/* Forth and back through the voxels: exact for this distance. What lies outside the box is outside the mask. */
+/* Forth and back through the voxels: exact for this distance. What lies outside the box is outside the mask. 16 bits
+ * are enough: a voxel so far from the outside has a cube of 2^50 around itself, or in a slice a square of 2^34. */
 static void measure_edges(const Job *job, bool volume) {
   const CmRoi *roi = job->roi;
-  int32_t *edge = job->edge;
+  uint16_t *edge = job->edge;
   const int64_t count = roi->n[0] * roi->n[1] * roi->n[2], y = roi->step[1], z = roi->step[2];
   memset(edge, 0, (size_t)count * sizeof(*edge));
   for (int64_t k = z; k < count - z; k++)
     if (roi->shape[k]) {
-      const int32_t least = nearer(edge[k - 1], edge[k - y]);
-      edge[k] = 1 + (volume ? nearer(least, edge[k - z]) : least);
+      const int least = nearer(edge[k - 1], edge[k - y]);
+      edge[k] = (uint16_t)nearer(UINT16_MAX, 1 + (volume ? nearer(least, edge[k - z]) : least));
     }
   for (int64_t k = count - z - 1; k >= z; k--)
     if (roi->shape[k]) {
-      const int32_t least = nearer(edge[k + 1], edge[k + y]);
-      edge[k] = nearer(edge[k], 1 + (volume ? nearer(least, edge[k + z]) : least));
+      const int least = nearer(edge[k + 1], edge[k + y]);
+      edge[k] = (uint16_t)nearer(edge[k], 1 + (volume ? nearer(least, edge[k + z]) : least));
     }
 }
 
-/* The zone of voxel `start`: its size, and its least distance. */
-static int64_t fill_zone(const Job *job, int64_t start, int32_t *distance) {
-  const uint16_t *level = job->roi->level, own = level[start];
-  int64_t size = 0, top = 0;
-  job->stack[top++] = start;
-  job->seen[start] = 1;
-  *distance = job->edge[start];
-  while (top > 0) {
-    const int64_t at = job->stack[--top];
-    size++;
-    *distance = nearer(*distance, job->edge[at]);
-    for (int k = 0; k < job->near_count; k++) {
-      const int64_t other = at + job->near[k];
-      if (level[other] != own || job->seen[other]) continue;
-      job->seen[other] = 1;
-      job->stack[top++] = other;
-    }
+/* The whole piece of the zone around voxel `at`, which becomes seen and waits. */
+static bool push(Job *job, int64_t at, Piece *piece, CmError **err) {
+  const uint16_t *level = job->roi->level;
+  *piece = (Piece){at, at + 1};
+  while (level[piece->begin - 1] == level[at]) piece->begin--;
+  while (level[piece->end] == level[at]) piece->end++;
+  memset(job->seen + piece->begin, 1, (size_t)(piece->end - piece->begin));
+  if (job->top == job->room) {
+    const int64_t room = job->room + job->room / 2 + 1024;
+    Piece *grown = cm_realloc(job->roi->ctx, job->stack, (size_t)room * sizeof(*grown), err);
+    if (!grown) return false;
+    job->stack = grown;
+    job->room = room;
   }
-  return size;
+  job->stack[job->top++] = *piece;
+  return true;
+}
+
+/* The zone of voxel `start`: its size, and its least distance. */
+static bool fill_zone(Job *job, int64_t start, int64_t *size, int *distance, CmError **err) {
+  const uint16_t *level = job->roi->level, own = level[start];
+  Piece piece, next;
+  *size = 0;
+  *distance = UINT16_MAX;
+  if (!push(job, start, &piece, err)) return false;
+  while (job->top > 0) {
+    piece = job->stack[--job->top];
+    *size += piece.end - piece.begin;
+    for (int64_t k = piece.begin; k < piece.end; k++) *distance = nearer(*distance, job->edge[k]);
+    for (int d = 0; d < job->near_count; d++)
+      for (int64_t k = piece.begin - 1 + job->near[d]; k <= piece.end + job->near[d]; k++) {
+        if (level[k] != own || job->seen[k]) continue;
+        if (!push(job, k, &next, err)) return false;
+        k = next.end;
+      }
+  }
+  return true;
+}
+
+static bool count_zone(Job *job, int which, int level, int64_t size, CmError **err) {
+  CmEntries *entries = which == 0 ? &job->sizes : &job->distances;
+  if (size >= SMALL) return cm__entries_add(entries, level, size, 1, err);
+  job->small[which][(level - 1) * SMALL + size]++;
+  return true;
+}
+
+/* The zones that were counted, as entries. */
+static bool take_counts(Job *job, CmError **err) {
+  CmEntries *to[2] = {&job->sizes, &job->distances};
+  for (int which = 0; which < 2; which++) {
+    int64_t *count = job->small[which];
+    for (int64_t k = 0; k < (int64_t)job->roi->levels * SMALL; k++)
+      if (count[k] > 0 && !cm__entries_add(to[which], k / SMALL + 1, k % SMALL, (double)count[k], err)) return false;
+    memset(count, 0, (size_t)job->roi->levels * SMALL * sizeof(*count));
+    cm__entries_merge(to[which]);
+  }
+  return true;
 }
 
 /* Adds the zones of the slices; returns how many voxels they have, -1 on failure. */
 static int64_t find_zones(Job *job, int64_t z_first, int64_t z_end, CmError **err) {
   const CmRoi *roi = job->roi;
-  int64_t voxels = 0;
+  int64_t voxels = 0, size;
+  int distance;
   for (int64_t k = z_first * roi->step[2]; k < z_end * roi->step[2]; k++) {
     if (roi->level[k] == 0 || job->seen[k]) continue;
-    int32_t distance;
-    const int64_t size = fill_zone(job, k, &distance);
-    voxels += size;
-    if (!cm__entries_add(&job->sizes, roi->level[k], size, 1, err) ||
-        !cm__entries_add(&job->distances, roi->level[k], distance, 1, err))
+    if (!fill_zone(job, k, &size, &distance, err) || !count_zone(job, 0, roi->level[k], size, err) ||
+        !count_zone(job, 1, roi->level[k], distance, err))
       return -1;
+    voxels += size;
   }
-  cm__entries_merge(&job->sizes);
-  cm__entries_merge(&job->distances);
-  return voxels;
+  return take_counts(job, err) ? voxels : -1;
 }
 
 typedef struct Means {
@@ -162,12 +205,14 @@ bool cm__radiomics_zones(const CmRoi *roi, int ways, CmMeasuredList *to, CmError
   Job job = {.roi = roi, .sizes.ctx = roi->ctx, .distances.ctx = roi->ctx};
   job.edge = cm_alloc_array(roi->ctx, count, sizeof(*job.edge), err);
   job.seen = job.edge ? cm_calloc(roi->ctx, count, 1, err) : NULL;
-  job.stack = job.seen ? cm_alloc_array(roi->ctx, (size_t)roi->voxels + 1, sizeof(*job.stack), err) : NULL;
-  const bool ok = job.stack && (!(ways & CM__BY_SLICE) || by_slice(&job, to, err)) &&
+  job.small[0] = job.seen ? cm_calloc(roi->ctx, (size_t)roi->levels + 1, 2 * SMALL * sizeof(int64_t), err) : NULL;
+  job.small[1] = job.small[0] ? job.small[0] + (int64_t)roi->levels * SMALL : NULL;
+  const bool ok = job.small[0] && (!(ways & CM__BY_SLICE) || by_slice(&job, to, err)) &&
                   (!(ways & CM__BY_VOLUME) || by_volume(&job, to, err));
   cm_free(job.edge);
   cm_free(job.seen);
   cm_free(job.stack);
+  cm_free(job.small[0]);
   cm__entries_free(&job.sizes);
   cm__entries_free(&job.distances);
   return ok;
