@@ -2,6 +2,7 @@
 import contextlib
 import ctypes as C
 import os
+import tempfile
 from dataclasses import dataclass, field
 
 from . import _library
@@ -39,10 +40,10 @@ def describe(name, *, context=None):
     return described(current(context), _about(name))
 
 
-def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=(), group=None):
+def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=(), group=None, allow=None):
     columns = _library.LearnColumns()
     for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out),
-                        ("task", task), ("event", event), ("group", group)):
+                        ("task", task), ("event", event), ("group", group), ("allow", allow)):
         setattr(columns, name, data(value))
     if features is not None:
         columns.features, columns.feature_count = texts(features), len(features)
@@ -148,6 +149,21 @@ class Model:
     def save(self, path):
         call("cm_model_save", self._context.pointer, self._pointer, os.fsencode(path))
 
+    def __reduce__(self):  # copies and pickles are what save() writes
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "model.json")
+            self.save(path)
+            with open(path, "rb") as file:
+                return _restored, (file.read(),)
+
+
+def _restored(saved):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.json")
+        with open(path, "wb") as file:
+            file.write(saved)
+        return load_model(path)
+
 
 def load_model(path, *, context=None):
     """A model that was saved here, by `cormack train` or in a study's folder."""
@@ -156,13 +172,14 @@ def load_model(path, *, context=None):
 
 
 def train(table, learner="logistic", *, target=None, positive=None, subject=None, time=None, features=None, ignore=(), task=None,
-          event=None, order=None, hold_out_column=None, context=None):
-    """Fits a learner (a Learner or the name of a kind) to all rows, but those that `hold_out_column` marks. Leaks are refused as LeakageError, by name.
+          event=None, order=None, hold_out_column=None, allow=None, context=None):
+    """Fits a learner (a Learner or the name of a kind) to all rows, but those that `hold_out_column` marks. Leaks are refused as
+    LeakageError, by name; allow: names, with commas between, to let pass.
 
     task: "regression", "survival" (target: the time, event: the column of events), "ordinal" (order: the classes, lowest first) …;
     None: by the columns and the kind. Without a target: kinds of clustering, embedding and outliers."""
     context = current(context)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, allow=allow)
     with _learners(context, [learner]) as learners:
         return context.run(lambda: Model(context.own(call("cm_model_fit", context.pointer, learners, rows.pointer, C.byref(columns)),
                                                      lib.cm_model_unref), context))
