@@ -67,11 +67,19 @@ typedef enum CmImpute {
   CM_IMPUTE_KNN,
   CM_IMPUTE_ITERATIVE
 } CmImpute;
+typedef enum CmChoose {
+  CM_CHOOSE_TEST,
+  CM_CHOOSE_MRMR_DIFFERENCE,
+  CM_CHOOSE_MRMR_QUOTIENT,
+  CM_CHOOSE_LASSO,
+  CM_CHOOSE_STABILITY
+} CmChoose;
 typedef enum CmScale { CM_SCALE_AUTO, CM_SCALE_NONE, CM_SCALE_ZSCORE, CM_SCALE_ROBUST, CM_SCALE_MINMAX } CmScale;
 
 /* In this order, each fitted on the training rows: columns without any value or with variance <= min_variance go;
- * missing values are imputed; of each pair with |r| > max_correlation the later column goes; the k_best by ANOVA F
- * stay; what stays is scaled. */
+ * missing values are imputed; of each pair with |r| > max_correlation the later column goes; of each cluster of
+ * correlated columns one stays; columns that are not significant go; the k_best by test, mRMR, lasso or stability stay;
+ * what stays is scaled. */
 typedef struct CmPrepareParams {
   int32_t impute;     /* CmImpute */
   int64_t neighbours; /* impute=knn: rows whose mean is taken */
@@ -81,7 +89,16 @@ typedef struct CmPrepareParams {
                        * minmax by the least and the range */
   double min_variance;    /* in the column's unit squared; 0: constant columns go */
   double max_correlation; /* Pearson, 0..1; 1: keep all */
+  double max_cluster;     /* mean |r| within a cluster, of which one column stays; 0: no clusters */
+  int32_t test;           /* auto, anova, welch, mann_whitney, slope, cox */
+  double alpha;           /* columns with a larger corrected p go; 0: no test */
+  int32_t correction;     /* benjamini_hochberg, holm, bonferroni, none */
   int64_t k_best;         /* 0: keep all */
+  int32_t choose;         /* CmChoose: how the best are found */
+  double penalty;         /* lasso, stability: share of the penalty that drops every column */
+  double stability;       /* share of the halves in which a column must be chosen */
+  int64_t subsamples;     /* halves of the subjects */
+  int64_t seed;           /* of the halves */
 } CmPrepareParams;
 /* The description of the struct above, for cm_params_set() and the like (name: "prepare"). */
 CM_API const CmOp *cm_prepare_about(void);

@@ -82,4 +82,17 @@ for spoil in (lambda m: m["preparation"].pop("rounds"), lambda m: m["prepare"].p
     with open(f"{folder}/bad.json", "w") as file:
         json.dump(bad, file)
     run("predict", f"{folder}/bad.json", f"{folder}/t.csv", "-o", f"{folder}/bad.csv", code=2)
+
+# refusals say what to do
+assert "raise alpha" in train("prepare alpha=0.0000001 test=welch", code=2)
+assert "say how many with k_best" in train("prepare choose=mrmr_quotient", code=2)
+assert "lower penalty or stability" in train("prepare choose=stability penalty=1", code=2)
+assert "does not compare columns with a binary target" in train("prepare test=slope k_best=1", code=2)
+assert "not significant: noise" in train("prepare alpha=0.05")
+validate("prepare choose=stability subsamples=10 penalty=0.3", "--threads", "1")
+with open(f"{folder}/out/predictions.csv") as file:
+    one = file.read()
+validate("prepare choose=stability subsamples=10 penalty=0.3", "--threads", "4")
+with open(f"{folder}/out/predictions.csv") as file:
+    assert one == file.read()
 print("ok")
