@@ -102,6 +102,11 @@ CM_API bool cm_image_same_grid(const CmImage *a, const char *name_a, const CmIma
 CM_API CM_NODISCARD CmImage *cm_image_convert(CmContext *ctx, const CmImage *image, CmType type, bool saturate,
                                               CmError **err);
 
+/* Whole numbers stored as f32 or f64, as masks often are: a copy of the smallest of these types (CM_TYPE_BIT of
+ * integers) that holds them. CM_ERR_DATA: there are others; says how many and where the first is. Of integers a plain
+ * copy. */
+CM_API CM_NODISCARD CmImage *cm_image_as_labels(CmContext *ctx, const CmImage *image, uint32_t types, CmError **err);
+
 /* Metadata: text by key, in the order of insertion. DICOM attributes go by keyword: "PatientID", "StudyDate". */
 CM_API bool cm_image_set_meta(CmImage *image, const char *key, const char *value, CmError **err); /* NULL removes */
 CM_API const char *cm_image_meta(const CmImage *image, const char *key); /* borrowed; NULL if absent */

@@ -71,3 +71,69 @@ CmImage *cm_image_convert(CmContext *ctx, const CmImage *image, CmType type, boo
   if (!cm_parallel_for(ctx, NULL, cm_image_values(image), 1 << 18, convert_range, &job, err)) cm_image_unref(&out);
   return out;
 }
+
+/* ---- real numbers that are labels
+ */
+
+#define LABEL_LEAST (-2147483648.0)
+#define LABEL_MOST 4294967295.0
+
+typedef struct Found {
+  double low, high;
+  int64_t odd, first; /* values that are no labels, and the first of them */
+} Found;
+
+#define LOOK_AT(ctype)                                                          \
+  for (int64_t i = 0; i < count; i++) {                                         \
+    const double value = (double)((const ctype *)image->voxels->data)[i];       \
+    if (value == floor(value) && value >= LABEL_LEAST && value <= LABEL_MOST) { \
+      if (value < found.low) found.low = value;                                 \
+      if (value > found.high) found.high = value;                               \
+    } else if (found.odd++ == 0)                                                \
+      found.first = i;                                                          \
+  }
+
+static Found look(const CmImage *image) {
+  const int64_t count = cm_image_values(image);
+  Found found = {0};
+  if (image->type == CM_F32) {
+    LOOK_AT(float)
+  } else {
+    LOOK_AT(double)
+  }
+  return found;
+}
+
+static void refuse_values(const CmImage *image, const Found *found, CmError **err) {
+  const int64_t *dims = image->dims, at = found->first / image->components;
+  cm_error_set(err, CM_ERR_DATA,
+               "it is to be a label map, but %lld of its %lld values are no whole numbers from -2147483648 to "
+               "4294967295, the first %g at voxel %lld,%lld,%lld (x,y,z from 0); cut it at a threshold first (cormack "
+               "threshold)",
+               (long long)found->odd, (long long)cm_image_values(image), cm_image_value(image, found->first),
+               (long long)(at % dims[0]), (long long)(at / dims[0] % dims[1]),
+               (long long)(at / (dims[0] * dims[1]) % dims[2]));
+}
+
+CmImage *cm_image_as_labels(CmContext *ctx, const CmImage *image, uint32_t types, CmError **err) {
+  static const struct {
+    CmType type;
+    double least, most;
+  } order[] = {{CM_U8, 0, 255},
+               {CM_I8, -128, 127},
+               {CM_U16, 0, 65535},
+               {CM_I16, -32768, 32767},
+               {CM_I32, LABEL_LEAST, 2147483647},
+               {CM_U32, 0, LABEL_MOST}};
+  if (cm_type_is_integer(image->type)) return cm_image_copy(ctx, image, err);
+  const Found found = look(image);
+  if (found.odd > 0) {
+    refuse_values(image, &found, err);
+    return NULL;
+  }
+  CmType type = CM_I32; /* where none will do: the conversion says so */
+  for (int k = CM_COUNT(order) - 1; k >= 0; k--)
+    if (types & CM_TYPE_BIT(order[k].type) && found.low >= order[k].least && found.high <= order[k].most)
+      type = order[k].type;
+  return cm_image_convert(ctx, image, type, false, err);
+}

@@ -140,6 +140,22 @@ static bool check_output(const CmOp *op, int at, const CmValue *in, const CmValu
   return true;
 }
 
+/* Masks often come as real numbers: where these are whole they are labels. `made`: what has to be freed. */
+static bool take_labels(CmContext *ctx, const CmOp *op, CmValue *in, CmImage **made, CmError **err) {
+  for (int i = 0; i < op->input_count; i++) {
+    const CmPort *port = &op->inputs[i];
+    if (port->kind != CM_KIND_LABELS || !is_image(in[i].kind) || cm_type_is_integer(cm_image_type(in[i].image)))
+      continue;
+    made[i] = cm_image_as_labels(ctx, in[i].image, port->types ? port->types : CM_INTEGER_TYPES, err);
+    if (!made[i]) {
+      cm_error_context(err, "input «%s»", port->name);
+      return false;
+    }
+    in[i].image = made[i];
+  }
+  return true;
+}
+
 static bool run_checked(const CmOp *op, const CmCall *call, CmError **err) {
   if (!check_inputs(op, call->in, err)) return false;
   if (op->check && !op->check(call->params, err)) return false;
@@ -155,14 +171,17 @@ static bool run_checked(const CmOp *op, const CmCall *call, CmError **err) {
 bool cm_op_run(CmContext *ctx, const CmOp *op, const void *params, const CmValue *in, CmValue *out, const bool *wanted,
                CmError **err) {
   static const bool all[CM_MAX_PORTS] = {true, true, true, true, true, true, true, true};
-  CmValue made[CM_MAX_PORTS] = {{0}};
+  CmValue made[CM_MAX_PORTS] = {{0}}, taken[CM_MAX_PORTS] = {{0}};
+  CmImage *labels[CM_MAX_PORTS] = {NULL};
   CmError *error = NULL;
   void *defaults = params ? NULL : cm_params_create(ctx, op, &error);
-  bool good = params || defaults;
+  memcpy(taken, in, (size_t)op->input_count * sizeof *taken);
+  bool good = (params || defaults) && take_labels(ctx, op, taken, labels, &error);
   if (good) {
-    CmCall call = {ctx, params ? params : defaults, in, made, wanted ? wanted : all};
+    CmCall call = {ctx, params ? params : defaults, taken, made, wanted ? wanted : all};
     good = run_checked(op, &call, &error);
   }
+  for (int i = 0; i < op->input_count; i++) cm_image_unref(&labels[i]);
   cm_free(defaults);
   for (int i = 0; i < op->output_count; i++) {
     if (good)

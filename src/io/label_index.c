@@ -58,7 +58,7 @@ INDEX_OF_TYPE(CM_I16, int16_t, "", i16)
 INDEX_OF_TYPE(CM_U32, uint32_t, "", u32)
 INDEX_OF_TYPE(CM_I32, int32_t, "", i32)
 
-bool cm__label_index_make(CmContext *ctx, const CmImage *labels, CmLabelIndex *index, CmError **err) {
+static bool make(CmContext *ctx, const CmImage *labels, CmLabelIndex *index, CmError **err) {
   static bool (*const find[CM_TYPE_COUNT])(CmContext *, const CmImage *, CmLabelIndex *, CmError **) = {
       [CM_U8] = find_u8,   [CM_I8] = find_i8,   [CM_U16] = find_u16,
       [CM_I16] = find_i16, [CM_U32] = find_u32, [CM_I32] = find_i32};
@@ -73,6 +73,14 @@ bool cm__label_index_make(CmContext *ctx, const CmImage *labels, CmLabelIndex *i
   if (find[type](ctx, labels, index, err)) return true;
   cm__label_index_free(index);
   return false;
+}
+
+bool cm__label_index_make(CmContext *ctx, const CmImage *image, CmLabelIndex *index, CmError **err) {
+  if (cm_type_is_integer(cm_image_type(image))) return make(ctx, image, index, err);
+  CmImage *labels = cm_image_as_labels(ctx, image, CM_INTEGER_TYPES, err);
+  const bool good = labels && make(ctx, labels, index, err);
+  cm_image_unref(&labels);
+  return good;
 }
 
 void cm__label_index_free(CmLabelIndex *index) {

@@ -12,8 +12,8 @@ typedef struct CmLabelIndex {
   uint16_t *at; /* for each voxel 0, or 1 + the index of its value */
 } CmLabelIndex;
 
-/* CM_ERR_UNSUPPORTED: not a label map (whole numbers above 0, one component, one time point), or of more than
- * CM__MOST_LABELS. */
+/* Real numbers count as labels where they are whole (cm_image_as_labels). CM_ERR_UNSUPPORTED: not a label map (whole
+ * numbers above 0, one component, one time point), or of more than CM__MOST_LABELS. */
 bool cm__label_index_make(CmContext *ctx, const CmImage *labels, CmLabelIndex *index, CmError **err);
 void cm__label_index_free(CmLabelIndex *index);
 

@@ -64,22 +64,6 @@ bool cm__item_hash(const CmInputs *inputs, const CmItem *item, CmStore *store, C
   return true;
 }
 
-/* A mask may come as real numbers; as long as they are whole ones it is a label map. */
-static CmImage *as_labels(CmContext *ctx, CmImage *image, CmError **err) {
-  if (cm_type_is_integer(cm_image_type(image))) return image;
-  int64_t count = cm_image_values(image);
-  for (int64_t i = 0; i < count; i++) {
-    double value = cm_image_value(image, i);
-    if (value >= -2147483648.0 && value <= 2147483647.0 && value == (double)(int32_t)value) continue;
-    cm_error_set(err, CM_ERR_DATA, "is to be a label map, but holds the value %g; labels are whole numbers", value);
-    cm_image_unref(&image);
-    return NULL;
-  }
-  CmImage *labels = cm_image_convert(ctx, image, CM_I32, false, err);
-  cm_image_unref(&image);
-  return labels;
-}
-
 CmImage *cm__item_read(const CmInputs *inputs, const CmItem *item, CmError **err) {
   const CmSpecInput *input = &inputs->spec->inputs[item->input];
   CmReadOptions options;
@@ -99,6 +83,8 @@ CmImage *cm__item_read(const CmInputs *inputs, const CmItem *item, CmError **err
       image = cm_image_read(inputs->ctx, item->path, &options, err);
       break;
   }
-  if (image && input->kind == CM_KIND_LABELS) image = as_labels(inputs->ctx, image, err);
-  return image;
+  if (!image || input->kind != CM_KIND_LABELS || cm_type_is_integer(cm_image_type(image))) return image;
+  CmImage *labels = cm_image_as_labels(inputs->ctx, image, CM_INTEGER_TYPES, err);
+  cm_image_unref(&image);
+  return labels;
 }
