@@ -6,7 +6,7 @@
 typedef struct ContoursOptions {
   CmText roi;
   int32_t overlap;
-  CmText table;
+  CmText table, select;
 } ContoursOptions;
 
 static const CmParam options_table[] = {
@@ -14,6 +14,7 @@ static const CmParam options_table[] = {
     CM_PARAM_ENUM(ContoursOptions, overlap, "refuse|last", "refuse",
                   "what to do about a voxel in two ROIs: refuse, or let the one later in the file win"),
     CM_PARAM_TEXT(ContoursOptions, table, "-", "where the table of ROIs goes: .csv, .json, or - for the screen"),
+    CM_PARAM_TEXT(ContoursOptions, select, "", "of an IMAGE folder with several series: the SeriesInstanceUID"),
 };
 
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
@@ -23,6 +24,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   CmReadOptions read;
   cm_contour_default_options(&wanted);
   cm_read_default_options(&read);
+  read.select = o->select.value[0] ? o->select.value : NULL;
   wanted.roi = o->roi.value[0] ? o->roi.value : NULL;
   wanted.overlap = (CmOverlap)o->overlap;
   CmTable *table = NULL;

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import unittest
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
 try:
     import numpy as np
     import pydicom
@@ -15,6 +16,7 @@ try:
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import ExplicitVRLittleEndian, generate_uid
     from skimage.measure import points_in_poly
+    import makers
 except ImportError as error:
     print("skipped:", error)
     sys.exit(77)
@@ -138,6 +140,32 @@ class Contours(unittest.TestCase):
             voxels, rows = self.drawn(rois, "--roi", roi)
             self.assertEqual((set(np.unique(voxels)), len(rows)), ({0, 2}, 1))
         self.refused("it has «a», «b», «far»", rois, "--roi", "c")
+
+    def test_between_planes(self):
+        """A contour between planes counts for the nearest one, with a warning; two of different planes for one slice are refused, two of the same plane are not."""
+        for z, slice_at, told in ((2.09, 2, False), (2.3, 2, True), (2.7, 3, True)):
+            structures(self.at / "rs.dcm", {"GTV": [("CLOSED_PLANAR", box(1.5, 2.5, 6.5, 7.5, z))]})
+            done = self.program(self.at / "rs.dcm", self.at / "image.nii.gz", self.at / "out.nii.gz")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            voxels = sitk.GetArrayFromImage(sitk.ReadImage(str(self.at / "out.nii.gz")))
+            self.assertEqual(set(np.nonzero(voxels)[0]), {slice_at})
+            self.assertEqual("1 of its 1 contours lie between the image's planes, up to 0.75 mm off" in done.stderr, told, done.stderr)
+        thin = {"GTV": [("CLOSED_PLANAR", box(1.5, 2.5, 6.5, 7.5, 1 + .4 * k)) for k in range(6)]}
+        self.refused("they were drawn on other slices", thin)
+        voxels, _ = self.drawn({"GTV": [("CLOSED_PLANAR", box(1.5, 2.5, 6.5, 7.5, 2.2)), ("CLOSED_PLANAR", box(3.5, 4.5, 5.5, 6.5, 2.3))]})
+        self.assertEqual((voxels == 1).sum(), 25 - 4)
+
+    def test_select(self):
+        """A folder of two series: the message names the option."""
+        for k, name in enumerate(("a", "b")):
+            makers.save(self.at / "both" / name, [makers.sliced(makers.CT, "CT", n + 1, 2.5 * n, None, SeriesInstanceUID=f"1.2.3.{k}", SOPInstanceUID=f"1.2.3.{k}.{n}") for n in range(3)])
+        frame = pydicom.dcmread(next((self.at / "both/a").iterdir())).FrameOfReferenceUID
+        structures(self.at / "rs.dcm", {"GTV": [("CLOSED_PLANAR", [(-1, -1, 2.5), (1, -1, 2.5), (1, 1, 2.5)])]}, frame)
+        words = self.at / "rs.dcm", self.at / "both", self.at / "out.nii.gz"
+        done = self.program(*words)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("--select", done.stderr)
+        self.assertEqual(self.program(*words, "--select", "1.2.3.1").returncode, 0)
 
     def test_refused(self):
         self.refused("crosses", {"oblique": [("CLOSED_PLANAR", [mm(1, 1, 1), mm(9, 1, 1.4), mm(9, 9, 2.2), mm(2, 9, 1)])]})

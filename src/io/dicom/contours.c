@@ -18,12 +18,16 @@
 #define TAG_CONTOUR_DATA CM_TAG(0x3006, 0x0050)   /* ContourData */
 #define TAG_REFERENCED_ROI CM_TAG(0x3006, 0x0084) /* ReferencedROINumber */
 
-/* A contour lies in one plane of the grid: its points stray at most this much of a slice from each other. */
+/* A contour is parallel to the planes of the grid: its points stray at most this much of a slice from their middle. One
+ * that lies further than this from its slice is between planes, and two further apart than twice this lie in two planes
+ * of their own. */
 #define MOST_STRAY 0.1
 
-/* A closed contour in voxels. `slice` is the nearest plane of the grid, which may lie outside it. */
+/* A closed contour in voxels. `slice` is the nearest plane of the grid, which may lie outside it; `along` is where it
+ * is. */
 typedef struct Contour {
   int64_t slice, first, count; /* of the points */
+  double along;
 } Contour;
 
 typedef struct Points {
@@ -208,6 +212,34 @@ static bool reaches_out(const Job *job, const Contour *contour) {
   return false;
 }
 
+/* A contour between planes counts for the nearest one, which is told; two that lie in planes of their own and share the
+ * nearest would cut holes into each other. */
+static bool check_planes(const Job *job, const Roi *roi, CmError **err) {
+  const double spacing = cm_image_geometry(job->like)->spacing[job->axis];
+  int64_t between = 0;
+  double worst = 0.0;
+  for (int64_t c = 0, first = 0; c < roi->told.count; c++) {
+    const Contour *contour = &roi->contour[c];
+    const double off = fabs(contour->along - (double)contour->slice);
+    if (contour->slice != roi->contour[first].slice) first = c;
+    if (fabs(contour->along - roi->contour[first].along) > 2.0 * MOST_STRAY) {
+      cm_error_set(err, CM_ERR_GEOMETRY,
+                   "contours of ROI «%s» lie in two planes (%.3g mm apart) that are nearest to one slice of the image: "
+                   "they were drawn on other slices; give the image that they were drawn on",
+                   roi->told.name, spacing * fabs(contour->along - roi->contour[first].along));
+      return false;
+    }
+    between += off > MOST_STRAY;
+    worst = fmax(worst, off);
+  }
+  if (between > 0)
+    cm_log(job->ctx, CM_LOG_WARNING,
+           "ROI «%s»: %lld of its %lld contours lie between the image's planes, up to %.3g mm off; each counts for the "
+           "nearest slice",
+           roi->told.name, (long long)between, (long long)roi->told.count, spacing * worst);
+  return true;
+}
+
 static bool place(Job *job, Roi *roi, CmError **err) {
   for (int64_t c = 0; c < roi->told.count; c++) {
     Contour *contour = &roi->contour[c];
@@ -221,11 +253,12 @@ static bool place(Job *job, Roi *roi, CmError **err) {
                    roi->told.name, high - low);
       return false;
     }
-    contour->slice = (int64_t)floor(0.5 * (low + high) + 0.5);
+    contour->along = 0.5 * (low + high);
+    contour->slice = (int64_t)floor(contour->along + 0.5);
     roi->told.outside += reaches_out(job, contour);
   }
   if (roi->told.count) qsort(roi->contour, (size_t)roi->told.count, sizeof *roi->contour, by_slice);
-  return true;
+  return check_planes(job, roi, err);
 }
 
 static bool check_frame(const Job *job, const Roi *roi, CmError **err) {

@@ -182,8 +182,8 @@ static const char *refusal_of(const CmInstance *instance, CmDicomSet root) {
   if (!strcmp(instance->class_uid, "1.2.840.10008.5.1.4.1.1.77.1.6"))
     return "whole slide microscopy is tiled into frames, which is not supported; convert it with a slide tool first";
   text = cm_dicom_text(root, CM_TAG(0x0062, 0x0001), type, sizeof type);
-  if (instance->segmentation && (!text || strcmp(text, "BINARY") != 0))
-    return "a segmentation of another SegmentationType (0062,0001) than BINARY holds no labels; export it as BINARY";
+  if (instance->segmentation && (!text || (strcmp(text, "BINARY") != 0 && strcmp(text, "FRACTIONAL") != 0)))
+    return "a segmentation of another SegmentationType (0062,0001) than BINARY or FRACTIONAL; export it as BINARY";
   text = cm_dicom_text(root, CM_TAG(0x0008, 0x0008), type, sizeof type);
   if (text && strstr(text, "MOSAIC"))
     return "a Siemens mosaic holds many slices in one picture, which is not supported; export the series as single "

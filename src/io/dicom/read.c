@@ -41,8 +41,8 @@ static void refuse_several(CmContext *ctx, const CmDicomScan *scan, const char *
     cm_error_set(err, CM_ERR_MISSING, "%s: holds no volume \"%s\"; it holds %s%s", name, select,
                  list ? list : "several", listed < total ? "; and more" : "");
   else
-    cm_error_set(err, CM_ERR_DATA, "%s: holds %d volumes; select one of them: %s%s", name, total, list ? list : "",
-                 listed < total ? "; and more" : "");
+    cm_error_set(err, CM_ERR_DATA, "%s: holds %d volumes; choose one by its UID (--select), or give its files: %s%s",
+                 name, total, list ? list : "", listed < total ? "; and more" : "");
   cm_free(list);
 }
 

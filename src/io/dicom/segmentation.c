@@ -95,13 +95,29 @@ static bool name_segments(CmDicomSet root, int64_t only, CmImage *image, int64_t
   return true;
 }
 
-/* Sets the label where the plane is not 0. */
-static bool paint(const uint8_t *plane, int64_t count, int64_t label, int64_t first, CmImage *image, CmError **err) {
+/* The stored value from which on a voxel is in. Of fractional objects (C.8.20.2.3) it is half of the largest: what is
+ * more likely in than out, or filled to one half and more. */
+static uint8_t least_inside(CmContext *ctx, CmDicomSet root) {
+  char type[32];
+  int64_t most = 255;
+  const char *text = cm_dicom_text(root, CM_TAG(0x0062, 0x0001), type, sizeof type);
+  if (!text || strcmp(text, "FRACTIONAL") != 0) return 1;
+  cm_dicom_int(root, CM_TAG(0x0062, 0x000e), 0, &most);
+  if (!(most >= 1 && most <= 255)) most = 255;
+  cm_log(ctx, CM_LOG_WARNING,
+         "the segmentation is fractional: voxels of one half and more (%lld of %lld) are taken as in",
+         (long long)(most + 1) / 2, (long long)most);
+  return (uint8_t)((most + 1) / 2);
+}
+
+/* Sets the label where the plane is `least` and more. */
+static bool paint(const uint8_t *plane, int64_t count, uint8_t least, int64_t label, int64_t first, CmImage *image,
+                  CmError **err) {
   uint8_t *small = cm_image_data_mut(image);
   uint16_t *large = cm_image_data_mut(image);
   bool wide = cm_image_type(image) == CM_U16;
   for (int64_t i = 0; i < count; i++) {
-    if (!plane[i]) continue;
+    if (plane[i] < least) continue;
     int64_t before = wide ? large[first + i] : small[first + i];
     if (before && before != label) {
       cm_error_set(
@@ -119,7 +135,7 @@ static bool paint(const uint8_t *plane, int64_t count, int64_t label, int64_t fi
 }
 
 static bool paint_all(const CmReadPlan *plan, const CmPixelReader *reader, CmImage *image, uint8_t *plane,
-                      CmError **err) {
+                      uint8_t least, CmError **err) {
   const int64_t *dims = cm_image_dims(image);
   int64_t count = dims[0] * dims[1];
   for (int64_t s = 0; s < plan->slices; s++) {
@@ -133,7 +149,7 @@ static bool paint_all(const CmReadPlan *plan, const CmPixelReader *reader, CmIma
     if (plan->options.segment && (int64_t)number != plan->options.segment) continue;
     if (cm_context_cancelled(plan->ctx, err) ||
         !cm__pixel_reader_frame(plan->ctx, reader, frame->frame, CM_PIXEL_STORED, CM_U8, plane, err) ||
-        !paint(plane, count, (int64_t)number, cm__plan_place(plan, s) * count, image, err))
+        !paint(plane, count, least, (int64_t)number, cm__plan_place(plan, s) * count, image, err))
       return false;
   }
   return true;
@@ -161,7 +177,8 @@ CmImage *cm__segments_decode(CmReadPlan *plan, CmError **err) {
   plane = image ? cm_alloc_array(plan->ctx, (size_t)dims[0], (size_t)dims[1], err) : NULL;
   if (!plane) goto done;
   memset(cm_image_data_mut(image), 0, cm_image_bytes(image));
-  ok = paint_all(plan, reader, image, plane, err) && name_segments(cm_dicom_root(dicom), only, image, NULL, err);
+  ok = paint_all(plan, reader, image, plane, least_inside(plan->ctx, cm_dicom_root(dicom)), err) &&
+       name_segments(cm_dicom_root(dicom), only, image, NULL, err);
 done:
   cm_free(plane);
   cm__pixel_reader_close(&reader);
