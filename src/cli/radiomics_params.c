@@ -62,7 +62,12 @@ static const char *value_text(Reader *r, const CmParam *param, const CmYaml *nod
 
 static void set(Reader *r, const CmYaml *at, const char *name, const char *value) {
   CmError *why = NULL;
-  if (!cm_params_set(r->op, r->params, name, value, &why)) cm__problem_add(&r->problems, at, "%s", cm_error_text(why));
+  const char *mend = strcmp(name, "interpolator") == 0
+                         ? " (sitkLabelGaussian is for labels, sitkBSplineResampler for coefficients; of intensities "
+                           "sitkBSpline is PyRadiomics' own choice)"
+                         : "";
+  if (!cm_params_set(r->op, r->params, name, value, &why))
+    cm__problem_add(&r->problems, at, "%s%s", cm_error_text(why), mend);
   cm_error_free(&why);
 }
 

@@ -16,6 +16,7 @@ try:
     import numpy as np
     import scipy.ndimage
     import scipy.special
+    import SimpleITK as sitk
 
     import radiomics
     from radiomics import featureextractor
@@ -95,8 +96,6 @@ class Package(unittest.TestCase):
                 theirs = extractor.execute(image, mask)
                 images = "; ".join(" ".join([name, *(f"{key}={as_text(value)}" for key, value in own.items())]) for name, own in types.items())
                 inputs = [cormack.read(path, context=ops.context) for path in (image, mask)]
-                if cormack.ops.DESCRIPTIONS["radiomics"]["inputs"][1]["kind"] == "labels" and inputs[1].dtype.kind == "f":
-                    inputs[1] = cormack.Image(inputs[1].array.astype("uint8"), inputs[1].spacing, inputs[1].origin, inputs[1].direction, context=ops.context)
                 ours = ops.table(ops.run("radiomics", inputs, convention="pyradiomics", label=1, imageType=images, **settings)[0])[0]
                 for name, value in theirs.items():
                     if name.startswith("diagnostics"):
@@ -107,6 +106,29 @@ class Package(unittest.TestCase):
                     self.assertTrue(math.isclose(mine, value, rel_tol=TOLERANCE, abs_tol=1e-14) or (math.isnan(mine) and math.isnan(value)), (name, mine, value))
                 self.assertEqual([name for name in ours if name not in theirs and name not in ("label", "name")], [])
         self.assertGreater(compared, 2500)
+
+    def test_flat_images(self):
+        """Of a 2D image force2D leaves out its rows' or its columns' neighbours: axes count from the image's last."""
+        random, ops, compared = np.random.default_rng(1), Ops(), 0
+        inside = np.zeros((20, 24), np.uint8)
+        inside[3:15, 4:20] = 1
+        inside[3, 4] = 0
+        pair = [sitk.GetImageFromArray(a) for a in (random.integers(0, 300, (20, 24)).astype(np.int16), inside)]
+        for image in pair:
+            image.SetSpacing((1, 2))
+        types = {"Original": {}, "Wavelet": {}, "LBP2D": {"binWidth": 1}, "LoG": {"sigma": [2.0]}}
+        for settings in ({}, {"force2D": True}, {"force2D": True, "force2Ddimension": 1}):
+            extractor = featureextractor.RadiomicsFeatureExtractor(**settings)
+            extractor.disableAllImageTypes()
+            extractor.enableImageTypes(**types)
+            extractor.enableAllFeatures()
+            theirs = {name: float(value) for name, value in extractor.execute(*pair).items() if not name.startswith("diagnostics")}
+            ours = ops.table(ops.run("radiomics", pair, convention="pyradiomics", label=1,
+                                     shape2D="all", imageType="Original; Wavelet; LBP2D binWidth=1; LoG sigma=2.0", **settings)[0])[0]
+            for name, value in theirs.items():
+                compared += 1
+                self.assertTrue(math.isclose(float(ours[name]), value, rel_tol=TOLERANCE, abs_tol=1e-14), (settings, name, ours[name], value))
+        self.assertGreater(compared, 1400)
 
 
 if __name__ == "__main__":

@@ -58,6 +58,8 @@ CM_NODISCARD CmImage *cm__pyrad_normalize(CmContext *ctx, const CmImage *image, 
  * 0 beyond the image. */
 CM_NODISCARD CmImage *cm__pyrad_interpolate(CmContext *ctx, const CmImage *image, const CmGeometry *geometry,
                                             const int64_t size[3], int32_t interpolator, CmError **err);
+/* Is there a number for each axis? Of an image of this rank (0: any). */
+bool cm__pyrad_check_spacing(const CmPyradParams *p, int rank, CmError **err);
 /* Image and region on the grid of resampledPixelSpacing, or cropped where that is the image's own. */
 bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
                         const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err);
@@ -129,6 +131,12 @@ typedef struct CmSpan {
 } CmSpan;
 
 /* A region of one image, ready for the classes. */
+/* The axis (0 x) that force2D takes for the one across slices: PyRadiomics counts from the image's last axis, so that a
+ * 2D image is followed along its rows (force2Ddimension 0) or its columns (1) alone; -1: none. */
+static inline int cm__pyrad_across(const CmPyradParams *p, bool flat_image) {
+  return p->force2D ? (flat_image ? 1 : 2) - (int)p->force2Ddimension : -1;
+}
+
 typedef struct CmPyradView {
   CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
   const CmPyradParams *p;

@@ -160,6 +160,17 @@ static CmImage *interpolate(CmContext *ctx, const CmImage *image, const CmGeomet
   return cm__resample_to(ctx, image, geometry, size, kinds[interpolator], 0.0, CM_F64, err);
 }
 
+bool cm__pyrad_check_spacing(const CmPyradParams *p, int rank, CmError **err) {
+  const CmReals *asked = &p->resampledPixelSpacing;
+  if (asked->count == 0 || asked->count == 3 || (asked->count == 2 && rank < 3)) return true;
+  cm_error_set(err, CM_ERR_PARAMETER,
+               "resampledPixelSpacing has %d number%s; as in PyRadiomics each axis of the image needs its own (x,y,z): "
+               "give %g,%g,%g, or 0 for an axis that stays as it is",
+               asked->count, asked->count == 1 ? "" : "s", asked->value[0], asked->value[asked->count > 1 ? 1 : 0],
+               asked->count > 1 ? 0.0 : asked->value[0]);
+  return false;
+}
+
 bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, const CmLabelBox *box,
                         const CmPyradParams *p, CmImage **resampled, CmPyradRoi *roi, CmError **err) {
   const CmGeometry *old = cm_image_geometry(labels);
@@ -167,7 +178,7 @@ bool cm__pyrad_resample(CmContext *ctx, CmImage *image, const CmImage *labels, c
   double spacing[3];
   int64_t size[3];
   bool same = true;
-  if (!box_in_image(image, labels, box, err)) return false;
+  if (!cm__pyrad_check_spacing(p, cm_image_rank(image), err) || !box_in_image(image, labels, box, err)) return false;
   for (int k = 0; k < 3; k++) {
     const double asked = k < p->resampledPixelSpacing.count ? p->resampledPixelSpacing.value[k] : 0.0;
     spacing[k] = asked > 0.0 && box->box_max[k] > box->box_min[k] ? asked : old->spacing[k];

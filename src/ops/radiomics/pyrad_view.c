@@ -235,10 +235,11 @@ void cm__pyrad_view_free(CmPyradView *view) {
 
 static bool is_wanted(const CmPyradView *view, const CmInts *distances, const int step[3]) {
   int64_t largest = 0;
+  const int across = cm__pyrad_across(view->p, view->flat_image);
   for (int k = 0; k < 3; k++) {
     const int64_t reach = step[k] < 0 ? -step[k] : step[k];
     if (reach >= view->roi.hi[k] - view->roi.lo[k] && reach > 0) return false;
-    if (view->p->force2D && k == 2 - (int)view->p->force2Ddimension && reach > 0) return false;
+    if (k == across && reach > 0) return false;
     if (reach > largest) largest = reach;
   }
   for (int k = 0; k < distances->count; k++)

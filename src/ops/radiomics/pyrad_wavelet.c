@@ -176,8 +176,13 @@ bool cm__pyrad_wavelet(const CmPyradSource *source, const CmPyradType *type, CmP
   const int64_t levels = p->start_level + p->level;
   Wavelet w = {.source = source, .type = type, .single = cm_image_type(source->image) == CM_F32};
   Volume volume = {.v = NULL};
-  for (int k = 0; k < (cm_image_rank(source->image) < 3 ? 2 : 3); k++)
-    if (!p->force2D || k != 2 - (int)p->force2Ddimension) w.axes[w.axis_count++] = k;
+  const bool flat = cm_image_rank(source->image) < 3;
+  for (int k = 0; k < (flat ? 2 : 3); k++)
+    if (k != cm__pyrad_across(p, flat)) w.axes[w.axis_count++] = k;
+  if (p->force2D && cm__pyrad_across(p, flat) < 0) {
+    cm_error_set(err, CM_ERR_PARAMETER, "a 2D image has no axis for force2Ddimension=2; give 0 (y) or 1 (x)");
+    return false;
+  }
   cm__pyrad_wavelet_bank(p->wavelet, &w.bank);
   bool ok = load(&w, levels, &volume, err);
   for (int64_t k = 0; ok && k < levels; k++) {

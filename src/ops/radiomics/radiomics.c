@@ -26,8 +26,10 @@ typedef struct RadiomicsParams {
 } RadiomicsParams;
 
 static const CmParam params[] = {
-    CM_PARAM_INT(RadiomicsParams, label, 0, -2147483648, 4294967295, "1",
-                 "only this label is measured; 0: all, a row each"),
+    CM_PARAM_INT(
+        RadiomicsParams, label, 0, -2147483648, 4294967295, "1",
+        "only this label is measured; 0: all, a row each; with convention=pyradiomics the command «cormack radiomics» "
+        "takes label 1 of a label map where none is named"),
     CM_PARAM_ENUM(RadiomicsParams, aggregation, "3D|2D|both", "3D",
                   "texture in the volume (3D), in the slices (2D: averaged, 2_5D: merged), or both"),
     CM_PARAM_REALS(
@@ -239,7 +241,7 @@ static bool check_book(const RadiomicsParams *p, CmError **err) {
 
 static bool check(const void *values, CmError **err) {
   const RadiomicsParams *p = values;
-  if (!check_book(p, err)) return false;
+  if (!check_book(p, err) || !cm__pyrad_check_spacing(&p->pyrad, 0, err)) return false;
   if (p->range.count == 0 || (p->range.count == 2 && p->range.value[0] < p->range.value[1])) return true;
   cm_error_set(err, CM_ERR_PARAMETER, "range must be LOW,HIGH with LOW below HIGH");
   return false;

@@ -72,8 +72,9 @@ static bool read_outside(const MapParams *p, double *value, CmError **err) {
 }
 
 static bool check(const void *values, CmError **err) {
+  const MapParams *p = values;
   double value;
-  return read_outside(values, &value, err);
+  return read_outside(p, &value, err) && cm__pyrad_check_spacing(&p->pyrad, 0, err);
 }
 
 /* ---- the region ---- */

@@ -157,7 +157,7 @@ bool cm__voxel_features(CmContext *ctx, const CmVoxelJob *of, CmError **err) {
   for (int k = 0; k < 3; k++) {
     const int64_t most = of->view->roi.hi[k] - of->view->roi.lo[k] - 1;
     radius[k] = of->radius < most ? of->radius : most;
-    if (of->view->p->force2D && k == 2 - (int)of->view->p->force2Ddimension) radius[k] = 0;
+    if (k == cm__pyrad_across(of->view->p, of->view->flat_image)) radius[k] = 0;
   }
   const int64_t rows = 200 / of->size[0] + 1;
   const bool ok = cm__field_open(ctx, of->view, radius, &job.field, err) &&

@@ -1,6 +1,7 @@
 #include "ops/segment/label_list.h"
 
 #include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,14 +151,25 @@ int64_t cm__label_find(const CmLabelList *list, int64_t t, int64_t value, int64_
   return item ? item - list->items : -1;
 }
 
+/* "1, 2, 5 and 12 more" */
+static void name_labels(const CmLabelList *list, char *to, size_t size) {
+  enum { MOST = 8 };
+  size_t used = 0;
+  for (int64_t k = 0; k < list->count && k < MOST; k++)
+    used += (size_t)snprintf(to + used, size - used, "%s%lld", k ? ", " : "", (long long)list->items[k].value);
+  if (list->count > MOST) snprintf(to + used, size - used, " and %lld more", (long long)list->count - MOST);
+}
+
 bool cm__label_choose(CmLabelList *list, int64_t only, CmError **err) {
+  char there[256] = "";
   int64_t kept = 0;
+  name_labels(list, there, sizeof there);
   for (int64_t k = 0; k < list->count; k++)
     if (only == 0 || list->items[k].value == only) list->items[kept++] = list->items[k];
   list->count = kept;
   if (kept > 0) return true;
-  if (only)
-    cm_error_set(err, CM_ERR_DATA, "the label map has no voxel of label %lld", (long long)only);
+  if (only && *there)
+    cm_error_set(err, CM_ERR_DATA, "the label map has no voxel of label %lld; it has %s", (long long)only, there);
   else
     cm_error_set(err, CM_ERR_DATA, "the label map is empty: no voxel differs from 0");
   return false;
