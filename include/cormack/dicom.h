@@ -264,7 +264,8 @@ typedef struct CmReportOptions {
   const char *parameters; /* of the measurement, as text; NULL: not told */
   bool binned_volume;     /* intensities of ivh_ are numbers of bins */
   const char *uid_seed;   /* as in CmDicomWriteOptions */
-  uint64_t reserved[4];
+  const char *select;     /* which series of a folder of several; NULL: the only one */
+  uint64_t reserved[3];
 } CmReportOptions;
 /* Features of regions (a row each: label, name, then features by IBSI's tags or PyRadiomics' names; other columns are
  * left out) as an Enhanced SR of one file: Imaging Measurement Report (PS3.16 TID 1500) with a Volumetric ROI

@@ -196,6 +196,15 @@ static void print_source(FILE *to, const CmOp *op) {
   print_wrapped(to, op->cite, 0);
 }
 
+/* Examples are pasted: each stays on its line. */
+static void print_lines(FILE *to, const char *text, const char *indent) {
+  for (const char *at = text; *at; at += strspn(at, "\n")) {
+    const size_t length = strcspn(at, "\n");
+    fprintf(to, "%s%.*s\n", indent, (int)length, at);
+    at += length;
+  }
+}
+
 void cm__cli_help_kind(FILE *to, const char *usage, const CmOp *about) {
   fprintf(to, "%s\n\n", usage);
   print_text(to, about);
@@ -218,7 +227,7 @@ void cm__cli_help_op(FILE *to, const CmOp *op) {
   print_source(to, op);
   if (op->examples && *op->examples) {
     fputs("\nExamples:\n", to);
-    print_wrapped(to, op->examples, 2);
+    print_lines(to, op->examples, "  ");
   }
   fprintf(to, "\nOptions of every command:\n%s", common_options);
 }

@@ -3,6 +3,7 @@
 #define CLI_RADIOMICS_H
 
 #include "cli/cli.h"
+#include "cormack/io.h"
 
 /* What a parameter file has said beside the parameters themselves. */
 typedef struct CmRadiomicsFile {
@@ -33,6 +34,8 @@ typedef struct CmRadiomicsWork {
   const CmOp *op;
   const void *params;
   const char *out;     /* a file, or "-" */
+  const char *maps;    /* NULL: regions are measured; else op is radiomics_map, and maps go to this folder */
+  const char *select;  /* "", or which series of a folder of several */
   const char *report;  /* "", or where DICOM SR goes: a file, of a table a folder */
   const char *regions; /* "", or the only ones wanted */
   bool resample;       /* masks on another grid */
@@ -43,6 +46,7 @@ typedef struct CmRadiomicsWork {
 typedef struct CmRadiomicsCase {
   const char *image, *mask; /* paths */
   const char *region;       /* NULL or "": all */
+  const char *folder;       /* of its maps, within work->maps, with its slash; NULL: none of its own */
   bool label_named;
 } CmRadiomicsCase;
 
@@ -55,11 +59,14 @@ typedef struct CmRadiomicsInputs {
   CmRadiomicsInput *items;
   int64_t count;
 } CmRadiomicsInputs;
-/* Paths are relative to the table. Free it either way. */
+/* Paths are relative to the table; an empty cell is an empty path. Free it either way. */
 bool cm__radiomics_inputs_read(CmContext *ctx, const char *path, CmRadiomicsInputs *inputs, CmError **err);
 void cm__radiomics_inputs_free(CmRadiomicsInputs *inputs);
+/* CM_ERR_DATA where the row lacks its image or its mask. */
+bool cm__radiomics_input_check(const CmRadiomicsInput *input, CmError **err);
 CmRadiomicsCase cm__radiomics_case_of(const CmRadiomicsWork *work, const CmRadiomicsInput *input);
 
+CM_NODISCARD CmImage *cm__radiomics_image(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err);
 /* The operation on an image and a label map of its grid. */
 CM_NODISCARD CmTable *cm__radiomics_run(const CmRadiomicsWork *work, const void *params, CmImage *image, CmImage *mask,
                                         CmError **err);
@@ -71,11 +78,22 @@ CM_NODISCARD CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const v
  * of them probably is. */
 bool cm__radiomics_copy_row(const CmTable *from, int64_t row, int first, CmTable *to, int64_t to_row, int guess,
                             CmError **err);
+/* Can a report refer to the mask? To a label map it cannot. */
+bool cm__radiomics_reportable(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err);
 /* The table of a case as a DICOM structured report. */
 bool cm__radiomics_report(const CmRadiomicsWork *work, const CmTable *table, const CmRadiomicsCase *one,
                           const char *path, CmError **err);
-/* The op of `work` is radiomics_map: a file per feature in the folder work->out, FEATURE.nrrd. */
-bool cm__radiomics_maps(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err);
+/* Maps of a label of a mask on the image's grid, work->maps/FOLDER/FEATURE.nrrd; adds a row with the label and, by
+ * feature, the paths from work->maps on. */
+bool cm__radiomics_map_label(const CmRadiomicsWork *work, const void *params, const CmValue in[2], const char *label,
+                             const char *folder, CmTable *table, CmError **err);
+/* Maps of the regions in a layer, each in a folder of its own: a row each, with the label in the layer. A region that
+ * cannot be mapped is no failure where others can; *left_out says why the first of them cannot. */
+CM_NODISCARD CmTable *cm__radiomics_map_layer(const CmRadiomicsWork *work, const void *params, CmImage *image,
+                                              const CmRegions *regions, int layer, const char *folder,
+                                              CmError **left_out, CmError **err);
+/* What the columns label and name of a table of features and of maps are. */
+CM_NODISCARD CmTable *cm__radiomics_table(CmContext *ctx, CmError **err);
 bool cm__radiomics_batch(const CmRadiomicsWork *work, const char *table, CmError **err);
 
 #endif

@@ -12,7 +12,8 @@
 typedef struct Case {
   const CmRadiomicsInput *input;
   CmTable *found;
-  char *why; /* it could not be measured */
+  char folder[32]; /* of maps */
+  char *why;       /* it could not be measured */
 } Case;
 
 typedef struct Batch {
@@ -22,6 +23,12 @@ typedef struct Batch {
   CmRadiomicsInputs inputs;
   Case *cases;
 } Batch;
+
+static CmRadiomicsCase case_of(const Batch *batch, const Case *one) {
+  CmRadiomicsCase what = cm__radiomics_case_of(batch->work, one->input);
+  if (batch->work->maps) what.folder = one->folder;
+  return what;
+}
 
 static bool hash_input(const Batch *batch, const char *path, CmHash *hash, bool *known, CmError **err) {
   struct stat is;
@@ -35,10 +42,11 @@ static bool make_key(const Batch *batch, const Case *one, const void *params, Cm
   CmHash part;
   char *json = cm_params_to_json(batch->ctx, batch->work->op, params, err);
   if (!json) return false;
-  cm__store_key_start(&hasher, "radiomics");
+  cm__store_key_start(&hasher, batch->work->op->name);
   cm_hash_add_text(&hasher, json);
   cm_free(json);
-  const CmRadiomicsCase what = cm__radiomics_case_of(batch->work, one->input);
+  const CmRadiomicsCase what = case_of(batch, one);
+  if (what.folder) cm_hash_add_text(&hasher, what.folder);
   cm_hash_add_text(&hasher, what.region ? what.region : "");
   cm_hash_add_text(&hasher, what.label_named ? "named" : "");
   cm_hash_add_text(&hasher, batch->work->resample ? "resample" : "");
@@ -52,6 +60,35 @@ static bool make_key(const Batch *batch, const Case *one, const void *params, Cm
   return true;
 }
 
+/* The contents of the maps that a table names: cells of text behind the columns of the region. */
+static bool hash_maps(const Batch *batch, const CmTable *table, CmHash *hash, CmError **err) {
+  CmHasher hasher;
+  CmHash part;
+  bool ok = true;
+  cm_hash_start(&hasher);
+  for (int64_t row = 0; batch->work->maps && row < cm_table_rows(table); row++)
+    for (int c = 2; ok && c < cm_table_columns(table); c++) {
+      const char *file = strcmp(cm_table_column_name(table, c), "overlaps") ? cm_table_text(table, row, c) : NULL;
+      if (!file) continue;
+      char *path = cm_sprintf(batch->ctx, err, "%s/%s", batch->work->maps, file);
+      ok = path && cm_hash_file(batch->ctx, path, &part, err);
+      cm_hash_add(&hasher, &part, sizeof part);
+      cm_free(path);
+    }
+  cm_hash_finish(&hasher, hash);
+  return ok;
+}
+
+/* Maps that have gone or changed since are made again. */
+static bool is_whole(const Batch *batch, const CmStoreEntry *entry, const CmTable *found) {
+  CmHash hash;
+  CmError *why = NULL;
+  const bool whole = !batch->work->maps || (cm__store_parts(entry) == 2 && hash_maps(batch, found, &hash, &why) &&
+                                            cm_hash_equal(&hash, cm__store_hash(entry, 1)));
+  cm_error_free(&why);
+  return whole;
+}
+
 static bool find_kept(const Batch *batch, const CmHash *key, CmTable **found, CmError **err) {
   const CmStoreEntry *entry = cm__store_find(batch->store, key);
   size_t size;
@@ -61,18 +98,21 @@ static bool find_kept(const Batch *batch, const CmHash *key, CmTable **found, Cm
   if (!bytes) return *err == NULL;
   *found = cm_table_parse_csv(batch->ctx, (const char *)bytes, size, "kept result", err);
   cm_free(bytes);
-  return *found != NULL;
+  if (!*found) return false;
+  if (!is_whole(batch, entry, *found)) cm_table_unref(found);
+  return true;
 }
 
 /* Keeps a result and reads it back, so that a kept one and a new one are the same. */
 static bool keep(const Batch *batch, const CmHash *key, bool known, CmTable **found, CmError **err) {
   char *text = cm_table_to_csv(batch->ctx, *found, err);
   if (!text) return false;
-  CmStorePart part = {.bytes = (const uint8_t *)text, .size = strlen(text)};
-  cm_hash_bytes(part.bytes, part.size, &part.hash);
-  bool ok = !known || cm__store_put(batch->store, key, &part, 1, err);
+  CmStorePart parts[2] = {{.bytes = (const uint8_t *)text, .size = strlen(text)}, {.bytes = NULL}};
+  cm_hash_bytes(parts[0].bytes, parts[0].size, &parts[0].hash);
+  bool ok = !known || (hash_maps(batch, *found, &parts[1].hash, err) &&
+                       cm__store_put(batch->store, key, parts, batch->work->maps ? 2 : 1, err));
   cm_table_unref(found);
-  if (ok) ok = (*found = cm_table_parse_csv(batch->ctx, text, part.size, "result", err)) != NULL;
+  if (ok) ok = (*found = cm_table_parse_csv(batch->ctx, text, parts[0].size, "result", err)) != NULL;
   cm_free(text);
   return ok;
 }
@@ -89,10 +129,13 @@ static bool measure_case(const Batch *batch, Case *one, CmError **err) {
   const CmOp *op = batch->work->op;
   CmHash key;
   bool known = false;
+  const CmRadiomicsCase what = case_of(batch, one);
+  if (!cm__radiomics_input_check(one->input, err) ||
+      (*batch->work->report && !cm__radiomics_reportable(batch->work, &what, err)))
+    return false;
   void *params = cm_params_create(batch->ctx, op, err);
   if (!params) return false;
   memcpy(params, batch->work->params, op->params_size);
-  const CmRadiomicsCase what = cm__radiomics_case_of(batch->work, one->input);
   bool ok = ((what.region && *what.region) || !*one->input->label ||
              cm_params_set(op, params, "label", one->input->label, err)) &&
             make_key(batch, one, params, &key, &known, err) && (!known || find_kept(batch, &key, &one->found, err));
@@ -147,21 +190,23 @@ static CmTable *gather(const Batch *batch, CmError **err) {
   return out;
 }
 
-/* OUT.quarantine.csv: what could not be measured, and why. */
+/* The row as it was given, its number, and why it could not be measured: mended, it is a table to run. */
+static bool add_refused(const Batch *batch, int64_t k, CmTable *table, CmError **err) {
+  const int64_t row = cm_table_add_row(table, err);
+  if (row < 0 || !cm__radiomics_copy_row(batch->inputs.table, k, 0, table, row, 2, err)) return false;
+  cm_table_set_int(table, row, 0, k + 1);
+  return cm_table_set_text(table, row, 1, batch->cases[k].why, err);
+}
+
+/* OUT.quarantine.csv */
 static bool write_quarantine(const Batch *batch, int64_t *count, CmError **err) {
-  static const char *const names[] = {"row", "Image", "Mask", "reason"};
   CmTable *table = cm_table_create(batch->ctx, err);
-  bool ok = table != NULL;
-  for (int c = 0; ok && c < CM_COUNT(names); c++)
-    ok = cm_table_add_column(table, names[c], c == 0 ? CM_COLUMN_INT : CM_COLUMN_TEXT, "", err) >= 0;
+  bool ok = table && cm_table_add_column(table, "row", CM_COLUMN_INT, "", err) >= 0 &&
+            cm_table_add_column(table, "reason", CM_COLUMN_TEXT, "", err) >= 0;
   *count = 0;
-  for (int64_t k = 0; ok && k < cm_table_rows(batch->inputs.table); k++) {
-    const Case *one = &batch->cases[k];
-    if (!one->why) continue;
-    const int64_t row = cm_table_add_row(table, err);
-    ok = row >= 0 && cm_table_set_text(table, row, 1, one->input->image, err) &&
-         cm_table_set_text(table, row, 2, one->input->mask, err) && cm_table_set_text(table, row, 3, one->why, err);
-    if (ok) cm_table_set_int(table, row, 0, k + 1);
+  for (int64_t k = 0; ok && k < batch->inputs.count; k++) {
+    if (!batch->cases[k].why) continue;
+    ok = add_refused(batch, k, table, err);
     ++*count;
   }
   char *path = ok ? cm_sprintf(batch->ctx, err, "%s.quarantine.csv", batch->work->out) : NULL;
@@ -212,7 +257,10 @@ static bool do_batch(Batch *batch, CmError **err) {
   const int64_t rows = batch->inputs.count;
   if (*batch->work->report && !cm_make_folder(batch->work->report, err)) return false;
   batch->cases = cm_calloc(batch->ctx, (size_t)rows + 1, sizeof(Case), err);
-  for (int64_t k = 0; batch->cases && k < rows; k++) batch->cases[k].input = &batch->inputs.items[k];
+  for (int64_t k = 0; batch->cases && k < rows; k++) {
+    batch->cases[k].input = &batch->inputs.items[k];
+    snprintf(batch->cases[k].folder, sizeof batch->cases[k].folder, "row%05lld/", (long long)k + 1);
+  }
   return batch->cases && open_store(batch, err) &&
          cm_parallel_for(batch->ctx, "radiomics", rows, 1, do_cases, batch, err) && finish(batch, err);
 }

@@ -15,9 +15,9 @@ static bool is_ours(const char *name) {
 static char *read_path(CmContext *ctx, const CmTable *table, int64_t row, int column, const char *folder,
                        CmError **err) {
   char cell[64];
-  const char *path = cm_table_text(table, row, column);
+  const char *path = cm_table_is_missing(table, row, column) ? "" : cm_table_text(table, row, column);
   if (!path) path = cm_table_cell(table, row, column, cell, sizeof cell);
-  return cm_sprintf(ctx, err, "%s%s", *path == '/' ? "" : folder, path);
+  return cm_sprintf(ctx, err, "%s%s", *path == '/' || !*path ? "" : folder, path);
 }
 
 static bool read_rows(CmContext *ctx, CmRadiomicsInputs *inputs, const int columns[3], const char *folder,
@@ -67,6 +67,13 @@ void cm__radiomics_inputs_free(CmRadiomicsInputs *inputs) {
   }
   cm_free(inputs->items);
   cm_table_unref(&inputs->table);
+}
+
+bool cm__radiomics_input_check(const CmRadiomicsInput *input, CmError **err) {
+  if (*input->image && *input->mask) return true;
+  cm_error_set(err, CM_ERR_DATA, "its cell %s is empty; give the path of %s", *input->image ? "Mask" : "Image",
+               *input->image ? "a label map, a segmentation or a structure set" : "an image");
+  return false;
 }
 
 CmRadiomicsCase cm__radiomics_case_of(const CmRadiomicsWork *work, const CmRadiomicsInput *input) {

@@ -4,6 +4,7 @@
 #include "cli/radiomics.h"
 #include "cormack/dicom.h"
 #include "cormack/io.h"
+#include "ops/segment/label_list.h"
 
 static bool copy_cell(const CmTable *from, int64_t row, int column, CmTable *to, int64_t to_row, int to_column,
                       CmError **err) {
@@ -54,6 +55,7 @@ typedef struct Job {
   const CmRadiomicsWork *work;
   void *params; /* label 0 */
   CmImage *image;
+  const char *folder; /* of maps */
   CmRegions *regions;
   CmTable **found; /* of each layer; NULL: none of its regions can be measured */
   CmError *why;    /* the first that could not */
@@ -66,6 +68,13 @@ CmTable *cm__radiomics_run(const CmRadiomicsWork *work, const void *params, CmIm
   return cm_op_run(work->cli->ctx, work->op, params, in, out, NULL, err) ? out[0].table : NULL;
 }
 
+static CmTable *measure_layer(Job *job, int layer, CmError **err) {
+  return job->work->maps
+             ? cm__radiomics_map_layer(job->work, job->params, job->image, job->regions, layer, job->folder, &job->why,
+                                       err)
+             : cm__radiomics_run(job->work, job->params, job->image, cm_regions_layer(job->regions, layer), err);
+}
+
 /* A layer without a region that can be measured is no failure where other layers have one. */
 static bool measure_layers(Job *job, CmError **err) {
   const int layers = cm_regions_layers(job->regions);
@@ -73,8 +82,8 @@ static bool measure_layers(Job *job, CmError **err) {
   bool any = false;
   for (int k = 0; job->found && k < layers; k++) {
     CmError *why = NULL;
-    job->found[k] = cm__radiomics_run(job->work, job->params, job->image, cm_regions_layer(job->regions, k), &why);
-    any |= job->found[k] != NULL;
+    job->found[k] = measure_layer(job, k, &why);
+    any |= job->found[k] && cm_table_rows(job->found[k]) > 0;
     if (!why) continue;
     const CmErrorCode code = cm_error_code(why);
     if (code != CM_ERR_DATA || !job->why)
@@ -84,8 +93,11 @@ static bool measure_layers(Job *job, CmError **err) {
     if (code != CM_ERR_DATA) any = false;
     if (code != CM_ERR_DATA) break;
   }
-  if (any) return true;
-  if (job->why) cm_error_move(err, &job->why);
+  if (any || !job->found) return any;
+  if (job->why)
+    cm_error_move(err, &job->why);
+  else
+    cm_error_set(err, CM_ERR_DATA, "none of its regions has a voxel in the image");
   return false;
 }
 
@@ -125,10 +137,8 @@ static bool add_region_row(const Job *job, const CmRegion *region, CmTable *tabl
 }
 
 static CmTable *make_table(const Job *job, CmError **err) {
-  CmTable *table = cm_table_create(job->work->cli->ctx, err);
-  bool good = table && cm_table_add_column(table, "label", CM_COLUMN_INT, "", err) >= 0 &&
-              cm_table_add_column(table, "name", CM_COLUMN_TEXT, "", err) >= 0 &&
-              cm_table_add_column(table, "outside", CM_COLUMN_INT, "voxel", err) >= 0 &&
+  CmTable *table = cm__radiomics_table(job->work->cli->ctx, err);
+  bool good = table && cm_table_add_column(table, "outside", CM_COLUMN_INT, "voxel", err) >= 0 &&
               cm_table_add_column(table, "overlaps", CM_COLUMN_TEXT, "", err) >= 0;
   for (int k = 0; good && k < cm_regions_count(job->regions); k++)
     good = add_region_row(job, cm_regions_at(job->regions, k), table, err);
@@ -136,11 +146,11 @@ static CmTable *make_table(const Job *job, CmError **err) {
   return table;
 }
 
-static CmTable *measure_regions(const CmRadiomicsWork *work, void *params, CmImage *image, const char *mask,
+static CmTable *measure_regions(const CmRadiomicsWork *work, void *params, CmImage *image, const CmRadiomicsCase *one,
                                 const char *only, CmError **err) {
   const CmRegionOptions options = {.only = only, .resample = work->resample};
-  Job job = {.work = work, .params = params, .image = image};
-  job.regions = cm_regions_read(work->cli->ctx, mask, image, &options, err);
+  Job job = {.work = work, .params = params, .image = image, .folder = one->folder};
+  job.regions = cm_regions_read(work->cli->ctx, one->mask, image, &options, err);
   const bool good = job.regions && cm_params_set(work->op, params, "label", "0", err) && measure_layers(&job, err);
   CmTable *table = good ? make_table(&job, err) : NULL;
   for (int k = 0; job.found && k < cm_regions_layers(job.regions); k++) cm_table_unref(&job.found[k]);
@@ -153,41 +163,106 @@ static CmTable *measure_regions(const CmRadiomicsWork *work, void *params, CmIma
 /* ---- one image
  */
 
-static CmTable *measure_map(const CmRadiomicsWork *work, const void *params, CmImage *image, const char *mask,
-                            CmError **err) {
-  CmImage *map = cm_image_read(work->cli->ctx, mask, NULL, err);
-  CmTable *table = map ? cm__radiomics_run(work, params, image, map, err) : NULL;
-  if (map && !table) cm_error_context(err, "%s", mask);
+/* Says how a mask on another grid can be used all the same. */
+static void tell_resampling(const char *mask, CmError **err) {
+  CmError *why = NULL;
+  if (cm_error_code(*err) == CM_ERR_GEOMETRY) {
+    cm_error_move(&why, err);
+    cm_error_set(err, CM_ERR_GEOMETRY,
+                 "%s; give the image that the mask was drawn on, or bring it to the image's grid with --resample_mask",
+                 cm_error_text(why));
+    cm_error_free(&why);
+  }
+  cm_error_context(err, "%s", mask);
+}
+
+static CmTable *map_label(const CmRadiomicsWork *work, const void *params, CmImage *image, CmImage *map,
+                          const char *label, const char *folder, CmError **err) {
+  const CmValue in[2] = {cm_value_image(image), cm_value_labels(map)};
+  CmTable *table = cm__radiomics_table(work->cli->ctx, err);
+  if (table && !cm__radiomics_map_label(work, params, in, label, folder, table, err)) cm_table_unref(&table);
+  return table;
+}
+
+/* Label 1 is measured since nobody has named one: says so where there are others. */
+static void tell_others(const CmRadiomicsWork *work, const CmImage *map, const char *path) {
+  CmLabelList list = {0};
+  CmError *why = NULL;
+  bool one = false;
+  const bool good = cm_type_is_integer(cm_image_type(map)) && cm_image_components(map) == 1 &&
+                    cm__label_list(work->cli->ctx, map, &list, &why);
+  for (int64_t k = 0; good && k < list.count; k++) one = one || list.items[k].value == 1;
+  if (one && list.count > 1)
+    cm_log(work->cli->ctx, CM_LOG_WARNING,
+           "%s: label 1 alone is measured, as PyRadiomics does; --label 0 measures all %lld of the map, --label N one",
+           path, (long long)list.count);
+  cm_free(list.items);
+  cm_error_free(&why);
+}
+
+static CmTable *measure_map(const CmRadiomicsWork *work, const void *params, CmImage *image, const CmRadiomicsCase *one,
+                            const char *label, CmError **err) {
+  CmImage *map = cm_image_read(work->cli->ctx, one->mask, NULL, err);
+  if (!map) return NULL;
+  if (!one->label_named && strcmp(label, "1") == 0) tell_others(work, map, one->mask);
+  CmTable *table = work->maps ? map_label(work, params, image, map, label, one->folder, err)
+                              : cm__radiomics_run(work, params, image, map, err);
+  if (!table) tell_resampling(one->mask, err);
   cm_image_unref(&map);
   return table;
+}
+
+/* By whose book: maps are PyRadiomics'. */
+static bool is_theirs(const CmRadiomicsWork *work, const void *params) {
+  const CmParam *param = cm_op_find_param(work->op, "convention");
+  char convention[32];
+  return !param || strcmp(cm_params_get(work->op, params, param, convention, sizeof convention), "pyradiomics") == 0;
 }
 
 /* A label map of the image's own grid is measured as it is; everything else region by region. PyRadiomics measures
  * label 1 of a map where nobody names one, and so do we. */
 static CmTable *measure(const CmRadiomicsWork *work, void *params, CmImage *image, const CmRadiomicsCase *one,
                         CmError **err) {
-  const CmParam *label = cm_op_find_param(work->op, "label");
-  char number[64], convention[32];
-  cm_params_get(work->op, params, label, number, sizeof number);
-  cm_params_get(work->op, params, cm_op_find_param(work->op, "convention"), convention, sizeof convention);
-  const char *only = one->region && *one->region ? one->region : strcmp(number, "0") != 0 ? number : NULL;
-  if (work->resample || (one->region && *one->region) || cm_region_source(work->cli->ctx, one->mask) != CM_REGIONS_MAP)
-    return measure_regions(work, params, image, one->mask, only, err);
-  if (strcmp(convention, "pyradiomics") == 0 && !one->label_named &&
-      !cm_params_set(work->op, params, "label", "1", err))
-    return NULL;
-  return measure_map(work, params, image, one->mask, err);
+  char number[64] = "0";
+  if (one->label_named) cm_params_get(work->op, params, cm_op_find_param(work->op, "label"), number, sizeof number);
+  const bool chosen = one->region && *one->region, all = one->label_named && strcmp(number, "0") == 0;
+  if (work->resample || chosen || (work->maps && all) || cm_region_source(work->cli->ctx, one->mask) != CM_REGIONS_MAP)
+    return measure_regions(work, params, image, one,
+                           chosen                     ? one->region
+                           : strcmp(number, "0") != 0 ? number
+                                                      : NULL,
+                           err);
+  if (is_theirs(work, params) && !one->label_named) number[0] = '1';
+  return cm_params_set(work->op, params, "label", number, err) ? measure_map(work, params, image, one, number, err)
+                                                               : NULL;
+}
+
+CmImage *cm__radiomics_image(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err) {
+  CmReadOptions read;
+  cm_read_default_options(&read);
+  read.select = *work->select ? work->select : NULL;
+  return cm_image_read(work->cli->ctx, one->image, &read, err);
 }
 
 CmTable *cm__radiomics_measure(const CmRadiomicsWork *work, const void *params, const CmRadiomicsCase *one,
                                CmError **err) {
-  CmImage *image = cm_image_read(work->cli->ctx, one->image, NULL, err);
+  CmImage *image = cm__radiomics_image(work, one, err);
   void *own = image ? cm_params_create(work->cli->ctx, work->op, err) : NULL;
   if (own) memcpy(own, params, work->op->params_size);
   CmTable *table = own ? measure(work, own, image, one, err) : NULL;
+  if (image && !table) cm_error_context(err, "%s", one->image);
   cm_free(own);
   cm_image_unref(&image);
   return table;
+}
+
+bool cm__radiomics_reportable(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err) {
+  if (cm_region_source(work->cli->ctx, one->mask) != CM_REGIONS_MAP) return true;
+  cm_error_set(err, CM_ERR_USAGE,
+               "%s: a structured report cannot refer to a label map; make a DICOM segmentation of it (cormack "
+               "segmentation %s %s seg.dcm) and measure that, or leave --sr away",
+               one->mask, one->mask, one->image);
+  return false;
 }
 
 bool cm__radiomics_report(const CmRadiomicsWork *work, const CmTable *table, const CmRadiomicsCase *one,
@@ -199,7 +274,8 @@ bool cm__radiomics_report(const CmRadiomicsWork *work, const CmTable *table, con
                                    .regions = one->mask,
                                    .parameters = told,
                                    .binned_volume = strcmp(bins, "count") == 0,
-                                   .uid_seed = "cormack"};
+                                   .uid_seed = "cormack",
+                                   .select = *work->select ? work->select : NULL};
   const bool good = told && cm_dicom_write_report(work->cli->ctx, table, path, &options, err);
   cm_free(told);
   return good;

@@ -9,7 +9,7 @@
 #define MOST_PERTURBATIONS 10000
 
 typedef struct RobustnessOptions {
-  CmText output, params, regions, values, plot;
+  CmText output, params, regions, values, plot, select;
   bool resample_mask;
   CmReals rotation, translation, growth;
   int64_t noise, contours, seed;
@@ -25,6 +25,7 @@ static const CmParam option_table[] = {
     CM_PARAM_TEXT(RobustnessOptions, values, "", "write the features under every perturbation: FILE.csv or .json"),
     CM_PARAM_TEXT(RobustnessOptions, plot, "", "draw the correlations: FILE.svg"),
     CM_PARAM_BOOL(RobustnessOptions, resample_mask, "false", "bring a mask on another grid to the image's"),
+    CM_PARAM_TEXT(RobustnessOptions, select, "", "of an IMAGE folder with several series: the SeriesInstanceUID"),
     CM_PARAM_REALS(RobustnessOptions, rotation, "-6,0,6", -360, 360, 0, CM_LIST_MAX, "deg", "angles about z"),
     CM_PARAM_REALS(RobustnessOptions, translation, "", -1000, 1000, 0, CM_LIST_MAX, "voxel",
                    "shifts along every axis, as parts of a voxel, such as 0,0.5"),
@@ -134,8 +135,9 @@ static bool measure_table(const CmRobustness *job, const char *path, CmTable *va
     void *params = cm_params_create(cli->ctx, job->work.op, &why);
     if (params) memcpy(params, job->work.params, job->work.op->params_size);
     own_job.work.params = params;
-    if (params && ((one.region && *one.region) || !*input->label ||
-                   cm_params_set(job->work.op, params, "label", input->label, &why)))
+    if (params && cm__radiomics_input_check(input, &why) &&
+        ((one.region && *one.region) || !*input->label ||
+         cm_params_set(job->work.op, params, "label", input->label, &why)))
       cm__robustness_case(&own_job, k + 1, &one, values, &why);
     cm_free(params);
     if (!why) continue;
@@ -203,6 +205,8 @@ static bool run(CmCli *cli, const void *unused, int argc, char **argv, CmError *
                                  .params = call.params,
                                  .regions = o->regions.value,
                                  .resample = o->resample_mask,
+                                 .select = o->select.value,
+                                 .report = "",
                                  .label_named = call.label_named},
                         .seed = (uint64_t)o->seed};
     good = list_perturbations(&call, &job, &list, err) && (values = start_values(cli->ctx, err)) &&

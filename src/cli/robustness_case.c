@@ -116,7 +116,7 @@ bool cm__robustness_case(const CmRobustness *robustness, int64_t number, const C
                          CmError **err) {
   CmContext *ctx = robustness->work.cli->ctx;
   Job job = {.robustness = robustness, .number = number, .op = cm_op_get("perturb", err)};
-  job.image = job.op ? cm_image_read(ctx, one->image, NULL, err) : NULL;
+  job.image = job.op ? cm__radiomics_image(&robustness->work, one, err) : NULL;
   job.params = job.image ? cm_params_create(ctx, robustness->work.op, err) : NULL;
   if (job.params) memcpy(job.params, robustness->work.params, robustness->work.op->params_size);
   bool good = job.params && read_regions(&job, one, err);

@@ -151,6 +151,102 @@ class Regions(RegionsCase):
         self.assertEqual(refused.returncode, 2)
         self.assertIn("frame of reference", refused.stderr)
 
+    def maps(self, *words):
+        done = self.program("radiomics", *words, "--mode", "voxel", "--firstorder", "Mean,Entropy", "--glcm", "Contrast", "--glrlm", "none", "--glszm", "none", "--ngtdm", "none",
+                            "--gldm", "none")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stderr
+
+    def same_maps(self, folder, mask, like):
+        """Those of the same voxels given as a plain mask."""
+        image = sitk.GetImageFromArray(mask.astype(np.uint8))
+        image.CopyInformation(like)
+        sitk.WriteImage(image, str(self.at / "mask.nrrd"))
+        self.maps(self.at / "ct.nrrd", self.at / "mask.nrrd", "-o", self.at / "plain")
+        names = sorted(p.name for p in (self.at / "plain").glob("*.nrrd"))
+        self.assertEqual(names, ["original_firstorder_Entropy.nrrd", "original_firstorder_Mean.nrrd", "original_glcm_Contrast.nrrd"])
+        self.assertEqual(sorted(p.name for p in folder.glob("*.nrrd")), names)
+        for name in names:
+            self.assertEqual((folder / name).read_bytes(), (self.at / "plain" / name).read_bytes(), name)
+
+    def listed(self, path):
+        with open(path) as file:
+            return list(csv.DictReader(file))
+
+    def test_maps(self):
+        """Of segments that overlap, one of them too small; of contours; of all labels of a map."""
+        folder, like = self.made()
+        masks = balls()
+        masks["a/b"] = np.zeros_like(masks["node"])
+        masks["a/b"][1, 1, 1] = True
+        segmentation(self.at / "seg.dcm", folder.iterdir(), masks)
+        told = self.maps(folder, self.at / "seg.dcm", "-o", self.at / "maps")
+        self.assertIn("«a/b» cannot be", told)
+        self.assertIn("single voxel", told)
+        rows = self.listed(self.at / "maps/maps.csv")
+        self.assertEqual([(r["label"], r["name"], r["original_glcm_Contrast"]) for r in rows],
+                         [(str(k), n, f"{n}/original_glcm_Contrast.nrrd" if k < 4 else "") for k, n in enumerate(masks, 1)])
+        for name in ("tumour", "lobe", "node"):
+            self.same_maps(self.at / "maps" / name, masks[name], like)
+        self.maps(folder, self.at / "seg.dcm", "--regions", "lobe", "-o", self.at / "one")
+        self.assertEqual(sorted(p.name for p in (self.at / "one").iterdir()), ["lobe", "maps.csv"])
+        self.maps(folder, self.at / "seg.dcm", "--label", 3, "-o", self.at / "two")
+        self.assertEqual(sorted(p.name for p in (self.at / "two").iterdir()), ["maps.csv", "node"])
+        frame = pydicom.dcmread(next(folder.iterdir())).FrameOfReferenceUID
+        corners = [(2.5, 3.5), (9.5, 3.5), (9.5, 8.5), (2.5, 8.5)]
+        drawn = [("CLOSED_PLANAR", [like.TransformContinuousIndexToPhysicalPoint((x, y, float(z))) for x, y in corners]) for z in range(2, 5)]
+        structures(self.at / "rs.dcm", {"GTV 1": drawn}, frame)
+        self.maps(folder, self.at / "rs.dcm", "-o", self.at / "drawn")
+        inside = np.zeros((SLICES, ROWS, COLUMNS), bool)
+        inside[2:5, 4:9, 3:10] = True
+        self.same_maps(self.at / "drawn/GTV%201", inside, like)
+        labels = sitk.GetImageFromArray(np.where(masks["node"], 7, np.where(inside, 2, 0)).astype(np.uint8))
+        labels.CopyInformation(like)
+        sitk.WriteImage(labels, str(self.at / "labels.nrrd"))
+        self.maps(folder, self.at / "labels.nrrd", "--label", 0, "-o", self.at / "all")
+        self.same_maps(self.at / "all/7", masks["node"], like)
+        self.assertTrue((self.at / "all/2").is_dir())
+
+    def test_maps_table(self):
+        """Kept results serve again while their files stand, and are made again where they do not."""
+        folder, like = self.made()
+        masks = balls()
+        segmentation(self.at / "seg.dcm", folder.iterdir(), masks)
+        (self.at / "cases.csv").write_text("Patient,Image,Mask,Label\nA,ct.nrrd,seg.dcm,lobe\nB,ct.nrrd,,\nC,ct.nrrd,seg.dcm,3\n")
+        words = self.at / "cases.csv", "--mode", "voxel", "-o", self.at / "maps", "--glrlm", "none", "--glszm", "none", "--ngtdm", "none", "--gldm", "none", "--glcm", "Contrast", "--firstorder", "Mean,Entropy"
+        done = self.program("radiomics", *words)
+        self.assertEqual(done.returncode, 1, done.stderr)
+        rows = self.listed(self.at / "maps/maps.csv")
+        self.assertEqual([(r["Patient"], r["name"], r["original_firstorder_Mean"]) for r in rows],
+                         [("A", "lobe", "row00001/lobe/original_firstorder_Mean.nrrd"), ("C", "node", "row00003/node/original_firstorder_Mean.nrrd")])
+        self.same_maps(self.at / "maps/row00001/lobe", masks["lobe"], like)
+        (refused,) = self.listed(self.at / "maps/maps.csv.quarantine.csv")
+        self.assertEqual((refused["row"], refused["Patient"], refused["Image"]), ("2", "B", "ct.nrrd"))
+        self.assertIn("Mask is empty", refused["reason"])
+        first, second = (self.at / f"maps/row0000{k}/{n}/original_firstorder_Mean.nrrd" for k, n in ((1, "lobe"), (3, "node")))
+        kept, table = first.stat().st_mtime_ns, (self.at / "maps/maps.csv").read_bytes()
+        second.write_bytes(b"gone")
+        self.assertEqual(self.program("radiomics", *words).returncode, 1)
+        self.assertEqual(first.stat().st_mtime_ns, kept)
+        self.same_maps(second.parent, masks["node"], like)
+        self.assertEqual((self.at / "maps/maps.csv").read_bytes(), table)
+
+    def test_fractional(self):
+        """Voxels of one half and more of the largest value are in."""
+        folder, like = self.made()
+        share = np.random.default_rng(7).integers(0, 256, (SLICES, ROWS, COLUMNS))
+        sources = sorted((pydicom.dcmread(f) for f in folder.iterdir()), key=lambda d: d.InstanceNumber)
+        kind = hd.seg.SegmentDescription(1, "part", codes.SCT.MorphologicallyAbnormalStructure, codes.SCT.Neoplasm, hd.seg.SegmentAlgorithmTypeValues.MANUAL)
+        for most in (255, 200):
+            seg = hd.seg.Segmentation(sources, share / 255, hd.seg.SegmentationTypeValues.FRACTIONAL, [kind], hd.UID(), 5, hd.UID(), 1, "Maker", "Model", "1", "1", max_fractional_value=most)
+            seg.save_as(self.at / "seg.dcm")
+            stored = np.zeros_like(share)
+            for item, frame in zip(seg.PerFrameFunctionalGroupsSequence, seg.pixel_array):
+                stored[like.TransformPhysicalPointToIndex([float(v) for v in item.PlanePositionSequence[0].ImagePositionPatient])[2]] = frame
+            (row,), told = self.rows(folder, self.at / "seg.dcm")
+            self.assertIn("fractional", told)
+            self.same(row, self.plain(2 * stored >= most, like))
+
     def test_table(self):
         """A row that names a region, one that has all of them, and one that cannot be done."""
         folder, _ = self.made()

@@ -1,7 +1,9 @@
 """cormack radiomics: parameter files of both kinds, their mistakes, and a batch that resumes and quarantines."""
 import csv
 import json
+import math
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -63,14 +65,85 @@ class Command(unittest.TestCase):
         with open(self.at("f.json")) as file:
             self.assertEqual(sum(c["name"].startswith("original_ngtdm_") for c in json.load(file)["columns"]), 5)
 
+    def test_one_number_of_spacing(self):
+        """As in PyRadiomics each axis needs its own."""
+        for given in ("2", "[2, 2]"):
+            params = self.write("p.yaml", f"setting:\n  resampledPixelSpacing: {given}\n")
+            for words in ([], ["--mode", "voxel", "-o", self.at("maps")]):
+                done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--params", params, *words)
+                self.assertEqual(done.returncode, 2)
+                self.assertIn("give 2,2,", done.stderr)
+
+    def test_real_numbers(self):
+        """A mask of real numbers is a label map where they are whole."""
+        header = ("ObjectType = Image\nNDims = 3\nBinaryData = True\nBinaryDataByteOrderMSB = False\nElementSpacing = 1 1 2\nDimSize = 6 5 4\n"
+                  "ElementType = MET_FLOAT\nElementDataFile = LOCAL\n")
+        values = [1.0 if 20 <= k < 90 else 0.0 for k in range(120)]
+        for name, change in (("real.mha", {}), ("odd.mha", {40: 0.5, 41: math.nan})):
+            with open(self.at(name), "wb") as file:
+                file.write(header.encode() + struct.pack("<120f", *(change.get(k, v) for k, v in enumerate(values))))
+        for words in ([], ["--convention", "pyradiomics", "--additionalInfo=false"], ["--regions", "1"]):
+            plain, real, odd = (self.run_it(self.at("image.mha"), self.at(name), *words) for name in ("mask.mha", "real.mha", "odd.mha"))
+            self.assertEqual((real.returncode, real.stdout), (0, plain.stdout), real.stderr)
+            self.assertEqual(odd.returncode, 2)
+            self.assertIn("2 of its 120 values are no whole numbers", odd.stderr)
+            self.assertIn("the first 0.5 at voxel 4,1,1", odd.stderr)
+
+    def test_outputs_are_checked_first(self):
+        """Before anything is read: the images are not there."""
+        pair = self.at("none.mha"), self.at("none2.mha")
+        table = self.write("cases.csv", "Image,Mask\nnone.mha,none.mha\n")
+        for words, told in (((*pair, "-o", self.at("f.xlsx")), ".csv, .json or .dcm"), ((*pair, "--sr", self.at("f.csv")), "FILE.dcm"),
+                            ((*pair, "-o", self.at("f.dcm"), "--sr", self.at("g.dcm")), "the same thing"), ((table, "-o", self.at("f.txt")), ".csv, .json"),
+                            ((table, "-o", self.at("f.csv"), "--sr", self.at("g.dcm")), "--sr FOLDER"), ((*pair, "--mode", "voxel", "-o", self.at("f.nii.gz")), "-o FOLDER"),
+                            ((*pair, "--mode", "voxel", "-o", self.at("maps"), "--sr", self.at("g.dcm")), "leave --sr away")):
+            done = self.run_it(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(told, done.stderr)
+            self.assertNotIn("none", done.stderr)
+
+    def test_report_of_label_map(self):
+        done = self.run_it(self.at("image.mha"), self.at("mask.mha"), "--sr", self.at("f.dcm"))
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("cormack segmentation", done.stderr)
+        table = self.write("cases.csv", "Image,Mask\nimage.mha,mask.mha\n")
+        self.assertEqual(self.run_it(table, "-o", self.at("f.csv"), "--sr", self.at("reports")).returncode, 1)
+        self.assertIn("cormack segmentation", self.table("f.csv.quarantine.csv")[0]["reason"])
+
+    def test_other_grid(self):
+        """The message names the option that mends it."""
+        write_volume(self.at("small.mha"), bytes(1 if 10 <= k < 50 else 0 for k in range(60)), (6, 5, 2))
+        for words in ([], ["--convention", "pyradiomics"], ["--mode", "voxel", "-o", self.at("maps")]):
+            done = self.run_it(self.at("image.mha"), self.at("small.mha"), *words)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn("--resample_mask", done.stderr)
+        self.assertEqual(self.run_it(self.at("image.mha"), self.at("small.mha"), "--resample_mask").returncode, 0)
+
+    def test_label_of_pyradiomics(self):
+        """Label 1 alone, with a word on the others; --label 0 measures all."""
+        write_volume(self.at("two.mha"), bytes(1 if 20 <= k < 60 else 4 if 60 <= k < 90 else 0 for k in range(120)))
+        words = self.at("image.mha"), self.at("two.mha"), "--convention", "pyradiomics"
+        done = self.run_it(*words, "-o", self.at("f.csv"))
+        self.assertEqual([row["label"] for row in self.table("f.csv")], ["1"])
+        self.assertIn("--label 0", done.stderr)
+        done = self.run_it(*words, "--label", "0", "-o", self.at("f.csv"))
+        self.assertEqual(([row["label"] for row in self.table("f.csv")], done.stderr), (["1", "4"], ""))
+
+    def test_help(self):
+        """Examples stay on lines of their own."""
+        shown = subprocess.run([CORMACK, "radiomics", "--help"], capture_output=True, text=True).stdout
+        examples = shown[shown.index("\nExamples:\n"):].split("\n\n")[0].splitlines()[2:]
+        self.assertEqual(len(examples), 2)
+        self.assertTrue(all(line.startswith("  cormack radiomics ") for line in examples), examples)
+
     def test_maps(self):
         params = self.write("p.yaml", "setting:\n  binWidth: 10\nfeatureClass:\n  shape:\n  firstorder: [Mean]\n  glcm: [JointEnergy, Contrast]\n"
                                       "voxelSetting:\n  kernelRadius: 2\n  maskedKernel: false\n  initValue: .nan\n  voxelBatch: 100\n")
         words = self.at("image.mha"), self.at("mask.mha"), "--params", params
         done = self.run_it(*words, "--mode", "voxel", "-o", self.at("maps"))
         self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(sorted(os.listdir(self.at("maps"))), [f"original_{name}.nrrd" for name in ("firstorder_Mean", "glcm_Contrast", "glcm_JointEnergy")])
-        for bad in ([*words, "--mode", "voxel"], [*words, "--mode", "voxel", "-o", self.at("f.csv")], [*words, "--mode", "voxel", "--regions", "1", "-o", self.at("maps")],
+        self.assertEqual(sorted(os.listdir(self.at("maps"))), ["maps.csv"] + [f"original_{name}.nrrd" for name in ("firstorder_Mean", "glcm_Contrast", "glcm_JointEnergy")])
+        for bad in ([*words, "--mode", "voxel"], [*words, "--mode", "voxel", "-o", self.at("f.csv")], [*words, "--mode", "voxel", "--regions", "2", "-o", self.at("maps")],
                     [*words, "--mode", "voxels", "-o", self.at("maps")], [*words, "--kernelRadius", "2"], [*words, "--mode", "voxel", "--initValue", "none", "-o", self.at("maps")]):
             done = self.run_it(*bad)
             self.assertNotEqual(done.returncode, 0, bad)
@@ -108,7 +181,7 @@ class Command(unittest.TestCase):
         rows = self.table("f.csv")
         self.assertEqual([row["ID"] for row in rows], ["a", "e"])
         refused = self.table("f.csv.quarantine.csv")
-        self.assertEqual([row["row"] for row in refused], ["2", "3", "4"])
+        self.assertEqual([(row["row"], row["ID"], row["Mask"], row["Label"]) for row in refused], [("2", "b", "one.mha", "1"), ("3", "c", "mask.mha", "1"), ("4", "d", "mask.mha", "3")])
         for row, words_in in zip(refused, ("single voxel", "none.mha", "no voxel of label 3")):
             self.assertIn(words_in, row["reason"])
         with open(self.at("f.csv"), "rb") as file:

@@ -54,7 +54,7 @@ static bool find_images(Job *job, CmError **err) {
   CmContext *ctx = job->series.ctx;
   const char *path = job->options->image;
   job->scan = cm_dicom_scan(ctx, &path, 1, err);
-  const int volume = job->scan ? cm__dicom_select(ctx, job->scan, path, NULL, err) : -1;
+  const int volume = job->scan ? cm__dicom_select(ctx, job->scan, path, job->options->select, err) : -1;
   if (volume < 0) return false;
   const int64_t count = cm_dicom_scan_volume(job->scan, volume)->file_count;
   job->files = cm_alloc_array(ctx, (size_t)count, sizeof *job->files, err);
