@@ -9,7 +9,7 @@ typedef struct Job {
   const CmTraining *training;
   CmBins *bins;
   int most;
-  CmPoint *points; /* of each worker: 2 x rows */
+  CmPoint *points; /* of each worker: 3 x rows */
 } Job;
 
 static int64_t count_distinct(const CmPoint *points, int64_t n) {
@@ -48,7 +48,7 @@ static bool cut_features(void *arg, CmRange range, CmError **err) {
   (void)err;
   const Job *job = arg;
   for (int64_t j = range.begin; j < range.end; j++)
-    cut_feature(job, (int)j, job->points + 2 * range.worker * job->training->rows);
+    cut_feature(job, (int)j, job->points + 3 * range.worker * job->training->rows);
   return true;
 }
 
@@ -60,7 +60,7 @@ bool cm__bins_make(CmArena *hold, const CmTraining *training, int most, CmBins *
   bins->code = CM__NEW(hold, uint8_t, cells, err);
   bins->low = CM__NEW(hold, float, edges, err);
   bins->high = CM__NEW(hold, float, edges, err);
-  Job job = {training, bins, most, CM__NEW(&scratch, CmPoint, 2 * training->rows * cm_context_threads(hold->ctx), err)};
+  Job job = {training, bins, most, CM__NEW(&scratch, CmPoint, 3 * training->rows * cm_context_threads(hold->ctx), err)};
   bool ok = bins->code && bins->low && bins->high && job.points &&
             cm_parallel_for(hold->ctx, NULL, training->features, 1, cut_features, &job, err);
   cm__arena_free(&scratch);

@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
 #include "learn/data.h"
+#include "learn/points.h"
 
 #define CM_LEAK_NAME(code, name, meaning) static const char LEAK_##code[] = name;
 CM_LEAK_MAP(CM_LEAK_NAME)
@@ -110,27 +112,14 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
 /* ---- values ---------------------------------------------------------------------------------------------------------
  */
 
-typedef struct CmPoint {
-  double value;
-  int64_t row;
-} CmPoint;
-
-static int by_value(const void *a, const void *b) {
-  const CmPoint *p = a, *q = b;
-  if (p->value != q->value) return p->value < q->value ? -1 : 1;
-  return p->row < q->row ? -1 : p->row > q->row;
-}
-
-/* Present values of feature j, sorted. */
-static int64_t sorted_values(const CmLearnData *data, int j, CmPoint *points) {
-  int64_t n = 0;
-  for (int64_t i = 0; i < data->rows; i++) {
-    double value = data->x[i * data->features + j];
-    if (!isnan(value)) points[n++] = (CmPoint){value, i};
-  }
-  qsort(points, (size_t)n, sizeof *points, by_value);
-  return n;
-}
+/* What the checks want to know of a feature. */
+typedef struct CmFacts {
+  int64_t present, distinct; /* values */
+  bool copy, numbering, separates;
+  double explained; /* share of the variance that goes with the target */
+  int64_t missing;
+  int missing_class; /* whose rows are all missing, and no others; -1 */
+} CmFacts;
 
 static bool is_copy(const CmLearnData *data, const CmPoint *points, int64_t n) {
   if (!data->classes || n < FEWEST_ROWS || n < data->rows) return false;
@@ -186,21 +175,24 @@ static bool is_numbering(const CmLearnData *data, const CmPoint *points, int64_t
   return once_a_row || once_a_subject;
 }
 
-static bool check_missing(CmLearnData *data, int j, const char *allow, CmError **err) {
+/* The class whose rows are just those where feature j is missing. */
+static int missing_class(const CmLearnData *data, int j, int64_t *missing) {
   int only = -1;
-  int64_t missing = 0;
-  if (!data->classes) return true;
   for (int64_t i = 0; i < data->rows; i++) {
     if (!isnan(data->x[i * data->features + j])) continue;
-    if (missing++ && only != data->y[i]) return true;
+    if ((*missing)++ && only != data->y[i]) return -1;
     only = data->y[i];
   }
-  if (missing < FEWEST_ROWS || missing == data->rows) return true;
-  for (int64_t i = 0; i < data->rows; i++)
-    if (data->y[i] == only && !isnan(data->x[i * data->features + j])) return true;
+  for (int64_t i = 0; *missing && i < data->rows; i++)
+    if (data->y[i] == only && !isnan(data->x[i * data->features + j])) return -1;
+  return only;
+}
+
+static bool check_missing(CmLearnData *data, int j, const CmFacts *facts, const char *allow, CmError **err) {
+  if (facts->missing_class < 0 || facts->missing < FEWEST_ROWS || facts->missing == data->rows) return true;
   return cm__leak_found(data, allow, LEAK_MISSINGNESS, err,
                         "\"%s\" is missing exactly where %s is \"%s\"; take it out of the features", data->feature[j],
-                        data->target, data->class_name[only]);
+                        data->target, data->class_name[facts->missing_class]);
 }
 
 /* Share of the variance of a feature that a line through the target's numbers explains. */
@@ -219,27 +211,51 @@ static double explained_by_line(const CmLearnData *data, const CmPoint *points, 
   return sum[1] > 0 ? sum[2] * sum[2] / (sum[0] * sum[1]) : 0;
 }
 
-static bool check_values(CmLearnData *data, int j, CmPoint *points, const char *allow, CmError **err) {
-  int64_t n = sorted_values(data, j, points);
+typedef struct CmSurvey {
+  const CmLearnData *data;
+  CmFacts *facts;
+  CmPoint *points; /* of each worker: 3 x rows */
+} CmSurvey;
+
+static void survey_feature(const CmLearnData *data, int j, CmPoint *points, CmFacts *facts) {
+  int64_t n = cm__sorted_column(data->x, data->rows, data->features, j, points, points + data->rows);
+  facts->present = n;
+  for (int64_t i = 0; i < n; i++) facts->distinct += i == 0 || points[i].value != points[i - 1].value;
+  facts->missing_class = data->classes && n < data->rows ? missing_class(data, j, &facts->missing) : -1;
+  if (facts->distinct < 2) return;
+  facts->copy = is_copy(data, points, n);
+  facts->numbering = is_numbering(data, points, n);
+  facts->separates = data->classes && separates(data, points, n);
+  if (data->target)
+    facts->explained = data->classes ? explained_by_class(data, points, n) : explained_by_line(data, points, n);
+}
+
+static bool survey(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  const CmSurvey *s = arg;
+  for (int64_t j = range.begin; j < range.end; j++)
+    survey_feature(s->data, (int)j, s->points + 3 * range.worker * s->data->rows, &s->facts[j]);
+  return true;
+}
+
+static bool check_values(CmLearnData *data, int j, const CmFacts *facts, const char *allow, CmError **err) {
   const char *name = data->feature[j];
-  if (!check_missing(data, j, allow, err)) return false;
-  if (n < FEWEST_ROWS || points[0].value == points[n - 1].value || (data->target && !strcmp(name, data->target)))
-    return true;
-  if (is_copy(data, points, n))
+  if (!check_missing(data, j, facts, allow, err)) return false;
+  if (facts->present < FEWEST_ROWS || facts->distinct < 2 || (data->target && !strcmp(name, data->target))) return true;
+  if (facts->copy)
     return cm__leak_found(data, allow, LEAK_COPY, err,
                           "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
                           name, data->target);
-  if (named_identifier(name) || is_numbering(data, points, n))
+  if (named_identifier(name) || facts->numbering)
     return cm__leak_found(data, allow, LEAK_IDENTIFIER, err, "\"%s\" %s; take it out of the features", name,
                           named_identifier(name) ? "is named like an identifier" : "numbers the rows or subjects");
   if (!data->target) return true;
-  double share = data->classes ? explained_by_class(data, points, n) : explained_by_line(data, points, n);
-  if (share >= PROXY_SHARE)
+  if (facts->explained >= PROXY_SHARE)
     return cm__leak_found(
         data, allow, LEAK_PROXY, err,
         "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
-        data->target, 100 * share, name);
-  return !data->classes || !separates(data, points, n) ||
+        data->target, 100 * facts->explained, name);
+  return !facts->separates ||
          cm__data_note(data, err, "warning", "perfect_separation",
                        "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.",
                        name);
@@ -296,12 +312,10 @@ done:
 
 /* How many rows would be expected to agree by chance if the features were independent: pairs / product of distinct
  * values. */
-static bool agree_by_chance(CmLearnData *data, CmPoint *points) {
+static bool agree_by_chance(const CmLearnData *data, const CmFacts *facts) {
   double pairs = 0.5 * (double)data->rows * (double)data->rows, combinations = 1;
   for (int j = 0; j < data->features; j++) {
-    int64_t n = sorted_values(data, j, points), distinct = 0;
-    for (int64_t i = 0; i < n; i++) distinct += i == 0 || points[i].value != points[i - 1].value;
-    if (distinct > 1) combinations *= (double)distinct;
+    if (facts[j].distinct > 1) combinations *= (double)facts[j].distinct;
     if (combinations > FEW_BY_CHANCE * pairs) return false;
   }
   return true;
@@ -319,8 +333,8 @@ static int by_print(const void *a, const void *b) {
   return p->row < q->row ? -1 : p->row > q->row;
 }
 
-static bool check_duplicates(CmLearnData *data, CmPoint *points, const char *allow, CmError **err) {
-  if (agree_by_chance(data, points)) return true;
+static bool check_duplicates(CmLearnData *data, const CmFacts *facts, const char *allow, CmError **err) {
+  if (agree_by_chance(data, facts)) return true;
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
@@ -353,12 +367,16 @@ done:
 bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
-  CmPoint *points = CM__NEW(&hold, CmPoint, data->rows, err);
-  if (!points || !check_allow(allow, err) || !check_roles(data, columns, allow, err)) goto done;
+  CmFacts *facts = CM__NEW(&hold, CmFacts, data->features, err);
+  CmPoint *points = CM__NEW(&hold, CmPoint, 3 * data->rows * cm_context_threads(hold.ctx), err);
+  CmSurvey all = {data, facts, points};
+  if (!facts || !points || !check_allow(allow, err) || !check_roles(data, columns, allow, err) ||
+      !cm_parallel_for(hold.ctx, NULL, data->features, 1, survey, &all, err))
+    goto done;
   for (int j = 0; j < data->features; j++)
-    if (!check_values(data, j, points, allow, err)) goto done;
+    if (!check_values(data, j, &facts[j], allow, err)) goto done;
   ok = check_aliases(data, allow, err) &&
-       (!data->target || check_duplicates(data, points, allow, err)); /* without a target nothing is told apart */
+       (!data->target || check_duplicates(data, facts, allow, err)); /* without a target nothing is told apart */
 done:
   cm__arena_free(&hold);
   return ok;

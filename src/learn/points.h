@@ -9,10 +9,10 @@ typedef struct CmPoint {
   int64_t row;
 } CmPoint;
 
-/* By value; equal values keep their order. No NaN. spare: n places. */
+/* By value; rows must rise, and do so among equal values. No NaN. spare: 2 n places. */
 void cm__sort_points(CmPoint *points, CmPoint *spare, int64_t n);
-/* What is present of column j of x (rows x features), sorted, equal values by row; how many there are. Both arrays have
- * `rows` places. */
+/* What is present of column j of x (rows x features), sorted, equal values by row; how many there are. points:
+ * `rows` places; spare: twice as many. */
 int64_t cm__sorted_column(const double *x, int64_t rows, int features, int j, CmPoint *points, CmPoint *spare);
 
 #endif

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
 #include "learn/prepare/impute.h"
 #include "learn/quantile.h"
 
@@ -31,13 +32,16 @@ static bool uses_imputer(const CmPrepareParams *params) {
  */
 
 /* Variance and fill value; the column still has its gaps. */
-static void fit_column(CmFit *fit, int j) {
+static void fit_column(const CmFit *fit, int j, double *present) {
   CmColumnFit *column = &fit->column[j];
-  double *present = fit->work;
+  double least = INFINITY, most = -INFINITY;
   int64_t n = 0;
   for (int64_t i = 0; i < fit->rows; i++) {
     double value = column->value[i] = fit->training->x[i * fit->features + j];
-    if (!isnan(value)) present[n++] = value;
+    if (isnan(value)) continue;
+    present[n++] = value;
+    least = fmin(least, value);
+    most = fmax(most, value);
   }
   column->missing = fit->rows - n;
   if (!n) {
@@ -45,19 +49,40 @@ static void fit_column(CmFit *fit, int j) {
     return;
   }
   double mean = cm__column_mean(present, n), variance = cm__column_variance(present, n, mean);
-  cm__sort_numbers(present, n);
-  if (!(present[0] < present[n - 1]))
+  if (!(least < most))
     column->gone = CM__GONE_CONSTANT;
   else if (!(variance > fit->params->min_variance))
     column->gone = CM__GONE_VARIANCE;
   bool by_mean = fit->params->impute == CM_IMPUTE_MEAN || uses_imputer(fit->params);
-  column->fill = by_mean ? mean : cm__quantile(present, n, 0.5);
+  column->fill = by_mean ? mean : cm__median(present, n);
 }
 
 static void fill_column(const CmFit *fit, CmColumnFit *column) {
   for (int64_t i = 0; column->missing && i < fit->rows; i++)
     if (isnan(column->value[i])) column->value[i] = column->fill;
   cm__column_moments(fit, column);
+}
+
+typedef struct Pass {
+  const CmFit *fit;
+  bool fill; /* the second one: fills and measures what is left */
+} Pass;
+
+static bool pass_columns(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  const CmFit *fit = ((const Pass *)arg)->fit;
+  for (int64_t j = range.begin; j < range.end; j++) {
+    if (!((const Pass *)arg)->fill)
+      fit_column(fit, (int)j, fit->work + range.worker * fit->rows);
+    else if (!fit->column[j].gone)
+      fill_column(fit, &fit->column[j]);
+  }
+  return true;
+}
+
+static bool pass(const CmFit *fit, bool fill, CmError **err) {
+  Pass one = {fit, fill};
+  return cm_parallel_for(fit->scratch->ctx, NULL, fit->features, 1, pass_columns, &one, err);
 }
 
 /* Shift and divisor of a prepared column. */
@@ -148,8 +173,10 @@ static bool store(CmArena *hold, CmFit *fit, const uint8_t *read, bool fill, int
     prepare->fill[u] = fill ? column->fill : NAN;
     if (!column->gone) {
       keep_column(fit, j, k++, u, scale, column->value, prepare);
-      for (int64_t i = 0; i < fit->rows; i++) absent[i] = isnan(fit->training->x[i * fit->features + j]);
-      if (fit->params->indicators && column->missing) keep_column(fit, j, more++, u, scale, absent, prepare);
+      if (fit->params->indicators && column->missing) {
+        for (int64_t i = 0; i < fit->rows; i++) absent[i] = isnan(fit->training->x[i * fit->features + j]);
+        keep_column(fit, j, more++, u, scale, absent, prepare);
+      }
     }
     u++;
   }
@@ -167,21 +194,17 @@ bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModel
   bool fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && kind->takes_missing);
   size_t cells;
   if (!cm_size_multiply((size_t)fit.rows, (size_t)fit.features, &cells, err)) return false;
-  fit.work = CM__NEW(&scratch, double, fit.rows, err);
+  fit.work = CM__NEW(&scratch, double, fit.rows *cm_context_threads(hold->ctx), err);
   fit.column = CM__NEW(&scratch, CmColumnFit, fit.features, err);
   double *values = CM__NEW(&scratch, double, cells, err);
   uint8_t *read = CM__NEW(&scratch, uint8_t, fit.features, err);
   if (!fit.work || !fit.column || !values || !read) goto done;
-  for (int j = 0; j < fit.features; j++) {
-    fit.column[j].value = values + j * fit.rows;
-    fit_column(&fit, j);
-    read[j] = uses_imputer(params) && !fit.column[j].gone;
-  }
+  for (int j = 0; j < fit.features; j++) fit.column[j].value = values + j * fit.rows;
+  if (!pass(&fit, false, err)) goto done;
+  for (int j = 0; j < fit.features; j++) read[j] = uses_imputer(params) && !fit.column[j].gone;
   if (!fill && !kind->takes_missing && !refuse_missing(&fit, data, err)) goto done;
   if (uses_imputer(params) && !impute(hold, &fit, prepare, err)) goto done;
-  for (int j = 0; j < fit.features; j++)
-    if (!fit.column[j].gone) fill_column(&fit, &fit.column[j]);
-  if (!cm__select(&fit, err)) goto done;
+  if (!pass(&fit, true, err) || !cm__select(&fit, err)) goto done;
   int scale = params->scale != CM_SCALE_AUTO ? params->scale : kind->wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
   ok = store(hold, &fit, read, fill, scale, prepare, err) && cm__fit_notes(hold, &fit, data, fill, prepare, err);
 done:
