@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "learn/lanes.h"
-
-enum { MOST_STEPS = 200, MOST_HALVINGS = 40 };
+#include "learn/truncated.h"
 
 /* Unknowns: for each class `features` weights and the intercept, in one vector of `size`. */
 typedef struct Problem {
@@ -35,7 +34,9 @@ static double weight_of(const Problem *problem, int64_t row) {
 }
 
 /* The function at w; the probabilities are kept, and the gradient goes to `gradient` where that is wanted. */
-static double evaluate(Problem *problem, const double *w, double *gradient) {
+static bool evaluate(void *arg, const double *w, double *to, double *gradient, CmError **err) {
+  (void)err;
+  Problem *problem = arg;
   const CmTraining *t = problem->training;
   int k = problem->classes, d = t->features;
   double value = 0;
@@ -58,11 +59,14 @@ static double evaluate(Problem *problem, const double *w, double *gradient) {
     for (int c = 0; c < k; c++) problem->score[c] = weight_of(problem, i) * (p[c] - (c == t->y[i]));
     add_row(t->x + i * d, problem->score, k, d, gradient);
   }
-  return value;
+  *to = value;
+  return true;
 }
 
 /* to = Hessian times v at the point of the last evaluation. */
-static void multiply(Problem *problem, const double *v, double *to) {
+static bool multiply(void *arg, const double *v, double *to, CmError **err) {
+  (void)err;
+  Problem *problem = arg;
   const CmTraining *t = problem->training;
   int k = problem->classes, d = t->features;
   memcpy(to, v, sizeof *v * (size_t)problem->size);
@@ -75,63 +79,7 @@ static void multiply(Problem *problem, const double *v, double *to) {
     for (int c = 0; c < k; c++) problem->score[c] = weight_of(problem, i) * p[c] * (problem->score[c] - mean);
     add_row(t->x + i * d, problem->score, k, d, to);
   }
-}
-
-typedef struct Newton {
-  double *w, *gradient, *step, *residual, *direction, *product, *trial;
-} Newton;
-
-/* Solves Hessian step = -gradient, to a residual that shrinks with the gradient. */
-static void find_step(Problem *problem, Newton *n) {
-  int64_t size = problem->size;
-  double length = sqrt(cm__lanes_dot(n->gradient, n->gradient, size)), target = fmin(0.1, sqrt(length)) * length;
-  memset(n->step, 0, sizeof *n->step * (size_t)size);
-  for (int64_t i = 0; i < size; i++) n->direction[i] = n->residual[i] = -n->gradient[i];
-  double rest = cm__lanes_dot(n->residual, n->residual, size);
-  for (int64_t round = 0; round < 2 * size && sqrt(rest) > target; round++) {
-    multiply(problem, n->direction, n->product);
-    double bend = cm__lanes_dot(n->direction, n->product, size);
-    if (!(bend > 0)) return;
-    double share = rest / bend, before = rest;
-    for (int64_t i = 0; i < size; i++) {
-      n->step[i] += share * n->direction[i];
-      n->residual[i] -= share * n->product[i];
-    }
-    rest = cm__lanes_dot(n->residual, n->residual, size);
-    for (int64_t i = 0; i < size; i++) n->direction[i] = n->residual[i] + rest / before * n->direction[i];
-  }
-}
-
-/* Halves the step until the function falls enough. true: it was the last one, for the fall is below what doubles can
- * tell; it is taken whole, as steps of Newton this near double the digits. */
-static bool take_step(Problem *problem, Newton *n, double *value) {
-  double slope = cm__lanes_dot(n->gradient, n->step, problem->size), share = 1;
-  bool last = -slope <= 1e-14 * *value;
-  for (int64_t i = 0; last && i < problem->size; i++) n->w[i] += n->step[i];
-  if (last) return true;
-  for (int halving = 0; halving < MOST_HALVINGS; halving++, share /= 2) {
-    for (int64_t i = 0; i < problem->size; i++) n->trial[i] = n->w[i] + share * n->step[i];
-    double there = evaluate(problem, n->trial, NULL);
-    if (!(there <= *value + 1e-4 * share * slope)) continue;
-    memcpy(n->w, n->trial, sizeof *n->w * (size_t)problem->size);
-    *value = there;
-    return false;
-  }
   return true;
-}
-
-static bool minimise(Problem *problem, Newton *n, double tolerance, CmContext *ctx, CmError **err) {
-  double value = evaluate(problem, n->w, n->gradient),
-         first = sqrt(cm__lanes_dot(n->gradient, n->gradient, problem->size));
-  for (int step = 0; step < MOST_STEPS; step++) {
-    if (cm_context_cancelled(ctx, err)) return false;
-    if (sqrt(cm__lanes_dot(n->gradient, n->gradient, problem->size)) <= tolerance * first) return true;
-    find_step(problem, n);
-    if (take_step(problem, n, &value)) return true;
-    evaluate(problem, n->w, n->gradient);
-  }
-  cm_error_set(err, CM_ERR_DATA, "softmax found no minimum in %d steps; use a smaller C, or scale=zscore", MOST_STEPS);
-  return false;
 }
 
 static void weigh_classes(Problem *problem, const CmSoftmaxOptions *options) {
@@ -152,18 +100,15 @@ bool cm__softmax_fit(const CmTraining *training, const CmSoftmaxOptions *options
   problem.class_weight = CM__NEW(&scratch, double, k, err);
   problem.score = CM__NEW(&scratch, double, k, err);
   problem.p = ok ? CM__NEW(&scratch, double, cells, err) : NULL;
-  double *room = CM__NEW(&scratch, double, 7 * problem.size, err);
-  ok = problem.class_weight && problem.score && problem.p && room;
+  double *w = CM__NEW(&scratch, double, problem.size, err);
+  ok = problem.class_weight && problem.score && problem.p && w;
   if (!ok) goto done;
   weigh_classes(&problem, options);
-  Newton newton;
-  double **vectors[] = {&newton.w,         &newton.gradient, &newton.step, &newton.residual,
-                        &newton.direction, &newton.product,  &newton.trial};
-  for (int v = 0; v < CM_COUNT(vectors); v++) *vectors[v] = room + v * problem.size;
-  ok = minimise(&problem, &newton, options->tolerance, ctx, err);
+  CmSmooth smooth = {problem.size, evaluate, multiply, &problem};
+  ok = cm__truncated_newton(ctx, &smooth, options->tolerance, w, err);
   for (int c = 0; ok && c < k; c++) {
-    memcpy(linear->weight + (int64_t)c * d, newton.w + c * problem.width, sizeof(double) * (size_t)d);
-    linear->intercept[c] = newton.w[c * problem.width + d];
+    memcpy(linear->weight + (int64_t)c * d, w + c * problem.width, sizeof(double) * (size_t)d);
+    linear->intercept[c] = w[c * problem.width + d];
   }
 done:
   cm__arena_free(&scratch);

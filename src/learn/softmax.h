@@ -10,8 +10,7 @@ typedef struct CmSoftmaxOptions {
   bool balanced;    /* classes weigh the same */
 } CmSoftmaxOptions;
 
-/* Minimises sum w^2 / 2 - C sum log p(class), intercepts free: truncated Newton steps, conjugate gradients inside,
- * halved until the function falls (Nocedal, Wright: Numerical optimization, 2006, algorithm 7.1). */
+/* Minimises sum w^2 / 2 - C sum log p(class), intercepts free. */
 bool cm__softmax_fit(const CmTraining *training, const CmSoftmaxOptions *options, CmContext *ctx, CmLinear *linear,
                      CmError **err);
 

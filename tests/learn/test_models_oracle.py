@@ -83,7 +83,7 @@ for title, (names, x, y, new) in sets.items():
     z, z_new = scaler.transform(x), scaler.transform(new)
 
     # ---- logistic: both minimise the same convex function; tolerance by the solvers' stops -------------------------------
-    model, p, _, _, _ = cormack("logistic C=0.5 intercept_scaling=1 several=rest", names, x, y, new)
+    model, p, _, _, _ = cormack("logistic C=0.5 intercept_scaling=1 several=rest tolerance=1e-11", names, x, y, new)
     if title == "cancer":
         judge = LogisticRegression(C=0.5, solver="liblinear", intercept_scaling=1, tol=1e-10, max_iter=10000).fit(z, y)
         agree(model["predictor"]["linear"]["weight"], judge.coef_.ravel(), 1e-6, f"{title}: logistic coefficients, liblinear")

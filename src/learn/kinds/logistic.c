@@ -1,4 +1,5 @@
-/* Logistic regression: two classes, or each against the rest, trained by LIBLINEAR; softmax by softmax.c. */
+/* Logistic regression: two classes, or each against the rest, by logit.c, or with an L1 penalty by LIBLINEAR; softmax
+ * by softmax.c. */
 #include <linear.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -6,6 +7,7 @@
 
 #include "learn/json.h"
 #include "learn/linear.h"
+#include "learn/logit.h"
 #include "learn/softmax.h"
 
 enum { PENALTY_L2, PENALTY_L1 };
@@ -43,7 +45,7 @@ typedef struct Logistic {
 /* ---- LIBLINEAR's random draws
  * ---------------------------------------------------------------------------------------- Its L1 solver draws from the
  * C library's generator, which the whole process shares. The solver therefore runs alone, on a state of its own that
- * starts from the same seed each time; the host's state is put back. The L2 solver draws nothing and runs in parallel.
+ * starts from the same seed each time; the host's state is put back.
  */
 
 static pthread_mutex_t random_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -72,7 +74,6 @@ static struct model *train_alone(const struct problem *problem, const struct par
 typedef struct CmLinearRows {
   struct feature_node **row;
   double *y;
-  int width;
 } CmLinearRows;
 
 /* Rows as LIBLINEAR wants them: 1-based, the bias last, closed by index -1. */
@@ -94,34 +95,27 @@ static bool make_rows(CmArena *scratch, const CmTraining *training, double bias,
   return true;
 }
 
-static bool train_output(const CmTraining *training, const LogisticParams *p, CmLinearRows *rows, int positive,
-                         double *weight, double *intercept, CmError **err) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < training->rows; i++) {
-    rows->y[i] = training->y[i] == positive ? 1 : -1;
-    count += training->y[i] == positive;
-  }
-  double n = (double)training->rows;
-  double weights[2] = {n / (2 * (double)count), n / (2 * (n - (double)count))};
-  int labels[2] = {1, -1};
+/* weights: of the rows of the other classes, and of the positive one. */
+static bool fit_l1(const CmTraining *training, const LogisticParams *p, CmLinearRows *rows, int positive,
+                   const double *weights, double *weight, double *intercept, CmError **err) {
+  for (int64_t i = 0; i < training->rows; i++) rows->y[i] = training->y[i] == positive ? 1 : -1;
+  int labels[2] = {-1, 1};
+  double each[2] = {weights[0], weights[1]};
   struct problem problem = {.l = (int)training->rows,
                             .n = training->features + 1,
                             .y = rows->y,
                             .x = rows->row,
                             .bias = p->intercept_scaling};
-  struct parameter parameter = {
-      .solver_type = p->penalty == PENALTY_L1 ? L1R_LR : L2R_LR, .eps = p->tolerance, .C = p->C, .p = 0.1};
-  if (p->class_weight == CLASS_WEIGHT_BALANCED) {
-    parameter.nr_weight = 2;
-    parameter.weight_label = labels;
-    parameter.weight = weights;
-  }
+  struct parameter parameter = {.solver_type = L1R_LR, .eps = p->tolerance, .C = p->C, .p = 0.1};
+  parameter.nr_weight = 2;
+  parameter.weight_label = labels;
+  parameter.weight = each;
   const char *wrong = check_parameter(&problem, &parameter);
   if (wrong) {
     cm_error_set(err, CM_ERR_PARAMETER, "LIBLINEAR refuses its settings (%s); use the defaults", wrong);
     return false;
   }
-  struct model *model = p->penalty == PENALTY_L1 ? train_alone(&problem, &parameter) : train(&problem, &parameter);
+  struct model *model = train_alone(&problem, &parameter);
   if (!model) {
     cm_error_set(err, CM_ERR_MEMORY, "LIBLINEAR found no memory; train on fewer rows or features");
     return false;
@@ -133,15 +127,29 @@ static bool train_output(const CmTraining *training, const LogisticParams *p, Cm
   return true;
 }
 
+static void weigh(const CmTraining *training, const LogisticParams *p, int positive, double *weights) {
+  int64_t count = 0;
+  for (int64_t i = 0; i < training->rows; i++) count += training->y[i] == positive;
+  double n = (double)training->rows;
+  bool balanced = p->class_weight == CLASS_WEIGHT_BALANCED;
+  weights[0] = balanced ? n / (2 * (n - (double)count)) : 1;
+  weights[1] = balanced ? n / (2 * (double)count) : 1;
+}
+
 /* Each class against the rest, or the positive one against the other. */
 static bool fit_each(CmArena *hold, const CmTraining *training, const LogisticParams *p, CmLinear *linear,
                      CmError **err) {
   CmArena scratch = {.ctx = hold->ctx};
   CmLinearRows rows = {0};
-  bool ok = make_rows(&scratch, training, p->intercept_scaling, &rows, err);
-  for (int o = 0; ok && o < linear->outputs; o++)
-    ok = train_output(training, p, &rows, linear->outputs == 1 ? 1 : o,
-                      linear->weight + (int64_t)o * training->features, &linear->intercept[o], err);
+  bool l1 = p->penalty == PENALTY_L1, ok = !l1 || make_rows(&scratch, training, p->intercept_scaling, &rows, err);
+  for (int o = 0; ok && o < linear->outputs; o++) {
+    int positive = linear->outputs == 1 ? 1 : o;
+    double *weight = linear->weight + (int64_t)o * training->features, *intercept = &linear->intercept[o], weights[2];
+    weigh(training, p, positive, weights);
+    CmLogit options = {{p->C * weights[0], p->C * weights[1]}, p->intercept_scaling, p->tolerance};
+    ok = l1 ? fit_l1(training, p, &rows, positive, weights, weight, intercept, err)
+            : cm__logit_fit(hold->ctx, training, positive, &options, weight, intercept, err);
+  }
   cm__arena_free(&scratch);
   return ok;
 }
@@ -231,7 +239,8 @@ CM_MODEL_KIND(logistic) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Logistic regression with an L2 or L1 penalty.",
-                       .details = "Trained by LIBLINEAR: penalty + C sum log(1 + exp(-y m)). Three or more classes: "
+                       .details = "Least penalty + C sum log(1 + exp(-y m)), by own Newton steps, or with l1 by "
+                                  "LIBLINEAR. Three or more classes: "
                                   "multinomial, by own "
                                   "Newton steps with conjugate gradients, or each against the rest, probabilities "
                                   "divided by their sum.",
