@@ -5,17 +5,6 @@
 #include "cli/cli.h"
 #include "cormack/io.h"
 
-/* What a parameter file has said beside the parameters themselves. */
-typedef struct CmRadiomicsFile {
-  bool pyradiomics; /* it is PyRadiomics' kind: setting, imageType, featureClass, voxelSetting */
-  bool label;       /* it names a label */
-} CmRadiomicsFile;
-
-/* Sets parameters from a YAML or JSON file: PyRadiomics' kind, or a flat mapping of the operation's parameters. Unknown
- * keys are refused with the nearest known one; several problems are printed on stderr, one a line. */
-bool cm__radiomics_read_params(CmCli *cli, const CmOp *op, const char *path, void *params, CmRadiomicsFile *found,
-                               CmError **err);
-
 /* What a command that measures was called with. */
 typedef struct CmRadiomicsCall {
   CmCli *cli;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/radiomics.h"
+#include "study/params_file.h"
 
 enum { TYPED_MOST = 128 };
 /* A parameter of the operation as it was typed: it counts more than the file. */
@@ -36,13 +37,42 @@ static bool set_option(void *user, const char *name, const char *value, CmError 
   return true;
 }
 
+/* Several problems are printed on stderr, one a line. */
+static bool report(CmCli *cli, const CmProblems *problems, const char *path, CmError **err) {
+  if (problems->count == 0) return true;
+  const CmProblemEntry *first = &problems->entries[0];
+  if (problems->count == 1) {
+    cm_error_set(err, CM_ERR_USAGE, "%s:%d:%d: %s", path, first->line, first->column, first->text);
+    return false;
+  }
+  for (int i = 0; i < problems->count && !cli->json; i++)
+    fprintf(stderr, "%s:%d:%d: %s\n", path, problems->entries[i].line, problems->entries[i].column,
+            problems->entries[i].text);
+  cm_error_set(err, CM_ERR_USAGE, "%s: %d problems, the first in line %d: %s", path, problems->count, first->line,
+               first->text);
+  return false;
+}
+
+static bool read_file(const CmRadiomicsCall *call, const char *path, CmParamsFile *found, CmError **err) {
+  CmArena arena = {.ctx = call->cli->ctx};
+  CmProblems problems = {.arena = &arena};
+  bool good = cm__params_file(&problems, call->op, path, call->params, found, err);
+  if (good && problems.failure) {
+    cm_error_move(err, &problems.failure);
+    good = false;
+  }
+  good = good && report(call->cli, &problems, path, err);
+  cm_error_free(&problems.failure);
+  cm__arena_free(&arena);
+  return good;
+}
+
 /* The file, then what was typed. */
 static bool read_params(const Typed *typed, CmError **err) {
   CmRadiomicsCall *call = typed->call;
-  CmRadiomicsFile file = {0};
+  CmParamsFile file = {0};
   const CmText *path = (const void *)((const char *)call->options + cm_op_find_param(call->own, "params")->offset);
-  if (*path->value && !cm__radiomics_read_params(call->cli, call->op, path->value, call->params, &file, err))
-    return false;
+  if (*path->value && !read_file(call, path->value, &file, err)) return false;
   call->label_named = file.label;
   for (int k = 0; k < typed->count; k++) {
     if (!cm_params_set(call->op, call->params, typed->names[k], typed->values[k], err)) return false;

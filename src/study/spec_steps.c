@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "study/params_file.h"
 #include "study/spec.h"
 
 /* A step takes these keys, the names of its operation's input ports, and the names of its parameters. */
@@ -13,10 +14,11 @@ static bool is_step_key(const char *key) {
   return false;
 }
 
+/* «regions» is another word for an input «labels». */
 static int find_port(const CmOp *op, const char *name) {
   for (int i = 0; i < op->input_count; i++)
     if (strcmp(op->inputs[i].name, name) == 0) return i;
-  return -1;
+  return strcmp(name, "regions") == 0 && !cm_op_find_param(op, name) ? find_port(op, "labels") : -1;
 }
 
 /* ---- names and operations, so that references can be resolved -------------------------------------------------------
@@ -195,8 +197,33 @@ static void find_days(CmSpecStep *step, const CmYaml *node) {
   }
 }
 
+/* «params: FILE», before what the step says itself, which counts more. Its contents are the step's parameters: a run
+ * does again what a change of the file changes. */
+static void read_params_file(CmSpec *spec, CmSpecStep *step, const CmYaml *at, const char *what) {
+  if (at->kind == CM__YAML_MAP) return;
+  if (at->kind != CM__YAML_SCALAR || cm__yaml_is_null(at)) {
+    cm__problem_add(&spec->problems, at, "%s: params must be a group of keys or a file with them, not %s", what,
+                    cm__yaml_kind_name(at));
+    return;
+  }
+  CmProblems found = {.arena = &spec->arena};
+  CmParamsFile file;
+  const char *path = cm__spec_path(spec, at->text);
+  if (path && !cm__params_file(&found, step->op, path, step->params, &file, &found.failure) &&
+      cm_error_code(found.failure) != CM_ERR_MEMORY) {
+    cm__problem_add(&spec->problems, at, "%s: params: %s; paths are relative to the study file", what,
+                    cm_error_text(found.failure));
+    cm_error_free(&found.failure);
+  }
+  for (int i = 0; i < found.count; i++)
+    cm__problem_add(&spec->problems, at, "%s: %s:%d:%d: %s", what, at->text, found.entries[i].line,
+                    found.entries[i].column, found.entries[i].text);
+  if (found.failure && !spec->problems.failure) cm_error_move(&spec->problems.failure, &found.failure);
+  cm_error_free(&found.failure);
+}
+
 static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
-  const char *skip[CM_COUNT(step_keys) + CM_MAX_PORTS + 1];
+  const char *skip[CM_COUNT(step_keys) + CM_MAX_PORTS + 2];
   char what[100];
   int count = 0;
   const CmYaml *group = cm__yaml_get(node, "params");
@@ -207,16 +234,15 @@ static void parse_params(CmSpec *spec, CmSpecStep *step, const CmYaml *node) {
         !cm_op_find_param(step->op, "params"))
       skip[count++] = step_keys[i];
   for (int i = 0; i < step->op->input_count; i++) skip[count++] = step->op->inputs[i].name;
+  if (find_port(step->op, "regions") >= 0) skip[count++] = "regions";
   find_days(step, node);
   if (step->days) skip[count++] = step->days;
   snprintf(what, sizeof what, "step «%.64s»", step->name);
   step->params = cm_params_create(spec->ctx, step->op, &spec->problems.failure);
   if (!step->params) return;
+  if (group && !cm_op_find_param(step->op, "params")) read_params_file(spec, step, group, what);
   cm__spec_params(spec, step->op, step->params, node, skip, count, what);
   cm__spec_params(spec, step->op, step->params, group, NULL, 0, what);
-  if (group && group->kind != CM__YAML_MAP && !cm_op_find_param(step->op, "params"))
-    cm__problem_add(&spec->problems, group, "%s: params must be a group of keys, not %s", what,
-                    cm__yaml_kind_name(group));
   CmError *wrong = NULL;
   if (step->op->check && !step->op->check(step->params, &wrong))
     cm__problem_add(&spec->problems, step->at, "%s: %s", what, cm_error_text(wrong));

@@ -1,16 +1,16 @@
-/* Parameter files of radiomics. PyRadiomics' kind: https://pyradiomics.readthedocs.io, «Customizing the extraction». */
+/* Parameter files of operations. PyRadiomics' kind: https://pyradiomics.readthedocs.io, «Customizing the extraction».
+ */
+#include "study/params_file.h"
+
 #include <string.h>
 
-#include "cli/radiomics.h"
 #include "cormack/file.h"
 #include "ops/radiomics/pyrad.h"
-#include "study/yaml.h"
 
 #define KNOWN_MOST 96
 
 typedef struct Reader {
-  CmArena arena;
-  CmProblems problems;
+  CmProblems *problems;
   const CmOp *op;
   void *params;
 } Reader;
@@ -41,17 +41,18 @@ static const char *interpolator_name(const CmYaml *node) {
 static const char *value_text(Reader *r, const CmParam *param, const CmYaml *node) {
   bool truth;
   if (node->kind == CM__YAML_MAP) {
-    cm__problem_add(&r->problems, node, "%s: a value or a list is wanted here, not a group of keys", param->name);
+    cm__problem_add(r->problems, node, "%s: a value or a list is wanted here, not a group of keys", param->name);
     return NULL;
   }
   if (node->kind == CM__YAML_LIST) {
     const char *text = "";
     for (int i = 0; text && i < node->count; i++) {
       if (node->items[i]->kind != CM__YAML_SCALAR) {
-        cm__problem_add(&r->problems, node->items[i], "%s: a list of single values is wanted here", param->name);
+        cm__problem_add(r->problems, node->items[i], "%s: a list of single values is wanted here", param->name);
         return NULL;
       }
-      text = cm__arena_printf(&r->arena, &r->problems.failure, "%s%s%s", text, i ? "," : "", node->items[i]->text);
+      text = cm__arena_printf(r->problems->arena, &r->problems->failure, "%s%s%s", text, i ? "," : "",
+                              node->items[i]->text);
     }
     return text;
   }
@@ -67,16 +68,16 @@ static void set(Reader *r, const CmYaml *at, const char *name, const char *value
                            "sitkBSpline is PyRadiomics' own choice)"
                          : "";
   if (!cm_params_set(r->op, r->params, name, value, &why))
-    cm__problem_add(&r->problems, at, "%s%s", cm_error_text(why), mend);
+    cm__problem_add(r->problems, at, "%s%s", cm_error_text(why), mend);
   cm_error_free(&why);
 }
 
 static void refuse_kind(Reader *r, const CmYaml *node, const char *what) {
-  cm__problem_add(&r->problems, node, "%s has to be a group of keys, not %s", what, cm__yaml_kind_name(node));
+  cm__problem_add(r->problems, node, "%s has to be a group of keys, not %s", what, cm__yaml_kind_name(node));
 }
 
 /* Settings into the parameters, or (words not NULL) as words of an image type. */
-static void read_settings(Reader *r, const CmYaml *map, const char *what, const char **words, CmRadiomicsFile *found) {
+static void read_settings(Reader *r, const CmYaml *map, const char *what, const char **words, CmParamsFile *found) {
   const char *known[KNOWN_MOST];
   int count = 0;
   if (cm__yaml_is_null(map)) return;
@@ -86,21 +87,21 @@ static void read_settings(Reader *r, const CmYaml *map, const char *what, const 
   }
   for (int i = 0; i < r->op->param_count && count < KNOWN_MOST; i++)
     if (is_setting(&r->op->params[i])) known[count++] = r->op->params[i].name;
-  cm__yaml_known_keys(&r->problems, map, known, count, what);
+  cm__yaml_known_keys(r->problems, map, known, count, what);
   for (int i = 0; i < map->count; i++) {
     const CmParam *param = cm_op_find_param(r->op, map->keys[i]->text);
     const char *value = param && is_setting(param) ? value_text(r, param, map->items[i]) : NULL;
     if (!value) continue;
     found->label = found->label || (!words && strcmp(param->name, "label") == 0);
     if (words)
-      *words = cm__arena_printf(&r->arena, &r->problems.failure, "%s %s=%s", *words, param->name, value);
+      *words = cm__arena_printf(r->problems->arena, &r->problems->failure, "%s %s=%s", *words, param->name, value);
     else
       set(r, map->items[i], param->name, value);
     if (words && !*words) return;
   }
 }
 
-static void read_image_types(Reader *r, const CmYaml *map, CmRadiomicsFile *found) {
+static void read_image_types(Reader *r, const CmYaml *map, CmParamsFile *found) {
   const char *text = "";
   if (cm__yaml_is_null(map) || (map->kind == CM__YAML_MAP && map->count == 0)) return;
   if (map->kind != CM__YAML_MAP) {
@@ -109,11 +110,12 @@ static void read_image_types(Reader *r, const CmYaml *map, CmRadiomicsFile *foun
   }
   const char *known[CM__PYRAD_TYPES];
   for (int i = 0; i < CM__PYRAD_TYPES; i++) known[i] = cm__pyrad_type_name(i);
-  cm__yaml_known_keys(&r->problems, map, known, CM__PYRAD_TYPES, "imageType");
+  cm__yaml_known_keys(r->problems, map, known, CM__PYRAD_TYPES, "imageType");
   for (int i = 0; text && i < map->count; i++) {
     const char *words = map->keys[i]->text;
     read_settings(r, map->items[i], "an image type", &words, found);
-    text = words ? cm__arena_printf(&r->arena, &r->problems.failure, "%s%s%s", text, i ? "; " : "", words) : NULL;
+    text = words ? cm__arena_printf(r->problems->arena, &r->problems->failure, "%s%s%s", text, i ? "; " : "", words)
+                 : NULL;
   }
   if (text) set(r, map, "imageType", text);
 }
@@ -126,7 +128,7 @@ static void read_classes(Reader *r, const CmYaml *map) {
     return;
   }
   const bool all = cm__yaml_is_null(map) || map->count == 0;
-  cm__yaml_known_keys(&r->problems, map, class_names, CM_COUNT(class_names), "featureClass");
+  cm__yaml_known_keys(r->problems, map, class_names, CM_COUNT(class_names), "featureClass");
   for (int k = 0; k < CM_COUNT(class_names); k++) {
     const CmYaml *features = all ? NULL : cm__yaml_get(map, class_names[k]);
     const bool asked = all || cm__yaml_key(map, class_names[k]);
@@ -137,7 +139,7 @@ static void read_classes(Reader *r, const CmYaml *map) {
     const char *value = value_text(r, cm_op_find_param(r->op, class_names[k]), features);
     CmError *why = NULL;
     if (value && !cm__pyrad_check_class(class_names[k], value, &why))
-      cm__problem_add(&r->problems, features, "%s", cm_error_text(why));
+      cm__problem_add(r->problems, features, "%s", cm_error_text(why));
     else if (value)
       set(r, features, class_names[k], value);
     cm_error_free(&why);
@@ -152,7 +154,7 @@ static void read_voxel_settings(Reader *r, const CmYaml *map) {
     refuse_kind(r, map, "voxelSetting");
     return;
   }
-  cm__yaml_known_keys(&r->problems, map, known, CM_COUNT(known), "voxelSetting");
+  cm__yaml_known_keys(r->problems, map, known, CM_COUNT(known), "voxelSetting");
   for (int i = 0; i < map->count; i++) {
     const CmParam *param = cm_op_find_param(r->op, map->keys[i]->text);
     const char *value = param ? value_text(r, param, map->items[i]) : NULL;
@@ -160,9 +162,9 @@ static void read_voxel_settings(Reader *r, const CmYaml *map) {
   }
 }
 
-static void read_pyradiomics(Reader *r, const CmYaml *root, CmRadiomicsFile *found) {
+static void read_pyradiomics(Reader *r, const CmYaml *root, CmParamsFile *found) {
   static const char *const known[] = {"setting", "imageType", "featureClass", "voxelSetting"};
-  cm__yaml_known_keys(&r->problems, root, known, CM_COUNT(known), "a parameter file");
+  cm__yaml_known_keys(r->problems, root, known, CM_COUNT(known), "a parameter file");
   if (cm_op_find_param(r->op, "convention")) set(r, root, "convention", "pyradiomics");
   read_settings(r, cm__yaml_get(root, "setting"), "setting", NULL, found);
   read_image_types(r, cm__yaml_get(root, "imageType"), found);
@@ -170,7 +172,7 @@ static void read_pyradiomics(Reader *r, const CmYaml *root, CmRadiomicsFile *fou
   read_voxel_settings(r, cm__yaml_get(root, "voxelSetting"));
 }
 
-static void read_flat(Reader *r, const CmYaml *root, CmRadiomicsFile *found) {
+static void read_flat(Reader *r, const CmYaml *root, CmParamsFile *found) {
   for (int i = 0; i < root->count; i++) {
     const char *key = root->keys[i]->text;
     const CmParam *param = cm_op_find_param(r->op, key);
@@ -180,48 +182,27 @@ static void read_flat(Reader *r, const CmYaml *root, CmRadiomicsFile *found) {
   }
 }
 
-static bool is_pyradiomics(const CmYaml *root) {
-  return cm__yaml_key(root, "setting") || cm__yaml_key(root, "imageType") || cm__yaml_key(root, "featureClass") ||
-         cm__yaml_key(root, "voxelSetting");
+static bool is_pyradiomics(const CmOp *op, const CmYaml *root) {
+  return cm_op_find_param(op, "imageType") &&
+         (cm__yaml_key(root, "setting") || cm__yaml_key(root, "imageType") || cm__yaml_key(root, "featureClass") ||
+          cm__yaml_key(root, "voxelSetting"));
 }
 
-static bool report(CmCli *cli, const CmProblems *problems, const char *path, CmError **err) {
-  if (problems->count == 0) return true;
-  const CmProblemEntry *first = &problems->entries[0];
-  if (problems->count == 1) {
-    cm_error_set(err, CM_ERR_USAGE, "%s:%d:%d: %s", path, first->line, first->column, first->text);
-    return false;
-  }
-  for (int i = 0; i < problems->count && !cli->json; i++)
-    fprintf(stderr, "%s:%d:%d: %s\n", path, problems->entries[i].line, problems->entries[i].column,
-            problems->entries[i].text);
-  cm_error_set(err, CM_ERR_USAGE, "%s: %d problems, the first in line %d: %s", path, problems->count, first->line,
-               first->text);
-  return false;
-}
-
-bool cm__radiomics_read_params(CmCli *cli, const CmOp *op, const char *path, void *params, CmRadiomicsFile *found,
-                               CmError **err) {
-  Reader r = {.arena.ctx = cli->ctx, .op = op, .params = params};
+bool cm__params_file(CmProblems *problems, const CmOp *op, const char *path, void *params, CmParamsFile *found,
+                     CmError **err) {
+  Reader r = {.problems = problems, .op = op, .params = params};
   size_t size;
-  char *text = (char *)cm_file_read(cli->ctx, path, CM__YAML_MAX_BYTES, &size, err);
+  char *text = (char *)cm_file_read(problems->arena->ctx, path, CM__YAML_MAX_BYTES, &size, err);
   if (!text) return false;
-  r.problems.arena = &r.arena;
-  *found = (CmRadiomicsFile){0};
-  const CmYaml *root = cm__yaml_parse(&r.arena, text, size, &r.problems);
+  *found = (CmParamsFile){0};
+  const CmYaml *root = cm__yaml_parse(problems->arena, text, size, problems);
   if (root && root->kind != CM__YAML_MAP)
-    cm__problem_add(&r.problems, root, "a parameter file is a group of keys, such as «setting:»");
-  else if (root && (found->pyradiomics = is_pyradiomics(root)))
+    cm__problem_add(problems, root, "a parameter file is a group of keys, such as «setting:»");
+  else if (root && (found->pyradiomics = is_pyradiomics(op, root)))
     read_pyradiomics(&r, root, found);
   else if (root)
     read_flat(&r, root, found);
-  cm__problems_sort(&r.problems);
-  bool ok = r.problems.failure == NULL;
-  if (ok)
-    ok = report(cli, &r.problems, path, err);
-  else
-    cm_error_move(err, &r.problems.failure);
-  cm__arena_free(&r.arena);
+  cm__problems_sort(problems);
   cm_free(text);
-  return ok;
+  return true;
 }
