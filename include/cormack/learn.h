@@ -117,6 +117,18 @@ typedef struct CmTuneParams {
 } CmTuneParams;
 CM_API const CmOp *cm_tune_about(void); /* name: "tune" */
 
+/* ---- recalibration -------------------------------------------------------------------------------------------------
+ */
+
+/* A map that makes the probabilities of classes come true, fitted to what models of inner folds, by subject, predict of
+ * rows that they have not seen; it is saved with the model, and cm_model_predict() applies it. Contributions
+ * (cm_model_explain()) are of the output before it. */
+typedef struct CmRecalibrateParams {
+  int32_t method; /* none, logistic (Platt), isotonic, temperature */
+  int64_t folds, seed;
+} CmRecalibrateParams;
+CM_API const CmOp *cm_recalibrate_about(void); /* name: "recalibrate" */
+
 /* ---- learners and columns -------------------------------------------------------------------------------------------
  */
 
@@ -129,7 +141,8 @@ typedef struct CmLearner {
   /* Parameters to choose, and what from: "C=0.1|1|10 gamma=0.001..1 prepare.k_best=5|10": values, or for random and
    * halving a range. NULL: nothing to choose. */
   const char *search;
-  const CmTuneParams *tune; /* NULL: defaults */
+  const CmTuneParams *tune;               /* NULL: defaults */
+  const CmRecalibrateParams *recalibrate; /* NULL: none */
 } CmLearner;
 
 /* What the columns of a table mean. Names are exact. */
@@ -328,9 +341,15 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * and in the hold-out. rule: "youden", the largest sensitivity + specificity; "sensitivity" and "specificity", the
  * threshold that reaches CmValidateParams' and costs least survival     model, part, repeat, group ("high risk": above
  * the median risk, "low risk"), time, at_risk, events, censored, survival, low, high, log_rank_p: Kaplan and Meier's
- * estimate tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model
+ * estimate
+ *
+ * tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model
  * handed over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard
- * deviation over the inner folds), chosen subgroups    model, part, column, level, class, metric, value, low, high,
+ * deviation over the inner folds), chosen
+ *
+ * recalibration model, part, class, metric, before, after: of models that are recalibrated
+ *
+ * subgroups    model, part, column, level, class, metric, value, low, high,
  * interval, rows, subjects: «metrics» among the rows of each value of the columns named as subgroups In regression and
  * survival the tables of classes have no rows; metrics are mae rmse r2 correlation calibration_intercept
  * calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and in survival event and
@@ -353,7 +372,8 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
   X(THRESHOLDS, "thresholds")     \
   X(SURVIVAL, "survival")         \
   X(SUBGROUPS, "subgroups")       \
-  X(TUNING, "tuning")
+  X(TUNING, "tuning")             \
+  X(RECALIBRATION, "recalibration")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

@@ -65,7 +65,7 @@ class StudyOutcome(C.Structure):
 
 
 class Learner(C.Structure):
-    _fields_ = [("kind", P), ("params", P), ("prepare", P), ("name", TEXT), ("search", TEXT), ("tune", P)]
+    _fields_ = [("kind", P), ("params", P), ("prepare", P), ("name", TEXT), ("search", TEXT), ("tune", P), ("recalibrate", P)]
 
 
 class LearnColumns(C.Structure):
@@ -97,7 +97,7 @@ PLAIN = [
     ("cm_dicom_scan_file", TEXT, P, I, I64), ("cm_dicom_scan_rejects", I, P), ("cm_dicom_scan_reject", C.POINTER(DicomReject), P, I),
     ("cm_dicom_scan_objects", I, P), ("cm_dicom_scan_object", C.POINTER(DicomReject), P, I), ("cm_dicom_scan_other_files", I64, P),
     ("cm_study_free", None, P), ("cm_study_default_options", None, P),
-    ("cm_model_kind_count", I), ("cm_model_kind_at", P, I), ("cm_prepare_about", P), ("cm_validate_about", P), ("cm_tune_about", P),
+    ("cm_model_kind_count", I), ("cm_model_kind_at", P, I), ("cm_prepare_about", P), ("cm_validate_about", P), ("cm_tune_about", P), ("cm_recalibrate_about", P),
     ("cm_explain_about", P), ("cm_model_ref", P, P),
     ("cm_model_unref", None, P), ("cm_model_name", TEXT, P), ("cm_model_target", TEXT, P), ("cm_model_classes", I, P),
     ("cm_model_class", TEXT, P, I), ("cm_model_task", I, P), ("cm_learn_task_name", TEXT, I), ("cm_model_event", TEXT, P),

@@ -15,14 +15,16 @@ from .table import from_table, to_table
 @dataclass(frozen=True)
 class Learner:
     """A kind of model with parameters, not yet fitted: Learner("svm", {"C": 2}). prepare: imputation, scaling and selection.
-    A list of values, or a range as "0.01..100", is chosen from on inner folds of the training rows; tune: how.
-    Parameters: describe(kind), describe("prepare"), describe("tune")."""
+    A list of values, or a range as "0.01..100", is chosen from on inner folds of the training rows; tune: how. recalibrate: {"method": "isotonic"} and the like make
+    probabilities come true.
+    Parameters: describe(kind), describe("prepare"), describe("tune"), describe("recalibrate")."""
 
     kind: str = "logistic"
     params: dict = field(default_factory=dict)
     prepare: dict = field(default_factory=dict)
     name: str | None = None
     tune: dict = field(default_factory=dict)
+    recalibrate: dict = field(default_factory=dict)
 
 
 def kinds():
@@ -32,7 +34,7 @@ def kinds():
 
 
 def _about(name):
-    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "tune": lib.cm_tune_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
+    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "tune": lib.cm_tune_about, "recalibrate": lib.cm_recalibrate_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
 
 
 def describe(name, *, context=None):
@@ -79,6 +81,7 @@ def _learners(context, learners):
             row.prepare = stack.enter_context(filled(context, lib.cm_prepare_about(), prepare))
             row.search = data(" ".join(search + more) or None)
             row.tune = stack.enter_context(filled(context, lib.cm_tune_about(), learner.tune))
+            row.recalibrate = stack.enter_context(filled(context, lib.cm_recalibrate_about(), learner.recalibrate))
         yield rows
 
 

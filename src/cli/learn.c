@@ -65,6 +65,7 @@ static bool share_search(CmCli *cli, CmLearnWords *words, CmError **err) {
     CmLearner *learner = &words->learner[i];
     char **own = &words->search[i];
     learner->tune = words->tune;
+    learner->recalibrate = words->recalibrate;
     if (words->prepare_search) {
       char *both = cm_sprintf(cli->ctx, err, "%s%s%s", *own ? *own : "", *own ? " " : "", words->prepare_search);
       if (!both) return false;
@@ -84,6 +85,8 @@ static bool add_word(CmCli *cli, const char *word, CmLearnWords *words, CmError 
     return set_or_search(cli, cm_prepare_about(), words->prepare, word + length, "prepare.", &words->prepare_search,
                          err);
   if (!strcmp(name, "tune")) return cm_params_set_words(cli->ctx, cm_tune_about(), words->tune, word + length, err);
+  if (!strcmp(name, "recalibrate"))
+    return cm_params_set_words(cli->ctx, cm_recalibrate_about(), words->recalibrate, word + length, err);
   if (!strcmp(name, "validate"))
     return cm_params_set_words(cli->ctx, cm_validate_about(), words->validate, word + length, err);
   if (words->count == CM__MOST_LEARNERS) {
@@ -127,7 +130,8 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
   result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
   result->tune = cm_params_create(cli->ctx, cm_tune_about(), err);
-  if (!result->prepare || !result->validate || !result->tune) return false;
+  result->recalibrate = cm_params_create(cli->ctx, cm_recalibrate_about(), err);
+  if (!result->prepare || !result->validate || !result->tune || !result->recalibrate) return false;
   for (int i = 0; i < count; i++)
     if (!add_word(cli, words[i], result, err)) return false;
   if (!result->count) cm_error_set(err, CM_ERR_USAGE, "no model is named; add one, e.g. logistic or \"svm C=2\"");
@@ -142,6 +146,7 @@ void cm__learn_words_free(CmLearnWords *words) {
   }
   cm_free(words->prepare_search);
   cm_free(words->tune);
+  cm_free(words->recalibrate);
   cm_free(words->prepare);
   cm_free(words->validate);
 }

@@ -42,7 +42,7 @@ typedef struct CmLearnWords {
   char name[CM__MOST_LEARNERS][72];
   void *params[CM__MOST_LEARNERS];
   char *search[CM__MOST_LEARNERS], *prepare_search; /* parameters that are to be chosen */
-  void *prepare, *validate, *tune;                  /* CmPrepareParams, CmValidateParams, CmTuneParams */
+  void *prepare, *validate, *tune, *recalibrate;    /* CmPrepareParams, CmValidateParams … */
 } CmLearnWords;
 
 /* words: "logistic C=2", "svm C=0.1|1|10", "prepare impute=mean", "validate folds=10", "tune search=random"; at least

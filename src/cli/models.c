@@ -1,4 +1,5 @@
-/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON; and prepare, tune, validate and explain. */
+/* cormack models [NAME]: the kinds of model, as a list, as help, as JSON; and prepare, tune, recalibrate, validate and
+ * explain. */
 #include <string.h>
 
 #include "cli/cli.h"
@@ -47,6 +48,8 @@ static bool find_part(const char *name, LearnPart *found) {
       {cm_validate_about(), "cormack validate TABLE.csv MODEL... \"validate [param=value]\" [--option value]"},
       {cm_tune_about(),
        "cormack train|validate TABLE.csv \"MODEL param=A|B|C\"... \"tune [param=value]\" [--option value]"},
+      {cm_recalibrate_about(),
+       "cormack train|validate TABLE.csv MODEL... \"recalibrate method=logistic\" [--option value]"},
       {cm_explain_about(), "cormack explain MODEL TABLE.csv \"[param=value]\" [--option value]"}};
   for (int i = 0; i < CM_COUNT(parts); i++) {
     if (strcmp(parts[i].about->name, name)) continue;

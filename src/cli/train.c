@@ -65,11 +65,13 @@ CM_COMMAND(train) = {
         "scale=robust\" sets the preparation.\n"
         "A parameter with several values, as in \"svm C=0.1|1|10\", is chosen on inner folds, by subject; \"tune "
         "search=halving\" says how.\n"
+        "\"recalibrate method=logistic|isotonic|temperature\" makes probabilities come true, and is saved with the "
+        "model.\n"
         "Leaks are refused by name. Example:\n"
         "  cormack train features.csv \"random_forest trees=500\" --target malignant --subject patient_id -o "
         "model.json",
     CM_COMMAND_OPTIONS(TrainOptions, option_table),
     .min_args = 2,
-    .max_args = 5,
+    .max_args = 6,
     .run = run,
 };

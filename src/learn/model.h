@@ -7,6 +7,7 @@
 #include "learn/data.h"
 #include "learn/kind.h"
 #include "learn/prepare/prepare.h"
+#include "learn/recalibrate.h"
 
 struct CmModel {
   CmArena hold; /* holds everything below; the model itself is a block of its own */
@@ -18,6 +19,7 @@ struct CmModel {
   const char **class_name, **feature, **unit;
   CmPrepare prepare;
   void *state;
+  CmRecalibration recalibration; /* method none: the probabilities are the predictor's */
   int64_t rows, subjects;
   char table_hash[2 * CM_HASH_SIZE + 1];
   const char *version; /* of Cormack, that trained it */
@@ -28,6 +30,8 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
                             int64_t count, CmError **err);
 /* x: rows x features of the model, unprepared; to: rows x cm__width(). Runs on the calling thread. */
 bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
+/* The same, before recalibration. */
+bool cm__model_raw(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
 /* The model's features of all rows of a table, rows x features; refuses a table that differs. */
 double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err);
 /* Class of an output of contributions and weights; NULL where outputs belong to no class. */

@@ -36,11 +36,17 @@ error:
   return NULL;
 }
 
-bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
+bool cm__model_raw(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
   double *ready = prepared(ctx, model, x, rows, err);
   bool ok = ready && model->body->predict(model->state, ctx, ready, rows, to, err);
   cm_free(ready);
   return ok;
+}
+
+bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err) {
+  if (!cm__model_raw(ctx, model, x, rows, to, err)) return false;
+  cm__recalibration_apply(&model->recalibration, to, rows);
+  return true;
 }
 
 bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,

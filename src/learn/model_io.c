@@ -46,6 +46,10 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
   cm__prepare_write(&model->prepare, &json);
   cm__text_add(&json, ",\n\"predictor\":");
   model->body->write(model->state, &json);
+  if (model->recalibration.method) {
+    cm__text_add(&json, ",\n\"recalibration\":");
+    cm__recalibration_write(&model->recalibration, &json);
+  }
   cm__text_add(&json, "}\n");
   return cm__text_finish(&json);
 }
@@ -196,7 +200,7 @@ static bool right_classes(const CmModel *model) {
 
 static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *unit, *event, *subject, *classes,
-      *features, *units, *training, *prepare, *predictor;
+      *features, *units, *training, *prepare, *predictor, *recalibration = NULL;
   CmJsonMember members[] = {{"cormack_model", &version},
                             {"name", &name},
                             {"kind", &kind},
@@ -212,10 +216,10 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"units", &units},
                             {"training", &training},
                             {"prepare", &prepare},
-                            {"predictor", &predictor}};
-  int format;
-  if (!check_version(root, &format, err) || !cm__json_members(root, "the model", members, CM_COUNT(members), err))
-    return false;
+                            {"predictor", &predictor},
+                            {"recalibration", &recalibration}};
+  int format, count = CM_COUNT(members) - !json_object_get(root, "recalibration"); /* the only one that may be absent */
+  if (!check_version(root, &format, err) || !cm__json_members(root, "the model", members, count, err)) return false;
   CmArena *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
   if (!known) return false;
@@ -240,7 +244,9 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!cm__prepare_read(hold, prepare, format, model->features, &model->prepare, err)) return false;
   const CmModelShape shape = {model->task, model->classes, model->prepare.width};
   model->state = model->body->read(hold, predictor, &shape, err);
-  return model->state != NULL;
+  if (!model->state || !recalibration) return model->state != NULL;
+  if (!model->target) return cm__json_refuse(err, "recalibration");
+  return cm__recalibration_read(hold, recalibration, model->classes, &model->recalibration, err);
 }
 
 CmModel *cm_model_from_json(CmContext *ctx, const char *text, size_t size, const char *name, CmError **err) {

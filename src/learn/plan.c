@@ -183,6 +183,11 @@ static bool make_room(CmTrial *trial, CmError **err) {
     o->drop = CM__NEW(hold, double, d * trial->drops, err);
     o->tuning = CM__NEW(hold, CmTuning, trial->jobs, err);
     if (!o->p || !o->held_p || !o->drop || !o->tuning) return false;
+    if (trial->learners[l].recalibrate && trial->learners[l].recalibrate->method) {
+      o->raw_p = CM__NEW(hold, double, p->folds ? p->repeats * trial->pool_rows *k : 0, err);
+      o->raw_held_p = CM__NEW(hold, double, trial->held_rows *k, err);
+      if (!o->raw_p || !o->raw_held_p) return false;
+    }
     if (!shap) continue;
     o->shap = CM__NEW(hold, double, p->folds ? trial->pool_rows *width : 0, err);
     o->held_shap = CM__NEW(hold, double, trial->held_rows *width, err);

@@ -353,6 +353,7 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_SURVIVAL, cm__table_survival},
       {CM_LEARN_SUBGROUPS, cm__table_subgroups},
       {CM_LEARN_TUNING, cm__table_tuning},
+      {CM_LEARN_RECALIBRATION, cm__table_recalibration},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

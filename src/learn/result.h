@@ -8,10 +8,11 @@
 
 /* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
 typedef struct CmOutcome {
-  double *p;      /* repeats x pool x width */
-  double *shap;   /* pool x outputs x (features + 1): first repeat; NULL without */
-  double *drop;   /* features x (folds x permutations): AUC lost; NaN where undefined */
-  double *held_p; /* held x width */
+  double *p;                  /* repeats x pool x width */
+  double *shap;               /* pool x outputs x (features + 1): first repeat; NULL without */
+  double *drop;               /* features x (folds x permutations): AUC lost; NaN where undefined */
+  double *held_p;             /* held x width */
+  double *raw_p, *raw_held_p; /* the same before recalibration; NULL without */
   double *held_shap;
   CmModel *model;   /* fitted on the pool */
   CmTuning *tuning; /* jobs: of the pool, then of each fold of each repeat */
@@ -73,6 +74,7 @@ CmTable *cm__table_survival(CmTrial *trial, CmError **err);
 
 CmTable *cm__table_subgroups(CmTrial *trial, CmError **err);
 CmTable *cm__table_tuning(CmTrial *trial, CmError **err);
+CmTable *cm__table_recalibration(CmTrial *trial, CmError **err);
 
 /* Metrics of classes or of numbers, as the task wants them. */
 bool cm__judge(CmArena *hold, const CmTrial *trial, const CmScores *scores, int64_t resamples, CmMetricList *list,

@@ -118,15 +118,18 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
   return true;
 }
 
-/* Predicts and explains; to: places x the trial's width, shap: places x width or NULL. */
+/* Predicts and explains; to and raw (or NULL): places x the trial's width, shap: places x width or NULL. */
 static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *to,
-                  double *shap, CmError **err) {
+                  double *raw, double *shap, CmError **err) {
   int k = trial->width;
   int64_t width = (int64_t)cm__outputs(trial->data.task, trial->data.classes) * (trial->data.features + 1);
   double *numbers = CM__NEW(hold, double, unseen->rows *k, err),
          *phi = shap ? CM__NEW(hold, double, unseen->rows *width, err) : NULL;
   if (!numbers || (shap && !phi)) return false;
-  if (!cm__model_numbers(trial->ctx, model, unseen->x, unseen->rows, numbers, err)) return false;
+  if (!cm__model_raw(trial->ctx, model, unseen->x, unseen->rows, numbers, err)) return false;
+  for (int64_t i = 0; raw && i < unseen->rows; i++)
+    memcpy(raw + unseen->at[i] * k, numbers + i * k, sizeof(double) * (size_t)k);
+  cm__recalibration_apply(&model->recalibration, numbers, unseen->rows);
   if (shap && !cm__model_contributions(trial->ctx, model, unseen->x, unseen->rows, phi, err)) return false;
   for (int64_t i = 0; i < unseen->rows; i++) {
     memcpy(to + unseen->at[i] * k, numbers + i * k, sizeof(double) * (size_t)k);
@@ -152,8 +155,9 @@ static bool run_fold(CmTrial *trial, CmArena *hold, int learner, int64_t repeat,
   int64_t job = 1 + repeat * trial->params.folds + fold;
   CmModel *model = cm__learner_fit(trial->ctx, &trial->learners[learner], &trial->data, train, trains, (uint64_t)job,
                                    &outcome->tuning[job], err);
+  int64_t place = repeat * trial->pool_rows * trial->width;
   bool ok = model &&
-            judge(trial, hold, model, &unseen, outcome->p + repeat * trial->pool_rows * trial->width,
+            judge(trial, hold, model, &unseen, outcome->p + place, outcome->raw_p ? outcome->raw_p + place : NULL,
                   repeat ? NULL : outcome->shap, err) &&
             (repeat || permute(trial, hold, model, &unseen, fold, outcome->drop, err));
   cm_model_unref(&model);
@@ -169,7 +173,7 @@ static bool run_whole(CmTrial *trial, CmArena *hold, int learner, CmError **err)
   if (!trial->held_rows) return true;
   Unseen unseen;
   return gather(trial, hold, trial->held, NULL, trial->held_rows, &unseen, err) &&
-         judge(trial, hold, outcome->model, &unseen, outcome->held_p, outcome->held_shap, err) &&
+         judge(trial, hold, outcome->model, &unseen, outcome->held_p, outcome->raw_held_p, outcome->held_shap, err) &&
          (!trial->drop_is_held || permute(trial, hold, outcome->model, &unseen, 0, outcome->drop, err));
 }
 

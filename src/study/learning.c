@@ -31,6 +31,7 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   add_params(&hasher, ctx, cm_prepare_about(), learn->prepare);
   add_params(&hasher, ctx, cm_validate_about(), learn->validate);
   add_params(&hasher, ctx, cm_tune_about(), learn->tune);
+  add_params(&hasher, ctx, cm_recalibrate_about(), learn->recalibrate);
   cm_hash_add_text(&hasher, NULL);
   for (int i = 0; i < learn->subgroup_count; i++) cm_hash_add_text(&hasher, learn->subgroups[i]);
   for (int i = 0; i < learn->learner_count; i++) {

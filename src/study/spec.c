@@ -304,6 +304,7 @@ void cm__spec_free(CmSpec *spec) {
   cm_free(spec->learn.prepare);
   cm_free(spec->learn.validate);
   cm_free(spec->learn.tune);
+  cm_free(spec->learn.recalibrate);
   cm_table_unref(&spec->labels.table);
   cm_error_free(&spec->problems.failure);
   cm__arena_free(&spec->arena);

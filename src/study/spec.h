@@ -130,6 +130,7 @@ typedef struct CmSpecLearn {
   CmPrepareParams *prepare;
   CmValidateParams *validate;
   CmTuneParams *tune;
+  CmRecalibrateParams *recalibrate;
   const char *prepare_search, **subgroups; /* search: what is to be chosen of the preparation; NULL: nothing */
   int subgroup_count;
 } CmSpecLearn;

@@ -5,9 +5,9 @@
 
 #include "study/spec.h"
 
-static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",    "aggregate",
-                                         "features", "ignore", "models",   "prepare", "validate", "seed",
-                                         "task",     "event",  "order",    "tune",    "subgroups"};
+static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",     "aggregate",
+                                         "features", "ignore", "models",   "prepare", "validate",  "seed",
+                                         "task",     "event",  "order",    "tune",    "subgroups", "recalibrate"};
 static const char *const rows[] = {"subject", "visit", "image"};
 static const char *const visits[] = {"first", "last", "all"};
 static const char *const hows[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
@@ -135,8 +135,13 @@ static void add_learner(CmSpec *spec, const CmYaml *at, const char *kind, const 
   char *json = cm_params_to_json(spec->ctx, &found->about, values, &spec->problems.failure);
   if (json) learn->learner_json[learn->learner_count] = cm__arena_strdup(&spec->arena, json, &spec->problems.failure);
   cm_free(json);
-  learn->learners[learn->learner_count++] = (CmLearner){
-      .kind = found, .params = values, .name = name, .prepare = learn->prepare, .search = search, .tune = learn->tune};
+  learn->learners[learn->learner_count++] = (CmLearner){.kind = found,
+                                                        .params = values,
+                                                        .name = name,
+                                                        .prepare = learn->prepare,
+                                                        .search = search,
+                                                        .tune = learn->tune,
+                                                        .recalibrate = learn->recalibrate};
 }
 
 /* svm | svm: {c: 2} | {model: svm, name: svm_rbf, c: 2} */
@@ -323,6 +328,19 @@ static void parse_tune(CmSpec *spec, const CmYaml *tune) {
   cm__spec_params(spec, cm_tune_about(), spec->learn.tune, tune, NULL, 0, "tune");
 }
 
+/* recalibrate: isotonic | {method: isotonic, folds: 3} */
+static void parse_recalibrate(CmSpec *spec, const CmYaml *node) {
+  CmError *wrong = NULL;
+  if (!node) return;
+  if (node->kind == CM__YAML_MAP)
+    cm__spec_params(spec, cm_recalibrate_about(), spec->learn.recalibrate, node, NULL, 0, "recalibrate");
+  else if (node->kind != CM__YAML_SCALAR)
+    cm__problem_add(&spec->problems, node, "recalibrate must be e.g. isotonic, not %s", cm__yaml_kind_name(node));
+  else if (!cm_params_set(cm_recalibrate_about(), spec->learn.recalibrate, "method", node->text, &wrong))
+    cm__problem_add(&spec->problems, node, "recalibrate: %s", cm_error_text(wrong));
+  cm_error_free(&wrong);
+}
+
 void cm__spec_learn(CmSpec *spec) {
   const CmYaml *node = cm__yaml_get(spec->root, "learn");
   CmSpecLearn *learn = &spec->learn;
@@ -342,7 +360,8 @@ void cm__spec_learn(CmSpec *spec) {
   learn->prepare = cm_params_create(spec->ctx, cm_prepare_about(), failure);
   learn->validate = learn->prepare ? cm_params_create(spec->ctx, cm_validate_about(), failure) : NULL;
   learn->tune = learn->validate ? cm_params_create(spec->ctx, cm_tune_about(), failure) : NULL;
-  if (!learn->tune) return;
+  learn->recalibrate = learn->tune ? cm_params_create(spec->ctx, cm_recalibrate_about(), failure) : NULL;
+  if (!learn->recalibrate) return;
   cm__yaml_known_keys(&spec->problems, node, learn_keys, CM_COUNT(learn_keys), "learn");
   if (!spec->labels.at)
     cm__problem_add(&spec->problems, learn->at,
@@ -356,6 +375,7 @@ void cm__spec_learn(CmSpec *spec) {
   learn->prepare_search =
       cm__spec_search(spec, cm_prepare_about(), learn->prepare, prepare, NULL, 0, "prepare.", "prepare");
   parse_tune(spec, cm__yaml_get(node, "tune"));
+  parse_recalibrate(spec, cm__yaml_get(node, "recalibrate"));
   learn->row = spec->labels.time ? CM__ROW_VISIT : CM__ROW_SUBJECT;
   cm__yaml_choice(&spec->problems, node, "row", rows, CM_COUNT(rows), &learn->row);
   cm__yaml_choice(&spec->problems, node, "visit", visits, CM_COUNT(visits), &learn->visit);
