@@ -4,7 +4,7 @@ from bench_ops import Case, cv2, nd, np, sitk, skimage
 VOXEL = {"units": "voxel"}
 BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 FLAT = ("xray8", "xray", "xrayf")
-IN_ORDER = "sums in f64, weight after weight; OpenCV's in f32 or 16 bits"
+IN_ORDER = "reals summed in f64, weight after weight; OpenCV in f32, bytes in 16 bits"
 TENT, SLOPE, ONE = np.array([1, 2, 1], np.float32) / 4, np.array([-1, 0, 1], np.float32) / 2, np.ones(1, np.float32)
 SHARPEN = np.array([[0, -1, 0], [-1, 5, -1], [0, -1, 0]], np.float32)
 

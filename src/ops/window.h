@@ -15,6 +15,15 @@ typedef struct CmWindowRow {
   int64_t row, n, components;
 } CmWindowRow;
 
+/* The same in float. */
+typedef struct CmWindowFloats {
+  const float *const *near;
+  const float *centre;
+  float *to;
+  float *scratch;
+  int64_t row, n, components;
+} CmWindowFloats;
+
 typedef struct CmWindow {
   const char *what; /* for progress; may be NULL */
   const CmImage *image;
@@ -24,8 +33,9 @@ typedef struct CmWindow {
   int64_t radius[3];
   CmBorder border;
   double border_value;
-  int64_t scratch; /* doubles that `row` is given */
+  int64_t scratch; /* values that the row function is given */
   void (*row)(void *arg, const CmWindowRow *row);
+  void (*floats)(void *arg, const CmWindowFloats *row); /* instead, where float is exact; NULL: row */
   void *arg;
 } CmWindow;
 

@@ -34,61 +34,43 @@ typedef struct Weight {
 typedef struct Kernel {
   Weight items[CM_LIST_MAX];
   int count;
+  double scale; /* the sum is divided by it: 1 where the weights were */
 } Kernel;
 
 enum { TOGETHER = 8, PART = 1024 }; /* weights; values that stay in the first-level cache */
 
-/* Weight after weight, `count` (a constant) of them in one pass. */
-static inline void some(const double *const *from, const double *weight, int count, bool first, double *restrict to,
-                        int64_t n) {
-  for (int64_t i = 0; i < n; i++) {
-    double sum = first ? 0.0 : to[i];
-    for (int k = 0; k < count; k++) sum += weight[k] * from[k][i];
-    to[i] = sum;
-  }
+#define R double
+#define X(name) name##_f64
+#define ROW CmWindowRow
+#include "ops/filter/convolve_tmpl.c"
+#define R float
+#define X(name) name##_f32
+#define ROW CmWindowFloats
+#include "ops/filter/convolve_tmpl.c"
+
+CM_SIMD static void divide(float *to, float by, int64_t n) {
+  for (int64_t i = 0; i < n; i++) to[i] /= by;
 }
 
-CM_SIMD static void add(const double *const *from, const double *weight, int count, bool first, double *restrict to,
-                        int64_t n) {
-  const double *rows[TOGETHER];
-  double w[TOGETHER];
-  memcpy(rows, from, sizeof(rows));
-  memcpy(w, weight, sizeof(w));
-#define ADD(count_)                        \
-  case count_:                             \
-    if (first)                             \
-      some(rows, w, count_, true, to, n);  \
-    else                                   \
-      some(rows, w, count_, false, to, n); \
-    break
-  switch (count) {
-    ADD(1);
-    ADD(2);
-    ADD(3);
-    ADD(4);
-    ADD(5);
-    ADD(6);
-    ADD(7);
-    ADD(8);
-  }
-#undef ADD
-}
-
-static void convolve_row(void *arg, const CmWindowRow *row) {
+/* Sums of whole numbers, exact in float; a quotient rounds to whole numbers as the exact one does. */
+static void whole_row(void *arg, const CmWindowFloats *row) {
   const Kernel *kernel = arg;
-  if (kernel->count == 0) memset(row->to, 0, (size_t)row->n * sizeof(double));
-  for (int64_t x = 0; x < row->n; x += PART)
-    for (int begin = 0; begin < kernel->count; begin += TOGETHER) {
-      const double *from[TOGETHER] = {NULL};
-      double weight[TOGETHER] = {0.0};
-      const int count = kernel->count - begin < TOGETHER ? kernel->count - begin : TOGETHER;
-      for (int k = 0; k < count; k++) {
-        const Weight *item = &kernel->items[begin + k];
-        from[k] = row->near[item->row] + item->dx * row->components + x;
-        weight[k] = item->weight;
-      }
-      add(from, weight, count, begin == 0, row->to + x, row->n - x < PART ? row->n - x : PART);
-    }
+  convolve_row_f32(arg, row);
+  if (kernel->scale != 1.0) divide(row->to, (float)kernel->scale, row->n);
+}
+
+/* Are all sums whole numbers that float holds, with a bit to spare for the quotient? */
+static bool is_whole(const ConvolveParams *p, const CmImage *image, CmType to) {
+  const CmType type = cm_image_type(image);
+  const double most = fmax(cm_type_max(type), -cm_type_min(type));
+  double sum = 0.0;
+  for (int k = 0; k < p->kernel.count; k++) {
+    if (p->kernel.value[k] != rint(p->kernel.value[k])) return false;
+    sum += fabs(p->kernel.value[k]);
+  }
+  if (p->border == CM_BORDER_CONSTANT && (p->border_value != rint(p->border_value) || fabs(p->border_value) > most))
+    return false;
+  return cm_type_is_integer(type) && cm_type_is_integer(to) && sum * most < 0x1p23;
 }
 
 static void kernel_size(const ConvolveParams *p, int64_t size[3]) {
@@ -105,11 +87,14 @@ static double kernel_sum(const ConvolveParams *p) {
 static bool run(const CmCall *call, CmError **err) {
   const ConvolveParams *p = call->params;
   const double scale = p->normalize ? kernel_sum(p) : 1.0;
-  Kernel kernel = {.count = 0};
+  const CmType to = cm__out_type(p->type, cm_image_type(call->in[0].image));
+  const bool whole = is_whole(p, call->in[0].image, to);
+  Kernel kernel = {.scale = whole ? scale : 1.0};
   CmWindow job = {.what = "convolve",
                   .border = (CmBorder)p->border,
                   .border_value = p->border_value,
-                  .row = convolve_row,
+                  .row = convolve_row_f64,
+                  .floats = whole ? whole_row : NULL,
                   .arg = &kernel};
   int64_t size[3];
   kernel_size(p, size);
@@ -122,9 +107,9 @@ static bool run(const CmCall *call, CmError **err) {
       kernel.items[kernel.count++] =
           (Weight){.dx = d[0],
                    .row = (d[2] + job.radius[2]) * (2 * job.radius[1] + 1) + d[1] + job.radius[1],
-                   .weight = p->kernel.value[k] / scale};
+                   .weight = p->kernel.value[k] / (whole ? 1.0 : scale)};
   }
-  return cm__window_call(call, &job, cm__out_type(p->type, cm_image_type(call->in[0].image)), err);
+  return cm__window_call(call, &job, to, err);
 }
 
 static bool check(const void *values, CmError **err) {
@@ -152,7 +137,8 @@ CM_OP(convolve) = {
     .details =
         "out[i] = sum of w[j] * v[i - j + floor(size / 2)] along each axis; correlate=true: v[i + j - floor(size / "
         "2)]. Sums are taken in "
-        "f64, weight after weight. Weights that are 0 take no part. With type=keep a sum beyond the range of an "
+        "f64, weight after weight (whole weights of an image of 8 or 16 bits exactly, and divided at the end). Weights "
+        "that are 0 take no part. With type=keep a sum beyond the range of an "
         "integer type is clamped to "
         "it; type=f32 keeps it. Border: replicate aaa|abcd|ddd, reflect cba|abcd|dcb, mirror dcb|abcd|cba, wrap "
         "bcd|abcd|abc, constant "
