@@ -227,7 +227,11 @@ typedef struct CmExplainParams {
   int64_t coalitions; /* of features, at most; 0: 2048 + 2 for each feature */
   int64_t grid;       /* points, or bins, of an effect */
   int64_t rows;       /* for each point of a partial dependence at most, evenly spaced ones */
-  int64_t seed;       /* of the coalitions */
+  int64_t samples;    /* of LIME, drawn around a row */
+  int64_t told;       /* features of LIME's linear model at most */
+  int64_t neighbours; /* rows of the background from which a counterfactual is sought */
+  CmText fixed;       /* features that a counterfactual leaves as they are, comma-separated */
+  int64_t seed;       /* of coalitions and samples */
 } CmExplainParams;
 CM_API const CmOp *cm_explain_about(void); /* name: "explain" */
 
@@ -238,6 +242,26 @@ CM_API const CmOp *cm_explain_about(void); /* name: "explain" */
 CM_API CM_NODISCARD CmTable *cm_model_kernel_shap(CmContext *ctx, const CmModel *model, const CmTable *table,
                                                   const CmTable *background, const CmExplainParams *params,
                                                   CmError **err);
+
+/* LIME (Ribeiro, Singh and Guestrin 2016) of any model but embeddings, of what is predicted (as above): a linear model
+ * of the prediction around each row, on statements that a feature lies in the same quarter of the background as in the
+ * row. «row», the subject's column, «class», «feature», «statement», «weight» (of the statement being true),
+ * «intercept», «local_output» (intercept and all weights), «output» (the model's own), «r2» (of the linear model on the
+ * samples); a row for each feature that is told, the weightiest first. Features are drawn from the background's rows
+ * each by itself. Kernel, penalties and choice of features as in the lime package with its defaults and
+ * highest_weights. */
+CM_API CM_NODISCARD CmTable *cm_model_lime(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                           const CmTable *background, const CmExplainParams *params, CmError **err);
+
+/* The least change that turns the decision for a row, as far as it is found (counterfactual, Wachter et al. 2018):
+ * «row», the subject's column, «predicted», «probability», «becomes», «new_probability», «feature», «unit», «from»,
+ * «to», «cost»; a row for each feature that changes, the dearest first. No change can be left out, and none made
+ * smaller by itself, without the decision turning back. cost: in median absolute deviations of the background. Whole
+ * numbers stay whole, missing values missing. «becomes» is missing where nothing turns it. CM_ERR_UNSUPPORTED for
+ * models of other things than classes. */
+CM_API CM_NODISCARD CmTable *cm_model_counterfactuals(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                                      const CmTable *background, const CmExplainParams *params,
+                                                      CmError **err);
 
 /* How a prediction (as above) depends on each feature that the model uses: «feature», «unit», «class», «method»,
  * «value», «effect», «rows». method "partial_dependence": the mean prediction when all rows have the value (Friedman

@@ -123,13 +123,26 @@ class Model:
         handle = from_table(self._context, table)
         return self._table("cm_model_explain", handle.pointer)
 
-    def kernel_shap(self, table, background=None, **params):
-        """Kernel SHAP of any model, of what it predicts. background: rows that stand in for unknown features; otherwise `table`.
-        Parameters: describe("explain")."""
+    def _beside(self, name, table, background, params):
         rows = from_table(self._context, table)
         others = rows if background is None else from_table(self._context, background)
         with filled(self._context, lib.cm_explain_about(), params) as own:
-            return self._table("cm_model_kernel_shap", rows.pointer, others.pointer, own)
+            return self._table(name, rows.pointer, others.pointer, own)
+
+    def kernel_shap(self, table, background=None, **params):
+        """Kernel SHAP of any model, of what it predicts. background: rows that stand in for unknown features; otherwise `table`.
+        Parameters: describe("explain")."""
+        return self._beside("cm_model_kernel_shap", table, background, params)
+
+    def lime(self, table, background=None, **params):
+        """LIME: a linear model of what the model does around each row, a row for each feature. background and parameters as
+        of kernel_shap."""
+        return self._beside("cm_model_lime", table, background, params)
+
+    def counterfactuals(self, table, background=None, **params):
+        """The least change of each row that turns its decision, a row for each feature that changes; fixed="age,sex" stay as
+        they are. background and parameters as of kernel_shap."""
+        return self._beside("cm_model_counterfactuals", table, background, params)
 
     def effects(self, table, **params):
         """Partial dependence and accumulated local effects of each feature. Parameters: describe("explain")."""

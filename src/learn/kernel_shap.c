@@ -203,15 +203,12 @@ static bool run_rows(void *arg, CmRange range, CmError **err) {
 
 static bool take_background(CmArena *hold, Kernel *k, const CmTable *background, int64_t most, CmError **err) {
   int d = k->model->features;
-  double *x = cm__model_table(hold, k->model, background, err);
+  double *x = cm__explain_background(background, err) ? cm__model_table(hold, k->model, background, err) : NULL;
   if (!x) return false;
   int64_t rows = cm_table_rows(background), step = cm__even_step(rows, most);
   for (int64_t i = 0; i < rows; i += step) memmove(x + k->background_rows++ * d, x + i * d, sizeof *x * (size_t)d);
   k->background = x;
-  if (k->background_rows) return true;
-  cm_error_set(err, CM_ERR_DATA,
-               "the background has no rows; give the rows that the model was trained on, or some of them");
-  return false;
+  return true;
 }
 
 static CmTable *write_values(const Kernel *k, const CmTable *table, CmError **err) {

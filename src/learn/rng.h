@@ -23,7 +23,8 @@ enum {
   CM__STREAM_LABELS,
   CM__STREAM_CURVE,
   CM__STREAM_TREES,
-  CM__STREAM_HALVES
+  CM__STREAM_HALVES,
+  CM__STREAM_LIME
 };
 
 static inline uint64_t cm__mix(uint64_t z) {

@@ -5,61 +5,19 @@ dependence (Friedman, Ann. Stat. 29, 2001); accumulated local effects (Apley and
 `cormack predict` for tables made here. Where coalitions are drawn: a linear model, whose values are coefficient x (value - mean of the
 background) whatever the draw. Tolerance 1e-9: the same sums in another order, and a matrix solved.
 """
-import csv
 import itertools
 import math
-import os
 import subprocess
 import sys
 import tempfile
 
 try:
     import numpy as np
+    from explained import CORMACK, Model, write
     from sklearn import datasets
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
-
-CORMACK = os.environ["CORMACK"]
-
-
-def read(path):
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write(path, names, x, target=None):
-    with open(path, "w", newline="") as file:
-        out = csv.writer(file)
-        out.writerow(names + (["target"] if target is not None else []))
-        for i, row in enumerate(x):
-            out.writerow([repr(float(v)) for v in row] + ([target[i]] if target is not None else []))
-
-
-class Model:
-    """A model that is fitted, predicts and explains by the program alone."""
-
-    def __init__(self, folder, learner, names, x, target, *options):
-        self.folder, self.names = folder, names
-        write(f"{folder}/train.csv", names, x, target)
-        self.run("train", f"{folder}/train.csv", learner, "--target", "target", "-o", f"{folder}/model.json", *options)
-
-    def run(self, *words):
-        subprocess.run([CORMACK, *words, "--quiet"], check=True, stdout=subprocess.DEVNULL)
-
-    def outputs(self, x):
-        """rows x outputs: the probabilities (binary: of the positive class), or the number."""
-        write(f"{self.folder}/x.csv", self.names, x)
-        self.run("predict", f"{self.folder}/model.json", f"{self.folder}/x.csv", "-o", f"{self.folder}/p.csv")
-        rows = read(f"{self.folder}/p.csv")
-        columns = [c for c in rows[0] if c.startswith("probability ")] or ["predicted"]
-        return np.array([[float(r[c]) for c in (columns[1:] if len(columns) == 2 else columns)] for r in rows])
-
-    def explain(self, x, *words):
-        write(f"{self.folder}/x.csv", self.names, x)
-        self.run("explain", f"{self.folder}/model.json", f"{self.folder}/x.csv", *words, "-o", f"{self.folder}/out")
-        return {name: read(f"{self.folder}/out/{name}.csv") for name in ["shap", "effects", "weights"]}
-
 
 def shapley(model, x, background):
     """rows x outputs x features, by the sum over all coalitions."""
