@@ -4,7 +4,7 @@
 
 #include "learn/json.h"
 #include "learn/kind.h"
-#include "learn/lanes.h"
+#include "learn/nearest.h"
 
 enum { WEIGHTS_UNIFORM, WEIGHTS_DISTANCE };
 enum { METRIC_EUCLIDEAN, METRIC_MANHATTAN, METRIC_CHEBYSHEV };
@@ -26,7 +26,13 @@ typedef struct Knn {
   int64_t rows;
   double *x, *value;
   int *y;
+  CmNearest nearest; /* euclidean */
 } Knn;
+
+static Knn *index_rows(CmArena *hold, Knn *knn, CmError **err) {
+  if (knn->metric != METRIC_EUCLIDEAN) return knn;
+  return cm__nearest_make(hold, knn->x, knn->rows, knn->features, &knn->nearest, err) ? knn : NULL;
+}
 
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const KnnParams *p = params;
@@ -37,8 +43,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   }
   Knn *knn = CM__NEW(hold, Knn, 1, err);
   if (!knn) return NULL;
-  *knn =
-      (Knn){(int)p->k, p->weights, p->metric, training->features, training->classes, training->rows, NULL, NULL, NULL};
+  *knn = (Knn){(int)p->k, p->weights, p->metric, training->features, training->classes, training->rows};
   knn->x = CM__NEW(hold, double, training->rows * training->features, err);
   if (training->y && !(knn->y = CM__NEW(hold, int, training->rows, err))) return NULL;
   if (training->value && !(knn->value = CM__NEW(hold, double, training->rows, err))) return NULL;
@@ -46,72 +51,29 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   memcpy(knn->x, training->x, sizeof(double) * (size_t)(training->rows * training->features));
   if (knn->y) memcpy(knn->y, training->y, sizeof(int) * (size_t)training->rows);
   if (knn->value) memcpy(knn->value, training->value, sizeof(double) * (size_t)training->rows);
-  return knn;
+  return index_rows(hold, knn, err);
 }
 
-/* Grow with the distance from x to rows [first, first + rows); squared for euclidean. */
-static void apart(const Knn *knn, const double *x, int64_t first, int64_t rows, double *to) {
-  int n = knn->features;
-  const double *b = knn->x + first * n;
-  if (knn->metric == METRIC_EUCLIDEAN) {
-    cm__lanes_distances(x, b, rows, n, to);
-    return;
-  }
-  for (int64_t i = 0; i < rows; i++, b += n) {
-    double sum = 0;
-    if (knn->metric == METRIC_MANHATTAN)
-      for (int j = 0; j < n; j++) sum += fabs(x[j] - b[j]);
-    else
-      for (int j = 0; j < n; j++) sum = fmax(sum, fabs(x[j] - b[j]));
-    to[i] = sum;
-  }
+/* From x to a row. */
+static double apart(const Knn *knn, const double *x, int64_t row) {
+  const double *b = knn->x + row * knn->features;
+  double sum = 0;
+  for (int j = 0; j < knn->features; j++)
+    sum = knn->metric == METRIC_MANHATTAN ? sum + fabs(x[j] - b[j]) : fmax(sum, fabs(x[j] - b[j]));
+  return sum;
 }
 
-typedef struct Near {
-  double distance;
-  int64_t row;
-} Near;
-
-static bool farther(Near a, Near b) {
-  return a.distance != b.distance ? a.distance > b.distance : a.row > b.row;
-}
-
-/* The heap's top is the farthest of the k nearest so far; of equal distances the earlier row is nearer. */
-static void sink(Near *heap, int count, int at) {
-  for (;;) {
-    int child = 2 * at + 1;
-    if (child >= count) return;
-    if (child + 1 < count && farther(heap[child + 1], heap[child])) child++;
-    if (!farther(heap[child], heap[at])) return;
-    Near t = heap[at];
-    heap[at] = heap[child];
-    heap[child] = t;
-    at = child;
-  }
-}
-
-static void find_nearest(const Knn *knn, const double *x, Near *heap) {
-  enum { BLOCK = 256 };
-  double distance[BLOCK];
-  for (int64_t first = 0; first < knn->rows; first += BLOCK) {
-    int64_t rows = knn->rows - first < BLOCK ? knn->rows - first : BLOCK;
-    apart(knn, x, first, rows, distance);
-    for (int64_t i = 0; i < rows; i++) {
-      Near near = {distance[i], first + i};
-      if (near.row < knn->k) {
-        heap[near.row] = near;
-        if (near.row == knn->k - 1)
-          for (int at = knn->k / 2 - 1; at >= 0; at--) sink(heap, knn->k, at);
-      } else if (farther(heap[0], near)) {
-        heap[0] = near;
-        sink(heap, knn->k, 0);
-      }
-    }
-  }
+/* A row of training stays in the cache for all points. */
+static bool find_nearest(const Knn *knn, CmContext *ctx, const double *x, int64_t points, CmNearHeap *heap,
+                         CmError **err) {
+  if (knn->metric == METRIC_EUCLIDEAN) return cm__nearest_find(&knn->nearest, ctx, x, points, heap, err);
+  for (int64_t row = 0; row < knn->rows; row++)
+    for (int64_t i = 0; i < points; i++) cm__near_put(&heap[i], (CmNear){apart(knn, x + i * knn->features, row), row});
+  return true;
 }
 
 /* Votes by class, or the weighted mean. */
-static void combine(const Knn *knn, const Near *near, double *to) {
+static void combine(const Knn *knn, const CmNear *near, double *to) {
   double total = 0;
   int width = knn->classes ? knn->classes : 1;
   for (int c = 0; c < width; c++) to[c] = 0;
@@ -128,14 +90,17 @@ static void combine(const Knn *knn, const Near *near, double *to) {
 
 static bool predict_rows(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err) {
   const Knn *knn = state;
-  Near *heap = cm_alloc_array(ctx, (size_t)knn->k, sizeof *heap, err);
-  if (!heap) return false;
-  for (int64_t i = 0; i < rows; i++) {
-    find_nearest(knn, x + i * knn->features, heap);
-    combine(knn, heap, to + i * (knn->classes ? knn->classes : 1));
-  }
-  cm_free(heap);
-  return true;
+  CmArena scratch = {.ctx = ctx};
+  size_t places;
+  if (!cm_size_multiply((size_t)rows, (size_t)knn->k, &places, err)) return false;
+  CmNearHeap *heap = CM__NEW(&scratch, CmNearHeap, rows, err);
+  CmNear *near = CM__NEW(&scratch, CmNear, places, err);
+  bool ok = heap && near;
+  for (int64_t i = 0; ok && i < rows; i++) heap[i] = (CmNearHeap){near + i * knn->k, knn->k, 0};
+  ok = ok && find_nearest(knn, ctx, x, rows, heap, err);
+  for (int64_t i = 0; ok && i < rows; i++) combine(knn, heap[i].near, to + i * (knn->classes ? knn->classes : 1));
+  cm__arena_free(&scratch);
+  return ok;
 }
 
 static void write_state(const void *state, CmTextBuffer *json) {
@@ -167,17 +132,14 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
                (int)json_integer_value(metric),
                shape->features,
                shape->classes,
-               rows,
-               NULL,
-               NULL,
-               NULL};
+               rows};
   if (knn->classes)
     knn->y = cm__json_read_ints(hold, y, "predictor.y", rows, 0, knn->classes - 1, err);
   else
     knn->value = cm__json_read_reals(hold, y, "predictor.y", rows, false, err);
   if (!knn->y && !knn->value) return NULL;
   knn->x = cm__json_read_reals(hold, x, "predictor.x", rows * knn->features, false, err);
-  return knn->x ? knn : NULL;
+  return knn->x ? index_rows(hold, knn, err) : NULL;
 }
 
 CM_MODEL_KIND(knn) = {
