@@ -77,14 +77,16 @@ typedef enum CmChoose {
 typedef enum CmScale { CM_SCALE_AUTO, CM_SCALE_NONE, CM_SCALE_ZSCORE, CM_SCALE_ROBUST, CM_SCALE_MINMAX } CmScale;
 
 /* In this order, each fitted on the training rows: columns without any value or with variance <= min_variance go;
- * missing values are imputed; of each pair with |r| > max_correlation the later column goes; of each cluster of
- * correlated columns one stays; columns that are not significant go; the k_best by test, mRMR, lasso or stability stay;
- * what stays is scaled. */
+ * missing values are imputed; batches are harmonised (ComBat); of each pair with |r| > max_correlation the later column
+ * goes; of each cluster of correlated columns one stays; columns that are not significant go; the k_best by test, mRMR,
+ * lasso or stability stay; what stays is scaled. */
 typedef struct CmPrepareParams {
   int32_t impute;     /* CmImpute */
   int64_t neighbours; /* impute=knn: rows whose mean is taken */
   int64_t rounds;     /* impute=iterative: over the columns, at most */
   bool indicators;    /* one more column for each with missing values: whether it was */
+  CmText batch;       /* column of the scanner or site that ComBat harmonises; "": none */
+  CmText covariates;  /* features that ComBat leaves as they are, with commas between */
   int32_t scale;      /* CmScale: zscore by mean and population standard deviation, robust by median and quartile range,
                        * minmax by the least and the range */
   double min_variance;    /* in the column's unit squared; 0: constant columns go */
@@ -322,6 +324,7 @@ CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
   X(OVERLAP, "subject_overlap", "a subject is in training and test")                                         \
   X(ALIAS, "subject_alias", "two subjects differ only by case, blanks or leading zeros")                     \
   X(DUPLICATE, "duplicate_rows", "rows of different subjects have the same features")                        \
+  X(BATCH, "batch_is_target", "the batch that is harmonised tells the class")                                \
   X(TIME, "time_order", "a training row is later than a held-out row")
 
 /* Cross-validates the learners on the same folds; with a hold-out, on the rest, and judges each model on the hold-out

@@ -1,5 +1,6 @@
 #include "learn/data.h"
 #include "core/text.h"
+#include "learn/prepare/rows.h"
 
 #include <errno.h>
 #include <math.h>
@@ -186,9 +187,10 @@ static bool same(const char *a, const char *b) {
   return a && b && !strcmp(a, b);
 }
 
-static bool has_role(const CmLearnColumns *columns, const char *name) {
-  if (same(name, columns->target) || same(name, columns->subject) || same(name, columns->time) ||
-      same(name, columns->hold_out) || same(name, columns->event) || same(name, columns->group))
+static bool has_role(const CmLearnData *data, const CmLearnColumns *columns, const char *name) {
+  if (same(name, data->batch_column) || same(name, columns->target) || same(name, columns->subject) ||
+      same(name, columns->time) || same(name, columns->hold_out) || same(name, columns->event) ||
+      same(name, columns->group))
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
@@ -236,7 +238,7 @@ static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmErr
   int count = 0;
   for (int c = 0; c < cm_table_columns(data->table); c++) {
     const char *name = cm_table_column_name(data->table, c);
-    if (has_role(columns, name)) continue;
+    if (has_role(data, columns, name)) continue;
     if (cm_table_column_type(data->table, c) != CM_COLUMN_TEXT) {
       if (!add_feature(data, c, err)) return false;
       continue;
@@ -254,6 +256,7 @@ static bool take_numeric(CmLearnData *data, const CmLearnColumns *columns, CmErr
 static bool take_named(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
   for (int i = 0; i < columns->feature_count; i++) {
     const char *name = columns->features[i];
+    if (same(name, data->batch_column)) continue;
     int column = cm__named_column(data->table, name, "features", err);
     if (column < 0) return false;
     for (int j = 0; j < data->features; j++) {
@@ -261,7 +264,7 @@ static bool take_named(CmLearnData *data, const CmLearnColumns *columns, CmError
       cm_error_set(err, CM_ERR_PARAMETER, "features: \"%s\" is named twice; name it once", name);
       return false;
     }
-    if (cm_table_column_type(data->table, column) == CM_COLUMN_TEXT && !has_role(columns, name)) {
+    if (cm_table_column_type(data->table, column) == CM_COLUMN_TEXT && !has_role(data, columns, name)) {
       cm_error_set(err, CM_ERR_DATA, "features: \"%s\" holds text; features are numbers", name);
       return false;
     }
@@ -278,7 +281,7 @@ static bool check_ignored(const CmLearnData *data, const CmLearnColumns *columns
 }
 
 static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
-  int most = columns->features ? columns->feature_count : cm_table_columns(data->table);
+  int most = 1 + (columns->features ? columns->feature_count : cm_table_columns(data->table)); /* and the batch */
   if (!check_ignored(data, columns, err)) return false;
   data->column = CM__NEW(&data->hold, int, most + 1, err);
   data->feature = CM__NEW(&data->hold, const char *, most + 1, err);
@@ -290,6 +293,10 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
         err, CM_ERR_DATA,
         "there is no feature: no numeric column is left beside target, subject, time, hold-out and what is ignored");
     return false;
+  }
+  if (data->batch_column) {
+    data->batch = data->features;
+    if (!add_feature(data, cm_table_find_column(data->table, data->batch_column), err)) return false;
   }
   size_t cells;
   int64_t every = data->rows + data->unlabelled;
@@ -324,9 +331,9 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   data->subject_column = cm__arena_strdup(&data->hold, columns->subject, err);
   data->time_column = cm__arena_strdup(&data->hold, columns->time, err);
   if ((columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
-  if (!cm__target_read(data, columns, ability, err) || !read_subjects(data, columns->subject, err) ||
-      !read_time(data, columns->time, err) || !read_held(data, columns->hold_out, err) ||
-      !read_features(data, columns, err))
+  if (!cm__rows_plan(data, columns, ability, err) || !cm__target_read(data, columns, ability, err) ||
+      !read_subjects(data, columns->subject, err) || !read_time(data, columns->time, err) ||
+      !read_held(data, columns->hold_out, err) || !read_features(data, columns, err) || !cm__rows_batch(data, err))
     return false;
   return !data->rows_without_target ||
          cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are %s.",

@@ -22,7 +22,11 @@ typedef struct CmLearnData {
   int features;
   const char **feature, **unit;
   int *column;
-  double *x;               /* rows x features, NaN where missing */
+  double *x;                /* rows x features, NaN where missing */
+  const char *batch_column; /* NULL: none */
+  int batch;                /* feature that holds the number of a row's level; -1: none */
+  int levels;
+  const char **level;      /* sorted */
   int classes;             /* 0: none */
   const char **class_name; /* binary: [1] is the positive one */
   int *y;                  /* NULL without classes */
@@ -41,6 +45,8 @@ typedef struct CmLearnData {
 typedef struct CmAbility {
   uint32_t tasks; /* that each of them takes */
   bool takes_unlabelled;
+  const CmPrepareParams *prepare; /* of the first; NULL: none */
+  bool unlike;                    /* others ask for other rows */
 } CmAbility;
 CmAbility cm__ability(const CmLearner *learners, int count);
 

@@ -315,7 +315,7 @@ done:
 static bool agree_by_chance(const CmLearnData *data, const CmFacts *facts) {
   double pairs = 0.5 * (double)data->rows * (double)data->rows, combinations = 1;
   for (int j = 0; j < data->features; j++) {
-    if (facts[j].distinct > 1) combinations *= (double)facts[j].distinct;
+    if (j != data->batch && facts[j].distinct > 1) combinations *= (double)facts[j].distinct;
     if (combinations > FEW_BY_CHANCE * pairs) return false;
   }
   return true;
@@ -335,13 +335,14 @@ static int by_print(const void *a, const void *b) {
 
 static bool check_duplicates(CmLearnData *data, const CmFacts *facts, const char *allow, CmError **err) {
   if (agree_by_chance(data, facts)) return true;
+  int measured = data->features - (data->batch >= 0); /* the batch is the last */
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
   if (!print) goto done;
   for (int64_t i = 0; i < data->rows; i++) {
     CmHash hash;
-    cm_hash_bytes(data->x + i * data->features, sizeof(double) * (size_t)data->features, &hash);
+    cm_hash_bytes(data->x + i * data->features, sizeof(double) * (size_t)measured, &hash);
     memcpy(print[i].print, hash.bytes, sizeof print[i].print);
     print[i].row = i;
   }
@@ -364,6 +365,26 @@ done:
   return ok;
 }
 
+/* Whether each batch is of one class: then harmonising takes the target off, or brings it in. */
+static bool check_batch(CmLearnData *data, const char *allow, CmError **err) {
+  if (data->batch < 0 || !data->classes || data->rows < FEWEST_ROWS || data->levels < 2) return true;
+  CmArena hold = {.ctx = data->hold.ctx};
+  int *only = CM__NEW(&hold, int, data->levels, err);
+  bool ok = only != NULL, told = ok;
+  for (int64_t i = 0; ok && i < data->rows; i++) {
+    int *class_of = &only[(int)data->x[i * data->features + data->batch]];
+    told = told && (!*class_of || *class_of == data->y[i] + 1);
+    *class_of = data->y[i] + 1;
+  }
+  cm__arena_free(&hold);
+  return ok &&
+         (!told ||
+          cm__leak_found(
+              data, allow, LEAK_BATCH, err,
+              "each \"%s\" has rows of one class of %s only; harmonising would mix the two up, so leave batch out",
+              data->batch_column, data->target));
+}
+
 bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
@@ -374,8 +395,8 @@ bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char
       !cm_parallel_for(hold.ctx, NULL, data->features, 1, survey, &all, err))
     goto done;
   for (int j = 0; j < data->features; j++)
-    if (!check_values(data, j, &facts[j], allow, err)) goto done;
-  ok = check_aliases(data, allow, err) &&
+    if (j != data->batch && !check_values(data, j, &facts[j], allow, err)) goto done;
+  ok = check_batch(data, allow, err) && check_aliases(data, allow, err) &&
        (!data->target || check_duplicates(data, facts, allow, err)); /* without a target nothing is told apart */
 done:
   cm__arena_free(&hold);

@@ -5,6 +5,7 @@
 
 #include "cormack/parallel.h"
 #include "learn/model.h"
+#include "learn/prepare/harmony.h"
 #include "learn/rows.h"
 
 #define ROWS_A_CHUNK 256
@@ -85,13 +86,13 @@ const char *cm__prepared_name(const CmModel *model, int k, char *room, size_t si
 /* Columns of the model's features in `table`; refuses what differs, all at once. */
 static bool match_columns(const CmModel *model, const CmTable *table, int *column, CmError **err) {
   char wrong[700] = "";
-  int count = 0;
+  int count = 0, batch = model->prepare.harmony ? model->prepare.harmony->batch : -1;
   for (int j = 0; j < model->features; j++) {
     column[j] = cm_table_find_column(table, model->feature[j]);
     char text[200] = "";
     if (column[j] < 0)
       snprintf(text, sizeof text, "\"%.100s\" is missing", model->feature[j]);
-    else if (cm_table_column_type(table, column[j]) == CM_COLUMN_TEXT)
+    else if (j != batch && cm_table_column_type(table, column[j]) == CM_COLUMN_TEXT)
       snprintf(text, sizeof text, "\"%.100s\" holds text", model->feature[j]);
     else if (strcmp(cm_table_column_unit(table, column[j]), model->unit[j]))
       snprintf(text, sizeof text, "\"%.100s\" is in \"%.20s\", not \"%.20s\"", model->feature[j],
@@ -147,8 +148,12 @@ double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *tabl
       !cm_size_multiply((size_t)cm_table_rows(table), (size_t)model->features, &cells, err))
     return NULL;
   double *x = CM__NEW(hold, double, cells, err);
-  if (x) cm__table_reals(table, column, model->features, x);
-  return x;
+  if (!x) return NULL;
+  cm__table_reals(table, column, model->features, x);
+  const CmHarmony *harmony = model->prepare.harmony;
+  bool ok =
+      !harmony || cm__harmony_encode(harmony, table, column[harmony->batch], x + harmony->batch, model->features, err);
+  return ok ? x : NULL;
 }
 
 /* Numbers of all rows of a table, in `hold`: rows x width. */

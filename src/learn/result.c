@@ -64,7 +64,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
   put_count(&w, "rows", data->rows);
   put_count(&w, "rows_without_target", data->rows_without_target);
   put_count(&w, "subjects", data->subjects);
-  put_count(&w, "features", data->features);
+  put_count(&w, "features", data->features - (data->batch >= 0));
   put_count(&w, "classes", data->classes);
   for (int c = 0; c < data->classes; c++) {
     char name[600];

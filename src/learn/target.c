@@ -206,12 +206,19 @@ const char *cm_learn_task_name(CmLearnTask task) {
   return (int)task >= 0 && task < CM_LEARN_TASK_COUNT ? names[task] : NULL;
 }
 
+static bool same_rows(const CmPrepareParams *a, const CmPrepareParams *b) {
+  const char *first = a ? a->batch.value : "", *other = b ? b->batch.value : "";
+  return !strcmp(first, other);
+}
+
 CmAbility cm__ability(const CmLearner *learners, int count) {
   CmAbility ability = {.tasks = ~0u};
   for (int i = 0; i < count; i++) {
     ability.tasks &= learners[i].kind->tasks;
     ability.takes_unlabelled = ability.takes_unlabelled || learners[i].kind->takes_unlabelled;
+    ability.unlike = ability.unlike || !same_rows(learners[0].prepare, learners[i].prepare);
   }
+  ability.prepare = count ? learners[0].prepare : NULL;
   return ability;
 }
 

@@ -115,6 +115,13 @@ t = sound()
 t["seen"][1] = "2031-01-01"
 refused("time_order", t, "--time", "seen", validate("temporal=true hold_out=0.25"))
 
+t = sound()
+t["scanner"] = ["GE" if v == "malignant" else "Philips" if row % 4 else "Siemens" for row, v in enumerate(t["target"])]
+refused("batch_is_target", t, "prepare batch=scanner")
+t["scanner"] = ["GE" if row % 3 else "Siemens" for row in range(ROWS)]
+got = run(t, validate(""), "prepare batch=scanner")
+assert got.returncode == 0, got.stderr
+
 # the same in order of time is sound
 t = sound()
 t["seen"] = [f"20{10 + row // 12:02d}-{1 + row % 12 // 2:02d}-01" for row in range(ROWS)]

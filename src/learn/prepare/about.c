@@ -7,6 +7,10 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(CmPrepareParams, rounds, 10, 1, CM__MOST_ROUNDS, "", "impute=iterative: over the columns, at most"),
     CM_PARAM_BOOL(CmPrepareParams, indicators, "false",
                   "one more column for each with missing values: 1 where it was missing, else 0"),
+    CM_PARAM_TEXT(CmPrepareParams, batch, "",
+                  "column that names each row's scanner or site: ComBat takes its mark off the features"),
+    CM_PARAM_TEXT(CmPrepareParams, covariates, "",
+                  "features whose effect ComBat keeps, and which it leaves as they are, with commas between, e.g. age"),
     CM_PARAM_ENUM(CmPrepareParams, scale, "auto|none|zscore|robust|minmax", "auto",
                   "how features are scaled; auto: zscore for models by distance or weight, else none"),
     CM_PARAM_REAL(CmPrepareParams, min_variance, 0, 0, 1e300, "", "columns with no more variance than this go"),
@@ -36,12 +40,17 @@ static const CmOp about = {
     .since = "0.1",
     .summary = "Fill, select and scale features, fitted on training rows only.",
     .details =
-        "Order: columns without values or variance go; missing values are filled; correlated columns go; of each "
+        "Order: columns without values or variance go; missing values are filled; batches are harmonised; correlated "
+        "columns go; of each "
         "cluster one stays; what is not significant goes; the best stay; what stays is scaled.\n"
         "impute=knn: the mean of the nearest training rows that have the value, by the mean square difference of the "
         "standardised columns that both rows have (Troyanskaya et al. 2001). The model file then holds training rows: "
         "treat it as patient data. impute=iterative: each column with gaps by Bayesian ridge regression on all others, "
         "in turn, until the filled values stand still (van Buuren and Groothuis-Oudshoorn 2011, without draws).\n"
+        "batch: ComBat by parametric empirical Bayes (Johnson et al. 2007), each batch against the mean of all. New "
+        "rows "
+        "get the shift and spread of their batch in training; a batch that was not there is refused. The target is no "
+        "covariate: new rows do not have it. Missing values are filled before.\n"
         "max_cluster: average linkage of 1 - |r|; the column with the largest mean |r| to its cluster stands for it.\n"
         "Tests take each row for itself, also where subjects have several. anova: F of the classes; welch: t of two "
         "classes; mann_whitney: two classes by ranks (normal approximation, ties and continuity corrected); slope: F "
@@ -59,7 +68,8 @@ static const CmOp about = {
     CM_OP_PARAMS(CmPrepareParams, params_table),
     .cite =
         "Troyanskaya et al.: Missing value estimation methods for DNA microarrays, Bioinformatics 17, 2001; van "
-        "Buuren, Groothuis-Oudshoorn: mice, J. Stat. Softw. 45, 2011; Ding, Peng: Minimum redundancy feature selection "
+        "Buuren, Groothuis-Oudshoorn: mice, J. Stat. Softw. 45, 2011; Johnson, Li, Rabinovic: Adjusting batch effects, "
+        "Biostatistics 8, 2007; Ding, Peng: Minimum redundancy feature selection "
         "from microarray gene expression data, J. Bioinform. Comput. Biol. 3, 2005; Meinshausen, Buehlmann: "
         "Stability selection, J. R. Stat. Soc. B 72, 2010",
 };

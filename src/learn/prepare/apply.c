@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "learn/json.h"
+#include "learn/prepare/harmony.h"
 #include "learn/prepare/impute.h"
 
 bool cm__prepare_apply(CmContext *ctx, const CmPrepare *p, const double *x, int64_t rows, double *to, CmError **err) {
@@ -16,6 +17,11 @@ bool cm__prepare_apply(CmContext *ctx, const CmPrepare *p, const double *x, int6
     if (p->imputer) cm__impute_row(p->imputer, row, distance, missing);
     for (int u = 0; u < p->used; u++)
       if (isnan(row[u])) row[u] = p->fill[u];
+    if (p->harmony) {
+      int level = cm__harmony_level(p->harmony, from[p->harmony->batch], err);
+      ok = level >= 0;
+      if (ok) cm__harmony_row(p->harmony, level, row);
+    }
     for (int k = 0; k < p->width; k++) {
       double value = k < p->kept ? row[p->place[k]] : isnan(from[p->keep[k]]);
       to[i * p->width + k] = (value - p->center[k]) / p->scale[k];
@@ -45,6 +51,8 @@ void cm__prepare_write(const CmPrepare *p, CmTextBuffer *json) {
   cm__json_reals(json, p->fill, p->used);
   cm__text_add(json, ",\"imputer\":");
   cm__impute_write(p->imputer, json);
+  cm__text_add(json, ",\"harmony\":");
+  cm__harmony_write(p->harmony, json);
   cm__text_add(json, ",\"keep\":");
   cm__json_ints(json, p->keep, p->kept);
   cm__text_add(json, ",\"indicators\":");
@@ -100,10 +108,10 @@ static bool read_old(CmArena *hold, const json_t *json, CmPrepare *p, CmError **
 bool cm__prepare_read(CmArena *hold, const json_t *json, int version, int features, CmPrepare *p, CmError **err) {
   *p = (CmPrepare){.features = features};
   if (version == 2) return read_old(hold, json, p, err);
-  const json_t *use, *fill, *imputer, *keep, *indicators, *center, *scale;
-  CmJsonMember members[] = {
-      {"use", &use},       {"fill", &fill},  {"imputer", &imputer}, {"keep", &keep}, {"indicators", &indicators},
-      {"center", &center}, {"scale", &scale}};
+  const json_t *use, *fill, *imputer, *harmony, *keep, *indicators, *center, *scale;
+  CmJsonMember members[] = {{"use", &use},         {"fill", &fill},  {"imputer", &imputer},
+                            {"harmony", &harmony}, {"keep", &keep},  {"indicators", &indicators},
+                            {"center", &center},   {"scale", &scale}};
   if (!cm__json_members(json, "prepare", members, CM_COUNT(members), err)) return false;
   int more;
   p->use = read_features(hold, use, "prepare.use", 1, features, &p->used, err);
@@ -115,5 +123,6 @@ bool cm__prepare_read(CmArena *hold, const json_t *json, int version, int featur
   p->center = cm__json_read_reals(hold, center, "prepare.center", p->width, false, err);
   p->scale = cm__json_read_reals(hold, scale, "prepare.scale", p->width, false, err);
   return p->fill && p->center && p->scale && join(hold, p, kept, indicator, err) &&
-         cm__impute_read(hold, imputer, p->used, &p->imputer, err);
+         cm__impute_read(hold, imputer, p->used, &p->imputer, err) &&
+         cm__harmony_read(hold, harmony, features, p->used, &p->harmony, err);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "learn/prepare/harmony.h"
 #include "learn/prepare/impute.h"
 #include "learn/quantile.h"
 
@@ -72,10 +73,11 @@ static bool pass_columns(void *arg, CmRange range, CmError **err) {
   (void)err;
   const CmFit *fit = ((const Pass *)arg)->fit;
   for (int64_t j = range.begin; j < range.end; j++) {
-    if (!((const Pass *)arg)->fill)
-      fit_column(fit, (int)j, fit->work + range.worker * fit->rows);
-    else if (!fit->column[j].gone)
+    if (fit->column[j].gone) continue;
+    if (((const Pass *)arg)->fill)
       fill_column(fit, &fit->column[j]);
+    else
+      fit_column(fit, (int)j, fit->work + range.worker * fit->rows);
   }
   return true;
 }
@@ -131,7 +133,7 @@ static bool impute(CmArena *hold, CmFit *fit, CmPrepare *prepare, CmError **err)
 /* ---- what is kept ---------------------------------------------------------------------------------------------------
  */
 
-static bool make_room(CmArena *hold, const CmFit *fit, const uint8_t *read, CmPrepare *prepare, CmError **err) {
+static bool make_room(CmArena *hold, const CmFit *fit, const bool *read, CmPrepare *prepare, CmError **err) {
   int gaps = 0;
   for (int j = 0; j < fit->features; j++) {
     const CmColumnFit *column = &fit->column[j];
@@ -160,15 +162,17 @@ static void keep_column(const CmFit *fit, int j, int k, int place, int scale, co
   fit_scale(fit, value, scale, &prepare->center[k], &prepare->scale[k]);
 }
 
-/* read: columns that an imputer reads. */
-static bool store(CmArena *hold, CmFit *fit, const uint8_t *read, bool fill, int scale, CmPrepare *prepare,
+/* read: columns that are read, whether they are kept or not. */
+static bool store(CmArena *hold, CmFit *fit, const bool *read, bool fill, int scale, CmPrepare *prepare,
                   CmError **err) {
   double *absent = CM__NEW(fit->scratch, double, fit->rows, err);
-  if (!absent || !make_room(hold, fit, read, prepare, err)) return false;
+  int *place = CM__NEW(fit->scratch, int, fit->features, err);
+  if (!absent || !place || !make_room(hold, fit, read, prepare, err)) return false;
   int u = 0, k = 0, more = prepare->kept;
   for (int j = 0; j < fit->features; j++) {
     const CmColumnFit *column = &fit->column[j];
-    if (!read[j] && column->gone) continue;
+    place[j] = read[j] || !column->gone ? u : -1;
+    if (place[j] < 0) continue;
     prepare->use[u] = j;
     prepare->fill[u] = fill ? column->fill : NAN;
     if (!column->gone) {
@@ -180,33 +184,75 @@ static bool store(CmArena *hold, CmFit *fit, const uint8_t *read, bool fill, int
     }
     u++;
   }
+  if (prepare->harmony) cm__harmony_place(prepare->harmony, place);
+  return true;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------
+ */
+
+static bool start(CmFit *fit, const CmLearnData *data, CmError **err) {
+  size_t cells;
+  if (!cm_size_multiply((size_t)fit->rows, (size_t)fit->features, &cells, err)) return false;
+  fit->work = CM__NEW(fit->scratch, double, fit->rows *cm_context_threads(fit->scratch->ctx), err);
+  fit->column = CM__NEW(fit->scratch, CmColumnFit, fit->features, err);
+  double *values = CM__NEW(fit->scratch, double, cells, err);
+  if (!fit->work || !fit->column || !values) return false;
+  for (int j = 0; j < fit->features; j++) {
+    fit->column[j].value = values + j * fit->rows;
+    if (j == data->batch) fit->column[j].gone = CM__GONE_BATCH;
+  }
+  return pass(fit, false, err);
+}
+
+/* Names of covariates, with commas between, to marks of features. */
+static bool mark_covariates(const CmFit *fit, const CmLearnData *data, bool *covariate, CmError **err) {
+  for (const char *name = fit->params->covariates.value; *name;) {
+    size_t length = strcspn(name, ",");
+    int found = -1;
+    for (int j = 0; j < fit->features && found < 0; j++)
+      if (j != data->batch && strlen(data->feature[j]) == length && !strncmp(data->feature[j], name, length)) found = j;
+    if (found < 0) {
+      cm_error_set(err, CM_ERR_PARAMETER, "covariates: \"%.*s\" is not among the features; name numeric columns",
+                   (int)length, name);
+      return false;
+    }
+    covariate[found] = true;
+    name += length + (name[length] == ',');
+  }
+  return true;
+}
+
+static bool harmonise(CmArena *hold, CmFit *fit, const CmLearnData *data, bool *read, CmPrepare *prepare,
+                      CmError **err) {
+  bool *covariate = CM__NEW(fit->scratch, bool, fit->features, err);
+  if (!covariate || !mark_covariates(fit, data, covariate, err) ||
+      !(prepare->harmony = cm__harmony_fit(hold, fit, data, covariate, err)))
+    return false;
+  for (int j = 0; j < fit->features; j++) read[j] = read[j] || (covariate[j] && !fit->column[j].gone);
   return true;
 }
 
 bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModelKind *kind, const CmTraining *training,
                      const CmLearnData *data, CmPrepare *prepare, CmError **err) {
   CmArena scratch = {.ctx = hold->ctx};
-  bool ok = false;
+  bool ok = false, batch = data->batch >= 0;
   CmFit fit = {.scratch = &scratch, .params = params, .training = training};
   fit.rows = training->rows;
   fit.features = training->features;
   *prepare = (CmPrepare){.features = fit.features};
-  bool fill = params->impute != CM_IMPUTE_NONE && !(params->impute == CM_IMPUTE_AUTO && kind->takes_missing);
-  size_t cells;
-  if (!cm_size_multiply((size_t)fit.rows, (size_t)fit.features, &cells, err)) return false;
-  fit.work = CM__NEW(&scratch, double, fit.rows *cm_context_threads(hold->ctx), err);
-  fit.column = CM__NEW(&scratch, CmColumnFit, fit.features, err);
-  double *values = CM__NEW(&scratch, double, cells, err);
-  uint8_t *read = CM__NEW(&scratch, uint8_t, fit.features, err);
-  if (!fit.work || !fit.column || !values || !read) goto done;
-  for (int j = 0; j < fit.features; j++) fit.column[j].value = values + j * fit.rows;
-  if (!pass(&fit, false, err)) goto done;
+  /* ComBat needs whole rows */
+  bool leave = params->impute == CM_IMPUTE_NONE || (params->impute == CM_IMPUTE_AUTO && kind->takes_missing && !batch);
+  bool *read = CM__NEW(&scratch, bool, fit.features, err);
+  if (!read || !start(&fit, data, err)) goto done;
+  if (leave && (batch || !kind->takes_missing) && !refuse_missing(&fit, data, err)) goto done;
   for (int j = 0; j < fit.features; j++) read[j] = uses_imputer(params) && !fit.column[j].gone;
-  if (!fill && !kind->takes_missing && !refuse_missing(&fit, data, err)) goto done;
   if (uses_imputer(params) && !impute(hold, &fit, prepare, err)) goto done;
-  if (!pass(&fit, true, err) || !cm__select(&fit, err)) goto done;
+  if (!pass(&fit, true, err)) goto done;
+  if (batch && !harmonise(hold, &fit, data, read, prepare, err)) goto done;
+  if (!cm__select(&fit, err)) goto done;
   int scale = params->scale != CM_SCALE_AUTO ? params->scale : kind->wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;
-  ok = store(hold, &fit, read, fill, scale, prepare, err) && cm__fit_notes(hold, &fit, data, fill, prepare, err);
+  ok = store(hold, &fit, read, !leave, scale, prepare, err) && cm__fit_notes(hold, &fit, data, !leave, prepare, err);
 done:
   cm__arena_free(&scratch);
   return ok;

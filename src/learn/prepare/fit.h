@@ -5,6 +5,7 @@
 #include "learn/prepare/prepare.h"
 
 /* Why a column goes, in the words of the note. */
+#define CM__GONE_BATCH "" /* never was a feature */
 #define CM__GONE_EMPTY "without values"
 #define CM__GONE_CONSTANT "constant"
 #define CM__GONE_VARIANCE "of too little variance"

@@ -7,6 +7,7 @@
 #include "learn/kind.h"
 
 typedef struct CmImputer CmImputer;
+typedef struct CmHarmony CmHarmony;
 
 typedef struct CmPrepare {
   int features; /* of the table */
@@ -14,6 +15,7 @@ typedef struct CmPrepare {
   int *use;               /* features that are read, rising */
   double *fill;           /* used: for a missing value that the imputer leaves; NaN: stays missing */
   CmImputer *imputer;     /* NULL: none */
+  CmHarmony *harmony;     /* NULL: none */
   int kept, width;        /* columns that the model sees: the kept ones, then one for the absence of some of them */
   int *keep;              /* width: the feature of each, rising in either part */
   int *place;             /* width: its place among the used ones */
