@@ -24,6 +24,7 @@ class Ibsi(unittest.TestCase):
     def setUpClass(cls):
         context = cormack.Context(threads=2, progress=False)
         cls.features, cls.maps = make_ibsi.features(cormack, context), make_ibsi.maps(cormack, context)
+        cls.without = make_ibsi.without_maps(cormack, context)
 
     def test_features(self):
         for name, rows in self.features.items():
@@ -36,8 +37,13 @@ class Ibsi(unittest.TestCase):
             with self.subTest(map=test):
                 self.assertLessEqual(worst, 0.01)
 
+    def test_without_maps(self):
+        for test, *_, worst in self.without:
+            with self.subTest(map=test):
+                self.assertLessEqual(worst, 1e-3)
+
     def test_page(self):
-        self.assertEqual(make_ibsi.PAGE.read_text(), make_ibsi.page(self.features, self.maps), "run tools/make_ibsi.py")
+        self.assertEqual(make_ibsi.PAGE.read_text(), make_ibsi.page(self.features, self.maps, self.without), "run tools/make_ibsi.py")
 
 
 if __name__ == "__main__":

@@ -106,6 +106,26 @@ def gabor_case(part, images, border="replicate", mode="nearest", per="voxel", **
                 lambda p: gabor(p, part, mode, per_mm=per == "mm", **given), 1e-12, ORDER, refuses=NAN, relative=True)
 
 
+def pooled_gabor(p, mode, theta, turn, planes, normalize):
+    """Magnitudes of flat kernels, frequency 0.2 and sigma 1.5, 1 voxels, averaged over planes and directions."""
+    responses = []
+    for across in (0, 1, 2) if planes == "orthogonal" else (0,):
+        for angle in np.radians(np.arange(theta, theta + 360, turn)):
+            axes = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+            radius = np.maximum(np.ceil(np.abs(axes * [[1.5], [1]]).max(0) * 3), 1)
+            x, y = np.meshgrid(*(np.arange(-r, r + 1) for r in radius))
+            a, b = (axis[0] * x + axis[1] * y for axis in axes)
+            kernel = np.exp(-0.5 * ((a / 1.5) ** 2 + b**2) + 2j * np.pi * 0.2 * a) / (2 * np.pi * 1.5 if normalize else 1)
+            kernel = np.expand_dims(kernel, across)
+            responses.append(np.hypot(*(nd.convolve(p.f64, k, mode=mode) for k in (kernel.real, kernel.imag))))
+    return np.mean(responses, 0)
+
+
+def pooled_case(images, border="replicate", mode="nearest", **pooled):
+    params = {"part": "magnitude", "border": border, "per": "voxel", "type": "f64", "frequency": 0.2, "sigma": [1.5, 1]} | pooled
+    return Case("gabor", params, images, "NumPy reference (IBSI)", lambda p: pooled_gabor(p, mode, **pooled), 1e-12, ORDER, refuses=NAN, relative=True)
+
+
 def skimage_gabor(part, images, **words):
     params = {"part": ("real", "imaginary")[part], "per": "voxel", "type": "f64", "frequency": words["frequency"], "theta": np.degrees(words["theta"])}
     params |= {"sigma": [words["sigma_x"], words["sigma_y"]]} if "sigma_x" in words else {}
@@ -123,6 +143,8 @@ CASES = [
     gabor_case("real", ("ct", "mr", *EXTREME), frequency=0.2, theta=20, phi=0, sigma=[1.2, 0.6], truncate=2.5, phase=40),
     gabor_case("imaginary", ("ct", "odd", "i16_full"), "wrap", "wrap", frequency=0.3, theta=70, phi=35, sigma=[0.8, 1.1], truncate=2),
     gabor_case("magnitude", ("ct", "anisotropic", "u16_full"), "reflect", "reflect", "mm", frequency=0.1, theta=-50, phi=20, sigma=[3.0, 2.0], truncate=2),
+    pooled_case(("ct", "odd"), "reflect", "reflect", theta=0, turn=45, planes="orthogonal", normalize=False),
+    pooled_case(("mr", "odd", "i16_full"), theta=20, turn=72, planes="slices", normalize=True),
     butterworth(0.1, False, 2, 0, REAL + EXTREME),
     butterworth(0.1, True, 2, 0, REAL + tuple(n for n in EXTREME if n not in ("flat", "one_voxel"))),
     butterworth(0.23, False, 5, 7, LONG),
