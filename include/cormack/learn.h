@@ -304,12 +304,13 @@ typedef struct CmValidateParams {
   int64_t seed;      /* of folds, hold-out, bootstrap and permutations */
   int64_t resamples; /* of the bootstrap by subject */
   double confidence; /* of the intervals */
-  int64_t permutations;            /* per feature for permutation importance; 0: none */
-  int64_t permutation_rows;        /* at most so many unseen rows of a fold are used for it */
-  int64_t calibration_bins;        /* of equal width */
-  double sensitivity, specificity; /* that the rules of the same names reach, 0..1 */
-  bool explain;                    /* SHAP of each row by a model that has not seen it */
-  CmText allow;                    /* leaks to let pass, by name, comma-separated; each is then a note */
+  int64_t permutations;                               /* per feature for permutation importance; 0: none */
+  int64_t permutation_rows;                           /* at most so many unseen rows of a fold are used for it */
+  int64_t calibration_bins;                           /* of equal width */
+  double sensitivity, specificity;                    /* that the rules of the same names reach, 0..1 */
+  bool explain;                                       /* SHAP of each row by a model that has not seen it */
+  int64_t optimism, permutation_test, learning_curve; /* fits of the tables of these names; 0: none */
+  CmText allow; /* leaks to let pass, by name, comma-separated; each is then a note */
 } CmValidateParams;
 CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
 
@@ -374,6 +375,15 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * handed over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard
  * deviation over the inner folds), chosen
  *
+ * optimism     model, class, metric, apparent (of the model on its training rows), optimism, corrected, resamples:
+ * Harrell, Lee and Mark 1996
+ *
+ * permutation_test model, class, metric, value (first repeat), permuted_mean, permuted_low, permuted_high,
+ * permutations, p = (as good or better + 1) / (permutations + 1)
+ *
+ * learning_curve model, class, metric, subjects, rows (mean over the folds of the first repeat), training,
+ * training_spread, test, test_spread, folds
+ *
  * recalibration model, part, class, metric, before, after: of models that are recalibrated
  *
  * subgroups    model, part, column, level, class, metric, value, low, high,
@@ -381,26 +391,29 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * survival the tables of classes have no rows; metrics are mae rmse r2 correlation calibration_intercept
  * calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and in survival event and
  * risk; importance is of R2 or the C-index */
-#define CM_LEARN_TABLES(X)        \
-  X(SUMMARY, "summary")           \
-  X(NOTES, "notes")               \
-  X(MODELS, "models")             \
-  X(FOLDS, "folds")               \
-  X(METRICS, "metrics")           \
-  X(FOLD_METRICS, "fold_metrics") \
-  X(PREDICTIONS, "predictions")   \
-  X(ROC, "roc")                   \
-  X(CALIBRATION, "calibration")   \
-  X(CONFUSION, "confusion")       \
-  X(IMPORTANCE, "importance")     \
-  X(SHAP, "shap")                 \
-  X(COMPARISONS, "comparisons")   \
-  X(DECISION, "decision")         \
-  X(THRESHOLDS, "thresholds")     \
-  X(SURVIVAL, "survival")         \
-  X(SUBGROUPS, "subgroups")       \
-  X(TUNING, "tuning")             \
-  X(RECALIBRATION, "recalibration")
+#define CM_LEARN_TABLES(X)                \
+  X(SUMMARY, "summary")                   \
+  X(NOTES, "notes")                       \
+  X(MODELS, "models")                     \
+  X(FOLDS, "folds")                       \
+  X(METRICS, "metrics")                   \
+  X(FOLD_METRICS, "fold_metrics")         \
+  X(PREDICTIONS, "predictions")           \
+  X(ROC, "roc")                           \
+  X(CALIBRATION, "calibration")           \
+  X(CONFUSION, "confusion")               \
+  X(IMPORTANCE, "importance")             \
+  X(SHAP, "shap")                         \
+  X(COMPARISONS, "comparisons")           \
+  X(DECISION, "decision")                 \
+  X(THRESHOLDS, "thresholds")             \
+  X(SURVIVAL, "survival")                 \
+  X(SUBGROUPS, "subgroups")               \
+  X(TUNING, "tuning")                     \
+  X(RECALIBRATION, "recalibration")       \
+  X(OPTIMISM, "optimism")                 \
+  X(PERMUTATION_TEST, "permutation_test") \
+  X(LEARNING_CURVE, "learning_curve")
 typedef enum CmLearnTable {
 #define CM_LEARN_TABLE_ENUM(code, name) CM_LEARN_##code,
   CM_LEARN_TABLES(CM_LEARN_TABLE_ENUM)

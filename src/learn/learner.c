@@ -18,22 +18,22 @@ typedef struct Unseen {
 } Unseen;
 
 static bool predict_fold(const Unseen *u, CmArena *hold, int fold, CmError **err) {
-  int d = u->data->features, k = u->data->classes;
-  int64_t *train = CM__NEW(hold, int64_t, u->rows, err), *test = CM__NEW(hold, int64_t, u->rows, err), trains = 0,
-          tests = 0;
-  double *x = CM__NEW(hold, double, u->rows *d, err), *p = CM__NEW(hold, double, u->rows *k, err);
-  if (!train || !test || !x || !p) return false;
+  int k = u->data->classes;
+  int64_t *train = CM__NEW(hold, int64_t, u->rows, err), *test = CM__NEW(hold, int64_t, u->rows, err),
+          *place = CM__NEW(hold, int64_t, u->rows, err), trains = 0, tests = 0;
+  double *p = CM__NEW(hold, double, u->rows *k, err);
+  if (!train || !test || !place || !p) return false;
   for (int64_t i = 0; i < u->rows; i++) {
     if (u->inner.fold[i] != fold) {
       train[trains++] = u->at[i];
       continue;
     }
-    memcpy(x + tests * d, u->data->x + u->at[i] * d, sizeof *x * (size_t)d);
-    test[tests++] = i;
+    place[tests] = i;
+    test[tests++] = u->at[i];
   }
   CmModel *model = cm__model_fit_rows(u->ctx, u->learner, u->data, train, trains, err);
-  bool ok = model && cm__model_numbers(u->ctx, model, x, tests, p, err);
-  for (int64_t i = 0; ok && i < tests; i++) memcpy(u->p + test[i] * k, p + i * k, sizeof *p * (size_t)k);
+  bool ok = model && cm__model_rows(u->ctx, model, u->data, test, tests, p, err);
+  for (int64_t i = 0; ok && i < tests; i++) memcpy(u->p + place[i] * k, p + i * k, sizeof *p * (size_t)k);
   cm_model_unref(&model);
   return ok;
 }

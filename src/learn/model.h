@@ -30,7 +30,10 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
                             int64_t count, CmError **err);
 /* x: rows x features of the model, unprepared; to: rows x cm__width(). Runs on the calling thread. */
 bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
-/* The same, before recalibration. */
+/* The same of rows at[] of the data; to: one a row. */
+bool cm__model_rows(CmContext *ctx, const CmModel *model, const CmLearnData *data, const int64_t *at, int64_t rows,
+                    double *to, CmError **err);
+/* As cm__model_numbers, before recalibration. */
 bool cm__model_raw(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
 /* The model's features of all rows of a table, rows x features; refuses a table that differs. */
 double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err);

@@ -50,6 +50,18 @@ bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, in
   return true;
 }
 
+bool cm__model_rows(CmContext *ctx, const CmModel *model, const CmLearnData *data, const int64_t *at, int64_t rows,
+                    double *to, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  int d = data->features;
+  size_t cells;
+  double *x = cm_size_multiply((size_t)rows, (size_t)d, &cells, err) ? CM__NEW(&hold, double, cells, err) : NULL;
+  for (int64_t i = 0; x && i < rows; i++) memcpy(x + i * d, data->x + at[i] * d, sizeof *x * (size_t)d);
+  bool ok = x && cm__model_numbers(ctx, model, x, rows, to, err);
+  cm__arena_free(&hold);
+  return ok;
+}
+
 bool cm__model_contributions(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *contribution,
                              CmError **err) {
   if (!model->body->explain) {

@@ -12,15 +12,16 @@ bool cm__trial_check(const CmTrial *trial, CmError **err) {
   const CmLearnColumns *columns = trial->columns;
   const CmValidateParams *p = &trial->params;
   bool held = p->hold_out > 0 || columns->hold_out;
-  const char *wrong =
-      p->folds == 1 ? "folds: one fold leaves no training rows; use 2 or more, or 0 for none"
-      : columns->group && p->repeats > 1
-          ? "repeats: groups can be left out in one way; use repeats=1, or folds by subject"
-      : p->folds == 0 && !held && !columns->group ? "folds: without folds a hold-out is needed; set folds or hold_out"
-      : p->hold_out > 0 && columns->hold_out      ? "hold_out: a share and a column are given; give one of them"
-      : p->temporal && !held                      ? "temporal: it needs a hold-out; set hold_out, or name its column"
-      : p->temporal && !columns->time             ? "temporal: it needs a time column; name it"
-                                                  : NULL;
+  const char *wrong = p->folds == 1 ? "folds: one fold leaves no training rows; use 2 or more, or 0 for none"
+                      : columns->group && p->repeats > 1
+                          ? "repeats: groups can be left out in one way; use repeats=1, or folds by subject"
+                      : p->folds == 0 && !held && !columns->group && !p->optimism
+                          ? "folds: without folds a hold-out is needed; set folds, hold_out or optimism"
+                      : p->hold_out > 0 && columns->hold_out
+                          ? "hold_out: a share and a column are given; give one of them"
+                      : p->temporal && !held ? "temporal: it needs a hold-out; set hold_out, or name its column"
+                      : p->temporal && !columns->time ? "temporal: it needs a time column; name it"
+                                                      : NULL;
   if (wrong) cm_error_set(err, CM_ERR_PARAMETER, "%s", wrong);
   return !wrong;
 }

@@ -354,6 +354,9 @@ bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err) {
       {CM_LEARN_SUBGROUPS, cm__table_subgroups},
       {CM_LEARN_TUNING, cm__table_tuning},
       {CM_LEARN_RECALIBRATION, cm__table_recalibration},
+      {CM_LEARN_OPTIMISM, cm__table_optimism},
+      {CM_LEARN_PERMUTATION_TEST, cm__table_permutation_test},
+      {CM_LEARN_LEARNING_CURVE, cm__table_learning_curve},
   };
   for (int t = 0; t < CM_COUNT(makers); t++)
     if (!(result->table[makers[t].which] = makers[t].make(trial, err))) return false;

@@ -6,6 +6,17 @@
 #include "learn/model.h"
 #include "learn/tune.h"
 
+/* Metrics on the training rows, and how much better those of models of bootstrap samples look on their own rows. */
+typedef struct CmOptimism {
+  CmMetricList apparent;
+  double *lost; /* resamples x metrics; NaN where a sample cannot carry the model */
+} CmOptimism;
+
+typedef struct CmCurvePoint {
+  double training, test; /* cm__worth() on both sides; NaN where undefined */
+  int64_t rows, subjects;
+} CmCurvePoint;
+
 /* What one learner gave. Arrays are indexed by place in CmTrial.pool or .held, not by row of the data. */
 typedef struct CmOutcome {
   double *p;                  /* repeats x pool x width */
@@ -14,8 +25,11 @@ typedef struct CmOutcome {
   double *held_p;             /* held x width */
   double *raw_p, *raw_held_p; /* the same before recalibration; NULL without */
   double *held_shap;
-  CmModel *model;   /* fitted on the pool */
-  CmTuning *tuning; /* jobs: of the pool, then of each fold of each repeat */
+  CmOptimism optimism;
+  double *permuted;    /* of each permutation of the targets: cm__worth() */
+  CmCurvePoint *curve; /* points x folds */
+  CmModel *model;      /* fitted on the pool */
+  CmTuning *tuning;    /* jobs: of the pool, then of each fold of each repeat */
 } CmOutcome;
 
 typedef struct CmTrial {
@@ -53,6 +67,9 @@ bool cm__trial_check(const CmTrial *trial, CmError **err);
 /* Hold-out, folds, and room for what the learners give; `data` is read. */
 bool cm__trial_plan(CmTrial *trial, CmError **err);
 
+/* What asks for more fits: optimism, permutation test, learning curve. After the folds. */
+bool cm__trial_resample(CmTrial *trial, CmError **err);
+
 /* Fills the tables of `result`. */
 bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err);
 /* The larger ones: predictions, roc, calibration, confusion, importance, shap. NULL on failure. */
@@ -74,6 +91,9 @@ CmTable *cm__table_survival(CmTrial *trial, CmError **err);
 
 CmTable *cm__table_subgroups(CmTrial *trial, CmError **err);
 CmTable *cm__table_tuning(CmTrial *trial, CmError **err);
+CmTable *cm__table_optimism(CmTrial *trial, CmError **err);
+CmTable *cm__table_permutation_test(CmTrial *trial, CmError **err);
+CmTable *cm__table_learning_curve(CmTrial *trial, CmError **err);
 CmTable *cm__table_recalibration(CmTrial *trial, CmError **err);
 
 /* Metrics of classes or of numbers, as the task wants them. */

@@ -86,14 +86,11 @@ static bool judge_fold(const Stage *s, CmArena *hold, int candidate, int fold, d
     else
       train[trains++] = s->at[i];
   }
-  int d = s->data->features;
-  double *x = CM__NEW(hold, double, tests *d, err),
-         *numbers = CM__NEW(hold, double, tests *cm__width(s->data->task, s->data->classes), err);
-  if (!x || !numbers) return false;
-  for (int64_t i = 0; i < tests; i++) memcpy(x + i * d, s->data->x + test[i] * d, sizeof *x * (size_t)d);
+  double *numbers = CM__NEW(hold, double, tests *cm__width(s->data->task, s->data->classes), err);
+  if (!numbers) return false;
   CmModel *model =
       cm__model_fit_rows(s->ctx, &s->candidates->candidate[candidate].learner, s->data, train, trains, err);
-  bool ok = model && cm__model_numbers(s->ctx, model, x, tests, numbers, err) &&
+  bool ok = model && cm__model_rows(s->ctx, model, s->data, test, tests, numbers, err) &&
             score_rows(s->ctx, s->data, s->metric, test, tests, numbers, score, err);
   cm_model_unref(&model);
   return ok;

@@ -24,6 +24,12 @@ static const CmParam params_table[] = {
     CM_PARAM_REAL(CmValidateParams, specificity, 0.9, 0, 1, "1", "that a threshold has to reach"),
     CM_PARAM_BOOL(CmValidateParams, explain, "true",
                   "contributions of the features for each row, by a model that has not seen it"),
+    CM_PARAM_INT(CmValidateParams, optimism, 0, 0, 100000, "",
+                 "bootstrap samples of subjects for Harrell's correction of the metrics for optimism; 0: none"),
+    CM_PARAM_INT(CmValidateParams, permutation_test, 0, 0, 1000000, "",
+                 "cross-validations of targets exchanged between subjects, against chance; 0: none"),
+    CM_PARAM_INT(CmValidateParams, learning_curve, 0, 0, 100, "",
+                 "points of the curve of the AUC, R2 or C-index over the number of subjects; 0: none"),
     CM_PARAM_TEXT(CmValidateParams, allow, "", "leaks to let pass, by name, with commas between"),
 };
 
@@ -252,7 +258,7 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
   if (!cm__trial_plan(&trial, err)) goto done;
   bool ok = cm_parallel_for(ctx, "validate", count * trial.jobs, 1, run_jobs, &trial, err);
   for (int l = 0; ok && l < count; l++) ok = cm__prepare_note(&trial.data, &trial.outcome[l].model->prepare, err);
-  if (ok) result = make_result(&trial, err);
+  if (ok && cm__trial_resample(&trial, err)) result = make_result(&trial, err);
 done:
   for (int l = 0; trial.outcome && l < count; l++) {
     cm_model_unref(&trial.outcome[l].model);
