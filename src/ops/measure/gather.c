@@ -97,7 +97,7 @@ void cm__sort_reals(double *values, double *spare, int64_t n) {
 double cm__sorted_quantile(const double *values, int64_t n, double q) {
   const double at = (double)(n - 1) * q;
   const int64_t low = (int64_t)floor(at), high = (int64_t)ceil(at);
-  return values[low] == values[high] ? values[low] : values[low] + (values[high] - values[low]) * (at - (double)low);
+  return cm__between_ranks(values[low], values[high], at - (double)low);
 }
 
 /* The values of one time point and component, label after label. */

@@ -28,6 +28,10 @@ bool cm__each_region(CmContext *ctx, const char *what, const CmImage *image, con
 void cm__sort_reals(double *values, double *spare, int64_t n);
 /* Of sorted values: linear between order statistics, at (n - 1) * q. */
 double cm__sorted_quantile(const double *values, int64_t n, double q);
+/* Between two neighbours in that order; part: 0 .. 1. */
+static inline double cm__between_ranks(double low, double high, double part) {
+  return low == high ? low : low + (high - low) * part;
+}
 
 /* A number that is measured of each region. unit: "@" stands for the image's, "@2" for its square. */
 typedef struct CmFeature {

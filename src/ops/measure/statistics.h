@@ -2,7 +2,7 @@
 #ifndef CM_OPS_MEASURE_STATISTICS_H
 #define CM_OPS_MEASURE_STATISTICS_H
 
-#include <stdint.h>
+#include "cormack/context.h"
 
 typedef struct CmStatistics {
   double mean, variance;     /* divided by n */
@@ -18,5 +18,7 @@ typedef struct CmStatistics {
 
 /* Of n > 0 values in rising order. Percentiles: linear between order statistics. */
 void cm__statistics(const double *sorted, int64_t n, CmStatistics *out);
+/* Of n > 0 values without NaN in any order. */
+bool cm__statistics_of(CmContext *ctx, const double *values, int64_t n, CmStatistics *out, CmError **err);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <float.h>
 
+#include "ops/measure/statistics.h"
 #include "ops/radiomics/pyrad_params.h"
 #include "ops/radiomics/region.h"
 #include "ops/segment/label_list.h"
@@ -141,6 +142,7 @@ typedef struct CmPyradView {
   CmRoi roi; /* levels: 1 .. levels, those that occur; level_value gives their numbers */
   const CmPyradParams *p;
   bool flat_image;      /* of rank 2 */
+  double *values;       /* the intensities inside that are finite, in the order of the voxels */
   int present;          /* levels that occur */
   int *level_value;     /* of each that occurs, rising; roi.level holds the index + 1 */
   int64_t *level_count; /* voxels of each */
@@ -176,10 +178,10 @@ enum { CM__PYRAD_MOST = 32 };
 typedef bool CmPyradClassFn(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err);
 CmPyradClassFn cm__pyrad_firstorder, cm__pyrad_glcm, cm__pyrad_glrlm, cm__pyrad_glszm, cm__pyrad_ngtdm, cm__pyrad_gldm;
 
-/* What classes share with those of windows: the features of values in order, and of levels that occur (their shares,
+/* What classes share with those of windows: the features of values, and of levels that occur (their shares,
  * the sums of their distances from neighbours, their numbers). */
-void cm__pyrad_describe_order(const CmPyradView *view, const double *sorted, int64_t count, double entropy,
-                              double uniformity, double out[CM__PYRAD_MOST]);
+void cm__pyrad_describe_order(const CmPyradView *view, const CmStatistics *s, const double *values, int64_t count,
+                              double entropy, double uniformity, double out[CM__PYRAD_MOST]);
 void cm__pyrad_describe_tones(int levels, const double *share, const double *apart, const int *value, double voxels,
                               double out[CM__PYRAD_MOST]);
 
@@ -209,12 +211,10 @@ bool cm__pyrad_shape(const CmPyradRoi *roi, const double spacing[3], double out[
 bool cm__pyrad_shape2d(const CmPyradRoi *roi, const double spacing[3], int axis, double out[CM__PYRAD_MOST],
                        CmError **err);
 
-/* Second largest magnitude among the eigenvalues of a symmetric matrix n x n (n > 1) whose largest is positive; it is
- * overwritten. d, e: n numbers of scratch. */
-double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e);
-
-/* A symmetric matrix n x n becomes tridiagonal with the same eigenvalues: d its diagonal, e[1 .. n - 1] beside it. */
-void cm__pyrad_tridiagonal(double *matrix, int n, double *d, double *e);
+/* Second largest magnitude among the eigenvalues of a symmetric matrix of n rows (n > 1) whose largest is positive; it
+ * is overwritten. Rows have n rounded up to CM__PYRAD_LANES values; scratch: 4 of them. */
+enum { CM__PYRAD_LANES = 8 };
+double cm__pyrad_second_magnitude(double *matrix, int n, double *scratch);
 
 /* ---- diagnostics ---- */
 

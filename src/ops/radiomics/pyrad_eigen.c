@@ -1,100 +1,153 @@
 /* Householder's reduction to a tridiagonal matrix, then bisection by the signs of Sturm's sequence (Golub GH, Van Loan
  * CF. Matrix Computations, 8.3 and 8.4). */
-#include <float.h>
 #include <math.h>
+#include <string.h>
 
 #include "ops/radiomics/pyrad.h"
 #include "ops/simd.h"
 
-/* to = a v / h for the first k rows and columns of the symmetric a; v' to. */
-CM_SIMD static double apply(const double *a, int n, int k, const double *v, double h, double *to) {
-  double dot = 0.0;
-  for (int i = 0; i < k; i++) to[i] = 0.0;
-  int j = 0;
-  for (; j + 3 < k; j += 4) {
-    const double *row = a + (int64_t)j * n, *b = row + n, *c = b + n, *d = c + n;
-    for (int i = 0; i < k; i++) to[i] += (row[i] * v[j] + b[i] * v[j + 1]) + (c[i] * v[j + 2] + d[i] * v[j + 3]);
+enum { LANES = CM__PYRAD_LANES, WIDE = 4 * LANES };
+
+static int padded(int k) {
+  return (k + LANES - 1) / LANES * LANES;
+}
+
+/* to = a v for the first k rows of the symmetric a; columns up to the next multiple of LANES. */
+CM_SIMD static void apply(const double *a, int stride, int k, const double *v, double *to) {
+  const int width = padded(k);
+  int first = 0;
+  for (; first + WIDE <= width; first += WIDE) {
+    double sum[WIDE] = {0.0};
+    for (int j = 0; j < k; j++)
+      for (int i = 0; i < WIDE; i++) sum[i] = fma(a[(int64_t)j * stride + first + i], v[j], sum[i]);
+    for (int i = 0; i < WIDE; i++) to[first + i] = sum[i];
   }
-  for (; j < k; j++)
-    for (int i = 0; i < k; i++) to[i] += a[(int64_t)j * n + i] * v[j];
-  for (int i = 0; i < k; i++) {
-    to[i] /= h;
-    dot += to[i] * v[i];
+  for (; first < width; first += LANES) {
+    double sum[LANES] = {0.0};
+    for (int j = 0; j < k; j++)
+      for (int i = 0; i < LANES; i++) sum[i] = fma(a[(int64_t)j * stride + first + i], v[j], sum[i]);
+    for (int i = 0; i < LANES; i++) to[first + i] = sum[i];
   }
-  return dot;
 }
 
 /* a -= v d' + d v' */
-CM_SIMD static void reduce(double *a, int n, int k, const double *v, const double *d) {
+CM_SIMD static void reduce(double *restrict a, int stride, int k, const double *restrict v, const double *restrict d) {
+  const int width = padded(k);
   for (int i = 0; i < k; i++) {
-    double *row = a + (int64_t)i * n;
-    for (int j = 0; j < k; j++) row[j] -= v[i] * d[j] + d[i] * v[j];
+    double *row = a + (int64_t)i * stride;
+    for (int j = 0; j < width; j++) row[j] = fma(-v[i], d[j], fma(-d[i], v[j], row[j]));
   }
 }
 
-/* a becomes v' a v with a reflection that clears row k left of its last but one entry. */
-void cm__pyrad_tridiagonal(double *a, int n, double *d, double *e) {
+/* Of two vectors with 0 behind the last of them. */
+CM_SIMD static double dot(const double *a, const double *b, int k) {
+  double part[LANES] = {0.0}, sum = 0.0;
+  for (int i = 0; i < padded(k); i += LANES)
+    for (int j = 0; j < LANES; j++) part[j] = fma(a[i + j], b[i + j], part[j]);
+  for (int j = 0; j < LANES; j++) sum += part[j];
+  return sum;
+}
+
+/* The symmetric a becomes tridiagonal with the same eigenvalues: d its diagonal, e[1 .. n - 1] beside it. In each turn
+ * a becomes v' a v with a reflection that clears row k left of its last but one entry; columns from k on may hold
+ * anything then. */
+static void make_tridiagonal(double *a, int n, int stride, double *d, double *e, double *v, double *w) {
   for (int k = n - 1; k > 1; k--) {
-    double *v = a + (int64_t)k * n, norm = 0.0;
-    for (int j = 0; j < k; j++) norm += v[j] * v[j];
-    norm = sqrt(norm);
-    const double last = v[k - 1], alpha = last > 0.0 ? -norm : norm;
+    const double *row = a + (int64_t)k * stride;
+    memset(v, 0, (size_t)stride * sizeof(double));
+    memcpy(v, row, (size_t)k * sizeof(double));
+    const double norm = sqrt(dot(v, v, k)), last = v[k - 1], alpha = last > 0.0 ? -norm : norm;
+    d[k] = row[k];
     e[k] = alpha;
     const double h = norm * norm - last * alpha; /* half the square of the length of v below */
     if (h <= 0.0) continue;
     v[k - 1] = last - alpha;
-    const double dot = apply(a, n, k, v, h, d);
-    for (int i = 0; i < k; i++) d[i] -= dot / (2.0 * h) * v[i];
-    reduce(a, n, k, v, d);
+    apply(a, stride, k, v, w);
+    for (int i = k; i < padded(k); i++) w[i] = 0.0;
+    const double along = dot(w, v, k) / (2.0 * h * h);
+    for (int i = 0; i < k; i++) w[i] = w[i] / h - along * v[i];
+    reduce(a, stride, k, v, w);
   }
-  if (n > 1) e[1] = a[n];
+  d[0] = a[0];
   e[0] = 0.0;
-  for (int i = 0; i < n; i++) d[i] = a[(int64_t)i * n + i];
+  if (n < 2) return;
+  d[1] = a[stride + 1];
+  e[1] = a[stride];
 }
 
-enum { POINTS = 16 };
+enum { POINTS = 8, BOTH = 2 * POINTS, UNSCALED = 8 };
 
-/* How many eigenvalues are above each x, by Sturm's sequence; ee: squares of e. */
-CM_SIMD static void count_above(const double *d, const double *ee, int n, const double x[POINTS],
-                                double count[POINTS]) {
-  double q[POINTS];
-  for (int k = 0; k < POINTS; k++) {
-    q[k] = 1.0;
-    count[k] = 0.0;
+/* How many eigenvalues are above each x: pairs of neighbours of the same sign in the sequence of the leading
+ * determinants (a 0 has the sign that the one before has not), which is scaled now and then; ee: squares of e, none so
+ * small that a number could vanish in between. */
+CM_SIMD static void count_above(const double *d, const double *ee, int n, const double x[BOTH], double count[BOTH]) {
+  double one[BOTH], two[BOTH], sign[BOTH];
+  for (int k = 0; k < BOTH; k++) {
+    one[k] = sign[k] = 1.0;
+    two[k] = 0.0;
+    count[k] = n;
   }
-  for (int i = 0; i < n; i++)
-    for (int k = 0; k < POINTS; k++) {
-      const double next = d[i] - x[k] - ee[i] / q[k];
-      q[k] = next == 0.0 ? -DBL_MIN : next;
-      count[k] += q[k] > 0.0 ? 1.0 : 0.0;
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < BOTH; k++) {
+      const double next = fma(d[i] - x[k], one[k], -(ee[i] * two[k]));
+      const double now = next > 0.0 ? 1.0 : next < 0.0 ? -1.0 : -sign[k];
+      count[k] += now * sign[k];
+      sign[k] = now;
+      two[k] = one[k];
+      one[k] = next;
     }
-}
-
-/* The eigenvalue that `rank` - 1 others are above, between low and high: in every turn a seventeenth of the range is
- * left. */
-static double ranked(const double *d, const double *ee, int n, int rank, double low, double high) {
-  while (high - low > 1e-13 * (1.0 + fabs(high))) {
-    const double width = (high - low) / (POINTS + 1), start = low;
-    double x[POINTS], count[POINTS];
-    for (int k = 0; k < POINTS; k++) x[k] = start + (k + 1) * width;
-    count_above(d, ee, n, x, count);
-    int k = 0;
-    while (k < POINTS && count[k] >= rank) k++;
-    if (k > 0) low = x[k - 1];
-    if (k < POINTS) high = x[k];
+    if (i % UNSCALED != UNSCALED - 1) continue;
+    for (int k = 0; k < BOTH; k++) {
+      const double scale = 1.0 / (fabs(one[k]) + fabs(two[k]));
+      one[k] *= scale;
+      two[k] *= scale;
+    }
   }
-  return 0.5 * (low + high);
+  for (int k = 0; k < BOTH; k++) count[k] *= 0.5;
 }
 
-double cm__pyrad_second_magnitude(double *matrix, int n, double *d, double *e) {
-  double low = 0.0, high = 0.0;
-  cm__pyrad_tridiagonal(matrix, n, d, e);
+/* Looks for the eigenvalue that `rank` - 1 others are above. */
+typedef struct Search {
+  int rank;
+  double low, high;
+} Search;
+
+static bool is_open(const Search *s) {
+  return s->high - s->low > 1e-13 * (1.0 + fabs(s->high));
+}
+
+static void narrow(Search *s, const double *x, const double *count) {
+  int k = 0;
+  while (k < POINTS && count[k] >= s->rank) k++;
+  if (k > 0) s->low = x[k - 1];
+  if (k < POINTS) s->high = x[k];
+}
+
+/* In every turn a ninth of both ranges is left. */
+static void bisect(const double *d, const double *ee, int n, Search search[2]) {
+  while (is_open(&search[0]) || is_open(&search[1])) {
+    double x[BOTH], count[BOTH];
+    for (int k = 0; k < BOTH; k++) {
+      const Search *s = &search[k / POINTS];
+      x[k] = s->low + (k % POINTS + 1) * ((s->high - s->low) / (POINTS + 1));
+    }
+    count_above(d, ee, n, x, count);
+    narrow(&search[0], x, count);
+    narrow(&search[1], x + POINTS, count + POINTS);
+  }
+}
+
+double cm__pyrad_second_magnitude(double *matrix, int n, double *scratch) {
+  const int stride = padded(n);
+  double *d = scratch, *e = d + stride, low = 0.0, high = 0.0;
+  make_tridiagonal(matrix, n, stride, d, e, e + stride, e + 2 * stride);
   for (int i = 0; i < n; i++) {
     const double reach = fabs(e[i]) + (i + 1 < n ? fabs(e[i + 1]) : 0.0);
     low = fmin(low, d[i] - reach);
     high = fmax(high, d[i] + reach);
   }
-  for (int i = 0; i < n; i++) e[i] *= e[i];
-  const double second = ranked(d, e, n, 2, low, high), least = ranked(d, e, n, n, low, high);
-  return fmax(fabs(second), -least);
+  for (int i = 0; i < n; i++) e[i] = fmax(e[i] * e[i], 1e-30);
+  Search search[2] = {{2, low, high}, {n, low, high}};
+  bisect(d, e, n, search);
+  return fmax(fabs(0.5 * (search[0].low + search[0].high)), -0.5 * (search[1].low + search[1].high));
 }

@@ -3,35 +3,34 @@
 #include <float.h>
 #include <math.h>
 
-#include "ops/measure/statistics.h"
 #include "ops/radiomics/pyrad.h"
 
-void cm__pyrad_describe_order(const CmPyradView *view, const double *sorted, int64_t count, double entropy,
-                              double uniformity, double out[CM__PYRAD_MOST]) {
+void cm__pyrad_describe_order(const CmPyradView *view, const CmStatistics *s, const double *values, int64_t count,
+                              double entropy, double uniformity, double out[CM__PYRAD_MOST]) {
   const CmRoi *roi = &view->roi;
   const double n = (double)count, shift = (double)view->p->voxelArrayShift;
-  CmStatistics s;
-  cm__statistics(sorted, count, &s);
-  double energy = s.energy;
+  double energy = s->energy;
   if (shift != 0.0) energy = 0.0;
-  for (int64_t k = 0; shift != 0.0 && k < count; k++) energy += (sorted[k] + shift) * (sorted[k] + shift);
-  const double kurtosis = s.variance > 0.0 ? s.kurtosis + 3.0 : 0.0;
+  for (int64_t k = 0; shift != 0.0 && k < count; k++) energy += (values[k] + shift) * (values[k] + shift);
+  const double kurtosis = s->variance > 0.0 ? s->kurtosis + 3.0 : 0.0;
   const double volume = roi->spacing[0] * roi->spacing[1] * (view->flat_image ? 1.0 : roi->spacing[2]);
-  const double list[] = {
-      s.p10,           s.p90,      energy,    entropy, s.iqr,  kurtosis,         s.most,     s.mad,
-      s.mean,          s.median,   s.least,   s.range, s.rmad, sqrt(energy / n), s.skewness, sqrt(s.variance),
-      energy * volume, uniformity, s.variance};
+  const double list[] = {s->p10,     s->p90,           energy,      entropy,           s->iqr,          kurtosis,
+                         s->most,    s->mad,           s->mean,     s->median,         s->least,        s->range,
+                         s->rmad,    sqrt(energy / n), s->skewness, sqrt(s->variance), energy * volume, uniformity,
+                         s->variance};
   for (int k = 0; k < CM_COUNT(list); k++) out[k] = list[k];
 }
 
 bool cm__pyrad_firstorder(const CmPyradView *view, double out[CM__PYRAD_MOST], CmError **err) {
+  const int64_t voxels = view->roi.voxels;
   double entropy = 0.0, uniformity = 0.0;
-  (void)err;
+  CmStatistics s;
   for (int i = 0; i < view->present; i++) {
-    const double p = (double)view->level_count[i] / (double)view->roi.voxels;
+    const double p = (double)view->level_count[i] / (double)voxels;
     entropy -= p * log2(p + DBL_EPSILON);
     uniformity += p * p;
   }
-  cm__pyrad_describe_order(view, view->roi.sorted, view->roi.voxels, entropy, uniformity, out);
+  if (!cm__statistics_of(view->roi.ctx, view->values, voxels, &s, err)) return false;
+  cm__pyrad_describe_order(view, &s, view->values, voxels, entropy, uniformity, out);
   return true;
 }

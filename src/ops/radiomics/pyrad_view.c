@@ -2,11 +2,12 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/measure/gather.h"
+#include "ops/measure/ranks.h"
 #include "ops/radiomics/pyrad.h"
 #include "ops/simd.h"
 
 #define MOST_PRESENT 65535
+#define MOST_BINS 1e7
 
 /* Where the region lies in the view and in the image. */
 typedef struct Source {
@@ -15,7 +16,6 @@ typedef struct Source {
   int64_t lo[3]; /* of the region in the image */
   int64_t rows;
   double *line; /* of a row */
-  int32_t *bin; /* of a row */
 } Source;
 
 /* Row `row` of the region. */
@@ -46,26 +46,33 @@ static bool place(CmPyradView *view, const CmImage *image, const int64_t at[3], 
   roi->step[2] = roi->n[0] * roi->n[1];
   roi->shape_voxels = from->voxels;
   const size_t nx = (size_t)from->size[0];
-  return (source->line = cm_alloc_array(roi->ctx, nx, sizeof(double), err)) &&
-         (source->bin = cm_alloc_array(roi->ctx, nx, sizeof(int32_t), err));
+  return (source->line = cm_alloc_array(roi->ctx, nx, sizeof(double), err));
 }
 
-/* The finite intensities, rising. */
-static bool sort_values(CmRoi *roi, const Source *s, CmError **err) {
+static CmSpan find_span(const uint8_t *inside, int64_t n) {
+  CmSpan span = {0, n};
+  while (span.end > 0 && !inside[span.end - 1]) span.end--;
+  while (span.begin < span.end && !inside[span.begin]) span.begin++;
+  return span;
+}
+
+static bool collect_values(CmPyradView *view, const Source *s, CmError **err) {
+  CmRoi *roi = &view->roi;
   const int64_t nx = s->from->size[0];
-  roi->sorted = cm_alloc_array(roi->ctx, (size_t)s->from->voxels + 1, sizeof(double), err);
-  double *spare = roi->sorted ? cm_alloc_array(roi->ctx, (size_t)s->from->voxels + 1, sizeof(double), err) : NULL;
-  if (!spare) return false;
+  if (!(view->values = cm_alloc_array(roi->ctx, (size_t)s->from->voxels + 1, sizeof(double), err)) ||
+      !(view->spans = cm_alloc_array(roi->ctx, (size_t)s->rows, sizeof(*view->spans), err)))
+    return false;
   for (int64_t row = 0; row < s->rows; row++) {
     const uint8_t *inside = s->from->inside + row * nx;
+    const CmSpan span = find_span(inside, nx);
+    view->spans[row] = (CmSpan){roi->lo[0] + span.begin, roi->lo[0] + span.end};
+    if (span.end == 0) continue;
     read_row(s, row, s->line);
-    for (int64_t x = 0; x < nx; x++) {
-      roi->sorted[roi->voxels] = s->line[x];
+    for (int64_t x = span.begin; x < span.end; x++) {
+      view->values[roi->voxels] = s->line[x];
       roi->voxels += inside[x] && isfinite(s->line[x]);
     }
   }
-  cm__sort_reals(roi->sorted, spare, roi->voxels);
-  cm_free(spare);
   if (roi->voxels > 0) return true;
   cm_error_set(err, CM_ERR_DATA, "no voxel of label %lld has a finite intensity", (long long)s->from->label);
   return false;
@@ -112,45 +119,6 @@ static double bin_of(const Bins *bins, double v) {
   return bin + 1.0;
 }
 
-/* The first place in the sorted values from `from` on whose bin is above `bin`. */
-static int64_t end_of_bin(const CmRoi *roi, const Bins *bins, int64_t from, double bin) {
-  int64_t low = from, high = roi->voxels;
-  while (low < high) {
-    const int64_t middle = low + (high - low) / 2;
-    if (bin_of(bins, roi->sorted[middle]) <= bin)
-      low = middle + 1;
-    else
-      high = middle;
-  }
-  return low;
-}
-
-/* The bins that occur, by walking through the sorted values. */
-static bool find_levels(CmPyradView *view, const Bins *bins, CmError **err) {
-  const CmRoi *roi = &view->roi;
-  int64_t count = 0;
-  for (int64_t at = 0; at < roi->voxels; count++) at = end_of_bin(roi, bins, at, bin_of(bins, roi->sorted[at]));
-  if (count > MOST_PRESENT || bin_of(bins, roi->sorted[roi->voxels - 1]) > 1e7) {
-    cm_error_set(err, CM_ERR_PARAMETER,
-                 "intensities from %g to %g give too many grey levels (at most %d); choose a wider bin", roi->sorted[0],
-                 roi->sorted[roi->voxels - 1], MOST_PRESENT);
-    return false;
-  }
-  if (!(view->level_value = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int), err)) ||
-      !(view->level_count = cm_alloc_array(roi->ctx, (size_t)count, sizeof(int64_t), err)))
-    return false;
-  for (int64_t at = 0; at < roi->voxels; view->present++) {
-    const double bin = bin_of(bins, roi->sorted[at]);
-    const int64_t end = end_of_bin(roi, bins, at, bin);
-    view->level_value[view->present] = (int)bin;
-    view->level_count[view->present] = end - at;
-    at = end;
-  }
-  view->highest = view->level_value[view->present - 1];
-  view->roi.levels = view->present;
-  return true;
-}
-
 /* Bins from 0 on, at most `top`: what the division gives is off by one at most. */
 CM_SIMD static void bin_row(const Bins *bins, double top, const double *v, int32_t *bin, int64_t n) {
   const double low = bins->low, step = bins->step;
@@ -166,50 +134,90 @@ CM_SIMD static void bin_row(const Bins *bins, double top, const double *v, int32
   }
 }
 
-static CmSpan find_span(const uint8_t *inside, int64_t n) {
-  CmSpan span = {0, n};
-  while (span.end > 0 && !inside[span.end - 1]) span.end--;
-  while (span.begin < span.end && !inside[span.begin]) span.begin++;
-  return span;
+static bool refuse_levels(const CmPyradView *view, CmError **err) {
+  double least, most;
+  cm__ends(view->values, view->roi.voxels, &least, &most);
+  cm_error_set(err, CM_ERR_PARAMETER,
+               "intensities from %g to %g give too many grey levels (at most %d); choose a wider bin", least, most,
+               MOST_PRESENT);
+  return false;
+}
+
+/* The bin of each value, from 0 on. */
+static void find_bins(const CmPyradView *view, const Bins *bins, double least, double most, int32_t *bin) {
+  const double *v = view->values, reach = fmax(fabs(bins->low), fmax(fabs(least), fabs(most))) / bins->step;
+  if (reach < (bins->single ? 1048576.0 : 1099511627776.0)) /* edges lie apart */
+    bin_row(bins, view->highest - 1, v, bin, view->roi.voxels);
+  else
+    for (int64_t k = 0; k < view->roi.voxels; k++) bin[k] = (int32_t)fmin(bin_of(bins, v[k]), view->highest) - 1;
+}
+
+/* The bins that occur; index: of each bin, what it becomes. */
+static bool list_levels(CmPyradView *view, const int64_t *count, uint16_t *index, CmError **err) {
+  int64_t present = 0;
+  for (int i = 0; i < view->highest; i++) present += count[i] > 0;
+  if (present > MOST_PRESENT) return refuse_levels(view, err);
+  if (!(view->level_value = cm_alloc_array(view->roi.ctx, (size_t)present, sizeof(int), err)) ||
+      !(view->level_count = cm_alloc_array(view->roi.ctx, (size_t)present, sizeof(int64_t), err)))
+    return false;
+  for (int i = 0; i < view->highest; i++) {
+    if (count[i] == 0) continue;
+    view->level_value[view->present] = i + 1;
+    view->level_count[view->present] = count[i];
+    index[i] = (uint16_t)++view->present;
+  }
+  view->roi.levels = view->present;
+  return true;
+}
+
+/* Levels in the place of their voxels. */
+static void put_levels(const CmPyradView *view, const Source *s, const int32_t *bin, const uint16_t *index) {
+  const CmRoi *roi = &view->roi;
+  const bool finite = roi->voxels == s->from->voxels;
+  for (int64_t row = 0; row < s->rows; row++) {
+    const int64_t y = row % s->from->size[1], z = row / s->from->size[1];
+    const CmSpan span = view->spans[row];
+    const uint8_t *inside = s->from->inside + row * s->from->size[0] - roi->lo[0];
+    uint16_t *to = roi->level + cm__roi_at(roi, 0, roi->lo[1] + y, roi->lo[2] + z);
+    if (!finite) read_row(s, row, s->line);
+    for (int64_t x = span.begin; x < span.end; x++)
+      if (inside[x] && (finite || isfinite(s->line[x - roi->lo[0]]))) to[x] = index[*bin++];
+  }
 }
 
 static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
   CmRoi *roi = &view->roi;
-  const Bins bins =
-      choose_bins(view->p, roi->sorted[0], roi->sorted[roi->voxels - 1], cm_image_type(s->image) == CM_F32);
-  if (!find_levels(view, &bins, err) ||
-      !(view->spans = cm_alloc_array(roi->ctx, (size_t)s->rows, sizeof(*view->spans), err)))
-    return false;
-  const double most = fmax(fabs(bins.low), fabs(roi->sorted[roi->voxels - 1])) / bins.step;
-  const bool plain = most < (bins.single ? 1048576.0 : 1099511627776.0); /* edges lie apart */
-  const int64_t nx = s->from->size[0];
-  uint16_t *index = cm_alloc_array(roi->ctx, (size_t)view->highest, sizeof(*index), err);
-  roi->level = index ? cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err) : NULL;
-  for (int i = 0; index && i < view->present; i++) index[view->level_value[i] - 1] = (uint16_t)(i + 1);
-  for (int64_t row = 0; roi->level && row < s->rows; row++) {
-    const CmSpan span = find_span(s->from->inside + row * nx, nx);
-    const uint8_t *inside = s->from->inside + row * nx;
-    uint16_t *to = roi->level + cm__roi_at(roi, roi->lo[0], roi->lo[1] + row % s->from->size[1],
-                                           roi->lo[2] + row / s->from->size[1]);
-    view->spans[row] = (CmSpan){roi->lo[0] + span.begin, roi->lo[0] + span.end};
-    if (span.end == 0) continue;
-    read_row(s, row, s->line);
-    if (plain) bin_row(&bins, view->highest - 1, s->line + span.begin, s->bin + span.begin, span.end - span.begin);
-    for (int64_t x = span.begin; x < span.end; x++)
-      if (inside[x] && isfinite(s->line[x])) to[x] = index[plain ? s->bin[x] : (int32_t)bin_of(&bins, s->line[x]) - 1];
+  double least, most;
+  cm__ends(view->values, roi->voxels, &least, &most);
+  const Bins bins = choose_bins(view->p, least, most, cm_image_type(s->image) == CM_F32);
+  const double highest = bin_of(&bins, most);
+  if (highest > MOST_BINS) return refuse_levels(view, err);
+  view->highest = (int)highest;
+  const size_t levels = (size_t)view->highest;
+  int64_t *count = cm_calloc(roi->ctx, levels, sizeof(*count), err);
+  uint16_t *index = count ? cm_calloc(roi->ctx, levels, sizeof(*index), err) : NULL;
+  int32_t *bin = index ? cm_alloc_array(roi->ctx, (size_t)roi->voxels, sizeof(*bin), err) : NULL;
+  bool ok = bin != NULL;
+  if (ok) {
+    find_bins(view, &bins, least, most, bin);
+    for (int64_t k = 0; k < roi->voxels; k++) count[bin[k]]++;
+    ok = list_levels(view, count, index, err) &&
+         (roi->level = cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err));
   }
+  if (ok) put_levels(view, s, bin, index);
+  cm_free(count);
   cm_free(index);
-  return roi->level != NULL;
+  cm_free(bin);
+  return ok;
 }
 
 bool cm__pyrad_view_levels(CmContext *ctx, const CmImage *image, const int64_t at[3], const CmPyradRoi *from,
                            const CmPyradParams *p, CmPyradView *view, CmError **err) {
   Source source;
   *view = (CmPyradView){.roi = {.ctx = ctx}, .p = p, .flat_image = cm_image_rank(image) < 3};
-  const bool ok = place(view, image, at, from, &source, err) && sort_values(&view->roi, &source, err) &&
+  const bool ok = place(view, image, at, from, &source, err) && collect_values(view, &source, err) &&
                   discretise(view, &source, err);
   cm_free(source.line);
-  cm_free(source.bin);
   return ok;
 }
 
@@ -225,7 +233,7 @@ bool cm__pyrad_view_make(CmContext *ctx, const CmImage *image, const int64_t at[
 void cm__pyrad_view_free(CmPyradView *view) {
   cm_free(view->roi.value);
   cm_free(view->roi.level);
-  cm_free(view->roi.sorted);
+  cm_free(view->values);
   cm_free(view->level_value);
   cm_free(view->level_count);
   cm_free(view->spans);

@@ -113,7 +113,9 @@ static void tell_order(void *state, double out[CM__PYRAD_MOST]) {
     logs += c * field->bits[w->count[slot]];
     squares += c * c;
   }
-  cm__pyrad_describe_order(field->view, order->sorted, order->values,
+  CmStatistics s;
+  cm__statistics(order->sorted, order->values, &s);
+  cm__pyrad_describe_order(field->view, &s, order->sorted, order->values,
                            squares < n * n ? field->bits[w->voxels] - logs / n : 0.0, squares / (n * n), out);
 }
 
