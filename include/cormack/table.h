@@ -36,9 +36,11 @@ CM_API const char *cm_table_cell(const CmTable *table, int64_t row, int column, 
 /* The shortest decimal form of a double that reads back as the same bits: what CSV and JSON are written with. */
 CM_API const char *cm_real_text(double value, char to[32]);
 
-/* Whole columns, of as many rows as the table has. Reals: NaN where missing, or text. Ints: 0 where not present; of int
- * columns only. Texts: NULL where missing; they stay the table's. */
-CM_API void cm_table_get_reals(const CmTable *table, int column, double *to);
+/* Of every column in turn; names and units stay the table's. */
+CM_API void cm_table_describe(const CmTable *table, const char **names, const char **units, CmColumnType *types);
+/* Whole columns, of as many rows as the table has. Reals: all columns of that type one after the other, NaN where
+ * missing. Ints: 0 where not present; of int columns only. Texts: NULL where missing; they stay the table's. */
+CM_API void cm_table_get_reals(const CmTable *table, double *to);
 CM_API void cm_table_get_ints(const CmTable *table, int column, int64_t *to, uint8_t *present);
 CM_API void cm_table_get_texts(const CmTable *table, int column, const char **to);
 CM_API void cm_table_set_reals(CmTable *table, int column, const double *from);

@@ -27,15 +27,6 @@ def _column(pointer, at, kind, rows):
     return [text(value) for value in values], None
 
 
-def _reals(pointer, which, rows):
-    """A row for each of these columns: one array, for a table may have thousands of them."""
-    values = np.empty((len(which), rows), np.float64)
-    start = values.ctypes.data
-    for k, at in enumerate(which):
-        lib.cm_table_get_reals(pointer, at, start + 8 * rows * k)
-    return values
-
-
 def _listed(values, present):
     """A list with None where nothing is."""
     if isinstance(values, list):
@@ -56,12 +47,13 @@ def _array(pandas, values, present):
 def to_table(pointer):
     """A DataFrame or Columns from a CmTable, which stays the caller's."""
     rows, count = lib.cm_table_rows(pointer), lib.cm_table_columns(pointer)
-    names = [lib.cm_table_column_name(pointer, at).decode("utf-8", "surrogateescape") for at in range(count)]
-    told = [lib.cm_table_column_unit(pointer, at) for at in range(count)]
-    units = {name: text(unit) for name, unit in zip(names, told) if unit}
-    kinds = [lib.cm_table_column_type(pointer, at) for at in range(count)]
-    which = [at for at in range(count) if kinds[at] == _REAL]
-    reals = _reals(pointer, which, rows)
+    told, units, kinds = (C.c_char_p * count)(), (C.c_char_p * count)(), (C.c_int * count)()
+    lib.cm_table_describe(pointer, told, units, kinds)
+    names = [name.decode("utf-8", "surrogateescape") for name in told]
+    units = {name: text(unit) for name, unit in zip(names, units) if unit}
+    which = [at for at, kind in enumerate(kinds) if kind == _REAL]
+    reals = np.empty((len(which), rows), np.float64)
+    lib.cm_table_get_reals(pointer, reals.ctypes.data)
     others = {at: _column(pointer, at, kinds[at], rows) for at in range(count) if kinds[at] != _REAL}
     try:
         import pandas

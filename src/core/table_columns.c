@@ -1,7 +1,18 @@
 #include "core/table_priv.h"
 
-void cm_table_get_reals(const CmTable *table, int column, double *to) {
-  for (int64_t row = 0; row < table->rows; row++) to[row] = cm_table_real(table, row, column);
+void cm_table_describe(const CmTable *table, const char **names, const char **units, CmColumnType *types) {
+  for (int i = 0; i < table->columns; i++) {
+    names[i] = table->column[i].name;
+    units[i] = table->column[i].unit;
+    types[i] = table->column[i].type;
+  }
+}
+
+void cm_table_get_reals(const CmTable *table, double *to) {
+  for (int i = 0; i < table->columns; i++) {
+    if (table->column[i].type != CM_COLUMN_REAL) continue;
+    for (int64_t row = 0; row < table->rows; row++) *to++ = cm_table_real(table, row, i);
+  }
 }
 
 void cm_table_get_ints(const CmTable *table, int column, int64_t *to, uint8_t *present) {

@@ -12,22 +12,28 @@ typedef struct Voxels {
   uint8_t *plane[2]; /* z and z + 1 */
 } Voxels;
 
-/* Counts the voxels; sums of their indices and of their products: xx, yy, zz, xy, xz, yz. */
+/* Counts the voxels; sums of their indices and of their products: xx, yy, zz, xy, xz, yz. Whole numbers: exact. */
 static int64_t add_moments(const Voxels *voxels, int64_t z, const uint8_t *plane, double first[3], double second[6]) {
   int64_t count = 0;
-  for (int64_t y = 0; y < voxels->n[1]; y++)
-    for (int64_t x = 0; x < voxels->n[0]; x++)
-      if (plane[y * voxels->n[0] + x]) {
-        const double p[3] = {(double)x, (double)y, (double)z};
-        count++;
-        for (int k = 0; k < 3; k++) {
-          first[k] += p[k];
-          second[k] += p[k] * p[k];
-        }
-        second[3] += p[0] * p[1];
-        second[4] += p[0] * p[2];
-        second[5] += p[1] * p[2];
-      }
+  for (int64_t y = 0; y < voxels->n[1]; y++) {
+    int64_t n = 0, x1 = 0, x2 = 0;
+    for (int64_t x = 0; x < voxels->n[0]; x++) {
+      const int64_t inside = plane[y * voxels->n[0] + x] != 0;
+      n += inside;
+      x1 += inside * x;
+      x2 += inside * x * x;
+    }
+    count += n;
+    first[0] += (double)x1;
+    first[1] += (double)(n * y);
+    first[2] += (double)(n * z);
+    second[0] += (double)x2;
+    second[1] += (double)(n * y * y);
+    second[2] += (double)(n * z * z);
+    second[3] += (double)(x1 * y);
+    second[4] += (double)(x1 * z);
+    second[5] += (double)(n * y * z);
+  }
   return count;
 }
 
@@ -94,41 +100,65 @@ static void take_moments(const double spacing[3], const double first[3], const d
   }
 }
 
-bool cm__body_measure(CmContext *ctx, const int64_t n[3], const double spacing[3], CmPlaneFn *load, void *arg,
-                      CmHull *hull, CmBody *out, CmError **err) {
-  const size_t plane = (size_t)(n[0] * n[1]);
-  Voxels voxels = {.n = n, .spacing = spacing};
+/* What is measured beside the hull. */
+typedef struct Sums {
   CmMeshCase cases[256];
-  double first[3] = {0}, second[6] = {0};
+  double first[3], second[6];
+} Sums;
+
+static void add_plane(const Voxels *voxels, int64_t z, Sums *sums, CmBody *out) {
+  int64_t counts[256] = {0};
+  out->voxels += add_moments(voxels, z + 1, voxels->plane[1], sums->first, sums->second);
+  count_cases(voxels, counts);
+  for (int k = 1; k < 255; k++) {
+    out->area += (double)counts[k] * sums->cases[k].area;
+    out->volume +=
+        (double)counts[k] * (sums->cases[k].volume + (double)z * voxels->spacing[2] * sums->cases[k].along[2]);
+  }
+}
+
+/* sums, out: NULL for the hull alone. */
+static bool walk(CmContext *ctx, Voxels *voxels, CmPlaneFn *load, void *arg, CmHull *hull, Sums *sums, CmBody *out,
+                 CmError **err) {
+  const int64_t *n = voxels->n;
+  const size_t plane = (size_t)(n[0] * n[1]);
   bool ok = false;
-  *out = (CmBody){0};
   uint8_t *planes = cm_alloc(ctx, 2 * plane, err);
-  double(*xy)[2] = cm_alloc_array(ctx, (size_t)(4 * n[1]), sizeof(*xy), err);
-  if (!planes || !xy) goto done;
-  cm__mesh_cases(spacing, CM_MESH_CLOSED, cases);
-  voxels.plane[0] = planes;
-  voxels.plane[1] = planes + plane;
+  double(*xy)[2] = planes ? cm_alloc_array(ctx, (size_t)(4 * n[1]), sizeof(*xy), err) : NULL;
+  if (!xy) goto done;
+  voxels->plane[0] = planes;
+  voxels->plane[1] = planes + plane;
   memset(planes, 0, plane);
   for (int64_t z = 0; z + 1 < n[2]; z++) {
-    int64_t counts[256] = {0};
-    load(arg, z + 1, voxels.plane[1]);
-    out->voxels += add_moments(&voxels, z + 1, voxels.plane[1], first, second);
-    count_cases(&voxels, counts);
-    for (int k = 1; k < 255; k++) {
-      out->area += (double)counts[k] * cases[k].area;
-      out->volume += (double)counts[k] * (cases[k].volume + (double)z * spacing[2] * cases[k].along[2]);
-    }
-    if (!add_levels(&voxels, z, xy, hull, err)) goto done;
-    uint8_t *swap = voxels.plane[0];
-    voxels.plane[0] = voxels.plane[1];
-    voxels.plane[1] = swap;
+    load(arg, z + 1, voxels->plane[1]);
+    if (sums) add_plane(voxels, z, sums, out);
+    if (!add_levels(voxels, z, xy, hull, err)) goto done;
+    uint8_t *swap = voxels->plane[0];
+    voxels->plane[0] = voxels->plane[1];
+    voxels->plane[1] = swap;
   }
-  take_moments(spacing, first, second, out);
   ok = true;
 done:
   cm_free(planes);
   cm_free(xy);
   return ok;
+}
+
+bool cm__body_measure(CmContext *ctx, const int64_t n[3], const double spacing[3], CmPlaneFn *load, void *arg,
+                      CmHull *hull, CmBody *out, CmError **err) {
+  Voxels voxels = {.n = n, .spacing = spacing};
+  Sums sums = {.first = {0.0}};
+  *out = (CmBody){0};
+  cm__mesh_cases(spacing, CM_MESH_CLOSED, sums.cases);
+  if (!walk(ctx, &voxels, load, arg, hull, &sums, out, err)) return false;
+  take_moments(spacing, sums.first, sums.second, out);
+  return true;
+}
+
+bool cm__body_hull(CmContext *ctx, const int64_t n[3], const double spacing[3], CmPlaneFn *load, void *arg,
+                   CmHull *hull, CmError **err) {
+  Voxels voxels = {.n = n, .spacing = spacing};
+  return walk(ctx, &voxels, load, arg, hull, NULL, NULL, err);
 }
 
 void cm__body_axes(const CmBody *body, double ddof, double lambda[3]) {

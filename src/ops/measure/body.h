@@ -19,6 +19,9 @@ typedef struct CmBody {
  * turn. hull (with ctx set) gets the surface's corners, in mm from the centre of voxel (0, 0, 0). */
 bool cm__body_measure(CmContext *ctx, const int64_t n[3], const double spacing[3], CmPlaneFn *load, void *arg,
                       CmHull *hull, CmBody *out, CmError **err);
+/* The corners alone. */
+bool cm__body_hull(CmContext *ctx, const int64_t n[3], const double spacing[3], CmPlaneFn *load, void *arg,
+                   CmHull *hull, CmError **err);
 /* Eigenvalues of the covariance divided by n - ddof, mm2, largest first, none below 0. */
 void cm__body_axes(const CmBody *body, double ddof, double lambda[3]);
 

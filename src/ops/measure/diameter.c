@@ -77,11 +77,15 @@ static double largest_between(const CmHull *hull, const struct CmHullLevel *a, c
   return best;
 }
 
+double cm__hull_level_diameter(const CmHull *hull) {
+  double best = 0.0;
+  for (int64_t a = 0; a < hull->levels; a++) best = largest_between(hull, &hull->level[a], &hull->level[a], best);
+  return sqrt(best);
+}
+
 double cm__hull_diameter(const CmHull *hull, double *in_level) {
-  double best = 0.0, best_in_level = 0.0;
-  for (int64_t a = 0; a < hull->levels; a++)
-    best_in_level = largest_between(hull, &hull->level[a], &hull->level[a], best_in_level);
-  best = best_in_level;
+  *in_level = cm__hull_level_diameter(hull);
+  double best = *in_level * *in_level;
   /* far levels first: a pair that cannot beat the best is left out */
   for (int64_t apart = hull->levels - 1; apart >= 0; apart--)
     for (int64_t a = 0; a + apart < hull->levels; a++) {
@@ -90,7 +94,6 @@ double cm__hull_diameter(const CmHull *hull, double *in_level) {
       if (la->end > la->begin && lb->end > lb->begin && reach * reach > best)
         best = largest_between(hull, la, lb, best);
     }
-  *in_level = sqrt(best_in_level);
   return sqrt(best);
 }
 

@@ -21,6 +21,8 @@ typedef struct CmHull {
 bool cm__hull_add_level(CmHull *hull, const double (*xy)[2], int64_t n, double z, CmError **err);
 /* Largest distance of any two, and of any two in one level. 0 for fewer than two points. */
 double cm__hull_diameter(const CmHull *hull, double *in_level);
+/* The latter alone. */
+double cm__hull_level_diameter(const CmHull *hull);
 void cm__hull_free(CmHull *hull);
 
 #endif

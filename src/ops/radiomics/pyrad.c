@@ -167,7 +167,7 @@ static bool prepare_labels(void *arg, CmRange range, CmError **err) {
 
 /* ---- image types ---- */
 
-enum { BATCH = 16 };                    /* images */
+enum { BATCH = 16, A_THREAD = 4 };      /* images at most; for a thread, where there are several */
 #define BATCH_VOXELS (INT64_C(8) << 20) /* of their boxes: what larger ones have goes on alone */
 
 /* Regions of one image, and image types that wait for being measured together, so that all threads have work. */
@@ -176,7 +176,7 @@ typedef struct Group {
   Region *regions;
   int64_t count, box; /* voxels of the box that holds them */
   CmPyradImage images[BATCH];
-  int waiting;
+  int waiting, most;
   CmPyradView *views; /* of the regions of the first image, of the second ... */
   double (*out)[CM__PYRAD_CLASSES][CM__PYRAD_MOST];
 } Group;
@@ -251,12 +251,13 @@ static bool wait_for_more(void *arg, const CmPyradImage *image, CmError **err) {
   Group *g = arg;
   g->images[g->waiting] = *image;
   g->images[g->waiting++].image = cm_image_ref(image->image);
-  return (g->waiting < BATCH && g->waiting * g->box < BATCH_VOXELS) || measure_batch(g, err);
+  return (g->waiting < g->most && g->waiting * g->box < BATCH_VOXELS) || measure_batch(g, err);
 }
 
 /* All image types of the regions, which lie in one image. */
 static bool measure_group(Job *job, Region *regions, int64_t count, CmError **err) {
-  Group group = {.job = job, .regions = regions, .count = count};
+  const int threads = cm_context_threads(job->ctx), room = threads < BATCH / A_THREAD ? A_THREAD * threads : BATCH;
+  Group group = {.job = job, .regions = regions, .count = count, .most = threads == 1 ? 1 : room};
   CmPyradSource source = {.ctx = job->ctx};
   int64_t hi[3] = {0, 0, 0};
   for (int64_t k = 0; k < count; k++) {

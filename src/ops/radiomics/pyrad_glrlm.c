@@ -41,12 +41,18 @@ static bool any_line(const CmRoi *roi, const int step[3]) {
   return false;
 }
 
-/* before: lengths at the voxels before, which may be those of this row (a direction along x). */
-static void follow_along(const uint16_t *level, const uint16_t *other, const uint16_t *before, uint16_t *now,
-                         int64_t n) {
-  for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
+/* Along x: all ones where a run goes on. */
+CM_SIMD static void find_runs(const uint16_t *level, uint16_t *restrict goes_on, int64_t n) {
+  for (int64_t x = 0; x < n; x++) goes_on[x] = level[x] == level[x - 1] ? UINT16_MAX : 0;
 }
 
+static void follow_along(const uint16_t *level, uint16_t *now, int64_t n) {
+  unsigned length = 0;
+  find_runs(level, now, n);
+  for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)(length = (length & now[x]) + 1);
+}
+
+/* before: lengths at the voxels before. */
 CM_SIMD static void follow_across(const uint16_t *level, const uint16_t *other, const uint16_t *restrict before,
                                   uint16_t *restrict now, int64_t n) {
   for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
@@ -72,8 +78,10 @@ static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
         uint16_t *lengths = runs->length + 2 * d * plane + at, *now = lengths + z % 2 * plane;
         const uint16_t *before = lengths + (z + step[2]) % 2 * plane - step[0] - step[1] * roi->step[1];
-        (step[1] == 0 && step[2] == 0 ? follow_along : follow_across)(
-            level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
+        if (step[1] == 0 && step[2] == 0)
+          follow_along(level, now, n);
+        else
+          follow_across(level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
         place_row(level, now, (uint32_t)((size_t)d * table - (size_t)runs->levels - 1), (uint32_t)runs->levels, n,
                   runs->places + d * n);
       }

@@ -58,8 +58,10 @@ CM_SIMD static void scatter_tile(const double *one, const double *other, int64_t
 /* ---- gather ---- */
 
 CM_SIMD static void gather_rows(const float *from, int64_t step, int64_t count, double *data) {
-  for (int64_t i = 0; i < count; i++)
+  for (int64_t i = 0; i < count; i++) {
+    __builtin_prefetch(from + i * step + CM__LANES); /* of the next lines */
     for (int64_t k = 0; k < CM__LANES; k++) data[i * CM__LANES + k] = (double)from[i * step + k];
+  }
 }
 
 static void gather_value(const CmField *from, const CmLines *lines, int64_t at, double *to) {
@@ -96,7 +98,8 @@ void cm__lines_gather(const CmField *from, const CmLines *lines, int64_t first, 
 CM_SIMD static void sum_rows(const float *from, int64_t step, const double *weights, int64_t count, double *to) {
   const double *w0 = weights, *w1 = w0 + count, *w2 = w1 + count, *w3 = w2 + count;
   double a[CM__LANES] = {0.0}, b[CM__LANES] = {0.0}, c[CM__LANES] = {0.0}, d[CM__LANES] = {0.0};
-  for (int64_t p = 0; p < count; p++, from += step)
+  for (int64_t p = 0; p < count; p++, from += step) {
+    __builtin_prefetch(from + CM__LANES); /* of the next lines */
     for (int k = 0; k < CM__LANES; k++) {
       const double v = (double)from[k];
       a[k] = fma(w0[p], v, a[k]);
@@ -104,6 +107,7 @@ CM_SIMD static void sum_rows(const float *from, int64_t step, const double *weig
       c[k] = fma(w2[p], v, c[k]);
       d[k] = fma(w3[p], v, d[k]);
     }
+  }
   for (int k = 0; k < CM__LANES; k++) {
     to[k] = a[k];
     to[CM__LANES + k] = b[k];

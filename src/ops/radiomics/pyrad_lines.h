@@ -6,7 +6,7 @@
 
 /* What covers lo, n of the source's grid: floats, but for an image whose values do not fit them. */
 typedef struct CmField {
-  int64_t lo[3], n[3];
+  int64_t lo[3], n[3], step[3]; /* step: to the next value along each axis */
   float *v;
   double *wide; /* in place of v */
 } CmField;

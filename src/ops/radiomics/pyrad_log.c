@@ -11,6 +11,12 @@
 #include "ops/radiomics/pyrad_images.h"
 #include "ops/radiomics/pyrad_lines.h"
 
+static void set_steps(CmField *field) {
+  field->step[0] = 1;
+  field->step[1] = field->n[0];
+  field->step[2] = field->n[0] * field->n[1];
+}
+
 static bool count_of(const CmField *field, size_t *count, CmError **err) {
   size_t plane;
   return cm_size_multiply((size_t)field->n[0], (size_t)field->n[1], &plane, err) &&
@@ -61,8 +67,7 @@ static void filter_group(const Pass *pass, const CmLines *in, const CmLines *out
 static bool filter_lines(void *arg, CmRange range, CmError **err) {
   const Pass *pass = arg;
   const CmField *from = pass->from, *to = &pass->to;
-  const int64_t there[3] = {1, from->n[0], from->n[0] * from->n[1]}, size = (pass->length + 8) * CM__LANES;
-  const int64_t here[3] = {1, to->n[0], to->n[0] * to->n[1]};
+  const int64_t *there = from->step, *here = to->step, size = (pass->length + 2 * CM__MEMORY) * CM__LANES;
   int u, v;
   across(pass->axis, &u, &v);
   const int64_t groups = (to->n[u] + CM__LANES - 1) / CM__LANES;
@@ -92,6 +97,7 @@ static bool run_pass(const CmPyradSource *s, const CmField *from, int axis, cons
   pass.before = s->lo[axis] - from->lo[axis];
   pass.after = from->n[axis] - pass.before - pass.length;
   pass.to.wide = NULL;
+  set_steps(&pass.to);
   across(axis, &u, &v);
   *to = (CmField){.v = NULL};
   if (!count_of(&pass.to, &count, err)) return false;
@@ -155,12 +161,24 @@ static void set_window(const CmPyradSource *s, double sigma, CmField *whole) {
   }
 }
 
+/* The part that a smaller sigma looks at. */
+static CmField window_of(const CmPyradSource *s, double sigma, const CmField *whole) {
+  CmField part = *whole;
+  int64_t offset = 0;
+  set_window(s, sigma, &part);
+  for (int k = 0; k < 3; k++) offset += (part.lo[k] - whole->lo[k]) * whole->step[k];
+  if (whole->v) part.v = whole->v + offset;
+  if (whole->wide) part.wide = whole->wide + offset;
+  return part;
+}
+
 static bool load(const CmPyradSource *s, CmField *whole, CmError **err) {
   const CmGrid grid = cm__grid(s->image);
   const CmType type = cm_image_type(s->image);
   const bool narrow = cm__type_fits_f32(type);
   const int64_t nx = whole->n[0];
   size_t count;
+  set_steps(whole);
   if (!count_of(whole, &count, err)) return false;
   double *wide = cm_alloc_array(s->ctx, narrow ? (size_t)nx : count, sizeof(double), err);
   if (narrow && wide) whole->v = cm_alloc_array(s->ctx, count, sizeof(float), err);
@@ -176,22 +194,19 @@ static bool load(const CmPyradSource *s, CmField *whole, CmError **err) {
   return whole->v || whole->wide;
 }
 
-static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const char *text, CmPyradImageFn fn, void *arg,
-                      CmError **err) {
+static bool one_sigma(const CmPyradSource *s, const CmPyradType *type, const CmField *whole, const char *text,
+                      CmPyradImageFn fn, void *arg, CmError **err) {
   const double sigma = strtod(text, NULL);
-  CmField whole = {.v = NULL};
   char name[64];
   if (!is_large_enough(s, sigma)) {
     cm_log(s->ctx, CM_LOG_WARNING, "the image is too small for LoG with sigma %s mm; it is left out", text);
     return true;
   }
-  set_window(s, sigma, &whole);
-  CmImage *out = load(s, &whole, err) ? cm__pyrad_box_image(s, CM_F32, err) : NULL;
+  const CmField part = window_of(s, sigma, whole);
+  CmImage *out = cm__pyrad_box_image(s, CM_F32, err);
   if (out) memset(cm_image_data_mut(out), 0, cm_image_bytes(out));
   for (int axis = 0; out && axis < (cm_image_rank(s->image) < 3 ? 2 : 3); axis++)
-    if (!add_axis(s, &whole, sigma, axis, cm_image_data_mut(out), err)) cm_image_unref(&out);
-  cm_free(whole.v);
-  cm_free(whole.wide);
+    if (!add_axis(s, &part, sigma, axis, cm_image_data_mut(out), err)) cm_image_unref(&out);
   snprintf(name, sizeof name, "log-sigma-%s-mm-3D", text);
   for (char *c = name; *c; c++)
     if (*c == '.') *c = '-';
@@ -215,13 +230,33 @@ static bool next_sigma(const char **text, char to[24], bool *bad) {
   return !*bad;
 }
 
+/* The largest of the numbers that images are made of; 0: there is none. false: a bad one. */
+static bool find_largest(const CmPyradSource *s, const char *at, double *largest) {
+  char text[24];
+  bool bad = false;
+  *largest = 0.0;
+  while (next_sigma(&at, text, &bad)) {
+    const double sigma = strtod(text, NULL);
+    if (sigma > *largest && is_large_enough(s, sigma)) *largest = sigma;
+  }
+  return !bad;
+}
+
 bool cm__pyrad_log(const CmPyradSource *source, const CmPyradType *type, CmPyradImageFn fn, void *arg, CmError **err) {
   const char *at = type->p.sigma.value;
+  CmField whole = {.v = NULL};
   bool bad = false, ok = true;
+  double largest;
   char text[24];
   if (!*at) cm_log(source->ctx, CM_LOG_WARNING, "LoG has no sigma; it gives no image");
-  while (ok && next_sigma(&at, text, &bad)) ok = one_sigma(source, type, text, fn, arg, err);
-  if (!bad) return ok;
-  cm_error_set(err, CM_ERR_PARAMETER, "sigma «%s»: give numbers above 0, in mm, with ',' between", type->p.sigma.value);
-  return false;
+  if (!find_largest(source, at, &largest)) {
+    cm_error_set(err, CM_ERR_PARAMETER, "sigma «%s»: give numbers above 0, in mm, with ',' between", at);
+    return false;
+  }
+  set_window(source, largest, &whole);
+  if (largest > 0.0) ok = load(source, &whole, err);
+  while (ok && next_sigma(&at, text, &bad)) ok = one_sigma(source, type, &whole, text, fn, arg, err);
+  cm_free(whole.v);
+  cm_free(whole.wide);
+  return ok;
 }

@@ -42,6 +42,16 @@ static bool diameters(const Turned *t, const double spacing[3], double *in_plane
   return ok;
 }
 
+/* Largest distance in planes across the last axis of `t`. */
+static bool diameter_across(const Turned *t, const double spacing[3], double *in_plane, CmError **err) {
+  const double turned[3] = {spacing[t->order[0]], spacing[t->order[1]], spacing[t->order[2]]};
+  CmHull hull = {.ctx = t->roi->ctx};
+  const bool ok = cm__body_hull(t->roi->ctx, t->n, turned, load_plane, (void *)t, &hull, err);
+  if (ok) *in_plane = cm__hull_level_diameter(&hull);
+  cm__hull_free(&hull);
+  return ok;
+}
+
 /* What the cubes of one case add up to. */
 typedef struct Tally {
   int64_t cubes, at[3];
@@ -87,9 +97,9 @@ bool cm__pyrad_shape(const CmPyradRoi *roi, const double spacing[3], double out[
   double slice, column, row, diameter, area, volume, lambda[3];
   CmBody body;
   Turned t = turn(roi, 1, 2, 0);
-  if (!diameters(&t, spacing, &row, &diameter, &body, err)) return false;
+  if (!diameter_across(&t, spacing, &row, err)) return false;
   t = turn(roi, 0, 2, 1);
-  if (!diameters(&t, spacing, &column, &diameter, &body, err)) return false;
+  if (!diameter_across(&t, spacing, &column, err)) return false;
   t = turn(roi, 0, 1, 2);
   if (!diameters(&t, spacing, &slice, &diameter, &body, err) || !measure_mesh(roi, spacing, &area, &volume, err))
     return false;
