@@ -199,7 +199,7 @@ bool cm__cart(CmArena *hold, const CmTraining *training, const CmCart *options, 
     g.total += training->y && options->weight ? options->weight[training->y[i]] : 1;
   grow(&g, 0, training->rows, 0);
   for (int o = 0; o < outputs; o++) trees->tree[o].nodes = g.nodes;
-  ok = true;
+  ok = cm__trees_ready(hold, trees, err);
 done:
   cm__arena_free(&scratch);
   return ok;

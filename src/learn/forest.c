@@ -395,7 +395,7 @@ static bool write_trees(CmArena *hold, const Job *job, CmTrees *trees, CmError *
     if (!cm__tree_create(hold, grown->nodes, &trees->tree[t], err)) return false;
     write_tree(grown, job->outputs, t % job->outputs, &trees->tree[t]);
   }
-  return trees->tree != NULL;
+  return trees->tree && cm__trees_ready(hold, trees, err);
 }
 
 bool cm__forest_grow(CmArena *hold, const CmTraining *training, const CmForest *options, CmTrees *trees,

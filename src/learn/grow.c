@@ -172,6 +172,7 @@ static bool take_trees(CmArena *hold, const char *text, size_t size, const CmGro
     ok = take_tree(hold, json_array_get(list, (size_t)t), &trees->tree[t], err);
     trees->tree[t].output = t % grow->outputs;
   }
+  ok = ok && cm__trees_ready(hold, trees, err);
 done:
   json_decref(root);
   return ok;

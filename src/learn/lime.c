@@ -13,9 +13,10 @@
 #include "learn/rows.h"
 
 enum { CUTS = 3, BATCH = 256 };
-#define KERNEL_WIDTH 0.75 /* times the root of the number of features; this and the penalties as in the lime package \
-                           */
-#define PENALTY 1.0       /* of the linear model that is told */
+#define KERNEL_WIDTH                                                                                           \
+  0.75              /* times the root of the number of features; this and the penalties as in the lime package \
+                     */
+#define PENALTY 1.0 /* of the linear model that is told */
 #define CHOOSING_PENALTY 0.01 /* of the one that chooses its features */
 
 typedef struct Lime {

@@ -30,19 +30,36 @@ double *cm__balance(CmArena *scratch, const CmTraining *t, CmError **err) {
   return weight;
 }
 
-static bool goes_left(const CmTree *tree, int node, const double *x) {
-  float value = (float)x[tree->feature[node]];
-  return isnan(value) ? tree->missing[node] : value < tree->number[node];
+bool cm__trees_ready(CmArena *hold, CmTrees *trees, CmError **err) {
+  for (int t = 0; t < trees->count; t++) {
+    CmTree *tree = &trees->tree[t];
+    tree->step = CM__NEW(hold, CmStep, tree->nodes, err);
+    if (!tree->step) return false;
+    for (int i = 0; i < tree->nodes; i++)
+      tree->step[i] = tree->feature[i] < 0
+                          ? (CmStep){-INFINITY, 0, i, 0}
+                          : (CmStep){tree->number[i], tree->feature[i], tree->right[i], tree->missing[i]};
+  }
+  return true;
 }
 
-void cm__trees_sum(const CmTrees *trees, const double *x, float *sum) {
-  for (int o = 0; o < trees->outputs; o++) sum[o] = trees->base;
-  for (int t = 0; t < trees->count; t++) {
-    const CmTree *tree = &trees->tree[t];
-    int node = 0;
-    while (tree->feature[node] >= 0) node = goes_left(tree, node, x) ? node + 1 : tree->right[node];
-    sum[tree->output] += tree->number[node];
-  }
+enum { TOGETHER = 8 }; /* rows, so that the reads of one wait beside those of the others */
+
+/* The leaf of each row; x: TOGETHER x features. */
+static void find_leaves(const CmStep *step, const float *x, int features, int *leaf) {
+  int node[TOGETHER] = {0}, moved;
+  do {
+    moved = 0;
+    for (int r = 0; r < TOGETHER; r++) {
+      const CmStep *at = &step[node[r]];
+      float value = x[r * features + at->feature];
+      bool left = (value < at->number) | (isnan(value) & at->missing);
+      int next = left ? node[r] + 1 : at->right;
+      moved |= next ^ node[r];
+      node[r] = next;
+    }
+  } while (moved);
+  memcpy(leaf, node, sizeof node);
 }
 
 void cm__trees_number(const float *sum, int outputs, double *to) {
@@ -61,135 +78,31 @@ void cm__trees_shares(const float *sum, int outputs, double *probability) {
   for (int o = 0; o < outputs; o++) probability[o] = total > 0 ? probability[o] / total : 1.0 / outputs;
 }
 
+/* sum: rows x outputs, in the order of the trees; x: rows x features, rows a multiple of TOGETHER. */
+static void sum_trees(const CmTrees *trees, const float *x, int64_t rows, float *sum) {
+  int leaf[TOGETHER];
+  for (int64_t i = 0; i < rows * trees->outputs; i++) sum[i] = trees->base;
+  for (int t = 0; t < trees->count; t++) { /* a tree stays in the cache for all rows */
+    const CmTree *tree = &trees->tree[t];
+    for (int64_t i = 0; i < rows; i += TOGETHER) {
+      find_leaves(tree->step, x + i * trees->features, trees->features, leaf);
+      for (int r = 0; r < TOGETHER; r++) sum[(i + r) * trees->outputs + tree->output] += tree->number[leaf[r]];
+    }
+  }
+}
+
 bool cm__trees_predict(const CmTrees *trees, CmContext *ctx, const double *x, int64_t rows, CmTreesLinkFn *link,
                        double *to, CmError **err) {
-  float *sum = cm_alloc_array(ctx, (size_t)trees->outputs, sizeof *sum, err);
-  if (!sum) return false;
-  for (int64_t i = 0; i < rows; i++) {
-    cm__trees_sum(trees, x + i * trees->features, sum);
-    link(sum, trees->outputs, to + i * trees->width);
-  }
-  cm_free(sum);
-  return true;
-}
-
-/* ---- Shapley values
- * -------------------------------------------------------------------------------------------------- A path holds, for
- * each feature met on the way down: the share of subsets that flow on without it (zero) and with it (one), and the
- * weights of subsets by size. */
-
-typedef struct CmPath {
-  int feature;
-  double zero, one, weight;
-} CmPath;
-
-static void extend(CmPath *path, int depth, double zero, double one, int feature) {
-  path[depth] = (CmPath){feature, zero, one, depth == 0 ? 1 : 0};
-  for (int i = depth - 1; i >= 0; i--) {
-    path[i + 1].weight += one * path[i].weight * (i + 1) / (depth + 1);
-    path[i].weight = zero * path[i].weight * (depth - i) / (depth + 1);
-  }
-}
-
-static void unwind(CmPath *path, int depth, int at) {
-  double one = path[at].one, zero = path[at].zero, next = path[depth].weight;
-  for (int i = depth - 1; i >= 0; i--) {
-    if (one != 0) {
-      double old = path[i].weight;
-      path[i].weight = next * (depth + 1) / ((i + 1) * one);
-      next = old - path[i].weight * zero * (depth - i) / (depth + 1);
-    } else {
-      path[i].weight = path[i].weight * (depth + 1) / (zero * (depth - i));
-    }
-  }
-  for (int i = at; i < depth; i++) {
-    path[i].feature = path[i + 1].feature;
-    path[i].zero = path[i + 1].zero;
-    path[i].one = path[i + 1].one;
-  }
-}
-
-static double unwound_sum(const CmPath *path, int depth, int at) {
-  double one = path[at].one, zero = path[at].zero, next = path[depth].weight, total = 0;
-  for (int i = depth - 1; i >= 0; i--) {
-    if (one != 0) {
-      double part = next * (depth + 1) / ((i + 1) * one);
-      total += part;
-      next = path[i].weight - part * zero * (depth - i) / (depth + 1);
-    } else {
-      total += path[i].weight * (depth + 1) / (zero * (depth - i));
-    }
-  }
-  return total;
-}
-
-typedef struct CmWalk {
-  const CmTree *tree;
-  const double *x;
-  double *phi; /* features */
-} CmWalk;
-
-/* `above` is the parent's path; `path` the room behind it. Depth is at most CM__DEEPEST_TREE. */
-static void walk(const CmWalk *w, int node, int depth, const CmPath *above, CmPath *path, double zero, double one,
-                 int feature) {
-  if (depth) memcpy(path, above, sizeof *path * (size_t)depth);
-  extend(path, depth, zero, one, feature);
-  const CmTree *tree = w->tree;
-  if (tree->feature[node] < 0) {
-    for (int i = 1; i <= depth; i++)
-      w->phi[path[i].feature] +=
-          unwound_sum(path, depth, i) * (path[i].one - path[i].zero) * (double)tree->number[node];
-    return;
-  }
-  int left = node + 1, right = tree->right[node], split = tree->feature[node];
-  bool to_left = goes_left(tree, node, w->x);
-  int hot = to_left ? left : right, cold = to_left ? right : left;
-  double met_zero = 1, met_one = 1;
-  for (int i = 1; i <= depth; i++) {
-    if (path[i].feature != split) continue;
-    met_zero = path[i].zero;
-    met_one = path[i].one;
-    unwind(path, depth, i);
-    depth--;
-    break;
-  }
-  double cover = (double)tree->cover[left] + (double)tree->cover[right]; /* so that the shares sum to one exactly */
-  walk(w, hot, depth + 1, path, path + depth + 1, met_zero * (double)tree->cover[hot] / cover, met_one, split);
-  walk(w, cold, depth + 1, path, path + depth + 1, met_zero * (double)tree->cover[cold] / cover, 0, split);
-}
-
-/* Mean of the leaves by cover, below `node`. */
-static double expect(const CmTree *tree, int node) {
-  if (tree->feature[node] < 0) return (double)tree->number[node];
-  int left = node + 1, right = tree->right[node];
-  double a = (double)tree->cover[left], b = (double)tree->cover[right];
-  return (a * expect(tree, left) + b * expect(tree, right)) / (a + b);
-}
-
-bool cm__trees_explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
-                       CmError **err) {
-  const CmTrees *trees = state;
-  /* each level needs room for its path: 1 + 2 + ... + (deepest + 2) */
-  CmPath *path = cm_alloc_array(ctx, (CM__DEEPEST_TREE + 2) * (CM__DEEPEST_TREE + 3) / 2, sizeof *path, err);
-  double *base = cm_calloc(ctx, (size_t)trees->outputs, sizeof *base, err);
-  bool ok = path && base;
-  if (!ok) goto done;
-  for (int o = 0; o < trees->outputs; o++) base[o] = (double)trees->base;
-  for (int t = 0; t < trees->count; t++) base[trees->tree[t].output] += expect(&trees->tree[t], 0);
-  int64_t width = trees->features + 1;
-  for (int64_t i = 0; i < rows; i++) {
-    double *to = contribution + i * trees->outputs * width;
-    memset(to, 0, sizeof *to * (size_t)(trees->outputs * width));
-    for (int t = 0; t < trees->count; t++) {
-      const CmTree *tree = &trees->tree[t];
-      CmWalk w = {tree, x + i * trees->features, to + tree->output * width};
-      walk(&w, 0, 0, NULL, path, 1, 1, -1);
-    }
-    for (int o = 0; o < trees->outputs; o++) to[o * width + trees->features] = base[o];
-  }
-done:
-  cm_free(base);
-  cm_free(path);
+  CmArena scratch = {.ctx = ctx};
+  int64_t whole = (rows + TOGETHER - 1) / TOGETHER * TOGETHER;
+  size_t cells;
+  if (!cm_size_multiply((size_t)whole, (size_t)trees->features, &cells, err)) return false;
+  float *single = CM__NEW(&scratch, float, cells, err), *sum = CM__NEW(&scratch, float, whole * trees->outputs, err);
+  bool ok = single && sum;
+  for (int64_t i = 0; ok && i < rows * trees->features; i++) single[i] = (float)x[i];
+  if (ok) sum_trees(trees, single, whole, sum);
+  for (int64_t i = 0; ok && i < rows; i++) link(sum + i * trees->outputs, trees->outputs, to + i * trees->width);
+  cm__arena_free(&scratch);
   return ok;
 }
 
@@ -283,5 +196,5 @@ void *cm__trees_read(CmArena *hold, const json_t *json, const CmModelShape *shap
   if (!trees->tree) return NULL;
   for (int t = 0; t < trees->count; t++)
     if (!read_tree(hold, json_array_get(list, (size_t)t), features, outputs, &trees->tree[t], err)) return NULL;
-  return trees;
+  return cm__trees_ready(hold, trees, err) ? trees : NULL;
 }

@@ -4,12 +4,19 @@
 #define CORMACK_LEARN_TREES_H
 
 #include <jansson.h>
+#include <math.h>
 
 #include "core/arena.h"
 #include "core/text.h"
 #include "learn/kind.h"
 
 #define CM__DEEPEST_TREE 64
+
+/* A node for prediction, which a row visits with one read: a leaf leads to itself. */
+typedef struct CmStep {
+  float number;
+  int feature, right, missing;
+} CmStep;
 
 /* Nodes in preorder: the left child of node i is i + 1. */
 typedef struct CmTree {
@@ -20,6 +27,7 @@ typedef struct CmTree {
   float *number;     /* value < number goes left; of a leaf what it adds */
   float *cover;      /* weight of the training rows that came by, > 0 */
   float *gain;       /* by which the split lowered the loss; of a leaf 0 */
+  CmStep *step;      /* the same, by cm__trees_ready() */
 } CmTree;
 
 typedef struct CmTrees {
@@ -34,8 +42,14 @@ float cm__above_middle(float a, float b);
 /* Weights of the classes that make all the same, mean 1; NULL on failure. */
 double *cm__balance(CmArena *scratch, const CmTraining *training, CmError **err);
 bool cm__tree_create(CmArena *hold, int nodes, CmTree *tree, CmError **err);
-/* sum: outputs numbers. The functions below take a CmTrees as the state of a CmModelBody. */
-void cm__trees_sum(const CmTrees *trees, const double *x, float *sum);
+/* Makes what prediction reads, once all nodes are there. */
+bool cm__trees_ready(CmArena *hold, CmTrees *trees, CmError **err);
+static inline bool cm__tree_goes_left(const CmTree *tree, int node, const double *x) {
+  float value = (float)x[tree->feature[node]];
+  return isnan(value) ? tree->missing[node] : value < tree->number[node];
+}
+
+/* The functions below take a CmTrees as the state of a CmModelBody. */
 /* From the sums of a row (`outputs` numbers) to what is predicted: cm__width() numbers. */
 typedef void CmTreesLinkFn(const float *sum, int outputs, double *to);
 CmTreesLinkFn cm__trees_number; /* the sum itself */
