@@ -1,4 +1,5 @@
 /* One image under all perturbations. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -83,6 +84,32 @@ static bool add_row(const Job *job, const CmRadiomicsCase *one, const CmTable *f
          cm__radiomics_copy_row(found, row, 2, values, to, NAMED_COLUMNS, err);
 }
 
+static bool has_numbers(const CmTable *found, int64_t row) {
+  for (int c = 2; c < cm_table_columns(found); c++)
+    if (cm_table_column_type(found, c) != CM_COLUMN_TEXT && isfinite(cm_table_real(found, row, c))) return true;
+  return false;
+}
+
+/* Regions that are not there, or not measurable, under every perturbation: correlations are without them. */
+static void tell_left_out(const Job *job, const CmRadiomicsCase *one) {
+  const int layers = cm_regions_layers(job->regions);
+  const int64_t all = job->robustness->count;
+  for (int at = 0; at < cm_regions_count(job->regions); at++) {
+    const CmRegion *region = cm_regions_at(job->regions, at);
+    int64_t measured = 0;
+    for (int64_t k = 0; k < all * layers; k++) {
+      const CmTable *found = job->found[k];
+      for (int64_t row = 0; found && row < cm_table_rows(found); row++)
+        measured += cm_table_int(found, row, 0) - 1 == at && has_numbers(found, row);
+    }
+    if (measured < all)
+      cm_log(job->robustness->work.cli->ctx, CM_LOG_WARNING,
+             "%s, region %lld%s%s: measured under %lld of %lld perturbations%s, so it is left out", one->mask,
+             (long long)region->number, *region->name ? " " : "", region->name, (long long)measured, (long long)all,
+             region->voxels == 0 ? " (it has no voxel in the image)" : "");
+  }
+}
+
 static bool add_rows(const Job *job, const CmRadiomicsCase *one, CmTable *values, CmError **err) {
   const int layers = cm_regions_layers(job->regions);
   for (int64_t k = 0; k < job->robustness->count * layers; k++) {
@@ -125,6 +152,7 @@ bool cm__robustness_case(const CmRobustness *robustness, int64_t number, const C
   job.why = job.found ? cm_calloc(ctx, (size_t)tasks, sizeof(*job.why), err) : NULL;
   good = job.why && cm_parallel_for(ctx, "robustness", tasks, 1, measure_all, &job, err) &&
          add_rows(&job, one, values, err);
+  if (good) tell_left_out(&job, one);
   for (int64_t k = 0; k < tasks; k++) {
     if (job.found) cm_table_unref(&job.found[k]);
     if (job.why) cm_error_free(&job.why[k]);

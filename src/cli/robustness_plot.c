@@ -10,8 +10,11 @@
 enum { MOST_ROWS = 60, MOST_FAMILIES = 128, NAME = 96 };
 
 static const struct {
-  const char *name, *colour;
-} classes[] = {{"excellent", "#009e73"}, {"good", "#56b4e9"}, {"moderate", "#e69f00"}, {"poor", "#d55e00"}};
+  const char *name, *colour, *rule; /* rule: of the interval's lower end */
+} classes[] = {{"excellent", "#009e73", "excellent: from 0.9"},
+               {"good", "#56b4e9", "good: from 0.75"},
+               {"moderate", "#e69f00", "moderate: from 0.5"},
+               {"poor", "#d55e00", "poor"}};
 
 typedef struct Family {
   char name[NAME];
@@ -44,7 +47,18 @@ static double inside(double value) {
   return fmin(fmax(value, 0.0), 1.0);
 }
 
-static void start(CmPlot *plot, CmTextBuffer *text, int64_t rows, double height, size_t longest) {
+static int64_t without_correlation(const CmTable *icc) {
+  int64_t count = 0;
+  for (int64_t row = 0; row < cm_table_rows(icc); row++) count += !isfinite(real(icc, row, "icc"));
+  return count;
+}
+
+static void start(CmPlot *plot, CmTextBuffer *text, const CmTable *icc, int64_t rows, double height, size_t longest) {
+  char axis[128] = "intraclass correlation";
+  const int64_t none = without_correlation(icc);
+  if (none > 0)
+    snprintf(axis, sizeof axis, "intraclass correlation (%lld of %lld features have none)", (long long)none,
+             (long long)cm_table_rows(icc));
   const double names = fmin(fmax(24.0 + 6.8 * (double)longest, 64.0), 330.0);
   *plot = (CmPlot){.out = text,
                    .alone = true,
@@ -56,15 +70,15 @@ static void start(CmPlot *plot, CmTextBuffer *text, int64_t rows, double height,
                    .bottom = 36,
                    .x1 = 1,
                    .y1 = (double)rows};
-  cm__plot_start_rows(plot, "Robustness of features", "intraclass correlation");
+  cm__plot_start_rows(plot, "Robustness of features, by the lower end of the interval", axis);
   for (int k = 0; k < 3; k++) {
     static const double limits[] = {0.5, 0.75, 0.9};
     cm__plot_segment(plot, limits[k], 0, limits[k], (double)rows, "#9aa5b1", 1, "stroke-dasharray=\"3 3\"");
   }
   for (int k = 0; k < CM_COUNT(classes); k++) {
-    const double x = plot->left + 110.0 * k;
+    const double x = plot->left + 136.0 * k;
     cm__text_addf(text, "<circle cx=\"%.1f\" cy=\"32\" r=\"4\" fill=\"%s\"/>", x + 4, classes[k].colour);
-    cm__plot_text(plot, x + 13, 36, "start", 11.5, "#1c2430", classes[k].name);
+    cm__plot_text(plot, x + 13, 36, "start", 11.5, "#1c2430", classes[k].rule);
   }
 }
 
@@ -79,7 +93,7 @@ static void draw_features(CmTextBuffer *text, const CmTable *icc) {
   for (int64_t row = 0; row < rows; row++)
     if (strlen(cm_table_text(icc, row, 0)) > longest) longest = strlen(cm_table_text(icc, row, 0));
   CmPlot plot;
-  start(&plot, text, rows, 16, longest);
+  start(&plot, text, icc, rows, 16, longest);
   for (int64_t row = 0; row < rows; row++) {
     const double y = (double)(rows - row) - 0.5, value = real(icc, row, "icc");
     char tip[300];
@@ -114,7 +128,7 @@ static void draw_families(CmTextBuffer *text, const CmTable *icc, Family *famili
     if (strlen(family->name) > longest) longest = strlen(family->name);
   }
   CmPlot plot;
-  start(&plot, text, count, 30, longest);
+  start(&plot, text, icc, count, 30, longest);
   for (int k = 0; k < count; k++) {
     char share[64];
     const double y = cm__plot_y(&plot, (double)(count - k) - 0.5) + 4;
@@ -122,7 +136,7 @@ static void draw_families(CmTextBuffer *text, const CmTable *icc, Family *famili
     cm__plot_text(&plot, plot.left - 8, y, "end", 11.5, "#1c2430", families[k].name);
     cm__plot_text(&plot, plot.width - plot.right + 8, y, "start", 11, "#4b5868", share);
   }
-  cm__plot_text(&plot, plot.width - plot.right + 8, 36, "start", 11, "#4b5868", "robust");
+  cm__plot_text(&plot, plot.width - plot.right + 8, 16, "start", 11, "#4b5868", "good or better");
   for (int64_t row = 0; row < cm_table_rows(icc); row++) {
     const int k = find_family(families, &count, cm_table_text(icc, row, 0));
     const double lane = ((double)(families[k].shown++ * 5 % 9) - 4.0) / 12.0;

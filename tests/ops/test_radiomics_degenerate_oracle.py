@@ -128,6 +128,34 @@ class Degenerate(unittest.TestCase):
         self.expect(row, {"original_firstorder_Mean": values.mean(), "original_shape_LeastAxisLength": 0, "original_shape_VoxelVolume": 15})
         self.expect(self.rows(IMAGE, sheet, "ibsi")[0], {"morph_vol_approx": 56 * 3, "morph_pca_flatness": 0})
 
+    def test_nothing_left(self):
+        """Resampled away, and out of range: a row of missing values where there are others, else an error or morphology alone."""
+        mask = box(SHAPE, slice(0, 3), slice(0, 4), slice(0, 4))
+        mask[5, 6, 7] = 2
+        other = np.where(mask > 0, 3 - mask, 0).astype(np.uint8)
+        rows = self.rows(IMAGE, mask, "ibsi", label=0, spacing=[4, 4, 6]), self.rows(IMAGE, other, "ibsi", label=0, spacing=[4, 4, 6])[::-1]
+        for kept, lost in rows:
+            self.assertNotEqual(kept["stat_mean"], "")
+            self.assertTrue(all(value == "" for name, value in lost.items() if flat(name)))
+        with self.assertRaisesRegex(cormack.DataError, "no voxel of label 2 is left by resampling"):
+            self.rows(IMAGE, mask, "ibsi", label=2, spacing=[4, 4, 6])
+        for row in (self.rows(IMAGE, mask, "ibsi", label=0, range=[1000, 2000])[0], self.rows(IMAGE, mask, "ibsi", label=1, range=[1000, 2000])[0]):
+            self.expect(row, {"morph_vol_approx": 48 * 3, "stat_mean": None, "loc_peak_loc": None, "loc_peak_glob": None, "cm_contrast_3D_avg": None, "szm_sze_3D": None})
+
+    def test_peaks_at_the_end_of_what_is_there(self):
+        """The mean over what the ball of 1 cm3 holds: all of it, the part within the image, finite voxels, or its own voxel alone."""
+        image, mask = np.full((9, 9, 9), 10, np.float32), box((9, 9, 9), 4, 4, 4)
+        image[4, 4, 4] = 100
+        for place, beside in (((4, 4, 4), 6), ((0, 4, 4), 5), ((0, 0, 4), 4), ((0, 0, 0), 3)):
+            here, where = np.full((9, 9, 9), 10, np.float32), box((9, 9, 9), *place)
+            here[place] = 100
+            row = self.ops.table(self.ops.run("radiomics", [self.ops.image(here, (6, 6, 6)), self.ops.image(where, (6, 6, 6))])[0])[0]
+            self.expect(row, {"loc_peak_loc": (100 + 10 * beside) / (1 + beside), "loc_peak_glob": (100 + 10 * beside) / (1 + beside)})
+        image[4, 4, 5], image[4, 5, 4], image[3, 4, 4] = np.inf, -np.inf, np.nan
+        for spacing, expected in ((6, (100 + 30) / 4), (7, 100)):
+            row = self.ops.table(self.ops.run("radiomics", [self.ops.image(image, (spacing,) * 3), self.ops.image(mask, (spacing,) * 3)])[0])[0]
+            self.expect(row, {"loc_peak_loc": expected, "loc_peak_glob": expected})
+
     def test_nothing_finite(self):
         nothing = np.full(SHAPE, np.nan, np.float32)
         self.expect(self.rows(nothing, box(SHAPE, 2), "ibsi")[0], {"morph_vol_approx": 56 * 3, "stat_mean": None, "cm_contrast_3D_avg": None})

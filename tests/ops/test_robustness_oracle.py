@@ -250,6 +250,26 @@ class Command(Case):
         self.assertGreater(float(rows["original_firstorder_Mean"]["icc"]), 0.9)
         self.assertLess(float(rows["original_shape_MeshVolume"]["icc"]), 0.1)
 
+    def test_left_out(self):
+        """A region that vanishes under some perturbation is told, the plot tells its rule, and empty columns are no features."""
+        mask = ball((9, 30, 60), (4, 14, 15), 6).astype(np.uint8)
+        mask[4, 14, 45] = 2
+        mask += 3 * ball((9, 30, 60), (4, 15, 33), 5).astype(np.uint8)
+        self.write("i.nrrd", np.random.default_rng(1).integers(0, 90, mask.shape, np.int16))
+        self.write("m.nrrd", mask)
+        done = subprocess.run([os.environ["CORMACK"], "robustness", self.at / "i.nrrd", self.at / "m.nrrd", "--rotation", "0", "--translation", "0,0.5", "--growth", "0", "--contours", "0",
+                               "--label", "0", "--values", self.at / "v.csv", "--plot", self.at / "p.svg"], capture_output=True, text=True)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"m\.nrrd, region 2: measured under 1 of 2 perturbations, so it is left out")
+        self.assertNotRegex(done.stderr, "region [13]")
+        self.assertEqual({r["subjects"] for r in csv.DictReader(done.stdout.splitlines()) if r["icc"]}, {"2"})
+        drawn = [t.text for t in ElementTree.parse(self.at / "p.svg").getroot().iter("{http://www.w3.org/2000/svg}text")]
+        self.assertIn("good: from 0.75", drawn)
+        self.assertIn("Robustness of features, by the lower end of the interval", drawn)
+        done = subprocess.run([os.environ["CORMACK"], "icc", self.at / "v.csv", "-", "--subject", "case,label", "--measurement", "perturbation"], capture_output=True, text=True)
+        self.assertIn("column «name» has no number and is left out", done.stderr)
+        self.assertNotIn("name", [r["feature"] for r in csv.DictReader(done.stdout.splitlines())])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -264,6 +264,13 @@ static CmTable *start_table(CmContext *ctx, CmError **err) {
   return table;
 }
 
+/* Nothing but gaps, as a column of names that nobody gave: no feature. */
+static bool is_empty(const CmTable *table, int column) {
+  for (int64_t row = 0; row < cm_table_rows(table); row++)
+    if (isfinite(cm_table_real(table, row, column))) return false;
+  return true;
+}
+
 static bool run(const CmCall *call, CmError **err) {
   const CmTable *given = call->in[0].table;
   Job job = {.ctx = call->ctx, .table = given, .p = call->params, .rows = cm_table_rows(given)};
@@ -271,6 +278,10 @@ static bool run(const CmCall *call, CmError **err) {
   bool good = table && read_keys(&job, err);
   for (int c = 0; good && c < cm_table_columns(given); c++) {
     if (job.is_key[c] || cm_table_column_type(given, c) == CM_COLUMN_TEXT) continue;
+    if (is_empty(given, c)) {
+      cm_log(call->ctx, CM_LOG_WARNING, "column «%s» has no number and is left out", cm_table_column_name(given, c));
+      continue;
+    }
     if (!(good = fill(&job, c, err) && !cm_context_cancelled(call->ctx, err))) break;
     const Result r = correlate(&job, complete(&job));
     good = add_result(table, cm_table_column_name(given, c), &job, &r, err);
@@ -292,7 +303,8 @@ CM_OP(icc) = {
     .summary = "Intraclass correlation of repeated measurements, with its interval, of every feature of a table.",
     .details =
         "One row of the table is one measurement of one subject; every column of numbers that is not named is a "
-        "feature. 1-1 (one-way random: measurements are exchangeable, as perturbations are), 2-1 (two-way random, "
+        "feature, unless it has none. 1-1 (one-way random: measurements are exchangeable, as perturbations are), 2-1 "
+        "(two-way random, "
         "absolute agreement: the same raters, drawn from many) and 3-1 (two-way mixed, consistency: these raters, "
         "their offsets do not count), each of single measurements. Intervals are those of McGraw and Wong, table 7. "
         "Subjects without a measurement, or with one that is not a number, are left out for that feature; `subjects` "

@@ -90,6 +90,7 @@ enum { FAMILIES = CM_COUNT(families) };
 
 typedef struct Measured {
   CmMeasuredList list[FAMILIES];
+  int64_t shape_voxels, voxels; /* that the chain leaves of the region, and of them within range */
 } Measured;
 
 typedef struct Job {
@@ -123,6 +124,8 @@ static bool measure_labels(void *arg, CmRange range, CmError **err) {
     Region region = {.job = job, .to = &job->measured[k]};
     ok = cm__roi_make(call->ctx, call->in[0].image, call->in[1].image, &job->labels.items[k], &job->chain, &region.roi,
                       err);
+    region.to->shape_voxels = region.roi.shape_voxels;
+    region.to->voxels = region.roi.voxels;
     if (ok && region.roi.shape_voxels > 0)
       ok = cm__spatial(&region.roi, &region.roi.moran, &region.roi.geary, err) &&
            cm_parallel_for(call->ctx, job->labels.count == 1 ? "radiomics" : NULL, FAMILIES, 1, measure_family, &region,
@@ -131,6 +134,25 @@ static bool measure_labels(void *arg, CmRange range, CmError **err) {
     if (!ok) cm_error_context(err, "label %lld", (long long)job->labels.items[k].value);
   }
   return ok;
+}
+
+/* Regions of which the chain leaves nothing; one that is alone is an error, as a label that is not there. */
+static bool tell_lost(const Job *job, CmError **err) {
+  for (int64_t k = 0; k < job->labels.count; k++) {
+    const long long label = (long long)job->labels.items[k].value;
+    const Measured *left = &job->measured[k];
+    if (left->shape_voxels == 0 && job->labels.count == 1) {
+      cm_error_set(err, CM_ERR_DATA, "no voxel of label %lld is left by resampling; give a smaller spacing", label);
+      return false;
+    }
+    if (left->shape_voxels == 0)
+      cm_log(job->call->ctx, CM_LOG_WARNING, "no voxel of label %lld is left by resampling; its features are missing",
+             label);
+    else if (left->voxels == 0)
+      cm_log(job->call->ctx, CM_LOG_WARNING,
+             "no voxel of label %lld has an intensity in range; all its features but morph_ are missing", label);
+  }
+  return true;
 }
 
 static bool fill_row(CmTable *table, const Job *job, int64_t k, CmError **err) {
@@ -208,7 +230,7 @@ static bool run(const CmCall *call, CmError **err) {
     ok = measure_labels(&job, (CmRange){.begin = 0, .end = 1}, err);
   else if (ok)
     ok = cm_parallel_for(call->ctx, "radiomics", job.labels.count, 1, measure_labels, &job, err);
-  if (ok) ok = (table = make_table(&job, err)) != NULL;
+  if (ok) ok = tell_lost(&job, err) && (table = make_table(&job, err)) != NULL;
   if (ok) call->out[0] = cm_value_table(table);
   for (int64_t k = 0; job.measured && k < job.labels.count; k++)
     for (int f = 0; f < FAMILIES; f++) cm__measured_free(&job.measured[k].list[f]);
