@@ -100,7 +100,9 @@ typedef struct CmPrepareParams {
   double penalty;         /* lasso, stability: share of the penalty that drops every column */
   double stability;       /* share of the halves in which a column must be chosen */
   int64_t subsamples;     /* halves of the subjects */
-  int64_t seed;           /* of the halves */
+  int64_t seed;           /* of the halves and of SMOTE */
+  bool smote;             /* rows are made up until all classes are as large; the model's training alone sees them */
+  int64_t smote_neighbours;
 } CmPrepareParams;
 /* The description of the struct above, for cm_params_set() and the like (name: "prepare"). */
 CM_API const CmOp *cm_prepare_about(void);

@@ -19,6 +19,8 @@ typedef struct CmTraining {
   const double *value;    /* regression: the target; survival: the time */
   const uint8_t *event;   /* survival: 1 where the event came */
   const int64_t *subject; /* any numbers; equal for rows of one subject */
+  int64_t made;           /* so many of the last rows are made up from others (SMOTE) */
+  const int64_t *parent;  /* 2 for each of these: the rows that it lies between */
 } CmTraining;
 
 /* What a saved predictor must fit. */

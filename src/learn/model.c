@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "learn/prepare/smote.h"
 #include "learn/split.h"
 #include "learn/tune.h"
 
@@ -220,12 +221,13 @@ static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *
   fitted.rows = labelled;
   bool ok = params && cm__prepare_fit(&model->hold, params, learner->kind, &fitted, data, &model->prepare, err);
   double *x = ok ? CM__NEW(scratch, double, raw->rows * model->prepare.width, err) : NULL;
-  cm_free(defaults);
-  if (!x || !cm__prepare_apply(scratch->ctx, &model->prepare, raw->x, raw->rows, x, err)) return false;
+  ok = x && cm__prepare_apply(scratch->ctx, &model->prepare, raw->x, raw->rows, x, err);
   *training = *raw;
   training->x = x;
   training->features = model->prepare.width;
-  return true;
+  ok = ok && (!params->smote || cm__smote(scratch, params, learner->kind, data, training, err));
+  cm_free(defaults);
+  return ok;
 }
 
 /* Numbers of the rows to train on: the given ones, and unlabelled ones of no subject that is labelled and not among
@@ -263,7 +265,7 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
   if (!rows || !gather(&scratch, data, rows, every, count, &raw, err)) goto error;
   if (!check_classes(data, raw.y, count, err) ||
       !prepare_training(model, &scratch, learner, data, &raw, count, &training, err) ||
-      !count_subjects(model, &scratch, &training, err))
+      !count_subjects(model, &scratch, &raw, err))
     goto error;
   const void *params = learner->params;
   if (!params) params = defaults = cm_params_create(ctx, &learner->kind->about, err);

@@ -24,7 +24,8 @@ enum {
   CM__STREAM_CURVE,
   CM__STREAM_TREES,
   CM__STREAM_HALVES,
-  CM__STREAM_LIME
+  CM__STREAM_LIME,
+  CM__STREAM_SMOTE
 };
 
 static inline uint64_t cm__mix(uint64_t z) {

@@ -115,6 +115,14 @@ static bool make_trainer(CmArena *scratch, const CmTraining *training, const Svm
   return true;
 }
 
+/* Whether a fold leaves out a row, or one that it was made from: else the machine would have seen what it is judged by.
+ */
+static bool is_left_out(const CmTraining *t, const int *fold, int64_t row, int left_out) {
+  if (row < t->rows - t->made) return fold[row] == left_out;
+  const int64_t *parent = t->parent + 2 * (row - (t->rows - t->made));
+  return fold[parent[0]] == left_out || fold[parent[1]] == left_out;
+}
+
 /* Trains a against b on the rows of either class that `left_out` does not mark. NULL with *err on failure, free with
  * LIBSVM. */
 static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *fold, int left_out, CmError **err) {
@@ -122,7 +130,7 @@ static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *f
   const SvmParams *p = trainer->params;
   int n = 0, seen[2] = {0, 0};
   for (int64_t i = 0; i < training->rows; i++) {
-    if ((training->y[i] != a && training->y[i] != b) || (fold && fold[i] == left_out)) continue;
+    if ((training->y[i] != a && training->y[i] != b) || (fold && is_left_out(training, fold, i, left_out))) continue;
     trainer->subset[n] = trainer->row[i];
     trainer->source[n] = i;
     trainer->y[n++] = training->y[i] == a ? 1 : -1;
@@ -173,7 +181,7 @@ static bool calibrate(CmArena *scratch, Trainer *trainer, Pair *pair, CmError **
   int64_t n = 0, subjects = 0, of_class[2] = {0, 0};
   for (int64_t i = 0; i < training->rows; i++) {
     fold[i] = -1;
-    if (training->y[i] != pair->a && training->y[i] != pair->b) continue;
+    if (i >= training->rows - training->made || (training->y[i] != pair->a && training->y[i] != pair->b)) continue;
     y[n] = training->y[i] == pair->a;
     number[n] = i;
     subject[n++] = training->subject[i];

@@ -31,7 +31,11 @@ static const CmParam params_table[] = {
     CM_PARAM_REAL(CmPrepareParams, stability, 0.75, 0.5, 1, "1",
                   "choose=stability: share of the halves that must choose a column"),
     CM_PARAM_INT(CmPrepareParams, subsamples, 100, 2, 100000, "", "choose=stability: random halves of the subjects"),
-    CM_PARAM_INT(CmPrepareParams, seed, 1, 0, 2147483647, "", "of the halves"),
+    CM_PARAM_INT(CmPrepareParams, seed, 1, 0, 2147483647, "", "of the halves and of smote"),
+    CM_PARAM_BOOL(CmPrepareParams, smote, "false",
+                  "make up training rows of the rarer classes, between near ones, until all classes are as large"),
+    CM_PARAM_INT(CmPrepareParams, smote_neighbours, 5, 1, CM__MOST_NEIGHBOURS, "",
+                 "smote: of a row, one of which is drawn"),
 };
 
 static const CmOp about = {
@@ -63,6 +67,8 @@ static const CmOp about = {
         "against the rest) or in a lasso of numbers; the largest with k_best. stability: columns that the lasso "
         "chooses "
         "in enough random halves of the subjects (Meinshausen and Buehlmann 2010), at one penalty.\n"
+        "smote: x + u (neighbour - x), u uniform, among the prepared training rows (Chawla et al. 2002); probabilities "
+        "then are those of classes of equal size, and a model with class_weight=balanced needs no made-up rows.\n"
         "zscore: (x - mean) / population standard deviation. robust: (x - median) / (third - first quartile). minmax: "
         "(x - least) / (largest - least), not cut off in new rows.",
     CM_OP_PARAMS(CmPrepareParams, params_table),

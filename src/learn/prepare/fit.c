@@ -236,16 +236,15 @@ static bool harmonise(CmArena *hold, CmFit *fit, const CmLearnData *data, bool *
 bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModelKind *kind, const CmTraining *training,
                      const CmLearnData *data, CmPrepare *prepare, CmError **err) {
   CmArena scratch = {.ctx = hold->ctx};
-  bool ok = false, batch = data->batch >= 0;
+  bool ok = false, batch = data->batch >= 0, whole = batch || params->smote; /* these need whole rows */
   CmFit fit = {.scratch = &scratch, .params = params, .training = training};
   fit.rows = training->rows;
   fit.features = training->features;
   *prepare = (CmPrepare){.features = fit.features};
-  /* ComBat needs whole rows */
-  bool leave = params->impute == CM_IMPUTE_NONE || (params->impute == CM_IMPUTE_AUTO && kind->takes_missing && !batch);
+  bool leave = params->impute == CM_IMPUTE_NONE || (params->impute == CM_IMPUTE_AUTO && kind->takes_missing && !whole);
   bool *read = CM__NEW(&scratch, bool, fit.features, err);
   if (!read || !start(&fit, data, err)) goto done;
-  if (leave && (batch || !kind->takes_missing) && !refuse_missing(&fit, data, err)) goto done;
+  if (leave && (whole || !kind->takes_missing) && !refuse_missing(&fit, data, err)) goto done;
   for (int j = 0; j < fit.features; j++) read[j] = uses_imputer(params) && !fit.column[j].gone;
   if (uses_imputer(params) && !impute(hold, &fit, prepare, err)) goto done;
   if (!pass(&fit, true, err)) goto done;
