@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/text.h"
+
 static bool add_quarantined(CmTable *table, const CmQuarantined *row, CmError **err) {
   const char *const cells[] = {row->path, row->subject, row->visit, row->step, row->code, row->reason};
   int64_t at = cm_table_add_row(table, err);
@@ -139,13 +141,51 @@ static bool write_text(CmFinish *f, const char *path, char *text, CmError **err)
   return good;
 }
 
+typedef struct PlotFiles {
+  CmFinish *finish;
+  const char **paths;
+  int count;
+} PlotFiles;
+
+static bool name_plot(void *arg, const char *name, size_t length, const char *svg, size_t size, CmError **err) {
+  PlotFiles *files = arg;
+  CmArena *arena = &files->finish->arena;
+  (void)svg;
+  (void)size;
+  const char **paths = cm__arena_grow(arena, files->paths, files->count, sizeof *paths, err);
+  if (!paths) return false;
+  files->paths = paths;
+  return (paths[files->count++] = cm__arena_printf(arena, err, "plots/%.*s.svg", (int)length, name)) != NULL;
+}
+
+static bool write_plot(void *arg, const char *name, size_t length, const char *svg, size_t size, CmError **err) {
+  PlotFiles *files = arg;
+  CmTextBuffer out;
+  (void)name;
+  (void)length;
+  cm__text_start(&out, files->finish->ctx, err);
+  cm__text_addf(&out,
+                "<svg xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\" style=\"background:#fff\"%.*s\n",
+                (int)size, svg);
+  return write_text(files->finish, files->paths[files->count++], cm__text_finish(&out), err);
+}
+
+/* The plots of the report as OUT/plots/NAME.svg. */
+static bool write_plots(CmFinish *f, const char *page, CmError **err) {
+  PlotFiles files = {.finish = f};
+  if (!cm__report_plots(page, name_plot, &files, err) || !cm__outputs_expect(f->outputs, files.paths, files.count, err))
+    return false;
+  files.count = 0;
+  return cm__report_plots(page, write_plot, &files, err);
+}
+
 static bool write_report(CmFinish *f, CmError **err) {
-  char path[4400];
-  CmHash hash;
   if (f->spec->report.off) return true;
-  snprintf(path, sizeof path, "%s/report.html", f->outputs->out);
-  return cm__report_write(&f->result, path, err) && cm_hash_file(f->ctx, path, &hash, err) &&
-         cm__outputs_add(f->outputs, "report.html", &hash, err);
+  char *page = cm__report_make(&f->result, err);
+  bool good =
+      page && cm__outputs_write(f->outputs, "report.html", page, strlen(page), err) && write_plots(f, page, err);
+  cm_free(page);
+  return good;
 }
 
 bool cm__finish_do(CmFinish *f, CmWork *work, CmOutputs *outputs, CmError **err) {

@@ -91,7 +91,12 @@ typedef struct CmStudyResult {
 bool cm__result_picture(const CmStudyResult *result, const CmResultPicture *picture, CmImage **image,
                         CmImage **overlays, CmError **err);
 
-/* Writes OUT/report.html (write beside, rename: cm_file_write()). src/study/report_*.c. */
-bool cm__report_write(const CmStudyResult *result, const char *path, CmError **err);
+/* The page, OUT/report.html, as text; free with cm_free(). src/study/report/. */
+CM_NODISCARD char *cm__report_make(const CmStudyResult *result, CmError **err);
+/* Hands over each plot of the page, an inline SVG that names its file: the name (not ended by 0), and the element
+ * behind
+ * "<svg". */
+typedef bool (*CmPlotTaker)(void *arg, const char *name, size_t length, const char *svg, size_t size, CmError **err);
+bool cm__report_plots(const char *page, CmPlotTaker take, void *arg, CmError **err);
 
 #endif

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import tempfile
+import xml.etree.ElementTree
 
 import report_lib
 import study_lib as lib
@@ -82,6 +83,13 @@ def test_brain(out):
     areas = {m["model"]: float(m["value"]) for m in rows(f"{out}/tables/learn_metrics.csv") if m["metric"] == "auc"}
     assert len(areas) == 3 and all(0.7 < area < 0.95 for area in areas.values()), areas
     print(f"  AUC {areas}")
+    # each plot of the page is a file of its own, and well-formed
+    page = open(f"{out}/report.html").read()
+    plots = os.listdir(f"{out}/plots")
+    assert len(plots) == page.count("<svg data-file=") and {"roc-yes.svg", "decision_curve-yes.svg"} < set(plots), plots
+    assert sum(name.startswith("force-") for name in plots) == sum(name.startswith("waterfall-") for name in plots) > 20
+    for name in plots:
+        assert xml.etree.ElementTree.parse(f"{out}/plots/{name}").getroot().tag == "{http://www.w3.org/2000/svg}svg", name
 
 
 for needed in ("medmnist", "ibsi_sts_validation", "cls/brain_mri_tumor_yes_no"):

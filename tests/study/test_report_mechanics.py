@@ -31,7 +31,7 @@ def test_sections(out):
         assert word in text["prediction"], word
     assert tags["prediction"]["svg"] >= 8 and "mean |SHAP|" in text["why"] and "permutation importance" in text["why"] and "SHAP value" in text["why"]
     shown = tags["subjects"]["details"]
-    assert shown >= 12 and tags["subjects"]["svg"] == shown, "a waterfall for each subject"
+    assert shown >= 12 and tags["subjects"]["svg"] == 2 * shown, "a force plot and a waterfall for each subject"
     for word in ("volume [mm³]", "diameter [mm]", "growth [%]", "doubling time [days]", "at the earlier visit, mm³", "both visits"):
         assert word in text["growth"], word
     assert tags["growth"]["img"] >= 2, "crops of nodules"

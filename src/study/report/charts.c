@@ -43,6 +43,8 @@ void cm__chart_roc(CmTextBuffer *out, const CmTable *roc, const CmTable *metrics
   const char *models[MOST_MODELS];
   int count = cm__distinct(roc, "model", models, MOST_MODELS);
   CmPlot plot = square(out, 430);
+  plot.file[0] = "roc";
+  plot.file[1] = class_name;
   cm__plot_start(&plot, "ROC", "false positive rate (1 - specificity)", "true positive rate (sensitivity)");
   cm__plot_segment(&plot, 0, 0, 1, 1, "#9aa5b1", 1, "stroke-dasharray=\"4 4\"");
   for (int i = count - 1; i >= 0; i--) {
@@ -64,8 +66,11 @@ void cm__chart_roc(CmTextBuffer *out, const CmTable *roc, const CmTable *metrics
  * ------------------------------------------------------------------------------------------------------ */
 
 static void calibration_one(CmTextBuffer *out, const CmTable *table, const char *const *pairs, const char *title,
-                            const char *colour) {
+                            const char *class_name, const char *colour) {
   CmPlot plot = square(out, 250);
+  plot.file[0] = "calibration";
+  plot.file[1] = title;
+  plot.file[2] = class_name;
   cm__plot_start(&plot, title, "mean probability", "observed share");
   cm__plot_segment(&plot, 0, 0, 1, 1, "#9aa5b1", 1, "stroke-dasharray=\"4 4\"");
   for (int64_t row = cm__find_row(table, 0, pairs); row >= 0; row = cm__find_row(table, row + 1, pairs)) {
@@ -88,7 +93,7 @@ void cm__chart_calibration(CmTextBuffer *out, const CmTable *calibration, const 
   cm__text_add(out, "<div class=\"grid\">");
   for (int i = 0; i < count; i++) {
     const char *pairs[] = {"model", models[i], "part", part, "class", class_name, NULL};
-    calibration_one(out, calibration, pairs, models[i], cm__plot_colour(i));
+    calibration_one(out, calibration, pairs, models[i], class_name, cm__plot_colour(i));
   }
   cm__text_add(out, "</div>\n");
 }
@@ -101,6 +106,7 @@ void cm__chart_intervals(CmTextBuffer *out, const CmTable *metrics, const char *
   const char *models[MOST_MODELS];
   int count = cm__distinct(metrics, "model", models, MOST_MODELS);
   CmPlot plot = {.out = out,
+                 .file = {"intervals", metric},
                  .width = 460,
                  .height = 66 + 28.0 * count,
                  .left = 140,
@@ -164,6 +170,7 @@ void cm__chart_importance(CmTextBuffer *out, const CmTable *importance, const ch
   qsort(found, (size_t)count, sizeof *found, by_size);
   if (count > SHOWN) count = SHOWN;
   CmPlot plot = {.out = out,
+                 .file = {"importance", measure, model},
                  .width = 520,
                  .height = 60 + 20.0 * count,
                  .left = 230,
@@ -277,6 +284,7 @@ bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *f
   if (!values) return false;
   double margin = (high - low) * 0.03 + 1e-9;
   CmPlot plot = {.out = out,
+                 .file = {"beeswarm", model, class_name},
                  .width = 720,
                  .height = 70 + 26.0 * count,
                  .left = 230,
@@ -298,18 +306,65 @@ bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *f
   return true;
 }
 
-/* From the base through the largest contributions to the output; what is left over is one bar. */
-bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, const CmTable *features, CmError **err) {
-  enum { MOST = 1024, SHOWN = 8 };
-  (void)err;
-  Ranked ranked[MOST];
-  int count = shap_columns(shap, ranked, MOST);
-  double base = cm__row_real(shap, row, "base"), output = cm__row_real(shap, row, "output");
+/* The contributions of one direction from the output outwards, the largest first; where they end. */
+static double push(CmPlot *plot, const Ranked *ranked, int count, double output, bool up) {
+  double at = output;
+  for (int i = 0; i < count; i++) {
+    char tip[200];
+    double next = at - ranked[i].value;
+    if (ranked[i].value == 0 || (ranked[i].value > 0) != up) continue;
+    snprintf(tip, sizeof tip, "%s %+.3f", ranked[i].name, ranked[i].value);
+    cm__plot_bar(plot, at, 0.1, next, 0.9, up ? "#d55e00" : "#0072b2", tip);
+    cm__plot_segment(plot, next, 0.1, next, 0.9, "#ffffff", 1, NULL);
+    at = next;
+  }
+  return at;
+}
+
+static int shap_of_row(const CmTable *shap, int64_t row, Ranked *ranked, int most) {
+  int count = shap_columns(shap, ranked, most);
   for (int i = 0; i < count; i++) {
     double value = cm_table_real(shap, row, ranked[i].column);
     ranked[i].value = isnan(value) ? 0 : value;
   }
   qsort(ranked, (size_t)count, sizeof *ranked, by_size);
+  return count;
+}
+
+void cm__chart_force(CmTextBuffer *out, const CmTable *shap, int64_t row, const char *subject) {
+  enum { MOST = 1024 };
+  Ranked ranked[MOST];
+  int count = shap_of_row(shap, row, ranked, MOST);
+  double base = cm__row_real(shap, row, "base"), output = cm__row_real(shap, row, "output"), up = 0, down = 0;
+  for (int i = 0; i < count; i++) *(ranked[i].value > 0 ? &up : &down) += ranked[i].value;
+  double low = fmin(base, output - up), high = fmax(base, output - down), margin = (high - low) * 0.04 + 1e-9;
+  CmPlot plot = {.out = out,
+                 .file = {"force", subject},
+                 .width = 660,
+                 .height = 92,
+                 .left = 20,
+                 .right = 20,
+                 .top = 26,
+                 .bottom = 36,
+                 .x0 = low - margin,
+                 .x1 = high + margin,
+                 .y1 = 1};
+  cm__plot_start_rows(&plot, "what pushes up (red), and what down (blue), to where they meet", "model output");
+  push(&plot, ranked, count, output, true);
+  push(&plot, ranked, count, output, false);
+  cm__plot_segment(&plot, output, -0.1, output, 1.1, "#1c2430", 2, NULL);
+  cm__plot_segment(&plot, base, 0, base, 1, "#1c2430", 1, "stroke-dasharray=\"3 3\"");
+  cm__plot_end(&plot);
+}
+
+/* From the base through the largest contributions to the output; what is left over is one bar. */
+bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, const CmTable *features,
+                         const char *subject, CmError **err) {
+  enum { MOST = 1024, SHOWN = 8 };
+  (void)err;
+  Ranked ranked[MOST];
+  int count = shap_of_row(shap, row, ranked, MOST);
+  double base = cm__row_real(shap, row, "base"), output = cm__row_real(shap, row, "output");
   int shown = count > SHOWN ? SHOWN : count;
   double rest = output - base;
   for (int i = 0; i < shown; i++) rest -= ranked[i].value;
@@ -318,9 +373,10 @@ bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, co
   for (int i = 0; i < shown; i++) at -= ranked[i].value, low = fmin(low, at), high = fmax(high, at);
   double margin = (high - low) * 0.06 + 1e-9;
   CmPlot plot = {.out = out,
-                 .width = 560,
+                 .file = {"waterfall", subject},
+                 .width = 660,
                  .height = 62 + 22.0 * bars,
-                 .left = 250,
+                 .left = 350,
                  .right = 40,
                  .top = 24,
                  .bottom = 38,

@@ -20,7 +20,10 @@ void cm__chart_importance(CmTextBuffer *out, const CmTable *importance, const ch
 bool cm__chart_beeswarm(CmTextBuffer *out, const CmTable *shap, const CmTable *features, const char *model,
                         const char *class_name, CmError **err);
 /* The contributions to one row's output, largest first; `row` is a row of the shap table. */
-bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, const CmTable *features, CmError **err);
+/* What pushes the output up, and what down, laid end to end where they meet: at the output. */
+void cm__chart_force(CmTextBuffer *out, const CmTable *shap, int64_t row, const char *subject);
+bool cm__chart_waterfall(CmTextBuffer *out, const CmTable *shap, int64_t row, const CmTable *features,
+                         const char *subject, CmError **err);
 /* A confusion matrix as an HTML table, summed over repeats, with shares of each target. */
 void cm__chart_confusion(CmTextBuffer *out, const CmTable *confusion, const char *model, const char *part);
 

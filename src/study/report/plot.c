@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "study/plan.h"
 #include "study/report/html.h"
 
 const char *cm__plot_colour(int at) {
@@ -68,9 +69,23 @@ static void frame(CmPlot *p, const char *title, const char *x_label) {
   if (x_label) cm__plot_text(p, (p->left + p->width - p->right) / 2, p->height - 6, "middle", 12, "#1c2430", x_label);
 }
 
+/* For cm__report_plots(). */
+static void name_file(CmPlot *p) {
+  char word[300];
+  if (!p->file[0]) return;
+  cm__text_add(p->out, " data-file=\"");
+  for (int i = 0; i < 3 && p->file[i]; i++) {
+    cm__path_word(p->file[i], word, sizeof word);
+    cm__text_addf(p->out, "%s%s", i && *word ? "-" : "", word);
+  }
+  cm__text_add(p->out, "\"");
+}
+
 static void open_svg(CmPlot *p) {
   p->legend = 0;
-  cm__text_addf(p->out, "<svg%s viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">",
+  cm__text_add(p->out, "<svg");
+  name_file(p);
+  cm__text_addf(p->out, "%s viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">",
                 p->alone ? " xmlns=\"http://www.w3.org/2000/svg\" font-family=\"sans-serif\"" : "", p->width, p->height,
                 p->width, p->height);
   if (p->alone) cm__text_add(p->out, "<rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>");

@@ -14,7 +14,9 @@ typedef struct CmPlot {
   bool logarithmic;                /* ranges and data are log10 of what the ticks say */
   bool legend_beside;              /* in the right margin, from the top; else inside, from the lower right corner */
   bool alone;                      /* a file of its own, not a part of a page */
-  int legend;                      /* entries so far */
+  const char
+      *file[3]; /* what it shows, of which model, subject or class: name of its file beside the page; NULL: none */
+  int legend;   /* entries so far */
 } CmPlot;
 
 /* Colour-blind safe: Okabe and Ito 2008, black left out. */

@@ -94,7 +94,7 @@ static void glance(CmReport *report) {
   cm__html_section_end(out);
 }
 
-bool cm__report_write(const CmStudyResult *result, const char *path, CmError **err) {
+char *cm__report_make(const CmStudyResult *result, CmError **err) {
   static const Section sections[] = {
       cm__report_inputs, cm__report_images, cm__report_prediction, cm__report_why,       cm__report_subjects,
       cm__report_growth, cm__report_tables, cm__report_methods,    cm__report_checklist, cm__report_provenance};
@@ -112,7 +112,7 @@ bool cm__report_write(const CmStudyResult *result, const char *path, CmError **e
   for (int i = 0; good && i < CM_COUNT(sections); i++) good = sections[i](&report, err);
   cm__html_end(&report.out);
   char *text = cm__text_finish(&report.out);
-  good = text && good && cm_file_write(result->ctx, path, text, strlen(text), err);
+  if (good) return text;
   cm_free(text);
-  return good;
+  return NULL;
 }

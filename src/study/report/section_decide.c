@@ -115,6 +115,7 @@ static void add_decision_curve(CmTextBuffer *out, const CmTable *table, const ch
     for (int64_t at = 0; at < one.points; at++) most = fmax(most, fmax(one.benefit[at], one.all[at]));
   }
   CmPlot plot = {.out = out,
+                 .file = {"decision_curve", class_name},
                  .width = 760,
                  .height = 340,
                  .left = 56,

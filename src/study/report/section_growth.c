@@ -23,6 +23,7 @@ bool cm__report_has_growth(const CmReport *report) {
 /* Volume at the later visit against the earlier one, both logarithmic; lines of equal size and of doubling. */
 static void growth_chart(CmTextBuffer *out, const CmTable *table) {
   CmPlot plot = {.out = out,
+                 .file = {"growth"},
                  .width = 420,
                  .height = 400,
                  .left = 58,

@@ -249,7 +249,14 @@ static bool add_subject(CmReport *report, const CmTable *predictions, int64_t ro
   cm__text_add(out, "</summary>");
   int64_t shap = shap_row_of(r->learn[CM_LEARN_SHAP], model, cm__row_text(predictions, row, "part"), report->class_name,
                              cm__row_real(predictions, row, "row"));
-  bool good = shap < 0 || cm__chart_waterfall(out, r->learn[CM_LEARN_SHAP], shap, r->features, err);
+  char name[CM_TEXT_MAX + 32];
+  snprintf(name, sizeof name, "%s-%.0f", cm__row_text(predictions, row, "subject"),
+           cm__row_real(predictions, row, "row"));
+  bool good = true;
+  if (shap >= 0) {
+    cm__chart_force(out, r->learn[CM_LEARN_SHAP], shap, name);
+    good = cm__chart_waterfall(out, r->learn[CM_LEARN_SHAP], shap, r->features, name, err);
+  }
   cm__text_add(out, "</details>\n");
   return good;
 }

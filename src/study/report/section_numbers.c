@@ -35,6 +35,7 @@ static void add_scatter(CmTextBuffer *out, const CmTable *predictions, const cha
   low -= margin;
   high += margin;
   CmPlot plot = {.out = out,
+                 .file = {"predicted", model},
                  .width = 320,
                  .height = 320,
                  .left = 58,
@@ -94,6 +95,7 @@ static void add_curve(CmTextBuffer *out, const CmTable *survival, const char *mo
   for (int64_t row = any; row >= 0; row = next_row(survival, model, row + 1))
     last = fmax(last, cm__row_real(survival, row, "time"));
   CmPlot plot = {.out = out,
+                 .file = {"survival", model},
                  .width = 520,
                  .height = 320,
                  .left = 50,
