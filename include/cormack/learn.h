@@ -363,15 +363,15 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * of the handed-over model shap model, part, repeat, fold, row, subject, class, base, output, CM_SHAP_PREFIX + each
  * feature: of the first repeat, and the hold-out comparisons  model, other, part, class, metric, test, difference, low,
  * high, statistic, p, p_holm, rows, subjects: each pair of models on the same rows. auc by "delong" or
- * "clustered_delong", and over the folds by "corrected_t"; accuracy by "mcnemar" or "clustered_mcnemar". p_holm:
- * adjusted over the pairs of one part, class and test decision     model, part, repeat, class, threshold (0.01 to
- * 0.99), net_benefit, treat_all (Vickers and Elkin 2006; treating nobody has 0) thresholds   model, part, repeat,
- * class, rule, threshold, and sensitivity, specificity, precision, npv of «p >= threshold», each with its interval
- * (Wilson; missing where subjects have several rows). Chosen on the first repeat of the cross-validation, judged there
- * and in the hold-out. rule: "youden", the largest sensitivity + specificity; "sensitivity" and "specificity", the
- * threshold that reaches CmValidateParams' and costs least survival     model, part, repeat, group ("high risk": above
- * the median risk, "low risk"), time, at_risk, events, censored, survival, low, high, log_rank_p: Kaplan and Meier's
- * estimate
+ * "clustered_delong", and over the folds by "corrected_t"; accuracy by "mcnemar" or "clustered_mcnemar"; squared_error
+ * by "paired_z" or "clustered_z", c_index by "jackknife". p_holm: adjusted over the pairs of one part, class and test
+ * decision     model, part, repeat, class, threshold (0.01 to 0.99), net_benefit, treat_all (Vickers and Elkin 2006;
+ * treating nobody has 0) thresholds   model, part, repeat, class, rule, threshold, and sensitivity, specificity,
+ * precision, npv of «p >= threshold», each with its interval (Wilson; where subjects have several rows bootstrap).
+ * Chosen on the first repeat of the cross-validation, judged there and in the hold-out. rule: "youden", the largest
+ * sensitivity + specificity; "sensitivity" and "specificity", the threshold that reaches CmValidateParams' and costs
+ * least survival     model, part, repeat, group ("high risk": above the median risk, "low risk"), time, at_risk,
+ * events, censored, survival, low, high, log_rank_p: Kaplan and Meier's estimate
  *
  * tuning       model, part ("cross_validation": what each fold chose; "final": the whole search of the model
  * handed over), repeat, fold, candidate, parameters, stage, subjects, inner_folds, metric, score, spread (standard

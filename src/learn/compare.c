@@ -4,6 +4,7 @@
 
 #include "core/distribution.h"
 #include "learn/model.h"
+#include "learn/numbers.h"
 
 /* Fills z, p and the interval; without a spread only equality can be judged. */
 static void judge_normal(CmComparison *found, double variance, double confidence) {
@@ -57,6 +58,65 @@ bool cm__compare_accuracy(CmContext *ctx, const CmScores *scores, const CmScores
   }
   cm__arena_free(&hold);
   return ahead != NULL;
+}
+
+static double squared_error(const CmLearnData *data, const CmScores *s, int repeat, int64_t i) {
+  double error = data->value[s->row[i]] - s->p[repeat * s->rows + i];
+  return error * error;
+}
+
+/* influence: each subject's part of the deviation of the difference; its squares add up to the variance. */
+static bool compare_errors(const CmLearnData *data, const CmScores *s, const CmScores *other, double *influence,
+                           double *difference) {
+  double n = (double)s->rows;
+  *difference = 0;
+  for (int pass = 0; pass < 2; pass++) { /* the mean, then the deviations from it */
+    for (int64_t i = 0; i < s->rows; i++) {
+      double gain = 0;
+      for (int r = 0; r < s->repeats; r++)
+        gain += (squared_error(data, other, r, i) - squared_error(data, s, r, i)) / s->repeats;
+      if (pass)
+        influence[s->subject[i]] += (gain - *difference) / n;
+      else
+        *difference += gain / n;
+    }
+  }
+  return true;
+}
+
+static bool compare_concordance(CmArena *hold, const CmLearnData *data, const CmScores *s, const CmScores *other,
+                                double *influence, double *difference, CmError **err) {
+  const CmScores *sides[] = {s, other};
+  CmSurvival rows;
+  if (!cm__survival_rows(hold, data, s, &rows, err)) return false;
+  *difference = 0;
+  for (int side = 0; side < 2; side++) {
+    double weight = (side ? -1.0 : 1.0) / s->repeats;
+    for (int r = 0; r < s->repeats; r++) {
+      double index;
+      const double *risk = sides[side]->p + r * s->rows * s->classes + CM__SURVIVAL_RISK;
+      if (!cm__concordance(hold->ctx, &rows, risk, s->classes, weight, &index, influence, err)) return false;
+      *difference += weight * index;
+    }
+  }
+  return true;
+}
+
+bool cm__compare_numbers(CmContext *ctx, const CmLearnData *data, const CmScores *scores, const CmScores *other,
+                         double confidence, CmComparison *found, CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  double spread = 0, subjects = (double)scores->subjects;
+  double *influence = CM__NEW(&hold, double, scores->subjects, err);
+  *found = (CmComparison){.test = data->event                        ? "jackknife"
+                                  : scores->subjects == scores->rows ? "paired_z"
+                                                                     : "clustered_z"};
+  bool ok =
+      influence && (data->event ? compare_concordance(&hold, data, scores, other, influence, &found->difference, err)
+                                : compare_errors(data, scores, other, influence, &found->difference));
+  for (int64_t k = 0; ok && k < scores->subjects; k++) spread += influence[k] * influence[k];
+  if (ok) judge_normal(found, spread * subjects / (subjects - 1), confidence);
+  cm__arena_free(&hold);
+  return ok;
 }
 
 void cm__compare_folds(const double *difference, int64_t count, double test_share, double confidence,

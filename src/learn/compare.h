@@ -2,6 +2,7 @@
 #ifndef CORMACK_LEARN_COMPARE_H
 #define CORMACK_LEARN_COMPARE_H
 
+#include "learn/data.h"
 #include "learn/metrics.h"
 
 typedef struct CmComparison {
@@ -19,6 +20,11 @@ bool cm__compare_auc(CmContext *ctx, const CmScores *scores, const CmScores *oth
  * subjects' sums (Obuchowski 1998, Statist. Med. 17). The interval is Wald's by that variance in both. */
 bool cm__compare_accuracy(CmContext *ctx, const CmScores *scores, const CmScores *other, double confidence,
                           CmComparison *found, CmError **err);
+/* Numbers: mean squared errors, the second's less the first's, so that above 0 the first is better; "paired_z", or
+ * "clustered_z" where subjects have several rows. Survival: C-indices, "jackknife", by the difference of the subjects'
+ * influences. Means over the repeats; statistic z. */
+bool cm__compare_numbers(CmContext *ctx, const CmLearnData *data, const CmScores *scores, const CmScores *other,
+                         double confidence, CmComparison *found, CmError **err);
 /* "corrected_t": t of `count` differences over resampled folds, with the variance made larger by test_share = test rows
  * / training rows, since the folds' training sets overlap (Nadeau and Bengio 2003, Mach. Learn. 52). NaN is left out.
  */

@@ -51,7 +51,10 @@ static Line *add(Lines *lines, int model, int other, const char *part, const cha
 static bool add_part(Lines *lines, const CmTrial *trial, int model, int other, const char *part, const CmScores *s,
                      const CmScores *against, CmError **err) {
   double confidence = trial->params.confidence;
-  if (!trial->data.classes) return true;
+  if (!trial->data.classes)
+    return cm__compare_numbers(
+        trial->ctx, &trial->data, s, against, confidence,
+        &add(lines, model, other, part, trial->data.event ? "c_index" : "squared_error", CM__CLASS_ALL, s)->found, err);
   for (int c = s->classes == 2; c < s->classes; c++)
     if (!cm__compare_auc(trial->ctx, s, against, c, confidence, &add(lines, model, other, part, "auc", c, s)->found,
                          err))

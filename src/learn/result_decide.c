@@ -3,7 +3,9 @@
 
 #include "core/distribution.h"
 #include "learn/auc.h"
+#include "learn/quantile.h"
 #include "learn/result_view.h"
+#include "learn/rng.h"
 
 /* Rows of the class, and not, that are called positive: p >= threshold. */
 typedef struct Called {
@@ -20,6 +22,13 @@ static Called call(const CmView *view, int classes, int c, double threshold) {
     called.wrong += !is && said;
   }
   return called;
+}
+
+static void add_called(Called *to, Called from, double times) {
+  to->right += times * from.right;
+  to->wrong += times * from.wrong;
+  to->positives += times * from.positives;
+  to->negatives += times * from.negatives;
 }
 
 /* ---- decision curve -------------------------------------------------------------------------------------------------
@@ -83,29 +92,82 @@ static bool choose(CmTrial *trial, const CmView *view, int c, double threshold[R
   return ok;
 }
 
-/* A proportion and its interval; Wilson's holds where each subject has one row. */
-static void put_share(CmTableWriter *w, double part, double whole, double z, bool one_row_each) {
-  double low = NAN, high = NAN;
-  if (one_row_each) cm__wilson(part / whole, whole, z, &low, &high);
-  cm__rows_real(w, whole > 0 ? part / whole : (double)NAN);
-  cm__rows_real(w, low);
-  cm__rows_real(w, high);
+/* Sensitivity, specificity, precision and npv as parts of wholes. */
+enum { SHARES = 4 };
+typedef struct Shares {
+  double part[SHARES], whole[SHARES];
+} Shares;
+
+static Shares shares_of(const Called *c) {
+  double missed = c->positives - c->right, cleared = c->negatives - c->wrong;
+  return (Shares){{c->right, cleared, c->right, cleared},
+                  {c->positives, c->negatives, c->right + c->wrong, cleared + missed}};
 }
 
-static void put_threshold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const CmView *view, int c,
-                          int rule, double threshold) {
+/* Intervals where subjects have several rows: percentiles over resampled subjects, with the draws of the metrics; of 0
+ * and 1, where the bootstrap draws nothing else, Wilson's with the number of subjects. */
+static bool cluster_intervals(CmArena *hold, const CmTrial *trial, const CmView *view, int c, double threshold,
+                              const Shares *all, double low[SHARES], double high[SHARES], CmError **err) {
+  const CmValidateParams *p = &trial->params;
+  const int64_t *subject = view->repeat ? trial->pool_subject : trial->held_subject;
+  int64_t subjects = view->repeat ? trial->pool_subjects : trial->held_subjects;
+  int k = trial->data.classes;
+  Called *own = CM__NEW(hold, Called, subjects, err);
+  double *times = CM__NEW(hold, double, subjects, err), *drawn = CM__NEW(hold, double, SHARES * p->resamples, err);
+  if (!own || !times || !drawn) return false;
+  for (int64_t i = 0; i < view->rows; i++) {
+    CmView one = *view;
+    one.rows = 1;
+    one.y += i;
+    one.p += i * k;
+    add_called(&own[subject[i]], call(&one, k, c, threshold), 1);
+  }
+  for (int64_t b = 0; b < p->resamples; b++) {
+    Called sum = {0, 0, 0, 0};
+    cm__draw_times(cm__stream((uint64_t)p->seed, CM__STREAM_BOOTSTRAP, (uint64_t)b), subjects, times);
+    for (int64_t s = 0; s < subjects; s++) add_called(&sum, own[s], times[s]);
+    Shares shares = shares_of(&sum);
+    for (int m = 0; m < SHARES; m++) drawn[m * p->resamples + b] = shares.part[m] / shares.whole[m];
+  }
+  for (int m = 0; m < SHARES; m++) {
+    int64_t with = 0;
+    for (int64_t s = 0; s < subjects; s++) with += shares_of(&own[s]).whole[m] > 0;
+    double share = all->part[m] / all->whole[m];
+    low[m] = high[m] = NAN;
+    if (share == 0 || share == 1)
+      cm__wilson(share, (double)with, cm__normal_z(p->confidence), &low[m], &high[m]);
+    else
+      cm__percentiles(drawn + m * p->resamples, p->resamples, p->confidence, &low[m], &high[m]);
+  }
+  return true;
+}
+
+static bool put_shares(CmTableWriter *w, const CmTrial *trial, const CmView *view, int c, double threshold,
+                       CmError **err) {
+  CmArena hold = {.ctx = trial->ctx};
   Called called = call(view, trial->data.classes, c, threshold);
-  double z = cm__normal_z(trial->params.confidence), missed = called.positives - called.right,
-         cleared = called.negatives - called.wrong;
+  Shares shares = shares_of(&called);
+  double low[SHARES], high[SHARES], z = cm__normal_z(trial->params.confidence);
   bool each = view->repeat ? trial->pool_rows == trial->pool_subjects : trial->held_rows == trial->held_subjects;
+  bool ok = each || cluster_intervals(&hold, trial, view, c, threshold, &shares, low, high, err);
+  for (int m = 0; ok && m < SHARES; m++) {
+    double share = shares.whole[m] > 0 ? shares.part[m] / shares.whole[m] : (double)NAN;
+    if (each) cm__wilson(share, shares.whole[m], z, &low[m], &high[m]);
+    cm__rows_real(w, share);
+    cm__rows_real(w, low[m]);
+    cm__rows_real(w, high[m]);
+  }
+  cm__arena_free(&hold);
+  return ok;
+}
+
+static bool put_threshold(CmTableWriter *w, const CmTrial *trial, const CmOutcome *outcome, const CmView *view, int c,
+                          int rule, double threshold, CmError **err) {
   cm__put_place(w, outcome, view);
   cm__rows_text(w, trial->data.class_name[c]);
   cm__rows_text(w, rule_names[rule]);
   cm__rows_real(w, threshold);
-  put_share(w, called.right, called.positives, z, each);
-  put_share(w, cleared, called.negatives, z, each);
-  put_share(w, called.right, called.right + called.wrong, z, each);
-  put_share(w, cleared, cleared + missed, z, each);
+  return put_shares(w, trial, view, c, threshold, err);
 }
 
 /* Chosen on the first repeat, whose predictions are of unseen rows; applied to that, and to the hold-out. */
@@ -117,8 +179,8 @@ static bool put_thresholds(CmTableWriter *w, CmTrial *trial, const CmOutcome *ou
     if (!choose(trial, &chosen, c, threshold, err)) return false;
     for (int rule = 0; rule < RULES; rule++) {
       if (isnan(threshold[rule])) continue;
-      put_threshold(w, trial, outcome, &chosen, c, rule, threshold[rule]);
-      if (trial->held_rows) put_threshold(w, trial, outcome, &held, c, rule, threshold[rule]);
+      if (!put_threshold(w, trial, outcome, &chosen, c, rule, threshold[rule], err)) return false;
+      if (trial->held_rows && !put_threshold(w, trial, outcome, &held, c, rule, threshold[rule], err)) return false;
     }
   }
   return true;

@@ -2,7 +2,8 @@
 
 Expected: logistic regression of the outcome on the log-odds (Cox, Biometrika 45, 1958), its likelihood maximised by SciPy, and the sandwich
 of the subjects' scores (Liang and Zeger, Biometrika 73, 1986) written out in NumPy; net benefit by its definition (Vickers and Elkin, Med.
-Decis. Making 26, 2006); thresholds by trying every score. SciPy's Wilson interval. Tolerance 1e-9, of the fitted ones 1e-6: SciPy stops there.
+Decis. Making 26, 2006); thresholds by trying every score. SciPy's Wilson interval;
+where subjects have several rows the bootstrap's percentiles on the same draws. Tolerance 1e-9, of the fitted ones 1e-6: SciPy stops there.
 """
 import csv
 import os
@@ -101,14 +102,38 @@ def expected_threshold(view, c, rule):
     return scores[np.flatnonzero(specificity >= WANTED[rule])[-1]]
 
 
+def mix(z):
+    z = (z + 0x9e3779b97f4a7c15) % 2**64
+    z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) % 2**64
+    z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) % 2**64
+    return z ^ (z >> 31)
+
+
+def resampled(subject, inside, hit):
+    """Percentiles over 20 draws of subjects (src/learn/rng.h, stream 3); of 0 and 1 Wilson's with the number of subjects."""
+    number = {s: i for i, s in enumerate(dict.fromkeys(subject))}
+    at, n = np.array([number[s] for s in subject]), len(number)
+    part, whole = np.bincount(at, inside & hit, n), np.bincount(at, inside, n)
+    share = part.sum() / whole.sum()
+    if share in (0, 1):
+        with_any = int(np.sum(whole > 0))
+        return stats.binomtest(int(share * with_any), with_any).proportion_ci(0.95, "wilson")
+    values = []
+    for b in range(20):
+        own = mix(mix(mix(1) ^ 3) ^ b)
+        times = np.bincount([((mix(own ^ mix(i)) >> 32) * n) >> 32 for i in range(n)], minlength=n)
+        values.append(np.sum(times * part) / np.sum(times * whole))
+    return np.quantile(values, [0.025, 0.975])
+
+
 def check_threshold(line, view, alone):
     y, said = view["target"] == line["class"], view[line["class"]] >= float(line["threshold"])
     for name, inside, hit in [("sensitivity", y, said), ("specificity", ~y, ~said), ("precision", said, y), ("npv", ~said, ~y)]:
         part, whole = int(np.sum(inside & hit)), int(np.sum(inside))
         close(line[name], part / whole, f"{line['rule']} {name}")
-        interval = stats.binomtest(part, whole).proportion_ci(0.95, "wilson")
-        close(line[name + "_low"], interval.low if alone else np.nan, f"{line['rule']} {name} low")
-        close(line[name + "_high"], interval.high if alone else np.nan, f"{line['rule']} {name} high")
+        low, high = stats.binomtest(part, whole).proportion_ci(0.95, "wilson") if alone else resampled(view["subject"], inside, hit)
+        close(line[name + "_low"], low, f"{line['rule']} {name} low")
+        close(line[name + "_high"], high, f"{line['rule']} {name} high")
 
 
 def view_of(rows, classes):

@@ -89,7 +89,8 @@ def test_regression():
     check_spread(out, data.target)
     r2 = {(r["model"], r["repeat"], r["fold"]): float(r["value"]) for r in out["fold_metrics"] if r["metric"] == "r2"}
     d = np.array([r2["linear", k[1], k[2]] - v for k, v in r2.items() if k[0] == "ridge"])
-    (line,) = out["comparisons"]
+    check_errors(out)
+    (line,) = [r for r in out["comparisons"] if r["test"] == "corrected_t"]
     t = d.mean() / np.sqrt(d.var(ddof=1) * (1 / len(d) + 1 / 4))
     close(line["statistic"], t, "corrected t of R2")
     close(line["p"], 2 * stats.t.sf(abs(t), len(d) - 1), "its p")
@@ -97,6 +98,21 @@ def test_regression():
     lost = {r["feature"]: float(r["value"]) for r in out["importance"] if r["measure"] == "permutation" and r["model"] == "ridge"}
     assert lost["bmi"] > 0.05 > abs(lost["age"]), lost  # of the two, BMI alone tells of the progression
     print("regression agrees")
+
+
+def check_errors(out):
+    """Mean squared errors set against each other: the z of the rows' differences, means over the repeats."""
+    for part in ["cross_validation", "hold_out"]:
+        gain = 0
+        for sign, model in [(-1, "linear"), (1, "ridge")]:
+            vs = views(out, model, part, ["target", "predicted"])
+            gain = gain + sign * np.mean([(v["target"] - v["predicted"])**2 for v in vs], axis=0)
+        (line,) = [r for r in out["comparisons"] if r["part"] == part and r["metric"] == "squared_error"]
+        z = gain.mean() / (gain.std(ddof=1) / np.sqrt(len(gain)))
+        assert line["test"] == "paired_z"
+        close(line["difference"], gain.mean(), "difference of squared errors")
+        close(line["statistic"], z, "its z")
+        close(line["p"], 2 * stats.norm.sf(abs(z)), "its p")
 
 
 def check_spread(out, target):
@@ -114,8 +130,8 @@ def comparable(v):
     return e & ((t < t.T) | ((t == t.T) & ~e.T))
 
 
-def c_index_spread(vs):
-    """Standard deviation of the mean C-index over the repeats by the subjects' influence."""
+def c_index_influence(vs):
+    """Each subject's part of the mean C-index over the repeats."""
     subjects = sorted(set(vs[0]["subject"]))
     total = np.zeros(len(subjects))
     for v in vs:
@@ -124,7 +140,22 @@ def c_index_spread(vs):
         c = won.sum() / pairs.sum()
         own = (won.sum(1) + won.sum(0) - c * (pairs.sum(1) + pairs.sum(0))) / pairs.sum()
         total += np.array([own[v["subject"] == s].sum() for s in subjects]) / len(vs)
-    return np.sqrt(np.sum(total**2) * len(subjects) / (len(subjects) - 1))
+    return total
+
+
+def spread_of(influence):
+    return np.sqrt(np.sum(influence**2) * len(influence) / (len(influence) - 1))
+
+
+def check_c_index_difference(out, part, columns):
+    a, b = (views(out, model, part, columns) for model in ("cox", "cox 2"))
+    difference = np.mean([concordance_index(v["target"], -v["risk"], v["event"]) - concordance_index(w["target"], -w["risk"], w["event"])
+                          for v, w in zip(a, b)])
+    (line,) = [r for r in out["comparisons"] if r["part"] == part and r["test"] == "jackknife"]
+    z = difference / spread_of(c_index_influence(a) - c_index_influence(b))
+    close(line["difference"], difference, "difference of C-indices")
+    close(line["statistic"], z, "its z")
+    close(line["p"], 2 * stats.norm.sf(abs(z)), "its p")
 
 
 def auc_at(v, at):
@@ -160,7 +191,7 @@ def check_curves(out, model, part, repeat, v):
 def test_survival():
     rossi = load_rossi()
     columns = {"who": [f"S{i // 2}" for i in range(len(rossi))]} | {c: rossi[c].to_numpy() for c in rossi.columns}
-    out = validate(columns, ["cox"], "repeats=2 hold_out=0.3", ["--target", "week", "--event", "arrest", "--subject", "who"],
+    out = validate(columns, ["cox", "cox alpha=20"], "repeats=2 hold_out=0.3", ["--target", "week", "--event", "arrest", "--subject", "who"],
                    ["metrics", "predictions", "survival", "summary", "comparisons"])
     horizons = np.quantile(rossi.week[rossi.arrest == 1], [.25, .5, .75])
     said = {r["name"]: r["value"] for r in out["summary"]}
@@ -172,8 +203,9 @@ def test_survival():
         for q, h in zip((25, 50, 75), horizons):
             expected[f"auc_q{q}"] = np.mean([auc_at(v, h) for v in vs])
         check_values(out, "cox", part, expected, lambda name: "jackknife" if name == "c_index" else "bootstrap")
+        check_c_index_difference(out, part, ["target", "event", "risk", "subject"])
         line = next(r for r in out["metrics"] if r["part"] == part and r["metric"] == "c_index")
-        close(line["high"], expected["c_index"] + stats.norm.ppf(0.975) * c_index_spread(vs), "upper limit of the C-index")
+        close(line["high"], expected["c_index"] + stats.norm.ppf(0.975) * spread_of(c_index_influence(vs)), "upper limit of the C-index")
         for at, v in enumerate(vs):
             check_curves(out, "cox", part, str(at + 1) if part == "cross_validation" else "", v)
     print("survival agrees")

@@ -3,47 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "study/report/cells.h"
 #include "study/report/plot.h"
 #include "study/report/sections.h"
 
 enum { MOST_MODELS = 16, MOST_POINTS = 99 };
-
-static void head(CmTextBuffer *out, const char *title, const char *note, const char *const *texts, int text_count,
-                 const char *const *numbers, int number_count) {
-  cm__text_addf(out, "<h3>%s</h3><p class=\"note\">%s</p><div class=\"scroll\"><table class=\"tight\"><thead><tr>",
-                title, note);
-  for (int i = 0; i < text_count; i++) cm__text_addf(out, "<th>%s</th>", texts[i]);
-  for (int i = 0; i < number_count; i++) cm__text_addf(out, "<th class=\"n\">%s</th>", numbers[i]);
-  cm__text_add(out, "</tr></thead>\n");
-}
-
-static void text_cell(CmTextBuffer *out, const CmTable *table, int64_t row, const char *column) {
-  cm__text_add(out, "<td>");
-  for (const char *at = cm__row_text(table, row, column); *at; at++) /* names of our own with _ for a blank */
-    cm__text_addf(out, "%c", *at == '_' ? ' ' : *at);
-  cm__text_add(out, "</td>");
-}
-
-static void name_cell(CmTextBuffer *out, const CmTable *table, int64_t row, const char *column) {
-  cm__text_add(out, "<td class=\"k\">");
-  cm__html_text(out, cm__row_text(table, row, column));
-  cm__text_add(out, "</td>");
-}
-
-/* A value with its interval below. */
-static void interval_cell(CmTextBuffer *out, double value, double low, double high) {
-  cm__text_add(out, "<td class=\"n\">");
-  if (isfinite(value)) cm__text_addf(out, "%.3f", value);
-  if (isfinite(low) && isfinite(high)) cm__text_addf(out, "<br><span class=\"note\">%.3f to %.3f</span>", low, high);
-  cm__text_add(out, "</td>");
-}
-
-static void p_cell(CmTextBuffer *out, double p) {
-  if (isnan(p))
-    cm__text_add(out, "<td></td>");
-  else
-    cm__text_addf(out, p < 0.001 ? "<td class=\"n\">&lt; 0.001</td>" : "<td class=\"n\">%.3f</td>", p);
-}
 
 /* ---- comparisons ----------------------------------------------------------------------------------------------------
  */
@@ -52,21 +16,22 @@ static void add_comparisons(CmTextBuffer *out, const CmTable *table, const char 
   if (CM__FIND(table, 0, "part", part) < 0) return;
   static const char *const texts[] = {"model", "against", "class", "measure", "test"};
   static const char *const numbers[] = {"difference", "p", "p, all pairs"};
-  head(out, "Models against each other",
-       "On the same rows. Difference: the first less the other. The last column is adjusted for the number of pairs "
-       "(Holm).",
-       texts, CM_COUNT(texts), numbers, CM_COUNT(numbers));
+  cm__report_head(
+      out, "Models against each other",
+      "On the same rows. Difference: the first less the other. The last column is adjusted for the number of pairs "
+      "(Holm).",
+      texts, CM_COUNT(texts), numbers, CM_COUNT(numbers));
   for (int64_t row = CM__FIND(table, 0, "part", part); row >= 0; row = CM__FIND(table, row + 1, "part", part)) {
     cm__text_add(out, "<tr>");
-    name_cell(out, table, row, "model");
-    name_cell(out, table, row, "other");
-    name_cell(out, table, row, "class");
-    text_cell(out, table, row, "metric");
-    text_cell(out, table, row, "test");
-    interval_cell(out, cm__row_real(table, row, "difference"), cm__row_real(table, row, "low"),
-                  cm__row_real(table, row, "high"));
-    p_cell(out, cm__row_real(table, row, "p"));
-    p_cell(out, cm__row_real(table, row, "p_holm"));
+    cm__report_name(out, table, row, "model");
+    cm__report_name(out, table, row, "other");
+    cm__report_name(out, table, row, "class");
+    cm__report_word(out, table, row, "metric");
+    cm__report_word(out, table, row, "test");
+    cm__report_interval(out, cm__row_real(table, row, "difference"), cm__row_real(table, row, "low"),
+                        cm__row_real(table, row, "high"));
+    cm__report_p(out, cm__row_real(table, row, "p"));
+    cm__report_p(out, cm__row_real(table, row, "p_holm"));
     cm__text_add(out, "</tr>\n");
   }
   cm__text_add(out, "</table></div>\n");
@@ -162,23 +127,24 @@ static void add_thresholds(CmTextBuffer *out, const CmTable *table) {
   static const char *const numbers[] = {"threshold", "sensitivity", "specificity", "precision", "NPV"};
   static const char *const shares[] = {"sensitivity", "specificity", "precision", "npv"};
   if (!cm_table_rows(table)) return;
-  head(out, "Thresholds",
-       "Chosen on the cross-validation; its own rows flatter them a little, the held-out ones do not. Rule: Youden's "
-       "index, or the wanted sensitivity or specificity at the least cost of the other.",
-       texts, CM_COUNT(texts), numbers, CM_COUNT(numbers));
+  cm__report_head(
+      out, "Thresholds",
+      "Chosen on the cross-validation; its own rows flatter them a little, the held-out ones do not. Rule: Youden's "
+      "index, or the wanted sensitivity or specificity at the least cost of the other.",
+      texts, CM_COUNT(texts), numbers, CM_COUNT(numbers));
   for (int64_t row = 0; row < cm_table_rows(table); row++) {
     cm__text_add(out, "<tr>");
-    name_cell(out, table, row, "model");
-    name_cell(out, table, row, "class");
-    text_cell(out, table, row, "rule");
-    text_cell(out, table, row, "part");
-    interval_cell(out, cm__row_real(table, row, "threshold"), NAN, NAN);
+    cm__report_name(out, table, row, "model");
+    cm__report_name(out, table, row, "class");
+    cm__report_word(out, table, row, "rule");
+    cm__report_word(out, table, row, "part");
+    cm__report_interval(out, cm__row_real(table, row, "threshold"), NAN, NAN);
     for (int i = 0; i < CM_COUNT(shares); i++) {
       char low[32], high[32];
       snprintf(low, sizeof low, "%s_low", shares[i]);
       snprintf(high, sizeof high, "%s_high", shares[i]);
-      interval_cell(out, cm__row_real(table, row, shares[i]), cm__row_real(table, row, low),
-                    cm__row_real(table, row, high));
+      cm__report_interval(out, cm__row_real(table, row, shares[i]), cm__row_real(table, row, low),
+                          cm__row_real(table, row, high));
     }
     cm__text_add(out, "</tr>\n");
   }

@@ -174,6 +174,7 @@ bool cm__report_prediction(CmReport *report, CmError **err) {
   else
     cm__report_numbers(report);
   cm__report_decisions(report);
+  cm__report_validation(report);
   cm__html_section_end(out);
   return true;
 }

@@ -30,6 +30,8 @@ const char *cm__report_summary(const CmReport *report, const char *name);
 /* Within the prediction: of classes; of numbers and of survival. */
 void cm__report_decisions(CmReport *report);
 void cm__report_numbers(CmReport *report);
+/* What else the validation was asked for. */
+void cm__report_validation(CmReport *report);
 bool cm__report_why(CmReport *report, CmError **err);
 bool cm__report_subjects(CmReport *report, CmError **err);
 bool cm__report_has_growth(const CmReport *report);
