@@ -67,6 +67,23 @@ static void map_power(const void *arg, int64_t part, double *line, int64_t n, in
     powers(job->p->gamma, job->p->gain, at, line, n, step);
 }
 
+/* In float, where it holds the ends. */
+CM_SIMD static void float_roots(const void *arg, const float *from, int64_t n, float *to) {
+  const Power *job = arg;
+  const float low = (float)job->limits->low, span = (float)job->limits->span, gain = (float)job->p->gain;
+  for (int64_t i = 0; i < n; i++) {
+    float v = (from[i] - low) / span;
+    v = v < 0.0F ? 0.0F : v;
+    v = v > 1.0F ? 1.0F : v;
+    to[i] = gain * sqrtf(v) * span + low;
+  }
+}
+
+static bool floats_hold(const GammaParams *p, Limits at) {
+  return p->gamma == 0.5 && at.span > 0.0 && (double)(float)at.low == at.low && (double)(float)at.span == at.span &&
+         (double)(float)p->gain == p->gain;
+}
+
 static bool find_limits(CmContext *ctx, const GammaParams *p, const CmPart *part, Limits *limits, CmError **err) {
   if (p->range.count == 2) {
     *limits = (Limits){p->range.value[0], p->range.value[1] - p->range.value[0]};
@@ -102,7 +119,11 @@ static bool run(const CmCall *call, CmError **err) {
     if (!find_limits(call->ctx, p, &part, &limits[k], err)) goto done;
   }
   const Power job = {.p = p, .limits = limits};
-  const CmMapped map = {.scope = (CmScope)p->per, .per_component = p->per_component, .fn = map_power, .arg = &job};
+  const CmMapped map = {.scope = (CmScope)p->per,
+                        .per_component = p->per_component,
+                        .fn = map_power,
+                        .arg = &job,
+                        .floats = floats_hold(p, limits[0]) ? float_roots : NULL};
   out = cm_image_create_like(call->ctx, image, cm__out_type(p->type, cm_image_type(image)), cm_image_components(image),
                              err);
   if (!out || !cm__mapped(call->ctx, "gamma", image, &mask, (CmOutsideMask)p->outside_mask, &map, out, err)) goto done;

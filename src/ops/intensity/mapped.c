@@ -112,15 +112,27 @@ static bool find_straight(Job *job) {
   return cm__straight_agrees(type, &job->straight, out_type, job->tables);
 }
 
-/* Reals without a mask: f32 to what is worked out in one go. */
+/* f32 without a mask, to what is worked out in one go. */
 static bool real_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
   const CmGrid *grid = &job->grid, out_grid = cm__grid(job->out);
+  const CmType type = cm_image_type(job->out);
   (void)err;
-  for (int64_t row = range.begin; row < range.end; row++)
-    cm__straight_rounded(cm__row(job->image, grid, row), grid->row, job->map->straight, cm_image_type(job->out),
-                         cm__row_mut(job->out, &out_grid, row));
+  for (int64_t row = range.begin; row < range.end; row++) {
+    const void *from = cm__row(job->image, grid, row);
+    void *to = cm__row_mut(job->out, &out_grid, row);
+    if (type == CM_F32)
+      job->map->floats(job->map->arg, from, grid->row, to);
+    else
+      cm__straight_rounded(from, grid->row, job->map->straight, type, to);
+  }
   return true;
+}
+
+static bool goes_by_reals(const CmMapped *map, const CmImage *image, const CmImage *out, int64_t parts) {
+  const CmType type = cm_image_type(out);
+  if (cm_image_type(image) != CM_F32 || parts != 1) return false;
+  return type == CM_F32 ? map->floats != NULL : map->straight && cm__straight_rounds_to(type);
 }
 
 bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,
@@ -130,8 +142,7 @@ bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const Cm
   const int64_t parts = cm__part_count(&job.grid, map->scope, map->per_component);
   const bool masked = mask && mask->image && outside != CM_OUTSIDE_MAP;
   job.values = cm__type_is_counted(cm_image_type(image)) ? cm__type_values(cm_image_type(image)) : 0;
-  if (map->straight && !masked && parts == 1 && cm_image_type(image) == CM_F32 &&
-      cm__straight_rounds_to(cm_image_type(out)))
+  if (!masked && goes_by_reals(map, image, out, parts))
     return cm_parallel_for(ctx, what, job.grid.rows, cm__row_chunk(&job.grid), real_rows, &job, err);
   /* small parts are quicker without a table */
   if (job.values == 0 || parts * job.values > 4 * cm_image_values(image) + 65536)

@@ -145,7 +145,7 @@ static bool match_exactly(CmContext *ctx, const CmPart *part, const CmPart *refe
 static bool quantiles(const Match *job, const CmPart *part, double *values, double *least, CmError **err) {
   const MatchParams *p = job->p;
   CmMoments moments;
-  if (!cm__part_ends(job->ctx, part, &moments, err)) return false;
+  if (!cm__part_mean(job->ctx, part, &moments, err)) return false;
   if (moments.count == 0) return none(err);
   const double low = p->above_mean ? moments.mean : moments.min;
   *least = moments.min;

@@ -76,7 +76,7 @@ bool cm__landmarks(CmContext *ctx, const CmImage *image, const CmMask *mask, boo
   bool ok = true;
   for (int k = 0; k < percentiles->count; k++) q[k] = percentiles->value[k] / 100.0;
   if (above_mean) {
-    if (!cm__part_ends(ctx, &part, &moments, err)) return false;
+    if (!cm__part_mean(ctx, &part, &moments, err)) return false;
     above.mean = moments.mean;
     above.out = cm_image_create_like(ctx, image, CM_U8, 1, err);
     ok = above.out && cm_parallel_for(ctx, NULL, grid.rows, cm__row_chunk(&grid), above_rows, &above, err);

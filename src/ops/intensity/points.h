@@ -17,12 +17,15 @@ bool cm__points(CmContext *ctx, const char *what, const CmImage *image, const Cm
 
 /* A function of the value and of the part (cm__part_of) alone: changes every step-th of the n values. */
 typedef void (*CmMapFn)(const void *arg, int64_t part, double *line, int64_t n, int64_t step);
+/* From n reals to as many. */
+typedef void (*CmFloatsFn)(const void *arg, const float *from, int64_t n, float *to);
 typedef struct CmMapped {
   CmScope scope;
   bool per_component;
   CmMapFn fn;
   const void *arg;
   const CmStraight *straight; /* the same, where it is linear and there is one part; NULL: not */
+  CmFloatsFn floats;          /* the same, where float is as good and there is one part; NULL: it is not */
 } CmMapped;
 /* The same for those; 8 and 16 bit images go through a table of all values that they can have. */
 bool cm__mapped(CmContext *ctx, const char *what, const CmImage *image, const CmMask *mask, CmOutsideMask outside,

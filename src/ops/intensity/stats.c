@@ -36,19 +36,25 @@ int64_t cm__part_row(const CmPart *part, int64_t row, double *values, uint8_t *i
   return count;
 }
 
+typedef enum Step { ENDS, SUMS, SQUARES } Step; /* count, min, max; and sum; squared differences to the mean */
+
 typedef struct Measure {
   CmContext *ctx;
   const CmPart *part;
-  int step; /* 0: count, sum, min, max; 1: squared differences to mean */
+  Step step;
   double mean;
   double (*partial)[4];
 } Measure;
 
 enum { LANES = 16 }; /* sums side by side, always as many, so that their order does not depend on the machine */
 
-static double sum_lanes(const double lane[LANES]) {
+typedef double Lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef int32_t Key_f32;
+typedef int64_t Key_f64;
+
+static double sum_lanes(const Lanes *lanes) {
   double sum = 0.0;
-  for (int k = 0; k < LANES; k++) sum += lane[k];
+  for (int k = 0; k < LANES; k++) sum += (*lanes)[k];
   return sum;
 }
 
@@ -67,10 +73,10 @@ static bool lies_there(const CmPart *part) {
 /* Adds up a row; how many values. */
 static int64_t measure_row(const Measure *job, const void *from, CmType type, int64_t n, double *sum, double ends[2]) {
   double part = 0.0, low = INFINITY, high = -INFINITY;
-  if (job->step == 1) {
+  if (job->step == SQUARES) {
     part = sum_squares[type](from, n, job->mean);
     if (part != part) return -1;
-  } else if (!sum_values[type](from, n, &part, &low, &high)) {
+  } else if (!sum_values[type](from, n, job->step == ENDS ? NULL : &part, &low, &high)) {
     return -1;
   }
   *sum += part;
@@ -106,12 +112,13 @@ static bool measure_rows(void *arg, CmRange range, CmError **err) {
   return ok;
 }
 
-/* Counts, sums and ends of all chunks; with `squares` also the variance, in a second walk. */
-static bool measure(CmContext *ctx, const CmPart *part, bool squares, CmMoments *moments, CmError **err) {
+/* Of all chunks, up to `last`; the variance takes a second walk. */
+static bool measure(CmContext *ctx, const CmPart *part, Step last, CmMoments *moments, CmError **err) {
   const CmGrid grid = cm__grid(part->image);
   const int64_t rows = part->row_end - part->row_begin, chunk = cm__row_chunk(&grid),
                 chunks = cm_chunk_count(rows, chunk);
-  Measure job = {.ctx = ctx, .part = part, .partial = cm_alloc_array(ctx, (size_t)chunks, sizeof(double[4]), err)};
+  Measure job = {.ctx = ctx, .part = part, .step = last == ENDS ? ENDS : SUMS};
+  job.partial = cm_alloc_array(ctx, (size_t)chunks, sizeof(double[4]), err);
   double count = 0, sum = 0, spread = 0, low = INFINITY, high = -INFINITY;
   bool ok = job.partial && cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
   for (int64_t k = 0; ok && k < chunks; k++) {
@@ -120,9 +127,9 @@ static bool measure(CmContext *ctx, const CmPart *part, bool squares, CmMoments 
     low = job.partial[k][2] < low ? job.partial[k][2] : low;
     high = job.partial[k][3] > high ? job.partial[k][3] : high;
   }
-  if (ok && count > 0) *moments = (CmMoments){(int64_t)count, sum / count, NAN, low, high};
-  if (ok && count > 0 && squares) {
-    job.step = 1;
+  if (ok && count > 0) *moments = (CmMoments){(int64_t)count, last == ENDS ? NAN : sum / count, NAN, low, high};
+  if (ok && count > 0 && last == SQUARES) {
+    job.step = SQUARES;
     job.mean = moments->mean;
     ok = cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
     for (int64_t k = 0; ok && k < chunks; k++) spread += job.partial[k][1];
@@ -159,23 +166,27 @@ static bool measure_counts(CmContext *ctx, const CmPart *part, CmMoments *moment
   return ok;
 }
 
-static bool moments_of(CmContext *ctx, const CmPart *part, bool squares, CmMoments *moments, CmError **err) {
+static bool moments_of(CmContext *ctx, const CmPart *part, Step last, CmMoments *moments, CmError **err) {
   const CmGrid grid = cm__grid(part->image);
   const CmType type = cm_image_type(part->image);
   *moments = (CmMoments){.mean = NAN, .variance = NAN, .min = NAN, .max = NAN};
   /* a table pays where it is small beside the part */
-  if (cm__type_is_counted(type) && (squares || !lies_there(part)) &&
+  if (cm__type_is_counted(type) && (last == SQUARES || !lies_there(part)) &&
       (part->row_end - part->row_begin) * grid.row >= 8 * cm__type_values(type))
     return measure_counts(ctx, part, moments, err);
-  return measure(ctx, part, squares, moments, err);
+  return measure(ctx, part, last, moments, err);
 }
 
 bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
-  return moments_of(ctx, part, true, moments, err);
+  return moments_of(ctx, part, SQUARES, moments, err);
+}
+
+bool cm__part_mean(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
+  return moments_of(ctx, part, SUMS, moments, err);
 }
 
 bool cm__part_ends(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err) {
-  return moments_of(ctx, part, false, moments, err);
+  return moments_of(ctx, part, ENDS, moments, err);
 }
 
 /* ---- parts

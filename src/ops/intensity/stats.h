@@ -23,6 +23,8 @@ int64_t cm__part_row(const CmPart *part, int64_t row, double *values, uint8_t *i
 
 bool cm__part_moments(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err);
 /* Count, mean, min and max alone, in one walk; the variance is not to be used. */
+bool cm__part_mean(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err);
+/* The same without the mean. */
 bool cm__part_ends(CmContext *ctx, const CmPart *part, CmMoments *moments, CmError **err);
 /* Quantiles 0..1 with linear interpolation between order statistics: the value at (count - 1) * q. With centre not
  * NULL, of |v - *centre|. CM_ERR_DATA where the part has no value. */
