@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cormack/learn.h"
+#include "cormack/pixels.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,6 +19,21 @@ static CmTable *make_table(CmContext *ctx, const CmModel *model) {
     for (int j = 0; table && i == 0 && j < cm_model_features(model); j++) cm_table_set_real(table, i, j, 0.5 * j);
   }
   return table;
+}
+
+/* Few voxels: whatever filters the file asks for must end. */
+static void use_pixels(CmContext *ctx, const CmModel *model) {
+  for (int rank = 2; rank < 4; rank++) {
+    const int64_t dims[3] = {5, 4, rank == 3 ? 3 : 1};
+    CmImage *image = cm_image_create(ctx, CM_F32, rank, dims, 1, NULL), *labels = NULL, *probabilities = NULL;
+    for (int64_t at = 0; image && at < cm_image_values(image); at++)
+      ((float *)cm_image_data_mut(image))[at] = (float)(at * 7 % 11);
+    if (image && cm_pixel_predict(ctx, model, image, &labels, &probabilities, NULL)) {
+      cm_image_unref(&labels);
+      cm_image_unref(&probabilities);
+    }
+    cm_image_unref(&image);
+  }
 }
 
 static void use(CmContext *ctx, const CmModel *model) {
@@ -39,6 +54,7 @@ static void use(CmContext *ctx, const CmModel *model) {
   cm_table_unref(&result);
   for (int svg = 0; svg < 2; svg++) cm_free(cm_model_draw(ctx, model, svg, NULL));
   cm_table_unref(&table);
+  use_pixels(ctx, model);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -14,14 +14,15 @@ from .files import Outcome, Reject, Scan, Volume, info, plan, query, read, read_
 from .image import Image
 from .learn import Learner, Model, Validation, load_model, train, validate
 from .ops import *  # noqa: F403
+from .pixels import pixel_predict, pixel_train
 from .table import Columns
 
 __version__ = _lib.cm_version().decode()
 
 # What `from cormack import *` brings: not the operations, whose names hide Python's own (open).
 __all__ = ["Columns", "Context", "CormackError", "Image", "Learner", "Model", "Outcome", "Reject", "Scan", "Validation", "Volume",
-           "configure", "errors", "info", "learn", "load_model", "ops", "plan", "query", "read", "read_table", "run", "scan", "train",
-           "validate", "write", "write_table"]
+           "configure", "errors", "info", "learn", "load_model", "ops", "pixel_predict", "pixel_train", "plan", "query", "read",
+           "read_table", "run", "scan", "train", "validate", "write", "write_table"]
 
 
 def __getattr__(name):

@@ -98,7 +98,7 @@ PLAIN = [
     ("cm_dicom_scan_objects", I, P), ("cm_dicom_scan_object", C.POINTER(DicomReject), P, I), ("cm_dicom_scan_other_files", I64, P),
     ("cm_study_free", None, P), ("cm_study_default_options", None, P),
     ("cm_model_kind_count", I), ("cm_model_kind_at", P, I), ("cm_prepare_about", P), ("cm_validate_about", P), ("cm_tune_about", P), ("cm_recalibrate_about", P),
-    ("cm_explain_about", P), ("cm_model_ref", P, P),
+    ("cm_explain_about", P), ("cm_pixel_about", P), ("cm_pixel_set_free", None, P), ("cm_model_ref", P, P),
     ("cm_model_unref", None, P), ("cm_model_name", TEXT, P), ("cm_model_target", TEXT, P), ("cm_model_classes", I, P),
     ("cm_model_class", TEXT, P, I), ("cm_model_task", I, P), ("cm_learn_task_name", TEXT, I), ("cm_model_event", TEXT, P),
     ("cm_model_features", I, P), ("cm_model_feature", TEXT, P, I),
@@ -121,7 +121,8 @@ FAILING = [
     ("cm_model_explain", P, P, P, P), ("cm_model_kernel_shap", P, P, P, P, P, P), ("cm_model_lime", P, P, P, P, P, P),
     ("cm_model_counterfactuals", P, P, P, P, P, P), ("cm_model_effects", P, P, P, P, P),
     ("cm_model_weights", P, P, P), ("cm_model_draw", P, P, P, BOOL), ("cm_model_survival", P, P, P, P, C.POINTER(REAL), I), ("cm_model_save", BOOL, P, P, TEXT),
-    ("cm_model_load", P, P, TEXT), ("cm_learn_validate", P, P, P, I, P, P, P), ("cm_catalog_query", P, P, TEXT, TEXT),
+    ("cm_model_load", P, P, TEXT), ("cm_learn_validate", P, P, P, I, P, P, P), ("cm_pixel_set_create", P, P, P, I, P),
+    ("cm_pixel_set_add", BOOL, P, P, P, TEXT), ("cm_pixel_set_fit", P, P, P, P), ("cm_pixel_predict", BOOL, P, P, P, P, P), ("cm_catalog_query", P, P, TEXT, TEXT),
 ]
 
 

@@ -34,11 +34,11 @@ def kinds():
 
 
 def _about(name):
-    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "tune": lib.cm_tune_about, "recalibrate": lib.cm_recalibrate_about, "explain": lib.cm_explain_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
+    return {"prepare": lib.cm_prepare_about, "validate": lib.cm_validate_about, "tune": lib.cm_tune_about, "recalibrate": lib.cm_recalibrate_about, "explain": lib.cm_explain_about, "pixels": lib.cm_pixel_about}.get(name, lambda: call("cm_model_kind_get", data(name)))()
 
 
 def describe(name, *, context=None):
-    """Parameters and citation of a kind of model, of "prepare", "validate" or "explain"."""
+    """Parameters and citation of a kind of model, of "prepare", "validate", "explain" or "pixels"."""
     return described(current(context), _about(name))
 
 

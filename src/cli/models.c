@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cormack/learn.h"
+#include "cormack/pixels.h"
 
 static void print_tasks(const CmModelKind *kind, const char *quote) {
   const char *comma = "";
@@ -50,6 +50,7 @@ static bool find_part(const char *name, LearnPart *found) {
        "cormack train|validate TABLE.csv \"MODEL param=A|B|C\"... \"tune [param=value]\" [--option value]"},
       {cm_recalibrate_about(),
        "cormack train|validate TABLE.csv MODEL... \"recalibrate method=logistic\" [--option value]"},
+      {cm_pixel_about(), "cormack pixel-train IMAGE LABELS... [--option value]"},
       {cm_explain_about(), "cormack explain MODEL TABLE.csv \"[param=value]\" [--option value]"}};
   for (int i = 0; i < CM_COUNT(parts); i++) {
     if (strcmp(parts[i].about->name, name)) continue;

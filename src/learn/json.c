@@ -111,3 +111,56 @@ float *cm__json_read_floats(CmArena *hold, const json_t *array, const char *wher
   }
   return value;
 }
+
+/* A number as a parameter's text; NULL for what is none. */
+static const char *number_text(const json_t *value, char to[32]) {
+  if (json_is_real(value)) return cm_real_text(json_real_value(value), to);
+  if (!json_is_integer(value)) return NULL;
+  snprintf(to, 32, "%lld", (long long)json_integer_value(value));
+  return to;
+}
+
+/* [1, 2.5] as "1,2.5". */
+static bool list_text(const json_t *list, char *to, size_t size) {
+  size_t used = 0;
+  to[0] = 0;
+  if (json_array_size(list) > CM_LIST_MAX) return false;
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    char number[32];
+    const char *text = number_text(json_array_get(list, i), number);
+    if (!text) return false;
+    used += (size_t)snprintf(to + used, size - used, "%s%s", i ? "," : "", text);
+  }
+  return true;
+}
+
+/* Sets one parameter from JSON as the command line would. */
+static bool set_param(const CmOp *about, void *params, const char *name, const json_t *value, CmError **err) {
+  char text[CM_LIST_MAX * 33];
+  const char *from = NULL;
+  if (json_is_boolean(value))
+    from = json_is_true(value) ? "true" : "false";
+  else if (json_is_string(value))
+    from = json_string_value(value);
+  else if (json_is_array(value))
+    from = list_text(value, text, sizeof text) ? text : NULL;
+  else
+    from = number_text(value, text);
+  return from ? cm_params_set(about, params, name, from, err) : cm__json_refuse(err, name);
+}
+
+void *cm__json_read_params(CmContext *ctx, const CmOp *about, const json_t *json, bool old, CmError **err) {
+  size_t given = json_object_size(json), all = (size_t)about->param_count, known = 0;
+  if (!json_is_object(json) || (old ? given > all : given != all)) return cm__json_refuse(err, about->name), NULL;
+  void *params = cm_params_create(ctx, about, err);
+  bool ok = params != NULL;
+  for (int i = 0; ok && i < about->param_count; i++) {
+    const json_t *value = json_object_get(json, about->params[i].name);
+    known += value != NULL;
+    ok = value ? set_param(about, params, about->params[i].name, value, err)
+               : old || cm__json_refuse(err, about->params[i].name);
+  }
+  if (ok && (known == given || cm__json_refuse(err, about->name))) return params;
+  cm_free(params);
+  return NULL;
+}

@@ -6,6 +6,7 @@
 
 #include "core/arena.h"
 #include "core/text.h"
+#include "cormack/op.h"
 
 void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count);
 void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count); /* NaN as null */
@@ -25,5 +26,9 @@ int *cm__json_read_ints(CmArena *hold, const json_t *array, const char *where, i
 double *cm__json_read_reals(CmArena *hold, const json_t *array, const char *where, int64_t count, bool missing,
                             CmError **err);
 float *cm__json_read_floats(CmArena *hold, const json_t *array, const char *where, int64_t count, CmError **err);
+
+/* Parameters as cm_params_to_json() writes them, to be freed. old: of those that are missing, since they came later,
+ * the defaults. */
+void *cm__json_read_params(CmContext *ctx, const CmOp *about, const json_t *json, bool old, CmError **err);
 
 #endif

@@ -9,6 +9,8 @@
 #include "learn/prepare/prepare.h"
 #include "learn/recalibrate.h"
 
+struct CmPixelStack;
+
 struct CmModel {
   CmArena hold; /* holds everything below; the model itself is a block of its own */
   atomic_int references;
@@ -22,7 +24,8 @@ struct CmModel {
   CmRecalibration recalibration; /* method none: the probabilities are the predictor's */
   int64_t rows, subjects;
   char table_hash[2 * CM_HASH_SIZE + 1];
-  const char *version; /* of Cormack, that trained it */
+  const char *version;         /* of Cormack, that trained it */
+  struct CmPixelStack *pixels; /* NULL: no classifier of pixels */
 };
 
 /* Fits on the rows of `data` that are numbered in at[0..count). */

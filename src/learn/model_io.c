@@ -5,6 +5,7 @@
 #include "cormack/file.h"
 #include "learn/json.h"
 #include "learn/model.h"
+#include "learn/pixels/pixels.h"
 
 #define FORMAT_VERSION 3
 #define OLDEST_VERSION 2
@@ -39,7 +40,12 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
   write_texts(&json, model->feature, model->features);
   cm__text_add(&json, "],\n\"units\":[");
   write_texts(&json, model->unit, model->features);
-  cm__text_addf(&json, "],\n\"training\":{\"rows\":%lld,\"subjects\":%lld,\"table\":\"%s\",\"cormack\":",
+  cm__text_add(&json, "]");
+  if (model->pixels) {
+    cm__text_add(&json, ",\n\"pixels\":");
+    cm__stack_write(model->pixels, ctx, &json);
+  }
+  cm__text_addf(&json, ",\n\"training\":{\"rows\":%lld,\"subjects\":%lld,\"table\":\"%s\",\"cormack\":",
                 (long long)model->rows, (long long)model->subjects, model->table_hash);
   cm__text_add_json(&json, model->version);
   cm__text_add(&json, "},\n\"prepare\":");
@@ -90,36 +96,10 @@ static bool all_differ(const char *const *text, int count, const char *where, Cm
   return ok || cm__json_refuse(err, where);
 }
 
-/* Sets one parameter from JSON as the command line would. */
-static bool set_param(const CmOp *about, void *params, const char *name, const json_t *value, CmError **err) {
-  char text[CM_TEXT_MAX];
-  if (json_is_boolean(value)) return cm_params_set(about, params, name, json_is_true(value) ? "true" : "false", err);
-  if (json_is_string(value)) return cm_params_set(about, params, name, json_string_value(value), err);
-  if (json_is_integer(value))
-    snprintf(text, sizeof text, "%lld", (long long)json_integer_value(value));
-  else if (json_is_real(value))
-    return cm_params_set(about, params, name, cm_real_text(json_real_value(value), text), err);
-  else
-    return cm__json_refuse(err, name);
-  return cm_params_set(about, params, name, text, err);
-}
-
-/* Parses the parameters and writes them again, so that what is kept is what Cormack would write. old: those that came
- * later have their defaults. */
+/* Parses the parameters and writes them again, so that what is kept is what Cormack would write. */
 static const char *read_params(CmArena *hold, const CmOp *about, const json_t *json, bool old, CmError **err) {
-  size_t given = json_object_size(json), all = (size_t)about->param_count;
-  if (!json_is_object(json) || (old ? given > all : given != all)) return cm__json_refuse(err, about->name), NULL;
-  void *params = cm_params_create(hold->ctx, about, err);
-  bool ok = params != NULL;
-  size_t known = 0;
-  for (int i = 0; ok && i < about->param_count; i++) {
-    const json_t *value = json_object_get(json, about->params[i].name);
-    known += value != NULL;
-    ok = value ? set_param(about, params, about->params[i].name, value, err)
-               : old || cm__json_refuse(err, about->params[i].name);
-  }
-  ok = ok && (known == given || cm__json_refuse(err, about->name));
-  char *text = ok ? cm_params_to_json(hold->ctx, about, params, err) : NULL;
+  void *params = cm__json_read_params(hold->ctx, about, json, old, err);
+  char *text = params ? cm_params_to_json(hold->ctx, about, params, err) : NULL;
   const char *copy = text ? cm__arena_strdup(hold, text, err) : NULL;
   cm_free(text);
   cm_free(params);
@@ -200,7 +180,7 @@ static bool right_classes(const CmModel *model) {
 
 static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *unit, *event, *subject, *classes,
-      *features, *units, *training, *prepare, *predictor, *recalibration = NULL;
+      *features, *units, *training, *prepare, *predictor, *recalibration = NULL, *pixels = NULL;
   CmJsonMember members[] = {{"cormack_model", &version},
                             {"name", &name},
                             {"kind", &kind},
@@ -217,8 +197,11 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"training", &training},
                             {"prepare", &prepare},
                             {"predictor", &predictor},
-                            {"recalibration", &recalibration}};
-  int format, count = CM_COUNT(members) - !json_object_get(root, "recalibration"); /* the only one that may be absent */
+                            {NULL, NULL}, /* two that may be absent */
+                            {NULL, NULL}};
+  int format, count = CM_COUNT(members) - 2;
+  if (json_object_get(root, "recalibration")) members[count++] = (CmJsonMember){"recalibration", &recalibration};
+  if (json_object_get(root, "pixels")) members[count++] = (CmJsonMember){"pixels", &pixels};
   if (!check_version(root, &format, err) || !cm__json_members(root, "the model", members, count, err)) return false;
   CmArena *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
@@ -244,9 +227,9 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!cm__prepare_read(hold, prepare, format, model->features, &model->prepare, err)) return false;
   const CmModelShape shape = {model->task, model->classes, model->prepare.width};
   model->state = model->body->read(hold, predictor, &shape, err);
-  if (!model->state || !recalibration) return model->state != NULL;
-  if (!model->target) return cm__json_refuse(err, "recalibration");
-  return cm__recalibration_read(hold, recalibration, model->classes, &model->recalibration, err);
+  if (!model->state || (recalibration && !model->target)) return model->state && cm__json_refuse(err, "recalibration");
+  return (!recalibration || cm__recalibration_read(hold, recalibration, model->classes, &model->recalibration, err)) &&
+         (!pixels || cm__model_read_pixels(model, pixels, err));
 }
 
 CmModel *cm_model_from_json(CmContext *ctx, const char *text, size_t size, const char *name, CmError **err) {

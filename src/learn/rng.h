@@ -25,7 +25,9 @@ enum {
   CM__STREAM_TREES,
   CM__STREAM_HALVES,
   CM__STREAM_LIME,
-  CM__STREAM_SMOTE
+  CM__STREAM_SMOTE,
+  CM__STREAM_PIXELS,
+  CM__STREAM_PIXEL_FOLDS
 };
 
 static inline uint64_t cm__mix(uint64_t z) {

@@ -12,7 +12,7 @@ ABOVE = {
     "cli": {"core", "io", "ops", "learn", "deep", "catalog", "study", "serve"},
 }
 # which room a public header belongs to; the core's may be included by all
-HEADERS = {"io": "io", "dicom": "io", "npz": "io", "learn": "learn", "deep": "deep", "catalog": "catalog", "study": "study", "phantom": "ops",
+HEADERS = {"io": "io", "dicom": "io", "npz": "io", "learn": "learn", "pixels": "learn", "deep": "deep", "catalog": "catalog", "study": "study", "phantom": "ops",
            "serve": "serve"}
 CORE = {"base", "error", "context", "parallel", "hash", "image", "table", "signal", "op", "file"}
 
