@@ -3,6 +3,7 @@
 
 #include "core/table_priv.h"
 #include "core/text.h"
+#include "cormack/parallel.h"
 
 /* ---- writing
  * --------------------------------------------------------------------------------------------------------- */
@@ -102,6 +103,8 @@ char *cm_table_to_json(CmContext *ctx, const CmTable *table, CmError **err) {
 /* ---- reading
  * --------------------------------------------------------------------------------------------------------- */
 
+enum { ROWS_A_CHUNK = 1024 };
+
 typedef struct Field {
   char *text;
   bool quoted;
@@ -109,31 +112,29 @@ typedef struct Field {
 
 typedef struct Reader {
   CmContext *ctx;
-  const char *at, *end, *name;
+  char *at, *end; /* of a copy of the text: fields are ended in it, where their separators were */
+  char stop;      /* behind the last field: a comma, or else */
+  const char *name;
   int64_t line;
   Field *fields; /* of all records, one after another */
   int64_t count, room;
   int64_t columns;
 } Reader;
 
-static bool keep_field(Reader *reader, CmTextBuffer *text, bool quoted, CmError **err) {
-  char *value = cm__text_finish(text);
-  if (!value) return false;
+static bool keep_field(Reader *reader, char *text, bool quoted, CmError **err) {
   if (reader->count == reader->room) {
     int64_t room = reader->room ? 2 * reader->room : 256;
     Field *grown = cm_realloc(reader->ctx, reader->fields, (size_t)room * sizeof *grown, err);
-    if (!grown) {
-      cm_free(value);
-      return false;
-    }
+    if (!grown) return false;
     reader->fields = grown;
     reader->room = room;
   }
-  reader->fields[reader->count++] = (Field){value, quoted};
+  reader->fields[reader->count++] = (Field){text, quoted};
   return true;
 }
 
-static bool read_quoted(Reader *reader, CmTextBuffer *text, CmError **err) {
+/* Moves the text over its first quote, doubled quotes becoming one. *to: behind it. */
+static bool read_quoted(Reader *reader, char **to, CmError **err) {
   int64_t first_line = reader->line;
   for (reader->at++; reader->at < reader->end; reader->at++) {
     if (*reader->at == '"') {
@@ -144,7 +145,7 @@ static bool read_quoted(Reader *reader, CmTextBuffer *text, CmError **err) {
       reader->at++;
     }
     reader->line += *reader->at == '\n';
-    cm__text_add_n(text, reader->at, 1);
+    *(*to)++ = *reader->at;
   }
   cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: a quoted field is never closed", reader->name,
                (long long)first_line);
@@ -152,39 +153,35 @@ static bool read_quoted(Reader *reader, CmTextBuffer *text, CmError **err) {
 }
 
 static bool read_field(Reader *reader, CmError **err) {
-  CmTextBuffer text;
-  cm__text_start(&text, reader->ctx, err);
+  char *text = reader->at, *to = text;
   bool quoted = reader->at < reader->end && *reader->at == '"';
-  if (quoted && !read_quoted(reader, &text, err)) {
-    cm_free(text.text);
-    return false;
-  }
-  const char *from = reader->at;
+  if (quoted && !read_quoted(reader, &to, err)) return false;
+  char *from = reader->at;
   while (reader->at < reader->end && *reader->at != ',' && *reader->at != '\n' && *reader->at != '\r') reader->at++;
   if (quoted && reader->at > from) {
     cm_error_set(err, CM_ERR_FORMAT, "%s: line %lld: text behind a closing quote", reader->name,
                  (long long)reader->line);
-    cm_free(text.text);
     return false;
   }
-  cm__text_add_n(&text, from, (size_t)(reader->at - from));
-  return keep_field(reader, &text, quoted, err);
+  reader->stop = *reader->at; /* the copy ends in a zero */
+  *(quoted ? to : reader->at) = 0;
+  return keep_field(reader, text, quoted, err);
 }
 
 static bool read_record(Reader *reader, CmError **err) {
   int64_t before = reader->count, line = reader->line;
   for (;;) {
     if (!read_field(reader, err)) return false;
-    if (reader->at >= reader->end || *reader->at != ',') break;
+    if (reader->at >= reader->end || reader->stop != ',') break;
     reader->at++;
   }
-  if (reader->at < reader->end && *reader->at == '\r') reader->at++;
-  if (reader->at < reader->end && *reader->at == '\n') reader->at++;
+  if (reader->at < reader->end) reader->at++;
+  if (reader->stop == '\r' && reader->at < reader->end && *reader->at == '\n') reader->at++;
   reader->line++;
   int64_t fields = reader->count - before;
   if (!reader->columns) reader->columns = fields;
   if (fields == 1 && reader->columns > 1 && !*reader->fields[before].text) { /* an empty line */
-    cm_free(reader->fields[--reader->count].text);
+    reader->count--;
     return true;
   }
   if (fields == reader->columns) return true;
@@ -236,47 +233,91 @@ static const char *split_unit(char *header) {
   return open + 1;
 }
 
-static bool fill_cell(CmTable *table, int64_t row, int column, const Field *field, CmError **err) {
+typedef struct Build {
+  const Reader *reader;
+  CmTable *table;
+  int64_t rows;
+  CmColumnType *type; /* of each column */
+} Build;
+
+static bool find_types(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  const Build *build = arg;
+  for (int64_t column = range.begin; column < range.end; column++)
+    build->type[column] = find_type(build->reader, build->rows, column);
+  return true;
+}
+
+/* Numbers of some rows. */
+static bool fill_numbers(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  const Build *build = arg;
   double real = 0;
   int64_t integer = 0;
-  if (field_missing(field)) return true;
-  CmColumnType type = cm_table_column_type(table, column);
-  if (type == CM_COLUMN_TEXT) return cm_table_set_text(table, row, column, field->text, err);
-  if (type == CM_COLUMN_INT && cm__parse_int(field->text, &integer)) cm_table_set_int(table, row, column, integer);
-  if (type == CM_COLUMN_REAL && cm__parse_real(field->text, &real)) cm_table_set_real(table, row, column, real);
+  for (int64_t row = range.begin; row < range.end; row++) {
+    for (int64_t column = 0; column < build->reader->columns; column++) {
+      const Field *field = field_at(build->reader, row, column);
+      if (field_missing(field)) continue;
+      if (build->type[column] == CM_COLUMN_INT && cm__parse_int(field->text, &integer))
+        cm_table_set_int(build->table, row, (int)column, integer);
+      if (build->type[column] == CM_COLUMN_REAL && cm__parse_real(field->text, &real))
+        cm_table_set_real(build->table, row, (int)column, real);
+    }
+  }
+  return true;
+}
+
+static bool fill_text(const Build *build, int64_t column, CmError **err) {
+  for (int64_t row = 0; row < build->rows; row++) {
+    const Field *field = field_at(build->reader, row, column);
+    if (!field_missing(field) && !cm_table_set_text(build->table, row, (int)column, field->text, err)) return false;
+  }
+  return true;
+}
+
+static bool add_columns(const Build *build, CmError **err) {
+  for (int64_t column = 0; column < build->reader->columns; column++) {
+    char *name = build->reader->fields[column].text;
+    const char *unit = split_unit(name);
+    if (cm_table_add_column(build->table, name, build->type[column], unit, err) >= 0) continue;
+    cm_error_context(err, "%s: line 1", build->reader->name);
+    return false;
+  }
   return true;
 }
 
 static CmTable *build_table(Reader *reader, CmError **err) {
-  CmTable *table = cm_table_create(reader->ctx, err);
-  int64_t rows = reader->columns ? reader->count / reader->columns - 1 : 0;
-  bool good = table != NULL;
-  for (int64_t column = 0; good && column < reader->columns; column++) {
-    CmColumnType type = find_type(reader, rows, column);
-    char *name = reader->fields[column].text;
-    const char *unit = split_unit(name);
-    good = cm_table_add_column(table, name, type, unit, err) >= 0;
-    if (!good) cm_error_context(err, "%s: line 1", reader->name);
-  }
-  for (int64_t row = 0; good && row < rows; row++) {
-    good = cm_table_add_row(table, err) >= 0;
-    for (int64_t column = 0; good && column < reader->columns; column++)
-      good = fill_cell(table, row, (int)column, field_at(reader, row, column), err);
-  }
-  if (!good) cm_table_unref(&table);
-  return table;
+  CmContext *ctx = reader->ctx;
+  Build build = {.reader = reader, .rows = reader->columns ? reader->count / reader->columns - 1 : 0};
+  build.type = cm_calloc(ctx, (size_t)reader->columns + 1, sizeof *build.type, err);
+  build.table = build.type ? cm_table_create(ctx, err) : NULL;
+  bool good = build.table && cm_parallel_for(ctx, NULL, reader->columns, 1, find_types, &build, err) &&
+              add_columns(&build, err) && cm_table_add_rows(build.table, build.rows, err) &&
+              cm_parallel_for(ctx, NULL, build.rows, ROWS_A_CHUNK, fill_numbers, &build, err);
+  for (int64_t column = 0; good && column < reader->columns; column++)
+    if (build.type[column] == CM_COLUMN_TEXT) good = fill_text(&build, column, err);
+  cm_free(build.type);
+  if (!good) cm_table_unref(&build.table);
+  return build.table;
 }
 
 CmTable *cm_table_parse_csv(CmContext *ctx, const char *text, size_t size, const char *name, CmError **err) {
   static const char mark[] = "\xEF\xBB\xBF"; /* UTF-8 byte order mark, as spreadsheets write it */
   if (size >= 3 && memcmp(text, mark, 3) == 0) text += 3, size -= 3;
-  Reader reader = {.ctx = ctx, .at = text, .end = text + size, .name = name, .line = 1};
+  if (!size) {
+    cm_error_set(err, CM_ERR_FORMAT, "%s: is empty; the first line must name the columns", name);
+    return NULL;
+  }
+  char *copy = cm_alloc(ctx, size + 1, err);
+  if (!copy) return NULL;
+  memcpy(copy, text, size);
+  copy[size] = 0;
+  Reader reader = {.ctx = ctx, .at = copy, .end = copy + size, .name = name, .line = 1};
   CmTable *table = NULL;
-  bool good = size > 0;
-  if (!good) cm_error_set(err, CM_ERR_FORMAT, "%s: is empty; the first line must name the columns", name);
+  bool good = true;
   while (good && reader.at < reader.end) good = read_record(&reader, err);
   if (good) table = build_table(&reader, err);
-  for (int64_t i = 0; i < reader.count; i++) cm_free(reader.fields[i].text);
   cm_free(reader.fields);
+  cm_free(copy);
   return table;
 }

@@ -1,6 +1,7 @@
 #include "core/text.h"
 
 #include <errno.h>
+#include <float.h>
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
@@ -106,7 +107,54 @@ static double c_strtod(const char *text, char **end) {
   return value;
 }
 
+#if LDBL_MANT_DIG == 64
+static uint64_t take_digits(const char **text, uint64_t digits, int *count) {
+  for (; **text >= '0' && **text <= '9'; ++*text) {
+    digits = digits * 10 + (uint64_t)(**text - '0'); /* may wrap where there are too many: then it is not used */
+    *count += *count > 0 || digits > 0;
+  }
+  return digits;
+}
+
+/* Up to 19 digits, scaled by a power of ten that 64 bits hold: the one rounding to 64 bits tells the nearest double
+ * unless it ends half way between two (Clinger: How to read floating point numbers accurately, PLDI 1990). False where
+ * this way does not serve, and strtod() decides. */
+static bool parse_short_real(const char *text, double *value) {
+  static const long double power[] = {1e0L,  1e1L,  1e2L,  1e3L,  1e4L,  1e5L,  1e6L,  1e7L,  1e8L,  1e9L,
+                                      1e10L, 1e11L, 1e12L, 1e13L, 1e14L, 1e15L, 1e16L, 1e17L, 1e18L, 1e19L,
+                                      1e20L, 1e21L, 1e22L, 1e23L, 1e24L, 1e25L, 1e26L, 1e27L};
+  const int most = (int)(sizeof power / sizeof *power) - 1;
+  bool negative = *text == '-';
+  int count = 0, scale = 0;
+  text += negative;
+  const char *from = text;
+  uint64_t digits = take_digits(&text, 0, &count), bits;
+  if (text == from) return false;
+  if (*text == '.') {
+    from = ++text;
+    digits = take_digits(&text, digits, &count);
+    scale = (int)(from - text < -1000 ? -1000 : from - text);
+  }
+  if (*text || count > 19 || -scale > most) return false;
+  if (!digits) {
+    *value = negative ? -0.0 : 0.0;
+    return true;
+  }
+  long double number = (long double)digits / power[-scale];
+  memcpy(&bits, &number, sizeof bits);
+  if ((bits & 0x7ff) >= 0x3ff && (bits & 0x7ff) <= 0x401) return false;
+  *value = (double)(negative ? -number : number);
+  return true;
+}
+#else
+static bool parse_short_real(const char *text, double *value) {
+  (void)text, (void)value;
+  return false;
+}
+#endif
+
 bool cm__parse_real(const char *text, double *value) {
+  if (parse_short_real(text, value)) return true;
   static const char *const infinite[] = {"inf", "+inf", "-inf"};
   for (int i = 0; i < CM_COUNT(infinite); i++) {
     if (strcmp(text, infinite[i])) continue;
