@@ -258,7 +258,7 @@ static bool search_row(const Search *s, int64_t row, Room *room, CmError **err) 
   if (!decide(s, x, before, &decision, err) || !try_neighbours(s, x, decision, &least, room, err) ||
       !try_single(s, x, decision, &least, room, err))
     return false;
-  s->turned[row] = isfinite(least);
+  s->turned[row] = isfinite(least) != 0;
   if (!s->turned[row]) return true;
   double *found = s->found + row * s->model->features;
   memcpy(found, room->best, sizeof *found * (size_t)s->model->features);
