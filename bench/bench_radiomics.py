@@ -178,8 +178,10 @@ def main():
                     for peer, (taken, used) in theirs.items()), flush=True)
                 book = {peer: taken for peer, (taken, _) in theirs.items() if peer == "pyradiomics"}
                 rivals = {peer: taken for peer, (taken, _) in theirs.items() if peer != "pyradiomics"}
-                note(f"{name} (the book)", mine, book, threads, must=50) if book else None
-                note(f"{name} (rivals)", mine, rivals, threads, must=2) if rivals else None
+                remark = "images in memory: reading files and starting programs count for nobody; processor time, which a busy machine disturbs less: " + \
+                    ", ".join([f"{cpu * 1e3:.0f} ms"] + [f"{peer} {used / cpu:.1f}x" for peer, (_, used) in theirs.items()])
+                note(f"{name} (the book)", mine, book, threads, must=50, remark=remark) if book else None
+                note(f"{name} (rivals)", mine, rivals, threads, must=2, remark=remark) if rivals else None
     return 0
 
 

@@ -118,7 +118,8 @@ static void walk_row(Zones *z, const uint16_t *level, const uint32_t *const *fro
     const uint8_t *side = z->sides[set];
     if (side[0] == UNKNOWN) find_sides(z, set);
     uint32_t own = root_of(zone, from[side[0]][x]);
-    for (int k = 1; k < SIDES && side[k] != NONE; k++) own = unite(zone, own, from[side[k]][x]);
+    for (int k = 1; k < SIDES && side[k] != NONE; k++)
+      if (from[side[k]][x] != own) own = unite(zone, own, from[side[k]][x]);
     zone[own].size++;
     to[x] = own;
   }

@@ -135,16 +135,18 @@ CM_SIMD static void sum_line(const float *from, const double *weights, int64_t c
       c[k] = fma(w2[p + k], v, c[k]);
       d[k] = fma(w3[p + k], v, d[k]);
     }
+  double ends[CM__MEMORY] = {0.0};
   for (; p < count; p++) {
-    a[p % PARTS] = fma(w0[p], (double)from[p], a[p % PARTS]);
-    b[p % PARTS] = fma(w1[p], (double)from[p], b[p % PARTS]);
-    c[p % PARTS] = fma(w2[p], (double)from[p], c[p % PARTS]);
-    d[p % PARTS] = fma(w3[p], (double)from[p], d[p % PARTS]);
+    const double v = (double)from[p];
+    ends[0] = fma(w0[p], v, ends[0]);
+    ends[1] = fma(w1[p], v, ends[1]);
+    ends[2] = fma(w2[p], v, ends[2]);
+    ends[3] = fma(w3[p], v, ends[3]);
   }
-  to[0] = add_up(a);
-  to[CM__LANES] = add_up(b);
-  to[2 * CM__LANES] = add_up(c);
-  to[3 * CM__LANES] = add_up(d);
+  to[0] = add_up(a) + ends[0];
+  to[CM__LANES] = add_up(b) + ends[1];
+  to[2 * CM__LANES] = add_up(c) + ends[2];
+  to[3 * CM__LANES] = add_up(d) + ends[3];
 }
 
 void cm__lines_remember(const CmField *from, const CmLines *lines, int64_t first, int64_t count, const double *weights,

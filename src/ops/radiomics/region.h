@@ -37,7 +37,7 @@ typedef struct CmRoi {
   CmCounted counted;    /* the intensities inside */
   double moran, geary;  /* of cm__spatial() */
   CmVolumeBins volume_bins;
-  double *value, *sorted; /* of PyRadiomics' book: intensities as reals, and those inside, rising */
+  double *value; /* of PyRadiomics' book: intensities as reals */
 } CmRoi;
 
 static inline int64_t cm__roi_at(const CmRoi *roi, int64_t x, int64_t y, int64_t z) {
