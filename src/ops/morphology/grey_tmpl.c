@@ -173,11 +173,12 @@ static void X(row)(const Grey *job, const T *const *rows, const T *centre, bool 
     k = gathered ? element->count : X(gather)(job, items, k, rows, erode, outside, a, &fresh);
     const int64_t next = k < element->count ? items[k].half : 0;
     const bool last = k == element->count || (half > 0 && X(join)(job, items, k, rows, more));
-    /* values at first widen by their neighbours; what stands for 2 done + 1 of them may step as far */
+    /* values at first widen by their neighbours (a step of 1 is no more); what stands for 2 done + 1 may step as far */
     for (int64_t done = 0, step; done < half - next; done += step) {
       const int64_t left = half - next - done, most = done ? 2 * done + 1 : SIDE;
       step = left < most ? left : most;
-      const int64_t near = done ? 0 : c, beside = (half - done - step) * c; /* so far beyond both ends they count */
+      const int64_t near = done || step == 1 ? 0 : c,
+                    beside = (half - done - step) * c; /* so far beyond both ends they count */
       if (last && step == left) {
         X(finish)(a + pad * c, centre, more, erode, near, step * c, to, job->grid.row);
         return;
