@@ -65,7 +65,8 @@ typedef enum CmImpute {
   CM_IMPUTE_MEAN,
   CM_IMPUTE_NONE,
   CM_IMPUTE_KNN,
-  CM_IMPUTE_ITERATIVE
+  CM_IMPUTE_ITERATIVE,
+  CM_IMPUTE_DROP
 } CmImpute;
 typedef enum CmChoose {
   CM_CHOOSE_TEST,
@@ -84,6 +85,7 @@ typedef struct CmPrepareParams {
   int32_t impute;     /* CmImpute */
   int64_t neighbours; /* impute=knn: rows whose mean is taken */
   int64_t rounds;     /* impute=iterative: over the columns, at most */
+  int32_t along_time; /* none, linear, previous: first from other visits of the subject */
   bool indicators;    /* one more column for each with missing values: whether it was */
   CmText batch;       /* column of the scanner or site that ComBat harmonises; "": none */
   CmText covariates;  /* features that ComBat leaves as they are, with commas between */

@@ -58,7 +58,7 @@ static bool each_its_own(CmLearnData *data, CmError **err) {
                        "several rows, the results are too good.");
 }
 
-static bool read_subjects(CmLearnData *data, const char *name, CmError **err) {
+bool cm__data_subjects(CmLearnData *data, const char *name, CmError **err) {
   int64_t every = data->rows + data->unlabelled, subjects = 0;
   data->subject = CM__NEW(&data->hold, int64_t, every, err);
   data->subject_name = CM__NEW(&data->hold, const char *, every, err);
@@ -131,7 +131,7 @@ static bool parse_time(const char *text, double *seconds) {
   return !*text;
 }
 
-static bool read_time(CmLearnData *data, const char *name, CmError **err) {
+bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
   if (!name) return true;
   int column = cm__named_column(data->table, name, "time", err);
   data->when = CM__NEW(&data->hold, double, data->rows, err);
@@ -280,7 +280,7 @@ static bool check_ignored(const CmLearnData *data, const CmLearnColumns *columns
   return true;
 }
 
-static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
+static bool name_features(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
   int most = 1 + (columns->features ? columns->feature_count : cm_table_columns(data->table)); /* and the batch */
   if (!check_ignored(data, columns, err)) return false;
   data->column = CM__NEW(&data->hold, int, most + 1, err);
@@ -298,6 +298,10 @@ static bool read_features(CmLearnData *data, const CmLearnColumns *columns, CmEr
     data->batch = data->features;
     if (!add_feature(data, cm_table_find_column(data->table, data->batch_column), err)) return false;
   }
+  return true;
+}
+
+static bool read_features(CmLearnData *data, CmError **err) {
   size_t cells;
   int64_t every = data->rows + data->unlabelled;
   if (!cm_size_multiply((size_t)every, (size_t)data->features, &cells, err)) return false;
@@ -331,9 +335,10 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   data->subject_column = cm__arena_strdup(&data->hold, columns->subject, err);
   data->time_column = cm__arena_strdup(&data->hold, columns->time, err);
   if ((columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
-  if (!cm__rows_plan(data, columns, ability, err) || !cm__target_read(data, columns, ability, err) ||
-      !read_subjects(data, columns->subject, err) || !read_time(data, columns->time, err) ||
-      !read_held(data, columns->hold_out, err) || !read_features(data, columns, err) || !cm__rows_batch(data, err))
+  if (!cm__rows_plan(data, columns, ability, err) || !name_features(data, columns, err) ||
+      !cm__target_read(data, columns, ability, err) || !cm__data_subjects(data, columns->subject, err) ||
+      !cm__data_times(data, columns->time, err) || !read_held(data, columns->hold_out, err) ||
+      !read_features(data, err) || !cm__rows_batch(data, err) || !cm__rows_along_time(data, err))
     return false;
   return !data->rows_without_target ||
          cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are %s.",

@@ -27,6 +27,9 @@ typedef struct CmLearnData {
   int batch;                /* feature that holds the number of a row's level; -1: none */
   int levels;
   const char **level;      /* sorted */
+  int along_time;          /* how values are filled from other visits; 0: not */
+  bool whole;              /* rows that lack a value of a feature are left out */
+  int64_t incomplete;      /* so many were */
   int classes;             /* 0: none */
   const char **class_name; /* binary: [1] is the positive one */
   int *y;                  /* NULL without classes */
@@ -53,6 +56,9 @@ CmAbility cm__ability(const CmLearner *learners, int count);
 /* Reads the columns. Free with cm__data_free() also after failure. */
 bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *columns, CmAbility ability,
                    CmLearnData *data, CmError **err);
+/* Subjects of the rows; without a name each is its own, and a note says so. Times; NULL: none. */
+bool cm__data_subjects(CmLearnData *data, const char *name, CmError **err);
+bool cm__data_times(CmLearnData *data, const char *name, CmError **err);
 /* Task, rows and target. */
 bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err);
 /* A column by its name; -1 and CM_ERR_MISSING with the nearest known name. */

@@ -5,6 +5,7 @@
 
 #include "cormack/parallel.h"
 #include "learn/model.h"
+#include "learn/prepare/along_time.h"
 #include "learn/prepare/harmony.h"
 #include "learn/rows.h"
 
@@ -163,6 +164,10 @@ double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *tabl
   if (!x) return NULL;
   cm__table_reals(table, column, model->features, x);
   const CmHarmony *harmony = model->prepare.harmony;
+  const CmPrepare *p = &model->prepare;
+  if (p->along_time && !cm__fill_table_along_time(hold->ctx, p->along_time, table, model->subject_column, p->time,
+                                                  model->features - (harmony != NULL), x, err))
+    return NULL;
   bool ok =
       !harmony || cm__harmony_encode(harmony, table, column[harmony->batch], x + harmony->batch, model->features, err);
   return ok ? x : NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "learn/data.h"
+#include "learn/prepare/rows.h"
 
 #define MOST_CLASSES 64
 
@@ -207,8 +208,11 @@ const char *cm_learn_task_name(CmLearnTask task) {
 }
 
 static bool same_rows(const CmPrepareParams *a, const CmPrepareParams *b) {
-  const char *first = a ? a->batch.value : "", *other = b ? b->batch.value : "";
-  return !strcmp(first, other);
+  static const CmPrepareParams none;
+  if (!a) a = &none;
+  if (!b) b = &none;
+  return !strcmp(a->batch.value, b->batch.value) && a->along_time == b->along_time &&
+         (a->impute == CM_IMPUTE_DROP) == (b->impute == CM_IMPUTE_DROP);
 }
 
 CmAbility cm__ability(const CmLearner *learners, int count) {
@@ -275,14 +279,17 @@ static bool note_two_values(CmLearnData *data, CmError **err) {
 static bool choose_rows(CmLearnData *data, int target, bool keep_unlabelled, CmError **err) {
   int64_t all = cm_table_rows(data->table), without = 0;
   data->row = CM__NEW(&data->hold, int64_t, all, err);
-  if (!data->row) return false;
+  uint8_t *whole = cm__rows_whole(data, err);
+  if (!data->row || !whole) return false;
   for (int64_t i = 0; i < all; i++)
-    if (target < 0 || !cm_table_is_missing(data->table, i, target)) data->row[data->rows++] = i;
+    if (whole[i] && (target < 0 || !cm_table_is_missing(data->table, i, target))) data->row[data->rows++] = i;
   for (int64_t i = 0; i < all && target >= 0; i++)
-    if (cm_table_is_missing(data->table, i, target)) data->row[data->rows + without++] = i;
+    if (whole[i] && cm_table_is_missing(data->table, i, target)) data->row[data->rows + without++] = i;
   data->rows_without_target = without;
   data->unlabelled = keep_unlabelled ? without : 0;
-  return true;
+  if (data->rows || !data->incomplete) return true;
+  cm_error_set(err, CM_ERR_DATA, "impute=drop: no row has all features; leave sparse columns out, or fill them");
+  return false;
 }
 
 static bool read_class_target(CmLearnData *data, const CmLearnColumns *columns, int target, CmColumnType type,

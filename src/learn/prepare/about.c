@@ -1,10 +1,13 @@
 #include "learn/prepare/impute.h"
 
 static const CmParam params_table[] = {
-    CM_PARAM_ENUM(CmPrepareParams, impute, "auto|median|mean|none|knn|iterative", "auto",
-                  "how missing values are filled; auto: median, or left to models that take them"),
+    CM_PARAM_ENUM(CmPrepareParams, impute, "auto|median|mean|none|knn|iterative|drop", "auto",
+                  "how missing values are filled; auto: median, or left to models that take them; drop: rows with one "
+                  "are left out"),
     CM_PARAM_INT(CmPrepareParams, neighbours, 5, 1, CM__MOST_NEIGHBOURS, "", "impute=knn: rows whose mean is taken"),
     CM_PARAM_INT(CmPrepareParams, rounds, 10, 1, CM__MOST_ROUNDS, "", "impute=iterative: over the columns, at most"),
+    CM_PARAM_ENUM(CmPrepareParams, along_time, "none|linear|previous", "none",
+                  "missing values are first told from other visits of the subject: between two, or as at the last one"),
     CM_PARAM_BOOL(CmPrepareParams, indicators, "false",
                   "one more column for each with missing values: 1 where it was missing, else 0"),
     CM_PARAM_TEXT(CmPrepareParams, batch, "",
@@ -69,6 +72,10 @@ static const CmOp about = {
         "in enough random halves of the subjects (Meinshausen and Buehlmann 2010), at one penalty.\n"
         "smote: x + u (neighbour - x), u uniform, among the prepared training rows (Chawla et al. 2002); probabilities "
         "then are those of classes of equal size, and a model with class_weight=balanced needs no made-up rows.\n"
+        "along_time: linear by time between the visits around, which looks ahead of a visit; previous does not. "
+        "Subject "
+        "and time columns are needed, also in new rows. impute=drop leaves rows out of training and test, and says how "
+        "many; a new row must be whole, unless the model takes missing values.\n"
         "zscore: (x - mean) / population standard deviation. robust: (x - median) / (third - first quartile). minmax: "
         "(x - least) / (largest - least), not cut off in new rows.",
     CM_OP_PARAMS(CmPrepareParams, params_table),

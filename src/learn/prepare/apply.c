@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "learn/json.h"
+#include "learn/prepare/along_time.h"
 #include "learn/prepare/harmony.h"
 #include "learn/prepare/impute.h"
 
@@ -45,7 +46,9 @@ bool cm__prepare_note(CmLearnData *data, const CmPrepare *prepare, CmError **err
  */
 
 void cm__prepare_write(const CmPrepare *p, CmTextBuffer *json) {
-  cm__text_add(json, "{\"use\":");
+  cm__text_addf(json, "{\"along_time\":%d,\"time\":", p->along_time);
+  cm__text_add_json(json, p->time);
+  cm__text_add(json, ",\"use\":");
   cm__json_ints(json, p->use, p->used);
   cm__text_add(json, ",\"fill\":");
   cm__json_reals(json, p->fill, p->used);
@@ -108,12 +111,20 @@ static bool read_old(CmArena *hold, const json_t *json, CmPrepare *p, CmError **
 bool cm__prepare_read(CmArena *hold, const json_t *json, int version, int features, CmPrepare *p, CmError **err) {
   *p = (CmPrepare){.features = features};
   if (version == 2) return read_old(hold, json, p, err);
-  const json_t *use, *fill, *imputer, *harmony, *keep, *indicators, *center, *scale;
-  CmJsonMember members[] = {{"use", &use},         {"fill", &fill},  {"imputer", &imputer},
-                            {"harmony", &harmony}, {"keep", &keep},  {"indicators", &indicators},
-                            {"center", &center},   {"scale", &scale}};
+  const json_t *along_time, *time, *use, *fill, *imputer, *harmony, *keep, *indicators, *center, *scale;
+  CmJsonMember members[] = {
+      {"along_time", &along_time}, {"time", &time},       {"use", &use},   {"fill", &fill},
+      {"imputer", &imputer},       {"harmony", &harmony}, {"keep", &keep}, {"indicators", &indicators},
+      {"center", &center},         {"scale", &scale}};
   if (!cm__json_members(json, "prepare", members, CM_COUNT(members), err)) return false;
   int more;
+  if (!json_is_integer(along_time) || json_integer_value(along_time) < 0 ||
+      json_integer_value(along_time) > CM__ALONG_PREVIOUS || !json_integer_value(along_time) != json_is_null(time) ||
+      (!json_is_null(time) && !json_is_string(time)))
+    return cm__json_refuse(err, "prepare.along_time");
+  p->along_time = (int)json_integer_value(along_time);
+  p->time = cm__arena_strdup(hold, json_string_value(time), err);
+  if (p->along_time && !p->time) return false;
   p->use = read_features(hold, use, "prepare.use", 1, features, &p->used, err);
   int *kept = p->use ? read_features(hold, keep, "prepare.keep", 1, features, &p->kept, err) : NULL;
   int *indicator = kept ? read_features(hold, indicators, "prepare.indicators", 0, features, &more, err) : NULL;

@@ -240,8 +240,10 @@ bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModel
   CmFit fit = {.scratch = &scratch, .params = params, .training = training};
   fit.rows = training->rows;
   fit.features = training->features;
-  *prepare = (CmPrepare){.features = fit.features};
-  bool leave = params->impute == CM_IMPUTE_NONE || (params->impute == CM_IMPUTE_AUTO && kind->takes_missing && !whole);
+  *prepare = (CmPrepare){.features = fit.features, .along_time = data->along_time};
+  if (prepare->along_time && !(prepare->time = cm__arena_strdup(hold, data->time_column, err))) return false;
+  bool leave = params->impute == CM_IMPUTE_NONE || params->impute == CM_IMPUTE_DROP ||
+               (params->impute == CM_IMPUTE_AUTO && kind->takes_missing && !whole);
   bool *read = CM__NEW(&scratch, bool, fit.features, err);
   if (!read || !start(&fit, data, err)) goto done;
   if (leave && (whole || !kind->takes_missing) && !refuse_missing(&fit, data, err)) goto done;

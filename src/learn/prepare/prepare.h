@@ -20,6 +20,8 @@ typedef struct CmPrepare {
   int *keep;              /* width: the feature of each, rising in either part */
   int *place;             /* width: its place among the used ones */
   double *center, *scale; /* width */
+  int along_time;         /* filled from other visits before; 0: not */
+  const char *time;       /* column, where so */
   const char *imputed, *left_out; /* notes of the fit; NULL: nothing to say */
 } CmPrepare;
 

@@ -1,16 +1,29 @@
 #include "learn/prepare/rows.h"
 
+#include <math.h>
+
 #include <stdlib.h>
 #include <string.h>
+
+#include "learn/prepare/along_time.h"
 
 bool cm__rows_plan(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err) {
   const CmPrepareParams *p = ability.prepare;
   data->batch = -1;
   if (ability.unlike) {
-    cm_error_set(err, CM_ERR_USAGE, "prepare: models that are compared must have the same batch; validate them apart");
+    cm_error_set(err, CM_ERR_USAGE,
+                 "prepare: models that are compared must have the same batch and along_time, and all or none "
+                 "impute=drop; validate them apart");
     return false;
   }
-  if (!p || !*p->batch.value) return true;
+  if (!p) return true;
+  data->whole = p->impute == CM_IMPUTE_DROP;
+  data->along_time = p->along_time;
+  if (data->along_time && (!columns->subject || !columns->time)) {
+    cm_error_set(err, CM_ERR_USAGE, "along_time: it needs the columns of the subject and of the time; name them");
+    return false;
+  }
+  if (!*p->batch.value) return true;
   data->batch_column = p->batch.value;
   const char *roles[] = {columns->target, columns->event, columns->subject, columns->hold_out, columns->time};
   for (int i = 0; i < CM_COUNT(roles); i++) {
@@ -61,4 +74,34 @@ bool cm__rows_batch(CmLearnData *data, CmError **err) {
   }
   for (int64_t i = 0; i < every; i++) data->x[i * data->features + data->batch] = level_of(data, text[i]);
   return true;
+}
+
+uint8_t *cm__rows_whole(CmLearnData *data, CmError **err) {
+  int64_t all = cm_table_rows(data->table);
+  uint8_t *whole = CM__NEW(&data->hold, uint8_t, all, err);
+  if (!whole) return NULL;
+  memset(whole, 1, (size_t)all);
+  for (int j = 0; data->whole && j < data->features; j++) {
+    int64_t present = 0;
+    if (j == data->batch) continue;
+    for (int64_t i = 0; i < all; i++) present += !isnan(cm__table_number(data->table, i, data->column[j]));
+    for (int64_t i = 0; present && i < all; i++)
+      if (isnan(cm__table_number(data->table, i, data->column[j]))) whole[i] = 0;
+  }
+  for (int64_t i = 0; i < all; i++) data->incomplete += !whole[i];
+  bool ok = !data->incomplete || cm__data_note(data, err, "note", "incomplete_rows",
+                                               "%lld rows lack a value of a feature and are left out (impute=drop).",
+                                               (long long)data->incomplete);
+  return ok ? whole : NULL;
+}
+
+bool cm__rows_along_time(CmLearnData *data, CmError **err) {
+  int64_t filled;
+  if (!data->along_time) return true;
+  if (!cm__fill_along_time(data->hold.ctx, data->along_time, data->subject, data->when, data->rows,
+                           data->features - (data->batch >= 0), data->features, data->x, &filled, err))
+    return false;
+  return !filled ||
+         cm__data_note(data, err, "note", "along_time",
+                       "%lld missing values are filled from other visits of the subject.", (long long)filled);
 }
