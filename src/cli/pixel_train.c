@@ -35,7 +35,7 @@ static void sort_word(Words *words, char *word) {
   if (model || !strcmp(name, "prepare") || !strcmp(name, "tune")) {
     words->models += model;
     words->learner[words->learners++] = word;
-  } else if (cm_op_find(name)) {
+  } else if (cm_op_find(name) || (word[length] && strchr(word, '='))) { /* a name that is none is told later */
     words->filter[words->filters++] = word;
   } else {
     words->file[words->files++] = word;

@@ -34,6 +34,9 @@ assert np.array_equal(cormack.pixel_predict(again, image).array, labels.array)
 
 both = cormack.pixel_train([image, image[::-1]], [marks, marks[::-1]], filters=FILTERS, names=["a", "b"], background=True)
 assert both.classes == ["0", "1", "2"] and list(both.judged["grouped"])[0] == "image"
+# each fold has one image to train on, whose parts calibrate the probabilities
+machine = cormack.pixel_train([image, image[::-1]], [marks, marks[::-1]], "svm", filters=FILTERS, samples=60)
+assert list(machine.judged["grouped"])[0] == "image" and list(machine.judged["accuracy"])[-1] > 0.9
 package.refused(cormack.CormackError, "component", cormack.pixel_predict, model, cormack.Image(np.zeros((9, 9, 2), np.float32), components=True))
 package.refused(cormack.CormackError, "is no filter", cormack.pixel_train, image, marks, filters=["resample"])
 print("as the program")

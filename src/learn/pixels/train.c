@@ -77,6 +77,9 @@ typedef struct Judge {
   CmContext *ctx;
   const CmLearner *learner;
   const CmLearnData *data;
+  const char *grouped;  /* what folds keep together: "image", "block" */
+  const int64_t *group; /* of each row, 0..groups-1 */
+  int64_t groups;
   int folds;
   int *fold;      /* of each row */
   int *predicted; /* of each row, by the model that has not seen it */
@@ -106,11 +109,11 @@ static bool judge_fold(void *arg, CmRange range, CmError **err) {
 }
 
 /* Groups that have a row of the class; -1: an error. */
-static int64_t groups_of(CmArena *scratch, const CmLearnData *data, int c, CmError **err) {
-  uint8_t *seen = CM__NEW(scratch, uint8_t, data->subjects, err);
+static int64_t groups_of(CmArena *scratch, const Judge *job, int c, CmError **err) {
+  uint8_t *seen = CM__NEW(scratch, uint8_t, job->groups, err);
   int64_t count = 0;
-  for (int64_t i = 0; seen && i < data->rows; i++)
-    if (data->y[i] == c) count += !seen[data->subject[i]], seen[data->subject[i]] = 1;
+  for (int64_t i = 0; seen && i < job->data->rows; i++)
+    if (job->data->y[i] == c) count += !seen[job->group[i]], seen[job->group[i]] = 1;
   return seen ? count : -1;
 }
 
@@ -144,7 +147,7 @@ static void put_end(CmTableWriter *w, const Judge *job, const double *accuracy) 
     cm__rows_real(w, *accuracy);
   else
     cm__rows_skip(w);
-  cm__rows_text(w, job->data->subject_column);
+  cm__rows_text(w, job->grouped);
   cm__rows_int(w, job->folds);
 }
 
@@ -160,7 +163,7 @@ static CmTable *tell(CmContext *ctx, const Judge *job, CmError **err) {
   bool ok = cm__rows_start(&w, ctx, err);
   if (ok) cm__rows_columns(&w, names, "tiirrrrti");
   for (int c = 0; ok && c < classes; c++) {
-    const int64_t groups = groups_of(&scratch, data, c, err);
+    const int64_t groups = groups_of(&scratch, job, c, err);
     int64_t voxels = 0;
     for (int64_t i = 0; i < data->rows; i++) voxels += data->y[i] == c;
     rates_of(job, c, rate);
@@ -172,7 +175,7 @@ static CmTable *tell(CmContext *ctx, const Judge *job, CmError **err) {
   for (int64_t i = 0; classes && i < data->rows; i++) right += data->y[i] == job->predicted[i];
   const double accuracy = share(right, data->rows);
   if (ok && classes) {
-    put_row(&w, "all", data->rows, data->subjects, all);
+    put_row(&w, "all", data->rows, job->groups, all);
     put_end(&w, job, &accuracy);
   }
   cm__arena_free(&scratch);
@@ -181,19 +184,39 @@ static CmTable *tell(CmContext *ctx, const Judge *job, CmError **err) {
   return table;
 }
 
-/* fewest: groups that each class has at least. */
-static CmTable *judge(const CmPixelSet *set, const CmLearner *learner, CmLearnData *data, int64_t fewest,
-                      CmError **err) {
+/* Folds keep images together; where some class is in one image only, parts of images; none where that does not part
+ * it either. */
+static bool choose_groups(const CmPixelSet *set, CmLearnData *data, Judge *job, CmError **err) {
+  int64_t *group = CM__NEW(&data->hold, int64_t, data->rows, err), fewest = 0;
+  int few = 0;
+  for (int by_block = set->images < 2; group && fewest < 2 && by_block < 2; by_block++) {
+    job->grouped = by_block ? "block" : "image";
+    for (int64_t i = 0; i < data->rows; i++) group[i] = by_block ? set->row[i].block : set->row[i].image;
+    if (!cm__compact_subjects(&data->hold, group, data->rows, &job->groups, err) ||
+        !cm__fewest_subjects(set->ctx, data->y, data->classes, group, job->groups, data->rows, &few, &fewest, err))
+      return false;
+  }
+  job->group = group;
+  job->folds = (int)(set->params.folds < fewest ? set->params.folds : fewest);
+  if (fewest < 2 && set->params.folds)
+    cm_log(set->ctx, CM_LOG_WARNING,
+           "The model is not judged: class %s lies in one part of one image only; label it in more places or images.",
+           data->class_name[few]);
+  if (job->folds < 2) job->folds = 0;
+  return group != NULL;
+}
+
+static CmTable *judge(const CmPixelSet *set, const CmLearner *learner, CmLearnData *data, CmError **err) {
   CmArena *hold = &data->hold;
-  const int64_t wanted = set->params.folds < fewest ? set->params.folds : fewest;
-  Judge job = {.ctx = set->ctx, .learner = learner, .data = data, .folds = wanted < 2 ? 0 : (int)wanted};
+  Judge job = {.ctx = set->ctx, .learner = learner, .data = data};
+  if (!choose_groups(set, data, &job, err)) return NULL;
   if (!job.folds) return tell(set->ctx, &job, err);
   const uint64_t stream = cm__stream((uint64_t)set->params.seed, CM__STREAM_PIXEL_FOLDS, 0);
   job.fold = CM__NEW(hold, int, data->rows, err);
   job.predicted = CM__NEW(hold, int, data->rows, err);
   if (!job.fold || !job.predicted ||
-      !cm__split_folds(set->ctx, data->y, data->classes, data->subject, data->subjects, data->rows, job.folds, stream,
-                       job.fold, err) ||
+      !cm__split_folds(set->ctx, data->y, data->classes, job.group, job.groups, data->rows, job.folds, stream, job.fold,
+                       err) ||
       !cm_parallel_for(set->ctx, "judge", job.folds, 1, judge_fold, &job, err))
     return NULL;
   return tell(set->ctx, &job, err);
@@ -201,40 +224,18 @@ static CmTable *judge(const CmPixelSet *set, const CmLearner *learner, CmLearnDa
 
 /* ---- fitting ----------------------------------------------------------------------------------------------------- */
 
-static bool read_data(const CmPixelSet *set, const CmLearner *learner, const CmTable *table, const char *group,
-                      CmLearnData *data, CmError **err) {
+/* What is chosen inside of a training set (probabilities of the SVM, parameters) keeps parts of images together. */
+static bool read_data(const CmPixelSet *set, const CmLearner *learner, const CmTable *table, CmLearnData *data,
+                      CmError **err) {
   CmArena scratch = {.ctx = set->ctx};
   const int count = set->stack.features;
   const char **name = CM__NEW(&scratch, const char *, count, err);
   bool ok = name != NULL;
   for (int f = 0; ok && f < count; f++) ok = (name[f] = cm__stack_feature(&scratch, &set->stack, f, err));
-  const CmLearnColumns columns = {.target = "class", .subject = group, .features = name, .feature_count = count};
-  if (ok)
-    ok = cm__data_read(set->ctx, table, &columns, cm__ability(learner, 1), data, err);
-  else
-    *data = (CmLearnData){.hold = {.ctx = set->ctx}};
+  const CmLearnColumns columns = {.target = "class", .subject = "block", .features = name, .feature_count = count};
+  ok = ok && cm__data_read(set->ctx, table, &columns, cm__ability(learner, 1), data, err);
   cm__arena_free(&scratch);
   return ok;
-}
-
-/* Voxels of an image belong together; where some class is in one image only, those of a part of it; else none. */
-static bool group_data(const CmPixelSet *set, const CmLearner *learner, const CmTable *table, CmLearnData *data,
-                       int64_t *fewest, CmError **err) {
-  static const char *const groups[] = {"image", "block", NULL};
-  int few;
-  for (int k = set->images < 2; k < 3; k++) {
-    if (!read_data(set, learner, table, groups[k], data, err) ||
-        !cm__fewest_subjects(set->ctx, data->y, data->classes, data->subject, data->subjects, data->rows, &few, fewest,
-                             err))
-      return false;
-    if (*fewest > 1 && groups[k]) return true;
-    if (groups[k]) cm__data_free(data);
-  }
-  *fewest = 0;
-  cm_log(set->ctx, CM_LOG_WARNING,
-         "The model is not judged: class %s lies in one part of one image only; label it in more places or images.",
-         data->class_name[few]);
-  return true;
 }
 
 static bool check_learner(const CmPixelSet *set, const CmLearner *learner, CmError **err) {
@@ -262,9 +263,8 @@ CmModel *cm_pixel_set_fit(CmPixelSet *set, const CmLearner *learner, CmTable **j
   if (!table) return NULL;
   CmLearnData data = {.hold = {.ctx = set->ctx}};
   CmModel *model = NULL;
-  int64_t fewest = 0, *all = NULL;
-  bool ok = group_data(set, learner, table, &data, &fewest, err) &&
-            (!judged || (judgement = judge(set, learner, &data, fewest, err))) &&
+  int64_t *all = NULL;
+  bool ok = read_data(set, learner, table, &data, err) && (!judged || (judgement = judge(set, learner, &data, err))) &&
             (all = CM__NEW(&data.hold, int64_t, data.rows, err));
   for (int64_t i = 0; ok && i < data.rows; i++) all[i] = i;
   ok = ok && (model = cm__learner_fit(set->ctx, learner, &data, all, data.rows, 0, NULL, err)) &&
