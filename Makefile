@@ -1,7 +1,7 @@
 # The README's commands. Each does the set-up that it needs, and nothing twice.
 #   make demo     build, make a cohort of CT studies, run the whole job, end with the path of a report
 #   make test     build and run all tests
-#   make parity   each operation beside an independent implementation; writes docs/parity.md
+#   make parity   each operation, model and metric beside an independent implementation; writes docs/parity.md
 #   make bench    each operation beside its peers, MINUTES=30 at most; writes docs/bench.md and build/bench.json; ONLY='median ct' runs a
 #                 part, RESUME=1 goes on with a run that was stopped
 #   make build | fuzz | lint | sanitize | docs | install | clean
@@ -13,6 +13,8 @@ FUZZ_SECONDS ?= 30
 DEMO ?= demo
 MINUTES ?= 30
 CTEST = ctest --test-dir
+EMPTY :=
+PARITY = $(subst $(EMPTY) ,|,$(basename $(notdir $(wildcard tests/parity/test_parity_*.py tests/learn/test_*_oracle.py))))
 
 .PHONY: build demo test parity bench fuzz lint sanitize docs install clean
 
@@ -32,7 +34,7 @@ test:
 
 parity: build
 	@tools/setup.sh test peers
-	@$(CTEST) build -j $(JOBS) --output-on-failure -R '^test_parity_'
+	@$(CTEST) build -j $(JOBS) --output-on-failure -R '^($(PARITY))$$'
 	@.venv/bin/python tests/parity/page.py
 
 # The same tests with clang under AddressSanitizer and UndefinedBehaviorSanitizer; the loops under ThreadSanitizer.

@@ -3,6 +3,7 @@
     python tests/parity/page.py            writes the page; every group must have run (make parity)
 
 What a row says stands in the cases, all but the difference: test_parity_page_regression compares the rest without running them."""
+import ast
 import json
 import math
 import pathlib
@@ -103,6 +104,15 @@ def row(cases, difference):
     return [f"`{case.op}`", case.peer, params(cases), images(cases), difference, f"{case.tolerance:g}{unit if case.tolerance else ''}", "; ".join(filter(None, notes))]
 
 
+def learning():
+    """Models, metrics and explanations: a line a test of tests/learn, what it says of itself."""
+    rows = []
+    for path in sorted((HERE.parent / "learn").glob("test_*_oracle.py")):
+        said = ast.get_docstring(ast.parse(path.read_text())).removeprefix("oracle: ")
+        rows.append((f"`{path.name.removeprefix('test_').removesuffix('_oracle.py')}`", " ".join(said.split())))
+    return rows
+
+
 def text(difference):
     """The page; difference(group, cases) gives the cell."""
     found, used = groups(), []
@@ -114,6 +124,8 @@ def text(difference):
         lines += [f"\n## {group}\n", *table(["operation", "peer", "parameters", "images", "largest difference", "tolerance", "reason"],
                                           [row(cases, difference(group, cases)) for cases in rows.values()])]
     lines += ["\n## Judged by closed forms and published values\n", *table(["operation", "judge", "test"], [(f"`{op}`", judge, test) for op, judge, test in ELSEWHERE])]
+    lines += ["\n## Models, metrics, explanations\n", "Each against an independent implementation on real tables; `make parity` runs these as well.\n",
+              *table(["tests/learn", "what is compared with what, and the tolerance"], learning())]
     lines += ["\n## Images\n", *[f"{word}: {', '.join(names)}.  " for word, names in SETS.items()], "", *table(["name", "what it is"], pictures.about())]
     return "\n".join(lines) + "\n"
 
