@@ -284,7 +284,12 @@ static bool read_points(CmArena *hold, const json_t *from, const json_t *to, CmR
 static bool read_lines(CmArena *hold, const json_t *slope, const json_t *offset, CmRecalibration *r, CmError **err) {
   r->slope = cm__json_read_reals(hold, slope, "recalibration.slope", r->maps, false, err);
   r->offset = r->slope ? cm__json_read_reals(hold, offset, "recalibration.offset", r->maps, false, err) : NULL;
-  return r->offset != NULL;
+  if (!r->offset) return false;
+  for (int m = 0; m < r->maps; m++) /* products with log-odds stay finite */
+    if (fabs(r->slope[m]) > 1e300 || fabs(r->offset[m]) > 1e300 ||
+        (r->method == CM__RECALIBRATE_TEMPERATURE && !(r->slope[m] > 0)))
+      return cm__json_refuse(err, "recalibration");
+  return true;
 }
 
 bool cm__recalibration_read(CmArena *hold, const json_t *json, int classes, CmRecalibration *to, CmError **err) {

@@ -3,7 +3,7 @@
 The folds are made here once more from docs/learning.md and src/learn/rng.h (SplitMix64), so that both sides fit their maps to the same
 predictions: logistic on breast cancer's two weakest features with sigmoid and temperature; naive Bayes on these and on wine (three classes)
 with isotonic maps. The saved model predicts the same bits, and a map that is not rising is refused. Brier and log loss before and after are those
-of the table's own predictions. Tolerances: 1e-6 for the least of a function (sigmoid, temperature), 1e-9 isotonic.
+of the table's own predictions. Tolerances: 1e-5 behind logistic regression (where its solver stops), 1e-9 isotonic.
 """
 import json
 import subprocess
@@ -76,7 +76,7 @@ def test_maps():
     logistic = LogisticRegression(tol=1e-12, max_iter=100000)
     words = "logistic intercept_scaling=10000"
     for method, peer in (("logistic", "sigmoid"), ("temperature", "temperature")):
-        peers.agree(ours(words, x, y, method), theirs(logistic, x, y, peer), 1e-6, f"logistic, {method}")
+        peers.agree(ours(words, x, y, method), theirs(logistic, x, y, peer), 1e-5, f"logistic, {method}")
     peers.agree(ours("naive_bayes", x, y, "isotonic"), theirs(GaussianNB(), x, y, "isotonic"), 1e-9, "naive Bayes, isotonic")
     x, y = datasets.load_wine(return_X_y=True)
     peers.agree(ours("naive_bayes", x[:, :4], y, "isotonic"), theirs(GaussianNB(), x[:, :4], y, "isotonic"), 1e-9, "naive Bayes of three classes, isotonic")
@@ -125,6 +125,8 @@ def test_refusals():
     refused(lambda r: r["from"][1].reverse())
     refused(lambda r: r.update(method="magic"))
     refused(lambda r: r["to"][2].append(1.0))
+    refused(lambda r: (r.clear(), r.update(method="temperature", slope=[-1.0], offset=[0.0])))
+    refused(lambda r: (r.clear(), r.update(method="logistic", slope=[1e301] * 3, offset=[0.0] * 3)))
     refused(lambda r: r.update(slope=[1.0]))
     peers.write(f"{peers.folder}/t.csv", x, {"target": x[:, 0] * 1.5 + y})
     done = subprocess.run([peers.CORMACK, "train", f"{peers.folder}/t.csv", "ridge", "recalibrate method=logistic", "--target", "target", "--features",

@@ -170,7 +170,7 @@ static void add_learning_curve(const CmReport *report, CmTextBuffer *out, const 
       cm__plot_point(&plot, curve.subjects[at], curve.test[at], 3, colour, models[i]);
     cm__plot_legend(&plot, colour, models[i]);
   }
-  cm__plot_legend(&plot, "#9aa5b1", "dashed: on its training rows");
+  cm__plot_legend(&plot, "#9aa5b1", "dashed: training rows");
   cm__plot_end(&plot);
   cm__text_add(out,
                "<figcaption>Means over the folds of the first repeat. A curve that still rises says that more "
