@@ -323,6 +323,7 @@ CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
   X(TARGET, "target_in_features", "the target is among the features")                                        \
   X(COPY, "target_copy", "a feature's values stand one to one for the classes")                              \
   X(PROXY, "target_proxy", "the class explains 99% of a feature's variance")                                 \
+  X(ORDER, "target_order", "a feature puts the rows into the order of the target's numbers")                 \
   X(MISSINGNESS, "missingness_proxy", "a feature is missing exactly where the class is one")                 \
   X(IDENTIFIER, "identifier_in_features", "a feature numbers or names the subjects or rows")                 \
   X(SPLIT, "split_in_features", "the column that marks the hold-out, or the subject, is among the features") \

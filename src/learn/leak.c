@@ -115,7 +115,7 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
 /* What the checks want to know of a feature. */
 typedef struct CmFacts {
   int64_t present, distinct; /* values */
-  bool copy, numbering, separates;
+  bool copy, numbering, separates, ordered;
   double explained; /* share of the variance that goes with the target */
   int64_t missing;
   int missing_class; /* whose rows are all missing, and no others; -1 */
@@ -211,6 +211,24 @@ static double explained_by_line(const CmLearnData *data, const CmPoint *points, 
   return sum[1] > 0 ? sum[2] * sum[2] / (sum[0] * sum[1]) : 0;
 }
 
+/* Whether larger values always go with larger targets, or always with smaller ones: the target in another scale. */
+static bool is_ordered(const CmLearnData *data, const CmPoint *points, int64_t n) {
+  bool rises = true, falls = true;
+  double below[2] = {-INFINITY, INFINITY}; /* largest and least target of smaller values */
+  for (int64_t from = 0, to; from < n && (rises || falls); from = to) {
+    double least = INFINITY, most = -INFINITY;
+    for (to = from; to < n && points[to].value == points[from].value; to++) {
+      least = fmin(least, data->value[points[to].row]);
+      most = fmax(most, data->value[points[to].row]);
+    }
+    rises = rises && least > below[0];
+    falls = falls && most < below[1];
+    below[0] = fmax(below[0], most);
+    below[1] = fmin(below[1], least);
+  }
+  return rises || falls;
+}
+
 typedef struct CmSurvey {
   const CmLearnData *data;
   CmFacts *facts;
@@ -225,6 +243,7 @@ static void survey_feature(const CmLearnData *data, int j, CmPoint *points, CmFa
   if (facts->distinct < 2) return;
   facts->copy = is_copy(data, points, n);
   facts->numbering = is_numbering(data, points, n);
+  facts->ordered = data->value && facts->distinct >= FEWEST_ROWS && is_ordered(data, points, n);
   facts->separates = data->classes && separates(data, points, n);
   if (data->target)
     facts->explained = data->classes ? explained_by_class(data, points, n) : explained_by_line(data, points, n);
@@ -255,6 +274,11 @@ static bool check_values(CmLearnData *data, int j, const CmFacts *facts, const c
         data, allow, LEAK_PROXY, err,
         "%s explains %.4g%% of the variance of \"%s\", which is the target in other words; take it out of the features",
         data->target, 100 * facts->explained, name);
+  if (facts->ordered)
+    return cm__leak_found(data, allow, LEAK_ORDER, err,
+                          "\"%s\" puts the rows into the very order of %s, which is the target in another scale; take "
+                          "it out of the features",
+                          name, data->target);
   return !facts->separates ||
          cm__data_note(data, err, "warning", "perfect_separation",
                        "\"%s\" alone parts the classes without error: make sure that it is known before the diagnosis.",
@@ -340,15 +364,19 @@ static bool check_duplicates(CmLearnData *data, const CmFacts *facts, const char
   bool ok = false;
   CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
   if (!print) goto done;
+  int64_t rows = 0, pairs = 0, a = 0, b = 0;
   for (int64_t i = 0; i < data->rows; i++) {
     CmHash hash;
-    cm_hash_bytes(data->x + i * data->features, sizeof(double) * (size_t)measured, &hash);
-    memcpy(print[i].print, hash.bytes, sizeof print[i].print);
-    print[i].row = i;
+    const double *x = data->x + i * data->features;
+    int given = 0;
+    for (int j = 0; j < measured; j++) given += !isnan(x[j]);
+    if (!given) continue; /* nothing was measured: no copy */
+    cm_hash_bytes(x, sizeof *x * (size_t)measured, &hash);
+    memcpy(print[rows].print, hash.bytes, sizeof print[rows].print);
+    print[rows++].row = i;
   }
-  qsort(print, (size_t)data->rows, sizeof *print, by_print);
-  int64_t pairs = 0, a = 0, b = 0;
-  for (int64_t i = 1; i < data->rows; i++) {
+  qsort(print, (size_t)rows, sizeof *print, by_print);
+  for (int64_t i = 1; i < rows; i++) {
     if (memcmp(print[i].print, print[i - 1].print, sizeof print[i].print)) continue;
     if (data->subject[print[i].row] == data->subject[print[i - 1].row]) continue;
     if (!pairs++) {

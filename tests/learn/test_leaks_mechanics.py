@@ -1,5 +1,6 @@
 """mechanics: planted leaks are refused by name, with exit code 2, and sound tables are not."""
 import csv
+import math
 import os
 import random
 import subprocess
@@ -26,12 +27,12 @@ def sound():
     return table
 
 
-def run(table, *words):
+def run(table, *words, model="logistic"):
     with open(f"{folder}/t.csv", "w", newline="") as file:
         out = csv.writer(file, lineterminator="\n")
         out.writerow(table.keys())
         out.writerows(zip(*table.values()))
-    return subprocess.run([CORMACK, "validate", f"{folder}/t.csv", "logistic", "--target", "target", "--subject", "patient", *words], text=True,
+    return subprocess.run([CORMACK, "validate", f"{folder}/t.csv", model, "--target", "target", "--subject", "patient", *words], text=True,
                           capture_output=True)
 
 
@@ -39,15 +40,15 @@ def validate(words):
     return "validate folds=3 resamples=50 permutations=1 " + words
 
 
-def refused(name, table, *words, allow=True):
+def refused(name, table, *words, allow=True, model="logistic"):
     if not any(w.startswith("validate") for w in words):
         words = (validate(""), *words)
-    got = run(table, *words)
+    got = run(table, *words, model=model)
     assert got.returncode == 2 and f"{name}: " in got.stderr, f"{name}: exit {got.returncode}, {got.stderr!r}"
     assert got.stderr.count("\n") == 1, got.stderr
     if allow:
         words = tuple(w + f" allow={name}" if w.startswith("validate") else w for w in words)
-        got = run(table, *words)
+        got = run(table, *words, model=model)
         assert got.returncode == 0 and "Let pass" in got.stderr, f"{name} is not let pass: {got.stderr!r}"
     print(f"{name}: refused")
 
@@ -70,6 +71,13 @@ refused("target_copy", t)
 t = sound()
 t["score"] = [(v == "malignant") + random.gauss(0, 0.01) for v in t["target"]]
 refused("target_proxy", t)
+
+# another scale of a number that is to be learned, rising or falling
+for scale in (lambda v: math.exp(3 * v), lambda v: -math.atan(4 * v) ** 3):
+    t = sound()
+    t["target"] = [random.gauss(0, 1) for _ in range(ROWS)]
+    t["marker"] = [scale(v) for v in t["target"]]
+    refused("target_order", t, model="linear")
 
 t = sound()
 t["biopsy_length"] = ["" if v == "benign" else random.gauss(5, 1) for v in t["target"]]
