@@ -184,29 +184,41 @@ static CmTable *map_label(const CmRadiomicsWork *work, const void *params, CmIma
   return table;
 }
 
-/* Label 1 is measured since nobody has named one: says so where there are others. */
-static void tell_others(const CmRadiomicsWork *work, const CmImage *map, const char *path) {
+/* An image given for a mask would be measured value by value. */
+enum { MOST_OF_IMAGE = 255 };
+
+/* `alone`: label 1 is measured since nobody has named one, which is told where there are others. */
+static bool check_map(const CmRadiomicsWork *work, const CmImage *map, bool alone, CmError **err) {
   CmLabelList list = {0};
-  CmError *why = NULL;
   bool one = false;
-  const bool good = cm_type_is_integer(cm_image_type(map)) && cm_image_components(map) == 1 &&
-                    cm__label_list(work->cli->ctx, map, &list, &why);
-  for (int64_t k = 0; good && k < list.count; k++) one = one || list.items[k].value == 1;
-  if (one && list.count > 1)
-    cm_log(work->cli->ctx, CM_LOG_WARNING,
-           "%s: label 1 alone is measured, as PyRadiomics does; --label 0 measures all %lld of the map, --label N one",
-           path, (long long)list.count);
+  if (!cm_type_is_integer(cm_image_type(map)) || cm_image_components(map) != 1) return true;
+  if (!cm__label_list(work->cli->ctx, map, &list, err)) return false;
+  for (int64_t k = 0; k < list.count; k++) one = one || list.items[k].value == 1;
+  const bool image = list.count > MOST_OF_IMAGE && strcmp(cm_image_unit(map), "1") != 0;
   cm_free(list.items);
-  cm_error_free(&why);
+  if (image)
+    cm_error_set(err, CM_ERR_DATA,
+                 "it is an image (%lld values, in %s), not a mask; give a label map, a DICOM segmentation or a "
+                 "structure set",
+                 (long long)list.count, cm_image_unit(map));
+  else if (list.count == 0)
+    cm_error_set(err, CM_ERR_DATA, "the label map is empty: no voxel differs from 0");
+  if (image || list.count == 0) return false;
+  if (alone && one && list.count > 1)
+    cm_log(work->cli->ctx, CM_LOG_WARNING,
+           "label 1 alone is measured, as PyRadiomics does; --label 0 measures all %lld of the map, --label N one",
+           (long long)list.count);
+  return true;
 }
 
 static CmTable *measure_map(const CmRadiomicsWork *work, const void *params, CmImage *image, const CmRadiomicsCase *one,
                             const char *label, CmError **err) {
   CmImage *map = cm_image_read(work->cli->ctx, one->mask, NULL, err);
   if (!map) return NULL;
-  if (!one->label_named && strcmp(label, "1") == 0) tell_others(work, map, one->mask);
-  CmTable *table = work->maps ? map_label(work, params, image, map, label, one->folder, err)
-                              : cm__radiomics_run(work, params, image, map, err);
+  CmTable *table = NULL;
+  if (check_map(work, map, !one->label_named && strcmp(label, "1") == 0, err))
+    table = work->maps ? map_label(work, params, image, map, label, one->folder, err)
+                       : cm__radiomics_run(work, params, image, map, err);
   if (!table) tell_resampling(one->mask, err);
   cm_image_unref(&map);
   return table;

@@ -28,6 +28,7 @@ typedef struct Features {
   Group *groups;
   int group_count;
   CmTable *table;
+  CmTable **columns;          /* of each source, without rows; made where they are needed */
   int subject, visit, series; /* columns; -1: none */
 } Features;
 
@@ -96,6 +97,26 @@ static bool in_group(const Features *f, const Group *group, const CmNode *node) 
   return strcmp(group->visit, node->later) == 0;
 }
 
+/* The columns of a source, of all its units: one that has found nothing may not know them. */
+static const CmTable *columns_of(Features *f, const CmSpecSource *source, CmError **err) {
+  CmTable **columns = &f->columns[source - f->spec->learn.sources];
+  if (*columns) return *columns;
+  *columns = cm_table_create(f->ctx, err);
+  if (*columns && !cm__tables_columns(f->work, source->ref.step, source->ref.port, *columns, err))
+    cm_table_unref(columns);
+  return *columns;
+}
+
+static CmTable *start_part(Features *f, const CmSpecSource *source, CmError **err) {
+  const CmTable *columns = columns_of(f, source, err);
+  CmTable *table = columns ? cm_table_create(f->ctx, err) : NULL;
+  for (int c = 0; table && c < cm_table_columns(columns); c++)
+    if (cm_table_add_column(table, cm_table_column_name(columns, c), cm_table_column_type(columns, c),
+                            cm_table_column_unit(columns, c), err) < 0)
+      cm_table_unref(&table);
+  return table;
+}
+
 /* All rows of a source that belong to one row, under each other; NULL without an error where no unit was done. */
 static CmTable *gather(Features *f, const CmSpecSource *source, const Group *group, CmError **err) {
   const CmPlanSubject *subject = &f->plan->subjects[group->subject];
@@ -103,22 +124,16 @@ static CmTable *gather(Features *f, const CmSpecSource *source, const Group *gro
   for (int n = subject->first_node; n < subject->first_node + subject->nodes; n++) {
     const CmNode *node = &f->plan->nodes[n];
     if (node->step != source->ref.step || !is_done(node) || !in_group(f, group, node)) continue;
-    CmValue value;
-    if (!cm__work_value(f->work, n, source->ref.port, &value, err)) goto error;
-    if (!table)
-      table = value.table;
-    else {
-      CmTable *more = value.table;
-      /* the first may be shared with nobody: it was just read from the store */
-      bool good = cm_table_append(table, more, err);
-      cm_table_unref(&more);
-      if (!good) goto error;
-    }
+    CmValue value = {0};
+    if (!table) table = start_part(f, source, err);
+    const bool good = table && cm__work_value(f->work, n, source->ref.port, &value, err) &&
+                      cm__tables_append(table, value.table, NULL, err);
+    cm_value_unref(&value);
+    if (good) continue;
+    cm_table_unref(&table);
+    return NULL;
   }
   return table;
-error:
-  cm_table_unref(&table);
-  return NULL;
 }
 
 /* ---- many rows to one -----------------------------------------------------------------------------------------------
@@ -197,9 +212,10 @@ static bool is_number(const CmTable *part, int column) {
   return cm_table_column_type(part, column) != CM_COLUMN_TEXT;
 }
 
-/* Numbers that name a region rather than measure it. */
+/* Numbers that name a region or, as PyRadiomics' diagnostics, tell how it was measured are none. */
 static bool is_feature(const CmTable *part, int column) {
-  return is_number(part, column) && strcmp(cm_table_column_name(part, column), "label") != 0;
+  const char *name = cm_table_column_name(part, column);
+  return is_number(part, column) && strcmp(name, "label") != 0 && strncmp(name, "diagnostics_", 12) != 0;
 }
 
 static bool copy_row(Features *f, int64_t row, const char *prefix, const CmTable *part, int64_t from, CmError **err) {
@@ -506,7 +522,9 @@ CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
   Features f = {
       .work = work, .plan = work->plan, .spec = work->plan->spec, .ctx = work->plan->ctx, .visit = -1, .series = -1};
   f.arena.ctx = f.ctx;
-  bool good = find_groups(&f, err) && (f.table = cm_table_create(f.ctx, err)) != NULL;
+  const int sources = f.spec->learn.source_count;
+  f.columns = cm_calloc(f.ctx, (size_t)sources + 1, sizeof(*f.columns), err);
+  bool good = f.columns && find_groups(&f, err) && (f.table = cm_table_create(f.ctx, err)) != NULL;
   good = good && (f.subject = cm_table_add_column(f.table, "subject", CM_COLUMN_TEXT, "", err)) >= 0;
   bool visits = f.spec->learn.row != CM__ROW_SUBJECT || f.spec->learn.visit != CM__VISITS_ALL;
   if (good && visits) good = (f.visit = cm_table_add_column(f.table, "visit", CM_COLUMN_TEXT, "", err)) >= 0;
@@ -515,6 +533,8 @@ CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
   for (int g = 0; g < f.group_count && good; g++) good = cm_table_add_row(f.table, err) >= 0;
   good = good && (f.spec->labels.input >= 0 ? join_items(&f, err) : join_file(&f, err));
   for (int g = 0; g < f.group_count && good; g++) good = fill_row(&f, g, err);
+  for (int i = 0; f.columns && i < sources; i++) cm_table_unref(&f.columns[i]);
+  cm_free(f.columns);
   cm__arena_free(&f.arena);
   if (!good) cm_table_unref(&f.table);
   return f.table;

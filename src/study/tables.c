@@ -82,11 +82,11 @@ static bool gather_columns(Columns *columns, const CmTable *part, CmError **err)
   return true;
 }
 
-static bool add_part(CmTable *table, const CmTable *part, const char *const keys[3], CmError **err) {
+bool cm__tables_append(CmTable *table, const CmTable *part, const char *const keys[3], CmError **err) {
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
     int64_t row = cm_table_add_row(table, err);
     if (row < 0) return false;
-    for (int k = 0; k < 3; k++)
+    for (int k = 0; keys && k < 3; k++)
       if (*keys[k] && !cm_table_set_text(table, row, k, keys[k], err)) return false;
     for (int c = 0; c < cm_table_columns(part); c++) {
       char room[300];
@@ -127,23 +127,28 @@ static bool gather_part(void *arg, const CmPlanSubject *subject, const CmNode *n
 static bool append_part(void *arg, const CmPlanSubject *subject, const CmNode *node, const CmTable *part,
                         CmError **err) {
   const char *const keys[3] = {subject->name, node->visit, node->later ? node->later : node->series};
-  return add_part(arg, part, keys, err);
+  return cm__tables_append(arg, part, keys, err);
 }
 
-CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err) {
-  CmContext *ctx = work->plan->ctx;
-  bool between = work->plan->spec->steps[step].between;
-  Columns columns = {.names = cm_table_create(ctx, err), .arena.ctx = ctx};
-  CmTable *table = columns.names ? cm_table_create(ctx, err) : NULL;
-  bool good = table && for_each_part(work, step, port, gather_part, &columns, err);
-  for (int k = 0; k < 3 && good; k++)
-    good = cm_table_add_column(table, between ? pair_names[k] : key_names[k], CM_COLUMN_TEXT, "", err) >= 0;
+bool cm__tables_columns(CmWork *work, int step, int port, CmTable *table, CmError **err) {
+  Columns columns = {.names = cm_table_create(work->plan->ctx, err), .arena.ctx = work->plan->ctx};
+  bool good = columns.names && for_each_part(work, step, port, gather_part, &columns, err);
   for (int c = 0; good && c < cm_table_columns(columns.names); c++)
     good = cm_table_add_column(table, cm_table_column_name(columns.names, c), columns.types[c],
                                cm_table_column_unit(columns.names, c), err) >= 0;
-  good = good && for_each_part(work, step, port, append_part, table, err);
   cm_table_unref(&columns.names);
   cm__arena_free(&columns.arena);
+  return good;
+}
+
+CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err) {
+  bool between = work->plan->spec->steps[step].between;
+  CmTable *table = cm_table_create(work->plan->ctx, err);
+  bool good = table != NULL;
+  for (int k = 0; k < 3 && good; k++)
+    good = cm_table_add_column(table, between ? pair_names[k] : key_names[k], CM_COLUMN_TEXT, "", err) >= 0;
+  good = good && cm__tables_columns(work, step, port, table, err) &&
+         for_each_part(work, step, port, append_part, table, err);
   if (!good) cm_table_unref(&table);
   return table;
 }

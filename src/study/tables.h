@@ -12,6 +12,10 @@ typedef struct CmRowKey {
 /* All units of one table output: key columns, then the operation's, in the order of subjects, visits and series. NULL +
  * err. */
 CM_NODISCARD CmTable *cm__tables_of_step(CmWork *work, int step, int port, CmError **err);
+/* Adds the columns that any unit of a table output has, each with the widest type that one gives it. */
+bool cm__tables_columns(CmWork *work, int step, int port, CmTable *table, CmError **err);
+/* Adds the rows of a unit's table by the names of columns; keys: of the first three, NULL: there are none. */
+bool cm__tables_append(CmTable *table, const CmTable *part, const char *const keys[3], CmError **err);
 /* Name of the file of a step's table, without folder and extension: the step's, with the output's where it has several
  * tables. */
 void cm__table_name(const CmSpec *spec, int step, int port, char *to, size_t size);

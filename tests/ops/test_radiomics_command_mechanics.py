@@ -129,6 +129,15 @@ class Command(unittest.TestCase):
         done = self.run_it(*words, "--label", "0", "-o", self.at("f.csv"))
         self.assertEqual(([row["label"] for row in self.table("f.csv")], done.stderr), (["1", "4"], ""))
 
+    def test_no_mask(self):
+        """An empty map, and a label that is not there."""
+        write_volume(self.at("empty.mha"), bytes(120))
+        for words in ([], ["--convention", "pyradiomics"], ["--mode", "voxel", "-o", self.at("maps")], ["--regions", "1"]):
+            done = self.run_it(self.at("image.mha"), self.at("empty.mha"), *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertRegex(done.stderr, "no voxel|it has none")
+        self.assertIn("no voxel of label 7; it has 1", self.run_it(self.at("image.mha"), self.at("mask.mha"), "--label", "7").stderr)
+
     def test_help(self):
         """Examples stay on lines of their own."""
         shown = subprocess.run([CORMACK, "radiomics", "--help"], capture_output=True, text=True).stdout

@@ -42,8 +42,9 @@ class Degenerate(unittest.TestCase):
 
     def test_empty(self):
         for book in BOOKS:
+            self.assertEqual(self.rows(IMAGE, np.zeros(SHAPE, np.uint8), book), [])
             with self.assertRaisesRegex(cormack.DataError, "empty"):
-                self.rows(IMAGE, np.zeros(SHAPE, np.uint8), book)
+                self.rows(IMAGE, np.zeros(SHAPE, np.uint8), book, label=7)
             with self.assertRaisesRegex(cormack.DataError, "no voxel of label 7"):
                 self.rows(IMAGE, box(SHAPE, 2), book, label=7)
 

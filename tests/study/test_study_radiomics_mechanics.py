@@ -47,6 +47,7 @@ def test_features(work):
     lib.write(f"{work}/ct.yaml", PARAMS)
     lib.run(f"{work}/s.yaml", f"{work}/out")
     found = rows(f"{work}/out/tables/features.csv")
+    assert "features" not in {row["step"] for row in rows(f"{work}/out/quarantine.csv")}, "who has no nodule has no row"
     assert {name for name in found[0] if "_" in name and not name.startswith("diagnostics_")} == {
         f"{image}_{feature}" for image in ("original", "log-sigma-2-0-mm-3D") for feature in ("firstorder_Mean", "firstorder_Entropy", "glcm_Contrast")}, list(found[0])
     compared = 0
@@ -72,6 +73,22 @@ def test_file_is_part_of_the_step(work):
     assert kept(work) == {**first, "features": (first["features"][0], 0)}
     lib.write(f"{work}/s.yaml", STUDY.replace("params: ct.yaml", "params: ct.yaml, binWidth: 30"))
     assert kept(work) == first
+
+
+def test_learning(work):
+    """A subject without a nodule counts 0 and has the others' features, missing; diagnostics are none of them."""
+    lib.write(f"{work}/s.yaml", STUDY + "learn: {table: {of: features, aggregate: {largest: original_firstorder_Mean, sum: [original_glcm_Contrast], count: true}}, "
+              "models: [logistic], validate: {folds: 2, repeats: 1, resamples: 100, allow: duplicate_rows}}\n"
+              "labels: {file: cohort/diagnoses.csv, subject: patient_id, target: malignant}\n")
+    done = lib.run(f"{work}/s.yaml", f"{work}/learnt")
+    assert os.path.exists(f"{work}/learnt/tables/learn_features.csv"), done.stderr
+    learnt = rows(f"{work}/learnt/tables/learn_features.csv")
+    nodules = [(row["subject"], row["visit"]) for row in rows(f"{work}/learnt/tables/features.csv")]
+    assert {"0"} < {row["count"] for row in learnt}, learnt
+    for row in learnt:
+        there = (row["subject"], row["visit"]) in nodules
+        assert (row["count"] != "0") == there == (row["original_firstorder_Mean"] != "") == (float(row["sum_original_glcm_Contrast"]) > 0), row
+    assert not [name for name in learnt[0] if "diagnostics" in name]
 
 
 def test_mistakes(work):
@@ -107,6 +124,7 @@ with tempfile.TemporaryDirectory() as work:
     thorax_lib.cohort(f"{work}/cohort", 10)
     test_features(work)
     test_file_is_part_of_the_step(work)
+    test_learning(work)
     test_mistakes(work)
     test_flat_file(work)
     print("radiomics: the design's step, its file part of the step, mistakes by line, flat files")

@@ -363,7 +363,7 @@ static bool start(Job *job, const CmCall *call, int64_t label, size_t offset, Cm
                                  : cm_image_ref(call->in[0].image);
   job->shared = !job->p->preCrop &&
                 (job->p->resampledPixelSpacing.count == 0 || job->p->interpolator == CM__PYRAD_NO_INTERPOLATOR);
-  job->regions = job->image ? cm_calloc(job->ctx, (size_t)job->list.count, sizeof(Region), err) : NULL;
+  job->regions = job->image ? cm_calloc(job->ctx, (size_t)job->list.count + 1, sizeof(Region), err) : NULL;
   return job->regions != NULL;
 }
 

@@ -225,7 +225,7 @@ static bool run(const CmCall *call, CmError **err) {
   CmTable *table = NULL;
   bool ok = cm__label_list(call->ctx, call->in[1].image, &job.labels, err) &&
             cm__label_choose(&job.labels, p->label, err) &&
-            (job.measured = cm_calloc(call->ctx, (size_t)job.labels.count, sizeof(*job.measured), err));
+            (job.measured = cm_calloc(call->ctx, (size_t)job.labels.count + 1, sizeof(*job.measured), err));
   if (ok && job.labels.count == 1) /* the families then share the threads */
     ok = measure_labels(&job, (CmRange){.begin = 0, .end = 1}, err);
   else if (ok)

@@ -74,6 +74,10 @@ static bool read_outside(const MapParams *p, double *value, CmError **err) {
 static bool check(const void *values, CmError **err) {
   const MapParams *p = values;
   double value;
+  if (p->label == 0) {
+    cm_error_set(err, CM_ERR_PARAMETER, "label 0 is the background; name the one that is mapped");
+    return false;
+  }
   return read_outside(p, &value, err) && cm__pyrad_check_spacing(&p->pyrad, 0, err);
 }
 

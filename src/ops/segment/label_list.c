@@ -167,8 +167,8 @@ bool cm__label_choose(CmLabelList *list, int64_t only, CmError **err) {
   for (int64_t k = 0; k < list->count; k++)
     if (only == 0 || list->items[k].value == only) list->items[kept++] = list->items[k];
   list->count = kept;
-  if (kept > 0) return true;
-  if (only && *there)
+  if (kept > 0 || only == 0) return true;
+  if (*there)
     cm_error_set(err, CM_ERR_DATA, "the label map has no voxel of label %lld; it has %s", (long long)only, there);
   else
     cm_error_set(err, CM_ERR_DATA, "the label map is empty: no voxel differs from 0");

@@ -18,7 +18,7 @@ typedef struct CmLabelList {
 
 /* labels: integer, one component. Free with cm_free(list->items). */
 bool cm__label_list(CmContext *ctx, const CmImage *labels, CmLabelList *list, CmError **err);
-/* Keeps label `only` alone (0: all). CM_ERR_DATA where nothing is left. */
+/* Keeps label `only` alone (0: all, which may be none). CM_ERR_DATA where it is not there. */
 bool cm__label_choose(CmLabelList *list, int64_t only, CmError **err);
 /* The item of a label at a time point, -1 if absent. hint: the last answer, for speed. */
 int64_t cm__label_find(const CmLabelList *list, int64_t t, int64_t value, int64_t hint);
