@@ -110,8 +110,8 @@ static double c_strtod(const char *text, char **end) {
 #if LDBL_MANT_DIG == 64
 static uint64_t take_digits(const char **text, uint64_t digits, int *count) {
   for (; **text >= '0' && **text <= '9'; ++*text) {
-    digits = digits * 10 + (uint64_t)(**text - '0'); /* may wrap where there are too many: then it is not used */
-    *count += *count > 0 || digits > 0;
+    digits = digits * 10 + (uint64_t)(**text - '0');     /* may wrap where there are too many: then it is not used */
+    *count += *count < 20 && (*count > 0 || digits > 0); /* from 20 on there are too many */
   }
   return digits;
 }

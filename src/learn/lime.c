@@ -132,11 +132,13 @@ static bool regress(const Lime *l, Room *room, int count, int output, double pen
     }
   }
   for (int i = 0; i < count; i++) room->matrix[i * count + i] += penalty;
-  if (!cm__cholesky(room->matrix, count)) {
+  bool good = cm__cholesky(room->matrix, count);
+  if (good) cm__cholesky_solve(room->matrix, count, room->right);
+  for (int i = 0; good && i < count; i++) good = isfinite(room->right[i]);
+  if (!good) {
     cm_error_set(err, CM_ERR_DATA, "the linear model around a row cannot be solved; its predictions are not finite");
     return false;
   }
-  cm__cholesky_solve(room->matrix, count, room->right);
   return true;
 }
 

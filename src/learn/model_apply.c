@@ -166,7 +166,7 @@ double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *tabl
   const CmHarmony *harmony = model->prepare.harmony;
   const CmPrepare *p = &model->prepare;
   if (p->along_time && !cm__fill_table_along_time(hold->ctx, p->along_time, table, model->subject_column, p->time,
-                                                  model->features - (harmony != NULL), x, err))
+                                                  model->features - (harmony != NULL), model->features, x, err))
     return NULL;
   bool ok =
       !harmony || cm__harmony_encode(harmony, table, column[harmony->batch], x + harmony->batch, model->features, err);

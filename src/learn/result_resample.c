@@ -56,7 +56,7 @@ CmTable *cm__table_optimism(CmTrial *trial, CmError **err) {
 }
 
 static bool put_test(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome, CmError **err) {
-  double value, mean, spread, low, high, *permuted = outcome->permuted;
+  double value, mean, spread, low = NAN, high = NAN, *permuted = outcome->permuted;
   int64_t drawn = trial->params.permutation_test, n = moments(permuted, drawn, 1, &mean, &spread), above = 0;
   if (!cm__worth(trial->ctx, &trial->data, trial->pool, trial->pool_rows, outcome->p, &value, err)) return false;
   for (int64_t b = 0; b < drawn; b++) above += permuted[b] >= value;
@@ -64,10 +64,10 @@ static bool put_test(CmTableWriter *w, CmTrial *trial, const CmOutcome *outcome,
   put_worth(w, trial, outcome);
   cm__rows_real(w, value);
   cm__rows_real(w, mean);
-  cm__rows_real(w, n ? low : (double)NAN);
-  cm__rows_real(w, n ? high : (double)NAN);
+  cm__rows_real(w, low);
+  cm__rows_real(w, high);
   cm__rows_int(w, n);
-  cm__rows_real(w, (double)(above + 1) / (double)(n + 1));
+  cm__rows_real(w, isnan(value) ? (double)NAN : (double)(above + 1) / (double)(n + 1));
   return true;
 }
 

@@ -94,6 +94,11 @@ static bool read_values(Search *search, Choice *choice, char *text, CmError **er
   return true;
 }
 
+/* What acts on rows before any fold cannot be chosen inside one. */
+static bool before_folds(const char *name, const char *values) {
+  return !strcmp(name, "batch") || !strcmp(name, "along_time") || (!strcmp(name, "impute") && strstr(values, "drop"));
+}
+
 static bool read_choice(Search *search, char *word, CmError **err) {
   char *equals = strchr(word, '=');
   if (!equals || equals == word || search->count == MOST_CHOICES) {
@@ -108,6 +113,10 @@ static bool read_choice(Search *search, char *word, CmError **err) {
   bool prepare = !strncmp(word, PREPARE, strlen(PREPARE));
   const CmOp *op = prepare ? cm_prepare_about() : &search->learner->kind->about;
   const char *bare = prepare ? word + strlen(PREPARE) : word;
+  if (prepare && before_folds(bare, equals + 1)) {
+    cm_error_set(err, CM_ERR_PARAMETER, "%s: rows and batches are settled before the search; give one value", word);
+    return false;
+  }
   *choice = (Choice){.name = word, .prepare = prepare, .param = cm_op_find_param(op, bare)};
   for (int i = 0; i + 1 < search->count; i++) {
     if (strcmp(search->choice[i].name, word)) continue;

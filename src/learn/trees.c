@@ -1,5 +1,6 @@
 #include "learn/trees.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -20,7 +21,8 @@ float cm__above_middle(float a, float b) {
   double middle = (double)a / 2 + (double)b / 2;
   float below = (float)middle;
   if ((double)below <= middle) below = nextafterf(below, INFINITY);
-  return below > b ? b : below;
+  const float most = nextafterf(FLT_MAX, 0); /* whose text reads back as a float */
+  return fmaxf(fminf(below > b ? b : below, most), -most);
 }
 
 double *cm__balance(CmArena *scratch, const CmTraining *t, CmError **err) {

@@ -66,6 +66,10 @@ static bool minimise(Newton *n, double tolerance, CmContext *ctx, CmError **err)
   bool last = false;
   if (!smooth->evaluate(smooth->arg, n->w, &value, n->gradient, err)) return false;
   n->first = length_of(n, n->gradient);
+  if (!isfinite(value) || !isfinite(n->first)) {
+    cm_error_set(err, CM_ERR_DATA, "the features are too large to be summed; use scale=zscore, or mend the largest");
+    return false;
+  }
   for (int step = 0; step < MOST_STEPS; step++) {
     if (cm_context_cancelled(ctx, err)) return false;
     if (length_of(n, n->gradient) <= tolerance * n->first) return true;

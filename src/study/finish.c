@@ -141,6 +141,8 @@ static bool write_text(CmFinish *f, const char *path, char *text, CmError **err)
   return good;
 }
 
+enum { MOST_NAME = 160 }; /* characters of a plot's file; systems take 255, with what is added while it is written */
+
 typedef struct PlotFiles {
   CmFinish *finish;
   const char **paths;
@@ -155,6 +157,13 @@ static bool name_plot(void *arg, const char *name, size_t length, const char *sv
   const char **paths = cm__arena_grow(arena, files->paths, files->count, sizeof *paths, err);
   if (!paths) return false;
   files->paths = paths;
+  if (length > MOST_NAME) {
+    CmHash hash;
+    char hex[2 * CM_HASH_SIZE + 1];
+    cm_hash_bytes(name, length, &hash);
+    cm_hash_hex(&hash, hex);
+    return (paths[files->count++] = cm__arena_printf(arena, err, "plots/%.128s-%.16s.svg", name, hex)) != NULL;
+  }
   return (paths[files->count++] = cm__arena_printf(arena, err, "plots/%.*s.svg", (int)length, name)) != NULL;
 }
 

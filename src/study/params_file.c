@@ -132,7 +132,7 @@ static void read_classes(Reader *r, const CmYaml *map) {
   for (int k = 0; k < CM_COUNT(class_names); k++) {
     const CmYaml *features = all ? NULL : cm__yaml_get(map, class_names[k]);
     const bool asked = all || cm__yaml_key(map, class_names[k]);
-    if (!asked || cm__yaml_is_null(features) || features->count == 0) {
+    if (!asked || cm__yaml_is_null(features) || (features->kind != CM__YAML_SCALAR && features->count == 0)) {
       set(r, map, class_names[k], asked ? "all" : "none");
       continue;
     }

@@ -44,6 +44,13 @@ for method in ("linear", "previous"):
     run("predict", f"{folder}/model.json", f"{folder}/new.csv", "-o", f"{folder}/out.csv")
     agree(read(f"{folder}/out.csv")["predicted"], LinearRegression().fit(ready, y).predict(ready), 1e-12, f"{method}: new rows")
 
+# with a batch, too, a row that was trained on is its own nearest neighbour
+site = np.array(["A", "B"])[np.arange(ROWS) % 2]
+train("knn k=1", x, y, *options, prepare="prepare along_time=linear batch=site impute=mean", who=who, day=day, site=site)
+write(f"{folder}/new.csv", x, {"who": who, "day": day, "site": site})
+run("predict", f"{folder}/model.json", f"{folder}/new.csv", "-o", f"{folder}/out.csv")
+agree(read(f"{folder}/out.csv")["predicted"], y, 1e-12, "batch and along_time: rows of the training")
+
 # rows that are left out
 whole = ~np.isnan(x).any(axis=1)
 model = train("knn k=1", np.c_[x, np.full(ROWS, np.nan)], y, "--task", "regression", prepare="prepare impute=drop scale=none")

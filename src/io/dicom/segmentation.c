@@ -95,8 +95,8 @@ static bool name_segments(CmDicomSet root, int64_t only, CmImage *image, int64_t
   return true;
 }
 
-/* The stored value from which on a voxel is in. Of fractional objects (C.8.20.2.3) it is half of the largest: what is
- * more likely in than out, or filled to one half and more. */
+/* The stored value from which on a voxel is in. Of fractional objects (C.8.20.2.3) it is more than half of the largest:
+ * what is more likely in than out, or filled by more than a half, so that two segments never share a voxel. */
 static uint8_t least_inside(CmContext *ctx, CmDicomSet root) {
   char type[32];
   int64_t most = 255;
@@ -105,9 +105,9 @@ static uint8_t least_inside(CmContext *ctx, CmDicomSet root) {
   cm_dicom_int(root, CM_TAG(0x0062, 0x000e), 0, &most);
   if (!(most >= 1 && most <= 255)) most = 255;
   cm_log(ctx, CM_LOG_WARNING,
-         "the segmentation is fractional: voxels of one half and more (%lld of %lld) are taken as in",
-         (long long)(most + 1) / 2, (long long)most);
-  return (uint8_t)((most + 1) / 2);
+         "the segmentation is fractional: voxels of more than one half (%lld of %lld) are taken as in",
+         (long long)most / 2 + 1, (long long)most);
+  return (uint8_t)(most / 2 + 1);
 }
 
 /* Sets the label where the plane is `least` and more. */

@@ -191,7 +191,10 @@ static bool choose_groups(const CmPixelSet *set, CmLearnData *data, Judge *job, 
   int few = 0;
   for (int by_block = set->images < 2; group && fewest < 2 && by_block < 2; by_block++) {
     job->grouped = by_block ? "block" : "image";
-    for (int64_t i = 0; i < data->rows; i++) group[i] = by_block ? set->row[i].block : set->row[i].image;
+    for (int64_t i = 0; i < data->rows; i++) {
+      int64_t row = data->row[i]; /* some may have been left out */
+      group[i] = by_block ? set->row[row].block : set->row[row].image;
+    }
     if (!cm__compact_subjects(&data->hold, group, data->rows, &job->groups, err) ||
         !cm__fewest_subjects(set->ctx, data->y, data->classes, group, job->groups, data->rows, &few, &fewest, err))
       return false;

@@ -66,14 +66,14 @@ bool cm__fill_along_time(CmContext *ctx, int method, const int64_t *subject, con
 }
 
 bool cm__fill_table_along_time(CmContext *ctx, int method, const CmTable *table, const char *subject, const char *time,
-                               int features, double *x, CmError **err) {
+                               int features, int stride, double *x, CmError **err) {
   CmLearnData data = {.hold = {.ctx = ctx}, .table = table, .rows = cm_table_rows(table)};
   int64_t filled;
   data.notes_end = &data.notes;
   data.row = CM__NEW(&data.hold, int64_t, data.rows, err);
   for (int64_t i = 0; data.row && i < data.rows; i++) data.row[i] = i;
   bool ok = data.row && cm__data_subjects(&data, subject, err) && cm__data_times(&data, time, err) &&
-            cm__fill_along_time(ctx, method, data.subject, data.when, data.rows, features, features, x, &filled, err);
+            cm__fill_along_time(ctx, method, data.subject, data.when, data.rows, features, stride, x, &filled, err);
   cm__arena_free(&data.hold);
   return ok;
 }

@@ -12,6 +12,6 @@ bool cm__fill_along_time(CmContext *ctx, int method, const int64_t *subject, con
                          int features, int stride, double *x, int64_t *filled, CmError **err);
 /* The same on the rows of a table, whose subjects and times are in the named columns. */
 bool cm__fill_table_along_time(CmContext *ctx, int method, const CmTable *table, const char *subject, const char *time,
-                               int features, double *x, CmError **err);
+                               int features, int stride, double *x, CmError **err);
 
 #endif

@@ -209,7 +209,7 @@ static bool run(const CmCall *call, CmError **err) {
   if (turns * planes > 1) {
     /* opposite waves have the same magnitude */
     CmImage *sum = pool(call, planes, p->part == MAGNITUDE && turns % 2 == 0 ? turns / 2 : turns, err);
-    out = sum && type == CM_F32 ? cm_image_convert(call->ctx, sum, CM_F32, false, err) : cm_image_ref(sum);
+    if (sum) out = type == CM_F32 ? cm_image_convert(call->ctx, sum, CM_F32, false, err) : cm_image_ref(sum);
     cm_image_unref(&sum);
   } else {
     Kernel kernel;

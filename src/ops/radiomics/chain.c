@@ -45,16 +45,17 @@ static CmImage *mask_of(CmContext *ctx, const CmImage *labels, const CmLabelBox 
   return mask;
 }
 
-/* The box of the new grid that holds the label and what its features look at. */
+/* The box of the new grid that holds the label, which reaches `beyond` old voxels further than its outermost centres,
+ * and what its features look at. */
 static void choose_box(const CmRoi *roi, const CmGeometry *old, const CmGeometry *new, const CmLabelBox *label,
-                       int64_t first[3], int64_t size[3]) {
+                       double beyond, int64_t first[3], int64_t size[3]) {
   double map[12];
   cm__grid_map(old, new, map);
   for (int k = 0; k < 3; k++) {
     double low = map[4 * k + 3], high = low;
     for (int c = 0; c < 3; c++) {
-      const double a = map[4 * k + c] * ((double)label->box_min[c] - 0.5),
-                   b = map[4 * k + c] * ((double)label->box_max[c] + 0.5);
+      const double a = map[4 * k + c] * ((double)label->box_min[c] - beyond),
+                   b = map[4 * k + c] * ((double)label->box_max[c] + beyond);
       low += fmin(a, b);
       high += fmax(a, b);
     }
@@ -137,7 +138,8 @@ static bool load(CmRoi *roi, const CmImage *image, const CmImage *labels, const 
   int64_t unused[3], first[3];
   cm__grid_with_spacing(image, chain->spacing, &whole, unused);
   memcpy(roi->spacing, whole.spacing, sizeof roi->spacing);
-  choose_box(roi, cm_image_geometry(image), &whole, box, first, roi->n);
+  choose_box(roi, cm_image_geometry(image), &whole, box, chain->resampled && chain->mask_threshold < 0.5 ? 1.0 : 0.5,
+             first, roi->n);
   part_of(&whole, first, &part);
   find_seen(image, &part, roi);
   const size_t count = (size_t)(roi->n[0] * roi->n[1] * roi->n[2]);
@@ -300,10 +302,15 @@ static void set_levels(CmRoi *roi, int64_t at, const double *row, void *arg) {
 static bool discretise(CmRoi *roi, const CmChain *chain, double *line, CmError **err) {
   roi->level = cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err);
   if (!roi->level || roi->voxels == 0) return roi->level != NULL;
-  const double most = cm__counted_most(&roi->counted), highest = level_of(roi, chain, most);
+  const double least = cm__counted_least(&roi->counted), most = cm__counted_most(&roi->counted),
+               highest = level_of(roi, chain, most);
+  if (!isfinite((most - least) * MOST_LEVELS)) {
+    cm_error_set(err, CM_ERR_DATA, "intensities from %g to %g are too far apart; give range=LOW,HIGH", least, most);
+    return false;
+  }
   if (highest > MOST_LEVELS) {
     cm_error_set(err, CM_ERR_PARAMETER, "bin_width %g makes %.0f grey levels of intensities from %g to %g; at most %d",
-                 chain->bin_width, highest, cm__counted_least(&roi->counted), most, MOST_LEVELS);
+                 chain->bin_width, highest, least, most, MOST_LEVELS);
     return false;
   }
   each_row(roi, line, set_levels, (void *)chain);

@@ -114,8 +114,8 @@ static double quantile(const CmCounted *counted, double q) {
 static double deviation(const CmCounted *counted, double low, double high, double from) {
   double sum = 0.0, apart = 0.0, n = 0.0;
   int64_t first = 0, end = counted->distinct;
-  while (counted->value[first] < low) first++;
-  while (counted->value[end - 1] > high) end--;
+  while (first < end && counted->value[first] < low) first++;
+  while (end > first && counted->value[end - 1] > high) end--;
   for (int64_t k = first; k < end; k++) {
     n += count_of(counted, k);
     sum += count_of(counted, k) * counted->value[k];

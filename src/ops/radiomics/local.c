@@ -31,7 +31,16 @@ CM_SIMD static void add_difference(const double *restrict high, const double *re
 /* The row that was summed, to the balls around row y of the slice; it lies that squared distance from them. */
 static void add_row(const CmRoi *roi, int64_t y, double left, const Balls *balls) {
   const int64_t reach = (int64_t)(sqrt(left) / roi->spacing[0]), lo = roi->lo[0], n = roi->hi[0] - lo,
-                to = y * roi->n[0] + lo; /* the box's margin is wider than any reach */
+                to = y * roi->n[0] + lo;
+  if (lo < reach || roi->hi[0] + reach > roi->n[0]) { /* a mask that is cut low may come near to the box's end */
+    for (int64_t x = 0; x < n; x++) {
+      const int64_t first = lo + x > reach ? lo + x - reach : 0, past = lo + x + reach + 1,
+                    end = past < roi->n[0] ? past : roi->n[0];
+      balls->sum[to + x] += balls->prefix[end] - balls->prefix[first];
+      balls->count[to + x] += balls->seen[end] - balls->seen[first];
+    }
+    return;
+  }
   add_difference(balls->prefix + lo + reach + 1, balls->prefix + lo - reach, n, balls->sum + to);
   add_difference(balls->seen + lo + reach + 1, balls->seen + lo - reach, n, balls->count + to);
 }
