@@ -161,13 +161,14 @@ static bool read_held(CmLearnData *data, const char *name, CmError **err) {
     int64_t row = data->row[i];
     char cell[CM_TEXT_MAX];
     const char *text = cm_table_cell(data->table, row, column, cell, sizeof cell);
-    bool test = !strcmp(text, "test") || !strcmp(text, "1"),
+    bool test = !strcmp(text, "test") || !strcmp(text, "val") || !strcmp(text, "1"),
          train = !strcmp(text, "train") || !strcmp(text, "0") || !*text;
     if (!test && !train) {
-      cm_error_set(err, CM_ERR_DATA,
-                   "hold_out: row %lld of \"%s\" holds \"%s\"; use 1 or \"test\" for held-out rows, 0 or \"train\" for "
-                   "the others",
-                   (long long)row + 1, name, text);
+      cm_error_set(
+          err, CM_ERR_DATA,
+          "hold_out: row %lld of \"%s\" holds \"%s\"; use 1, \"test\" or \"val\" for held-out rows, 0 or \"train\" for "
+          "the others",
+          (long long)row + 1, name, text);
       return false;
     }
     data->held[i] = test;

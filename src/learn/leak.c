@@ -115,7 +115,7 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
 /* What the checks want to know of a feature. */
 typedef struct CmFacts {
   int64_t present, distinct; /* values */
-  bool copy, numbering, separates, ordered;
+  bool copy, numbering, whole, separates, ordered;
   double explained; /* share of the variance that goes with the target */
   int64_t missing;
   int missing_class; /* whose rows are all missing, and no others; -1 */
@@ -243,6 +243,8 @@ static void survey_feature(const CmLearnData *data, int j, CmPoint *points, CmFa
   if (facts->distinct < 2) return;
   facts->copy = is_copy(data, points, n);
   facts->numbering = is_numbering(data, points, n);
+  facts->whole = true;
+  for (int64_t i = 0; i < n; i++) facts->whole &= points[i].value == floor(points[i].value);
   facts->ordered = data->value && facts->distinct >= FEWEST_ROWS && is_ordered(data, points, n);
   facts->separates = data->classes && separates(data, points, n);
   if (data->target)
@@ -265,9 +267,10 @@ static bool check_values(CmLearnData *data, int j, const CmFacts *facts, const c
     return cm__leak_found(data, allow, LEAK_COPY, err,
                           "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
                           name, data->target);
-  if (named_identifier(name) || facts->numbering)
+  bool named = facts->whole && named_identifier(name); /* PyRadiomics' glcm_Id, the inverse difference, is none */
+  if (named || facts->numbering)
     return cm__leak_found(data, allow, LEAK_IDENTIFIER, err, "\"%s\" %s; take it out of the features", name,
-                          named_identifier(name) ? "is named like an identifier" : "numbers the rows or subjects");
+                          named ? "is named like an identifier" : "numbers the rows or subjects");
   if (!data->target) return true;
   if (facts->explained >= PROXY_SHARE)
     return cm__leak_found(

@@ -92,6 +92,19 @@ def test_brain(out):
         assert xml.etree.ElementTree.parse(f"{out}/plots/{name}").getroot().tag == "{http://www.w3.org/2000/svg}svg", name
 
 
+def test_pneumoniamnist(out):
+    env = dict(os.environ, CORMACK_TEST_DATA=DATA)
+    done = subprocess.run([lib.CORMACK, "run", f"{SOURCE}/examples/pneumoniamnist.yaml", "-o", out], env=env, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    assert {row["code"] for row in rows(f"{out}/quarantine.csv")} == {"duplicate"}
+    held = {(m["model"], m["metric"]): float(m["value"]) for m in rows(f"{out}/tables/learn_metrics.csv") if m["part"] == "hold_out" and m["value"]}
+    # published for ResNet-18 and ResNet-50 on the set's test part (Yang et al., Sci Data 10:41, 2023)
+    for model in ("logistic", "gradient_boosting"):
+        assert held[model, "auc"] > 0.948 and held[model, "accuracy"] > 0.854, held
+        page = open(f"{SOURCE}/examples/README.md").read()
+        assert f"{held[model, 'auc']:.3f} (" in page and f"{held[model, 'accuracy']:.3f} (" in page, "examples/README.md has other figures"
+
+
 for needed in ("medmnist", "ibsi_sts_validation", "cls/brain_mri_tumor_yes_no"):
     if not os.path.isdir(f"{DATA}/{needed}"):
         lib.skip(f"{DATA} has no {needed}: the examples on real data are left out")
@@ -100,5 +113,7 @@ with tempfile.TemporaryDirectory() as work:
     test_sarcoma(f"{work}/sarcoma")
     print("brain_mri_tumor")
     test_brain(f"{work}/brain")
+    print("pneumoniamnist")
+    test_pneumoniamnist(f"{work}/pneumoniamnist")
     print("pneumonia_xray")
     test_xray(f"{work}/xray")
