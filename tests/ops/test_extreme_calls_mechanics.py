@@ -38,4 +38,5 @@ with tempfile.TemporaryDirectory() as folder:
     one[2:4, 10:14, 12] = 1
     region = write(at / "region.nrrd", one, 10)
     run(0, "", "radiomics", thick, region, "-o", at / "g.csv", "--spacing", 1, "--mask_threshold", 0.1, "--bin_width", 0.5)
+    run(2, "mask_threshold 1e-06 takes in", "radiomics", thick, region, "-o", at / "g.csv", "--spacing", 1, "--mask_threshold", 1e-6, "--bin_width", 0.5)
 print("ends of the range are told")

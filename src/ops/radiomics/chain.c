@@ -173,6 +173,18 @@ static void find_extent(CmRoi *roi) {
       }
 }
 
+/* Features look a voxel beyond the region: it may not reach the end of its box, as one that is cut where interpolated
+ * masks only ring does. */
+static bool check_margin(const CmRoi *roi, const CmChain *chain, CmError **err) {
+  bool inner = true;
+  for (int k = 0; k < 3; k++) inner = inner && roi->lo[k] > 0 && roi->hi[k] < roi->n[k];
+  if (inner || roi->shape_voxels == 0) return true;
+  cm_error_set(err, CM_ERR_PARAMETER,
+               "mask_threshold %g takes in what lies more than a voxel beyond the label; give more, such as 0.5",
+               chain->mask_threshold);
+  return false;
+}
+
 /* Calls fn with each row of the box in turn. */
 typedef void RowFn(CmRoi *roi, int64_t at, const double *row, void *arg);
 
@@ -361,6 +373,7 @@ bool cm__roi_make(CmContext *ctx, const CmImage *image, const CmImage *labels, c
   *roi = (CmRoi){.ctx = ctx, .moran = NAN, .geary = NAN};
   if (!load(roi, image, labels, box, chain, err)) return false;
   find_extent(roi);
+  if (!check_margin(roi, chain, err)) return false;
   double *line = cm_alloc_array(ctx, (size_t)roi->n[0], sizeof(double), err);
   const bool ok = line && resegment(roi, chain, line, err) && discretise(roi, chain, line, err);
   cm_free(line);
