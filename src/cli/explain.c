@@ -60,7 +60,7 @@ static bool write_all(CmCli *cli, const ExplainOptions *o, const CmModel *model,
 
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
   const ExplainOptions *o = options;
-  const char *background = *o->background.value ? o->background.value : argv[1];
+  const char *background = o->background.value;
   Tables t = {NULL, NULL};
   CmModel *model = NULL;
   CmExplainParams *params = cm_params_create(cli->ctx, cm_explain_about(), err);
@@ -68,7 +68,8 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   for (int i = 2; good && i < argc; i++) good = cm_params_set_words(cli->ctx, cm_explain_about(), params, argv[i], err);
   good = good && (model = cm_model_load(cli->ctx, argv[0], err)) &&
          (t.rows = cm_table_read_csv(cli->ctx, argv[1], err)) &&
-         (t.background = cm_table_read_csv(cli->ctx, background, err)) && write_all(cli, o, model, &t, params, err);
+         (t.background = *background ? cm_table_read_csv(cli->ctx, background, err) : cm_table_ref(t.rows)) &&
+         write_all(cli, o, model, &t, params, err);
   if (!good && t.rows) cm_error_context(err, "%s", argv[1]);
   cm_table_unref(&t.background);
   cm_table_unref(&t.rows);

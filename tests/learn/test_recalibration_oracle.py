@@ -23,28 +23,17 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
+import draws
 import peers
 
-MASK = (1 << 64) - 1
 RECALIBRATE = 11  # the stream's number
-
-
-def mix(z):
-    z = (z + 0x9e3779b97f4a7c15) & MASK
-    z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & MASK
-    return z ^ (z >> 31)
-
-
-def stream(seed, purpose, at):
-    return mix(mix(mix(seed) ^ purpose) ^ at)
 
 
 def folds_of(y, folds, seed=1, job=0):
     """One row a subject: shuffled, each to the fold where its class has grown least, of equals the one with fewer rows."""
-    own, order = stream(seed, RECALIBRATE, job), list(range(len(y)))
+    own, order = draws.stream(seed, RECALIBRATE, job), list(range(len(y)))
     for i in range(len(y) - 1, 0, -1):
-        j = ((mix(own ^ mix(i)) >> 32) * (i + 1)) >> 32
+        j = draws.below(own, i, i + 1)
         order[i], order[j] = order[j], order[i]
     count, rows, fold = np.zeros((folds, y.max() + 1)), np.zeros(folds), np.zeros(len(y), int)
     for i in order:

@@ -19,22 +19,15 @@ except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
 
+import draws
 import peers
 
-MASK = (1 << 64) - 1
 OPTIMISM = 12  # the stream's number
 
 
-def mix(z):
-    z = (z + 0x9e3779b97f4a7c15) & MASK
-    z = ((z ^ (z >> 30)) * 0xbf58476d1ce4e5b9) & MASK
-    z = ((z ^ (z >> 27)) * 0x94d049bb133111eb) & MASK
-    return z ^ (z >> 31)
-
-
 def drawn(b, subjects, seed=1):
-    own = mix(mix(mix(seed) ^ OPTIMISM) ^ b)
-    return np.sort([((mix(own ^ mix(i)) >> 32) * subjects) >> 32 for i in range(subjects)])
+    own = draws.stream(seed, OPTIMISM, b)
+    return np.sort([draws.below(own, i, subjects) for i in range(subjects)])
 
 
 def validate(x, y, who, words, more, tables, *options):

@@ -137,6 +137,7 @@ static void add_learning_curve(const CmReport *report, CmTextBuffer *out, const 
   const char *models[MOST_MODELS];
   int count = cm__distinct(table, "model", models, MOST_MODELS);
   CmPlot plot = {.out = out,
+                 .file = {"learning_curve"},
                  .width = 760,
                  .height = 340,
                  .left = 56,
