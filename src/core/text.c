@@ -179,6 +179,35 @@ bool cm__parse_int(const char *text, int64_t *value) {
   return true;
 }
 
+/* Days from 1970-01-01 in the proleptic Gregorian calendar (Fliegel and Van Flandern 1968). */
+static double days(int year, int month, int day) {
+  int a = (month - 14) / 12;
+  return day - 32075 + 1461 * (year + 4800 + a) / 4 + 367 * (month - 2 - a * 12) / 12 -
+         3 * ((year + 4900 + a) / 100) / 4 - 2440588;
+}
+
+bool cm__parse_time(const char *text, double *seconds) {
+  int year, month, day, used = 0, hour = 0, minute = 0;
+  double second = 0;
+  bool read = sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == 10;
+  if (!read) read = sscanf(text, "%4d%2d%2d%n", &year, &month, &day, &used) == 3 && used == 8;
+  if (!read || month < 1 || month > 12 || day < 1 || day > 31) return false;
+  text += used;
+  if (*text == 'T' || *text == ' ') {
+    used = 0;
+    if (sscanf(text + 1, "%2d:%2d%n", &hour, &minute, &used) != 2 || !used || hour > 24 || minute > 59) return false;
+    text += 1 + used;
+    if (*text == ':') {
+      used = 0;
+      if (sscanf(text + 1, "%6lf%n", &second, &used) != 1 || second < 0 || second > 61) return false;
+      text += 1 + used;
+    }
+    if (*text == 'Z') text++;
+  }
+  *seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
+  return !*text;
+}
+
 const char *cm_real_text(double value, char to[32]) {
   if (!isfinite(value)) {
     snprintf(to, 32, "%s", isnan(value) ? "" : value > 0 ? "inf" : "-inf");

@@ -26,5 +26,7 @@ char *cm__text_finish(CmTextBuffer *buffer);
 /* Whole text as a number in decimal notation, whatever the locale; false if it is not one. "inf" and "-inf" count. */
 bool cm__parse_real(const char *text, double *value);
 bool cm__parse_int(const char *text, int64_t *value);
+/* ISO 8601 date, basic or extended, with hours, minutes and seconds behind it or not, as seconds from 1970 on. */
+bool cm__parse_time(const char *text, double *seconds);
 
 #endif

@@ -101,36 +101,6 @@ bool cm__data_subjects(CmLearnData *data, const char *name, CmError **err) {
 /* ---- time and hold-out ----------------------------------------------------------------------------------------------
  */
 
-/* Days from 1970-01-01 in the proleptic Gregorian calendar (Fliegel and Van Flandern 1968). */
-static double days(int year, int month, int day) {
-  int a = (month - 14) / 12;
-  return day - 32075 + 1461 * (year + 4800 + a) / 4 + 367 * (month - 2 - a * 12) / 12 -
-         3 * ((year + 4900 + a) / 100) / 4 - 2440588;
-}
-
-/* ISO 8601 date, basic or extended, with hours, minutes and seconds behind it or not; seconds. */
-static bool parse_time(const char *text, double *seconds) {
-  int year, month, day, used = 0, hour = 0, minute = 0;
-  double second = 0;
-  bool read = sscanf(text, "%4d-%2d-%2d%n", &year, &month, &day, &used) == 3 && used == 10;
-  if (!read) read = sscanf(text, "%4d%2d%2d%n", &year, &month, &day, &used) == 3 && used == 8;
-  if (!read || month < 1 || month > 12 || day < 1 || day > 31) return false;
-  text += used;
-  if (*text == 'T' || *text == ' ') {
-    used = 0;
-    if (sscanf(text + 1, "%2d:%2d%n", &hour, &minute, &used) != 2 || !used || hour > 24 || minute > 59) return false;
-    text += 1 + used;
-    if (*text == ':') {
-      used = 0;
-      if (sscanf(text + 1, "%6lf%n", &second, &used) != 1 || second < 0 || second > 61) return false;
-      text += 1 + used;
-    }
-    if (*text == 'Z') text++;
-  }
-  *seconds = days(year, month, day) * 86400 + hour * 3600 + minute * 60 + second;
-  return !*text;
-}
-
 bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
   if (!name) return true;
   int column = cm__named_column(data->table, name, "time", err);
@@ -142,7 +112,7 @@ bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
       data->when[i] = NAN;
     else if (cm_table_column_type(data->table, column) != CM_COLUMN_TEXT)
       data->when[i] = cm__table_number(data->table, row, column);
-    else if (!parse_time(cm_table_text(data->table, row, column), &data->when[i])) {
+    else if (!cm__parse_time(cm_table_text(data->table, row, column), &data->when[i])) {
       cm_error_set(err, CM_ERR_DATA, "time: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531",
                    (long long)row + 1, name, cm_table_text(data->table, row, column));
       return false;

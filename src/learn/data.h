@@ -3,6 +3,7 @@
 #define CORMACK_LEARN_DATA_H
 
 #include "core/arena.h"
+#include "core/table_cell.h"
 #include "cormack/learn.h"
 
 typedef struct CmLearnNote CmLearnNote;
@@ -63,8 +64,6 @@ bool cm__data_times(CmLearnData *data, const char *name, CmError **err);
 bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err);
 /* A column by its name; -1 and CM_ERR_MISSING with the nearest known name. */
 int cm__named_column(const CmTable *table, const char *name, const char *role, CmError **err);
-/* A numeric cell; NaN where missing or text. */
-double cm__table_number(const CmTable *table, int64_t row, int column);
 void cm__data_free(CmLearnData *data);
 bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...)
     CM_PRINTF(5, 6);

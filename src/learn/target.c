@@ -9,18 +9,6 @@
 
 #define MOST_CLASSES 64
 
-double cm__table_number(const CmTable *table, int64_t row, int column) {
-  if (cm_table_is_missing(table, row, column)) return NAN;
-  switch (cm_table_column_type(table, column)) {
-    case CM_COLUMN_INT:
-      return (double)cm_table_int(table, row, column);
-    case CM_COLUMN_REAL:
-      return cm_table_real(table, row, column);
-    default:
-      return NAN;
-  }
-}
-
 int cm__named_column(const CmTable *table, const char *name, const char *role, CmError **err) {
   int at = cm_table_find_column(table, name);
   if (at >= 0) return at;

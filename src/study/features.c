@@ -174,12 +174,6 @@ static double reduce(CmAggregateHow how, double *values, int64_t count) {
   return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static double cell_real(const CmTable *table, int64_t row, int column) {
-  if (cm_table_is_missing(table, row, column)) return NAN;
-  if (cm_table_column_type(table, column) == CM_COLUMN_INT) return (double)cm_table_int(table, row, column);
-  return cm_table_real(table, row, column);
-}
-
 static bool refuse_column(const CmTable *part, const char *name, const char *what, CmError **err) {
   int count = cm_table_columns(part);
   const char *near = NULL, *names[200];
@@ -222,7 +216,7 @@ static bool copy_row(Features *f, int64_t row, const char *prefix, const CmTable
   for (int c = 0; c < cm_table_columns(part); c++)
     if (is_feature(part, c) &&
         !set_feature(f, row, prefix, cm_table_column_name(part, c), cm_table_column_unit(part, c),
-                     from < 0 ? NAN : cell_real(part, from, c), err))
+                     from < 0 ? NAN : cm__table_number(part, from, c), err))
       return false;
   return true;
 }
@@ -234,7 +228,7 @@ static bool add_statistic(Features *f, int64_t row, const char *prefix, const Cm
   int64_t count = 0;
   if (!values) return false;
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
-    double value = cell_real(part, r, column);
+    double value = cm__table_number(part, r, column);
     if (!isnan(value)) values[count++] = value;
   }
   snprintf(name, sizeof name, "%s_%s", how_names[a->how], cm_table_column_name(part, column));
@@ -267,7 +261,7 @@ static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTa
   if (column < 0 || !is_number(part, column))
     return refuse_column(part, a->column_count ? a->columns[0] : "", how_names[a->how], err);
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
-    double value = cell_real(part, r, column), most = best < 0 ? NAN : cell_real(part, best, column);
+    double value = cm__table_number(part, r, column), most = best < 0 ? NAN : cm__table_number(part, best, column);
     if (!isnan(value) && (best < 0 || (a->how == CM__AGG_LARGEST ? value > most : value < most))) best = r;
   }
   snprintf(with, sizeof with, "%s%s", prefix, second ? (a->how == CM__AGG_SMALLEST ? "smallest_" : "largest_") : "");
@@ -293,7 +287,8 @@ static bool add_by(Features *f, int64_t row, const char *prefix, const CmTable *
       char name[500];
       if (c == column || !is_feature(part, c)) continue;
       snprintf(name, sizeof name, "%s.%s", cm_table_column_name(part, c), *cell ? cell : "none");
-      if (!set_feature(f, row, prefix, name, cm_table_column_unit(part, c), cell_real(part, r, c), err)) return false;
+      if (!set_feature(f, row, prefix, name, cm_table_column_unit(part, c), cm__table_number(part, r, c), err))
+        return false;
     }
   }
   return true;

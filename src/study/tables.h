@@ -2,6 +2,7 @@
 #ifndef STUDY_TABLES_H
 #define STUDY_TABLES_H
 
+#include "core/table_cell.h"
 #include "study/work.h"
 
 /* Text of a cell's key column. */
@@ -27,8 +28,5 @@ CM_NODISCARD CmTable *cm__tables_for_learning(CmWork *work, CmError **err);
 
 /* Adds a column unless it is there; an integer column that meets reals is the caller's to avoid. -1 + err. */
 int cm__table_column(CmTable *table, const char *name, CmColumnType type, const char *unit, CmError **err);
-/* Copies a cell between columns of fitting types. */
-bool cm__table_copy_cell(CmTable *to, int64_t row, int column, const CmTable *from, int64_t from_row, int from_column,
-                         CmError **err);
 
 #endif

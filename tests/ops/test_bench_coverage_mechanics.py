@@ -12,6 +12,7 @@ import bench_ops  # noqa: E402  (skips where peers are not installed)
 
 EXCEPTIONS = {
     "compare": "its input are two tables of a few rows: there is nothing to wait for",
+    "delta_features": "its input is a table",
     "icc": "its input is a table",
     "radiomics": "timed beside PyRadiomics by a program of its own, bench/bench_radiomics.py",
 }

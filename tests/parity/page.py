@@ -29,6 +29,7 @@ ELSEWHERE = [
     ("bone", "phantom of known anatomy", "tests/ops/test_bone_phantom_oracle.c"),
     ("brain", "heads of ellipsoids; Smith 2002 in NumPy and the AAL atlas on a real head", "tests/ops/test_brain_oracle.py"),
     ("compare", "closed form (Schwartz 1961): nodules of given place and volume", "tests/ops/test_compare_oracle.c"),
+    ("delta_features", "pandas and SciPy's linregress", "tests/ops/test_delta_features_oracle.py"),
     ("first_order", "IBSI's reference values, PyRadiomics' published baselines", "tests/ops/test_ops_measures_oracle.py"),
     ("icc", "Shrout and Fleiss' worked example, pingouin", "tests/ops/test_robustness_oracle.py"),
     ("lungs", "phantom of known lungs; masks of a chest CT drawn by others", "tests/ops/test_lungs_phantom_oracle.c, tests/ops/test_lungs_real_oracle.py"),

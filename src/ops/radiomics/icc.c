@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "core/distribution.h"
-#include "core/text.h"
-#include "cormack/op.h"
+#include "core/table_cell.h"
+#include "ops/radiomics/table_keys.h"
 
 typedef struct IccParams {
   CmText subject, measurement;
@@ -31,12 +31,6 @@ static const CmPort inputs[] = {
     {.name = "table", .kind = CM_KIND_TABLE, .help = "a row per subject and measurement, a column per feature"}};
 static const CmPort outputs[] = {{.name = "icc", .kind = CM_KIND_TABLE, .help = "a row per feature"}};
 
-/* Numbers for what columns say: rows with the same text have the same. */
-typedef struct Key {
-  char *text;
-  int64_t row, number;
-} Key;
-
 typedef struct Job {
   CmContext *ctx;
   const CmTable *table;
@@ -52,62 +46,16 @@ typedef struct Result {
   int64_t subjects;
 } Result;
 
-static int by_text(const void *a, const void *b) {
-  const Key *x = a, *y = b;
-  const int order = strcmp(x->text, y->text);
-  return order ? order : (x->row > y->row) - (x->row < y->row);
-}
-
-static bool mark_columns(Job *job, const char *list, int *columns, int *count, CmError **err) {
-  for (const char *text = list; *text;) {
-    const size_t size = strcspn(text, ",");
-    char name[CM_TEXT_MAX];
-    snprintf(name, sizeof name, "%.*s", (int)size, text);
-    const int column = cm_table_find_column(job->table, name);
-    if (column < 0 || *count == CM_LIST_MAX) {
-      cm_error_set(err, CM_ERR_MISSING, "the table has no column «%s»; say which ones tell subjects and measurements",
-                   name);
-      return false;
-    }
-    columns[(*count)++] = column;
-    job->is_key[column] = true;
-    text += size + (text[size] == ',');
-  }
-  if (*count > 0) return true;
-  cm_error_set(err, CM_ERR_PARAMETER, "subject and measurement have to name a column each");
-  return false;
-}
-
-static char *key_text(const Job *job, int64_t row, const int *columns, int count, CmError **err) {
-  CmTextBuffer text;
-  char cell[64];
-  cm__text_start(&text, job->ctx, err);
-  for (int c = 0; c < count; c++) {
-    const char *own = cm_table_text(job->table, row, columns[c]);
-    cm__text_add(&text, own ? own : cm_table_cell(job->table, row, columns[c], cell, sizeof cell));
-    cm__text_add_n(&text, "\x1f", 1);
-  }
-  return cm__text_finish(&text);
-}
-
+/* Numbers what the listed columns say of each row; such columns are no features. */
 static bool number_rows(Job *job, const char *list, int64_t *number, int64_t *most, CmError **err) {
   int columns[CM_LIST_MAX], count = 0;
-  if (!mark_columns(job, list, columns, &count, err)) return false;
-  Key *keys = cm_calloc(job->ctx, (size_t)job->rows + 1, sizeof *keys, err);
-  bool good = keys != NULL;
-  for (int64_t r = 0; good && r < job->rows; r++) {
-    keys[r].row = r;
-    good = (keys[r].text = key_text(job, r, columns, count, err)) != NULL;
+  if (!cm__listed_columns(job->table, list, columns, &count, err)) return false;
+  if (!count) {
+    cm_error_set(err, CM_ERR_PARAMETER, "subject and measurement have to name a column each");
+    return false;
   }
-  if (good) qsort(keys, (size_t)job->rows, sizeof *keys, by_text);
-  *most = 0;
-  for (int64_t r = 0; good && r < job->rows; r++) {
-    *most += r == 0 || strcmp(keys[r].text, keys[r - 1].text) != 0;
-    number[keys[r].row] = *most - 1;
-  }
-  for (int64_t r = 0; keys && r < job->rows; r++) cm_free(keys[r].text);
-  cm_free(keys);
-  return good;
+  for (int c = 0; c < count; c++) job->is_key[columns[c]] = true;
+  return cm__number_rows(job->ctx, job->table, columns, count, number, most, err);
 }
 
 static bool read_keys(Job *job, CmError **err) {
@@ -137,10 +85,7 @@ static bool fill(Job *job, int column, CmError **err) {
                    (long long)r + 1);
       return false;
     }
-    const double value =
-        cm_table_column_type(job->table, column) == CM_COLUMN_INT && !cm_table_is_missing(job->table, r, column)
-            ? (double)cm_table_int(job->table, r, column)
-            : cm_table_real(job->table, r, column);
+    const double value = cm__table_number(job->table, r, column);
     *to = isfinite(value) ? value : NAN;
   }
   return true;
