@@ -65,7 +65,7 @@ CASES = [
     Case("segmentation_metrics", {"distances": False}, "ct_mask", {"SimpleITK": overlap_itk}, both),
     Case("psnr", {}, "ct", {"scikit-image": lambda i: skimage.metrics.peak_signal_noise_ratio(i.array, noisy(i), data_range=4095)}, pair),
     *[Case("psnr", {}, name, {"OpenCV": lambda i, top=top: cv2.PSNR(i.array, noisy(i), top)}, pair,
-           note="the mean and the largest difference and the range as well") for name, top in (("xray8", 255), ("xray", 65535), ("xrayf", 65535))],
+           note="memory; the mean and the largest difference and both ranges as well; a table comes back") for name, top in (("xray8", 255), ("xray", 65535), ("xrayf", 65535))],
     Case("ssim", {"range": "fixed", "data_range": 4095.0}, "ct_part", {"scikit-image": lambda i: skimage.metrics.structural_similarity(
         i.array, noisy(i), gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=4095)}, pair),
     Case("ssim", {"window": "uniform", "sample_covariance": True, "range": "fixed", "data_range": 65535.0}, "xray", {

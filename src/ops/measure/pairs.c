@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cormack/parallel.h"
@@ -54,19 +55,16 @@ int64_t cm__pairs_row(const CmPairs *pairs, int64_t component, int64_t row, doub
 /* ---- moments, summed side by side so that the order does not depend on the machine
  * ------------------------------------------------------------- */
 
-enum { LANES = 8 };
+enum { LANES = 16 };
 
-static void add_lanes(const double squares[LANES], const double absolute[LANES], const double most[LANES],
-                      double low[2][LANES], double high[2][LANES], int64_t n, CmPairMoments *to) {
-  to->count += (double)n;
-  for (int k = 0; k < LANES; k++) {
-    to->squares += squares[k];
-    to->absolute += absolute[k];
-    to->most = fmax(to->most, most[k]);
-    for (int of = 0; of < 2; of++) {
-      to->low[of] = fmin(to->low[of], low[of][k]);
-      to->high[of] = fmax(to->high[of], high[of][k]);
-    }
+static void add_moments(const CmPairMoments *from, CmPairMoments *to) {
+  to->count += from->count;
+  to->squares += from->squares;
+  to->absolute += from->absolute;
+  to->most = fmax(to->most, from->most);
+  for (int of = 0; of < 2; of++) {
+    to->low[of] = fmin(to->low[of], from->low[of]);
+    to->high[of] = fmax(to->high[of], from->high[of]);
   }
 }
 
@@ -115,17 +113,7 @@ bool cm__pairs_moments(CmContext *ctx, const CmPairs *pairs, const CmPart *part,
   job.partial = cm_alloc_array(ctx, (size_t)chunks, sizeof(CmPairMoments), err);
   const bool ok = job.partial && cm_parallel_for(ctx, NULL, rows, chunk, measure_rows, &job, err);
   *moments = nothing;
-  for (int64_t k = 0; ok && k < chunks; k++) {
-    const CmPairMoments *p = &job.partial[k];
-    moments->count += p->count;
-    moments->squares += p->squares;
-    moments->absolute += p->absolute;
-    moments->most = fmax(moments->most, p->most);
-    for (int of = 0; of < 2; of++) {
-      moments->low[of] = fmin(moments->low[of], p->low[of]);
-      moments->high[of] = fmax(moments->high[of], p->high[of]);
-    }
-  }
+  for (int64_t k = 0; ok && k < chunks; k++) add_moments(&job.partial[k], moments);
   if (moments->count == 0.0)
     for (int of = 0; of < 2; of++) moments->low[of] = moments->high[of] = NAN;
   cm_free(job.partial);
