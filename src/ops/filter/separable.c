@@ -23,6 +23,28 @@ static int64_t part_of_row(int64_t radius) {
   return part < 256 ? 256 : part;
 }
 
+/* A kernel wider than the image: every row (or plane) is filtered once and kept, and one for what lies beyond. */
+static bool kept_whole(int64_t radius, int64_t n) {
+  return 2 * radius > n;
+}
+
+static int64_t kept_at(CmBorder border, int64_t at, int64_t n) {
+  const int64_t inside = cm__border_index(border, at, n);
+  return inside < 0 ? n : inside;
+}
+
+/* Rows of a plane that are kept while a tile is filtered along y, planes while it is filtered along z. */
+static int64_t band_rows(const CmSeparable *job, const CmGrid *grid, int64_t rows) {
+  const int64_t radius = job->taps[1].radius;
+  if (radius == 0) return 0;
+  return kept_whole(radius, grid->ny) ? grid->ny + 1 : rows + 2 * radius;
+}
+
+static int64_t ring_planes(const CmSeparable *job, const CmGrid *grid) {
+  const int64_t radius = job->taps[2].radius;
+  return kept_whole(radius, grid->nz) ? grid->nz + 1 : 2 * radius + 1;
+}
+
 #define R float
 #define X(name) name##_f32
 #define load_f32 cm__line_to_f32
@@ -58,8 +80,8 @@ static int64_t tile_values(const Plan *plan, int64_t rows) {
   const CmTaps *taps = plan->job->taps;
   const CmGrid *grid = &plan->grid;
   int64_t line = (grid->nx + 2 * taps[0].radius) * grid->components;
-  int64_t band = taps[1].radius ? (rows + 2 * taps[1].radius) * band_pitch(grid->row) : 0;
-  return line + band + (2 * taps[2].radius + 1) * ring_pitch(rows, grid->row) + grid->row;
+  int64_t band = band_rows(plan->job, grid, rows) * band_pitch(grid->row);
+  return line + band + ring_planes(plan->job, grid) * ring_pitch(rows, grid->row) + grid->row;
 }
 
 /* Tiles that stay in the second-level cache, and that take at most a sixty-fourth of the image. */

@@ -142,21 +142,37 @@ static void X(row_x)(const Tile *tile, int64_t y, int64_t z, R *line, R *to) {
   X(fir)(shifted, tile->half[0], taps->radius, taps->parity, to, grid->row);
 }
 
+/* Fills the band: rows of plane z filtered along x, those around the tile, or all of the image and the one beyond it.
+ */
+static void X(fill_band)(const Tile *tile, int64_t z, R *line, R *band) {
+  const int64_t radius = tile->job->taps[1].radius, ny = tile->grid.ny, pitch = band_pitch(tile->grid.row);
+  if (kept_whole(radius, ny)) {
+    if (tile->carried) return;
+    for (int64_t y = 0; y < ny; y++) X(row_x)(tile, y, z, line, band + y * pitch);
+    if (cm__border_index(tile->job->border, -1, ny) < 0) X(row_x)(tile, -1, z, line, band + ny * pitch);
+    return;
+  }
+  if (tile->carried) memmove(band, band + tile->carried * pitch, (size_t)(2 * radius * pitch) * sizeof(R));
+  for (int64_t y = tile->carried ? radius : -radius; y < tile->y1 - tile->y0 + radius; y++)
+    X(row_x)(tile, tile->y0 + y, z, line, band + (y + radius) * pitch);
+}
+
 /* Plane z of the tile, filtered along x and y, into `to` (rows of the tile). */
 static void X(plane)(const Tile *tile, int64_t z, R *line, R *band, R *to) {
   const CmTaps *taps = &tile->job->taps[1];
-  const int64_t rows = tile->y1 - tile->y0, n = tile->grid.row, pitch = band_pitch(n), part = part_of_row(taps->radius);
+  const int64_t rows = tile->y1 - tile->y0, n = tile->grid.row, ny = tile->grid.ny, pitch = band_pitch(n),
+                part = part_of_row(taps->radius);
   if (taps->radius == 0) {
     for (int64_t y = 0; y < rows; y++) X(row_x)(tile, tile->y0 + y, z, line, to + y * n);
     return;
   }
-  if (tile->carried) memmove(band, band + tile->carried * pitch, (size_t)(2 * taps->radius * pitch) * sizeof(R));
-  for (int64_t y = tile->carried ? taps->radius : -taps->radius; y < rows + taps->radius; y++)
-    X(row_x)(tile, tile->y0 + y, z, line, band + (y + taps->radius) * pitch);
+  X(fill_band)(tile, z, line, band);
+  const bool whole = kept_whole(taps->radius, ny);
   const R **near = tile->pointers + taps->radius;
   for (int64_t x = 0; x < n; x += part)
     for (int64_t y = 0; y < rows; y++) {
-      for (int64_t k = -taps->radius; k <= taps->radius; k++) near[k] = band + (y + taps->radius + k) * pitch + x;
+      for (int64_t k = -taps->radius; k <= taps->radius; k++)
+        near[k] = band + (whole ? kept_at(tile->job->border, tile->y0 + y + k, ny) : y + taps->radius + k) * pitch + x;
       X(fir)(near, tile->half[1], taps->radius, taps->parity, to + y * n + x, n - x < part ? n - x : part);
     }
 }
@@ -177,23 +193,20 @@ static void X(store)(const Tile *tile, int64_t row, R *line) {
   }
 }
 
-/* The slot of plane z, which may lie beyond the border: its place in the ring; where that would hold more planes than
- * there are, one for each plane of the image, and one for what lies beyond. */
+/* The slot of plane z, which may lie beyond the border. */
 static int64_t X(slot_of)(const Tile *tile, int64_t z) {
   const int64_t radius = tile->job->taps[2].radius, nz = tile->grid.nz;
-  if (2 * radius <= nz) return (z + radius) % (2 * radius + 1);
-  const int64_t at = cm__border_index(tile->job->border, z, nz);
-  return at < 0 ? nz : at;
+  return kept_whole(radius, nz) ? kept_at(tile->job->border, z, nz) : (z + radius) % (2 * radius + 1);
 }
 
 static void X(tile)(const Tile *tile) {
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &tile->job->taps[2];
-  const int64_t rows = tile->y1 - tile->y0, n = grid->row, ring = 2 * taps->radius + 1, slot = ring_pitch(rows, n);
-  const bool all = 2 * taps->radius > grid->nz; /* planes are kept */
+  const int64_t rows = tile->y1 - tile->y0, n = grid->row, slot = ring_pitch(rows, n);
+  const bool all = kept_whole(taps->radius, grid->nz);
   R *line = tile->scratch, *band = line + (grid->nx + 2 * tile->job->taps[0].radius) * grid->components;
-  R *planes = band + (tile->job->taps[1].radius ? (rows + 2 * tile->job->taps[1].radius) * band_pitch(n) : 0);
-  R *result = planes + ring * slot;
+  R *planes = band + band_rows(tile->job, grid, rows) * band_pitch(n);
+  R *result = planes + ring_planes(tile->job, grid) * slot;
   const int64_t beyond = all && cm__border_index(tile->job->border, -1, grid->nz) < 0;
   for (int64_t z = all ? -beyond : -taps->radius; z < (all ? grid->nz : taps->radius); z++)
     X(plane)(tile, z, line, band, planes + X(slot_of)(tile, z) * slot);
