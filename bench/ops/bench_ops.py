@@ -11,6 +11,7 @@ then the other benches (bench/bench_*.py), then the rest.
 A group of cases is a file bench/ops/cases_<group>.py:
 
     from bench_ops import Case, nd, sitk
+    NOTES = {"median": "what limits it, where a case has no note of its own"}
     CASES = [Case("median", {"radius": 1}, "ct", {"SciPy": lambda i: nd.median_filter(i.array, 3)})]
 
 Names of inputs are those of inputs.py (those that end in _part are crops, for peers that take minutes); the peer is called with the
@@ -175,6 +176,9 @@ def groups():
         spec = importlib.util.spec_from_file_location(path.stem, path)
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+        notes = getattr(module, "NOTES", {})
+        for case in module.CASES:
+            case.note = case.note or notes.get(case.op, "")
         found += [(path.stem.removeprefix("cases_"), case) for case in module.CASES]
     return sorted(found, key=lambda pair: -bool(pair[1].must))
 
@@ -240,7 +244,15 @@ class Run:
             except Exception:
                 print(f"FAILED {group} {case.on if case else ''}:\n{traceback.format_exc()}", flush=True)
                 self.failed.append(group)
-        return 1 if self.failed else 0
+        return 1 if self.failed or self.unexplained() else 0
+
+    def unexplained(self):
+        """Tells what the page calls slower without saying in words what limits it."""
+        import page
+        cases = page.unexplained(self.kept.rows) if self.kept else []
+        if cases:
+            print("slower than a peer, and no note says what limits it (Case.note, NOTES of a file of cases, remark of rows.note):", *cases, sep="\n  ")
+        return cases
 
 
 def main():

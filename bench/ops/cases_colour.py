@@ -29,6 +29,9 @@ def classes_sk(i):
     return KMeans(3, n_init=1, random_state=0, algorithm="lloyd").fit(color.rgb2lab(floats(i)).reshape(-1, 3))
 
 
+NOTES = {"colour_space": "memory: three reals a voxel; grey: weights in float where OpenCV has whole numbers of 15 bits",
+         "colour_threshold": "hues and saturations in float; OpenCV's of bytes are whole numbers out of tables",
+         "colour_segmentation": "k-means in f64, started and ended by rules of its own; both end when they settle, not after as many turns"}
 CASES = [
     Case("colour_segmentation", {}, "colour", {"OpenCV cvtColor and kmeans": classes_cv, "scikit-image rgb2lab, scikit-learn KMeans": classes_sk}),
     Case("colour_space", {"to_space": "lab"}, "colour", {"OpenCV cvtColor f32": opencv(cv2.COLOR_RGB2Lab), "scikit-image": lambda i: color.rgb2lab(floats(i))}),

@@ -54,6 +54,9 @@ def slope_itk(i):
     return sitk.RecursiveGaussian(v, 2 * i.spacing[0], False, sitk.RecursiveGaussianImageFilter.FirstOrder, 0)
 
 
+NOTES = {"gaussian": "weights in float; OpenCV's of bytes are whole numbers of 8 and 16 bits",
+         "median": "forgetful selection: as many comparisons as OpenCV's network has, with more moves between registers and the cache",
+         **dict.fromkeys(("sobel", "scharr", "prewitt", "gradient_magnitude"), "memory; slopes gathered in float, then a root")}
 CASES = [
     Case("gaussian", {"sigma": 2, **VOXEL}, "ct", {
         "SimpleITK recursive": lambda i: sitk.SmoothingRecursiveGaussian(i.sitk_f32, [2 * s for s in i.spacing]),

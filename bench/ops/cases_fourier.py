@@ -33,6 +33,7 @@ def opencv_gabor(i, frequency, both):
     return cv2.magnitude(real, cv2.filter2D(i.f32, cv2.CV_32F, kernel.imag)) if both else real
 
 
+NOTES = dict.fromkeys(("fourier_filter", "notch"), "transforms in f64, the peer's in f32")
 CASES = [
     *[Case("fourier_filter", {"cutoff": 0.1, **PLAIN}, name, {
         "scikit-image": lambda i: skimage.filters.butterworth(i.f32, 0.1, False, 2), "transform of scipy.fft": multiplied})

@@ -27,6 +27,7 @@ def riesz(i):
     return scipy.fft.irfftn(scipy.fft.rfftn(v, workers=threads) * i.kept("gain", gain), v.shape, workers=threads)
 
 
+NOTES = {"riesz": "transforms in f64, the peer's in f32"}
 CASES = [
     Case("riesz", {"frequencies": "dft"}, "mr", {"transform of scipy.fft": riesz}),
     Case("laws", {"kernels": "E5L5S5", "border": "reflect"}, "mr", {"SciPy": lambda i: laws(i.f32)}),

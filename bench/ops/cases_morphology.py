@@ -62,6 +62,8 @@ COMBINED = {"open": cv2.MORPH_OPEN, "close": cv2.MORPH_CLOSE, "morphological_gra
             "black_hat": cv2.MORPH_BLACKHAT}
 
 
+GREY = "comparisons, of loads that are not aligned; NaN and what lies beyond take no part, which reals are looked through for once more"
+NOTES = dict.fromkeys(("dilate", "erode", *COMBINED), GREY)
 CASES = [
     Case("erode", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryErode(plain(i), [5] * 3)}, must=8),
     Case("dilate", BALL, "ct_mask", {"SimpleITK": lambda i: sitk.BinaryDilate(plain(i), [5] * 3)}, must=8),

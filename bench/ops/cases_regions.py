@@ -23,6 +23,7 @@ def shapes(i):
     return measure.Execute(i.sitk)
 
 
+NOTES = {"threshold": "memory; the range may be open at either end and NaN is outside, where OpenCV compares once"}
 CASES = [
     Case("connected_components", {"connectivity": 26}, "binary512", {
         "connected-components-3d": lambda i: cc3d.connected_components(i.array, connectivity=26, binary_image=True)}, must=1),

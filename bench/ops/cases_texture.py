@@ -106,6 +106,7 @@ def textures_sk(i):
     return KMeans(2, n_init=4, random_state=0, algorithm="lloyd").fit(windowed_bank(i))
 
 
+NOTES = {"components": "memory; a row at a time, its bytes sorted out in registers by the compiler's shuffles, OpenCV's by hand"}
 CASES = [
     Case("texture_segmentation", {}, "xray_part", {"OpenCV filter2D, blur, kmeans": textures_cv, "OpenCV filter2D, blur, scikit-learn KMeans": textures_sk}),
     Case("components", {"keep": 2}, "colour", {"OpenCV extractChannel": lambda i: cv2.extractChannel(i.array, 1),

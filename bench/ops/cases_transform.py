@@ -92,6 +92,8 @@ FLOATS = "the peer calculates in whole numbers of 8 to 16 bits, rounded on the w
 TAPS = "eight taps of a Gaussian in float each way; the peer's five are 1 4 6 4 1, in whole numbers"
 PLACES = "places from mm by the geometry, in double; the peer is given them in voxels, as float"
 FETCHED = "the four neighbours of each voxel are fetched one by one"
+NOTES = {"resample": "memory", "flip": "memory: copying, turned in registers", "stack": "memory: rows come together in the cache before they are written",
+         "pad": "memory: copying", "crop": "memory: copying", "reorient": "memory: copying, in tiles"}
 CASES = [
     Case("resample", {"spacing": 1, "interpolation": "linear"}, "ct", {"SimpleITK": resampled(1, "linear"), "SciPy": zoomed(1, 1)}, must=4),
     Case("resample", {"spacing": 1, "interpolation": "cubic"}, "ct", {"SimpleITK": resampled(1, "cubic")}, must=4),

@@ -3,6 +3,8 @@ import time
 
 from rows import seconds
 
+ALIKE = 0.9  # a ratio that another run may turn
+
 HEAD = """# Speed
 
 Each operation beside the libraries that a user would otherwise take: same input, same process, run after run in turn, everybody warmed up,
@@ -48,10 +50,20 @@ def _cells(*cells):
 
 
 def _slower(rows):
+    """The fastest peers of what is slower, the slowest first."""
     found = [best for best in map(_fastest, _cases(rows)) if best and best["ratio"] < 1]
+    return sorted(found, key=lambda row: row["ratio"])
+
+
+def unexplained(rows):
+    """Cases that are slower by more than runs differ and whose row says in no words what limits them."""
+    return list(dict.fromkeys(f"{row['group']} {row['case']}" for row in _slower(rows) if row["ratio"] < ALIKE and not row.get("note")))
+
+
+def _slower_table(rows):
     return _table("Slower than the fastest peer", ["operation", "threads", "ours", "fastest peer", "ratio", "what limits"], [
-        _cells(best["case"], best["threads"], seconds(best["ours_s"]), f"{best['peer']} {seconds(best['peer_s'])}", f"{best['ratio']:.2f}x", _limit(best))
-        for best in sorted(found, key=lambda row: row["ratio"])])
+        _cells(best["case"], best["threads"], seconds(best["ours_s"]), f"{best['peer']} {seconds(best['peer_s'])}", f"{best['ratio']:.2f}x",
+               _limit(best) if best.get("note") or best["ratio"] < ALIKE else "runs differ by as much") for best in _slower(rows)])
 
 
 def _asked(rows):
@@ -69,7 +81,7 @@ def write(kept, path):
     lines = [HEAD.format(when=time.strftime("%Y-%m-%d", time.gmtime(newest)), machine=machine)]
     if old:
         lines.append("Rows with † are of an earlier run.\n")
-    lines += _slower(rows) + _asked(rows)
+    lines += _slower_table(rows) + _asked(rows)
     for group in dict.fromkeys(row["group"] for row in rows):
         cases = _cases([row for row in rows if row["group"] == group])
         lines += _table(group, ["operation", "threads", "ours", "peers", "limit", "memory"], [_row(case, kept.began) for case in cases])
