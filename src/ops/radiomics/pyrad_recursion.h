@@ -6,26 +6,43 @@
 
 #include "cormack/context.h"
 
-/* Causal n, anticausal m, recursion d, which depends on sigma alone; rest: what the one and the other way make of a
- * constant 1. */
+/* What one filter makes of the states of the recursion, the newest first: from the first value on, and from the last
+ * back. */
+typedef struct CmTaps {
+  double forward[4], back[4];
+} CmTaps;
+
+/* Both filters of an axis have the same recursion; rest: the state that a constant 1 leads to. */
 typedef struct CmRecursion {
-  double n[4], m[4], d[4], rest[2];
+  double d[4], rest;
+  CmTaps smooth, second;
 } CmRecursion;
 
-/* sigma in voxels. second: the second derivative times `across`, else the Gaussian. */
-void cm__recursion_make(double sigma, bool second, double across, CmRecursion *r);
+/* The Gaussian, sigma in voxels, and its second derivative times `across`. */
+void cm__recursion_make(double sigma, double across, CmRecursion *r);
 
-/* Each way remembers its last four results. Those at the border of a part of a line are sums of the values beyond it,
- * so that nothing else need be calculated there: weights of `count` values, for the result next to the part, the one
- * beyond ..., in the order of the values. The outermost value goes on for ever. `forward`: they lie before the part. */
-enum { CM__MEMORY = 4 };
-void cm__recursion_weights(const CmRecursion *r, bool forward, int64_t count, double *weights);
+/* Lines side by side: value i of line k stands at [i * step + k]. */
+enum { CM__LANES = 8 };
 
-/* Lines side by side: value i of line k stands at [i * CM__LANES + k]. */
-enum { CM__LANES = 16 };
+/* What lies before and after the values that are wanted is looked at alone, where the states begin with what the
+ * outermost value leads to, as if it went on for ever. */
+typedef struct CmStretch {
+  int64_t before, length, after;
+} CmStretch;
 
-/* one + other = the data filtered. CM__MEMORY values stand before and behind the data, as many results before `one` and
- * behind `other`. */
-void cm__recursion_run(const CmRecursion *r, const double *data, double *one, double *other, int64_t count);
+/* `from` begins with what lies before; the results are of the values wanted. */
+typedef struct CmLines {
+  CmStretch stretch;
+  const double *from[3];
+  double *to[3];
+  int64_t step, to_step;
+} CmLines;
+
+/* Value 0 smoothed, and its second derivative. */
+void cm__recursion_split(const CmRecursion *r, const CmLines *lines);
+/* Value 0 smoothed, its second derivative, and value 1 smoothed. */
+void cm__recursion_cross(const CmRecursion *r, const CmLines *lines);
+/* The second derivative of value 0, and values 1 and 2 smoothed. */
+void cm__recursion_last(const CmRecursion *r, const CmLines *lines);
 
 #endif
