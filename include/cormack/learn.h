@@ -179,6 +179,11 @@ typedef struct CmLearnColumns {
   const char *group; /* sites, scanners …: in a validation each of its values is the test part of a fold, instead of
                       * folds of subjects, and a column of «subgroups». Never a feature; NULL: none */
   const char *allow; /* cm_model_fit(): leaks to let pass, as in CmValidateParams; NULL: none */
+  /* Several targets at once (multilabel), each a column of 0 and 1: a model each, and rows that have all of them.
+   * cm_learn_validate() learns each in turn on the same folds and judges them also together; cm_model_fit() learns
+   * `target`, one of them. None of them is a feature. */
+  const char *const *labels;
+  int label_count;
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
@@ -344,7 +349,11 @@ CM_API void cm_learn_result_unref(CmLearnResult **result);
 CM_API int cm_learn_result_models(const CmLearnResult *result);             /* one a learner, same order */
 CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* borrowed */
 
-/* The tables, always all of them, in this order (without rows where they do not apply). «part» is "cross_validation" or
+/* With several targets (CmLearnColumns.labels) the models are all learners of the first label, then of the second …,
+ * named "LEARNER-LABEL"; tables hold the rows of all labels, and «metrics» first those of all labels together, under
+ * the learner's name: «class» is "all", "macro", "micro", "weighted" or "samples".
+ *
+ * The tables, always all of them, in this order (without rows where they do not apply). «part» is "cross_validation" or
  * "hold_out"; «repeat» and «fold» count from 1 and are missing for the hold-out; «row» is the 0-based row of the input
  * table; «class» is the positive class in a binary task, each class against the rest and "macro" (their mean) in a
  * multiclass one, and "all" where a metric has no class.

@@ -72,7 +72,8 @@ class LearnColumns(C.Structure):
     _fields_ = [("target", TEXT), ("positive", TEXT), ("subject", TEXT), ("time", TEXT), ("hold_out", TEXT),
                 ("features", C.POINTER(TEXT)), ("feature_count", I), ("ignore", C.POINTER(TEXT)), ("ignore_count", I),
                 ("task", TEXT), ("event", TEXT), ("order", C.POINTER(TEXT)), ("order_count", I),
-                ("subgroups", C.POINTER(TEXT)), ("subgroup_count", I), ("group", TEXT), ("allow", TEXT)]
+                ("subgroups", C.POINTER(TEXT)), ("subgroup_count", I), ("group", TEXT), ("allow", TEXT),
+                ("labels", C.POINTER(TEXT)), ("label_count", I)]
 
 
 # Functions that cannot fail: name, result, arguments.

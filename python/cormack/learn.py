@@ -44,6 +44,8 @@ def describe(name, *, context=None):
 
 def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=(), group=None, allow=None):
     columns = _library.LearnColumns()
+    if isinstance(target, (list, tuple)):
+        columns.labels, columns.label_count, target = texts(target), len(target), None
     for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out),
                         ("task", task), ("event", event), ("group", group), ("allow", allow)):
         setattr(columns, name, data(value))
@@ -212,6 +214,7 @@ class Validation:
 def validate(table, learners=("logistic",), *, target, positive=None, subject=None, time=None, hold_out_column=None, features=None,
              ignore=(), task=None, event=None, order=None, subgroups=(), group=None, context=None, **params):
     """Judges learners on rows that they have not seen, by subject, and among the values of the columns `subgroups`.
+    target: a column; or several of 0 and 1, each of which gets models of its own (named "logistic-effusion" …) and which are also judged together.
     group: a column, e.g. of sites, each of whose values is left out once, instead of folds by subject. Further arguments (folds=5, repeats=4, …): describe("validate")."""
     context = current(context)
     learners = [learners] if isinstance(learners, (str, Learner)) else list(learners)

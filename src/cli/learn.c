@@ -109,7 +109,7 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
                      CmError **err) {
   *result = (CmLearnWords){0};
   CmLearnColumns *c = &result->columns;
-  c->target = given(&options->target);
+  if (!strchr(options->target.value, ',')) c->target = given(&options->target);
   c->positive = given(&options->positive);
   c->subject = given(&options->subject);
   c->time = given(&options->time);
@@ -121,12 +121,15 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   if (!split_names(cli, options->features.value, &result->text[0], result->names[0], &c->feature_count, err) ||
       !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err) ||
       !split_names(cli, options->order.value, &result->text[2], result->names[2], &c->order_count, err) ||
-      !split_names(cli, options->subgroups.value, &result->text[3], result->names[3], &c->subgroup_count, err))
+      !split_names(cli, options->subgroups.value, &result->text[3], result->names[3], &c->subgroup_count, err) ||
+      (!c->target &&
+       !split_names(cli, options->target.value, &result->text[4], result->names[4], &c->label_count, err)))
     return false;
   if (c->feature_count) c->features = result->names[0];
   c->ignore = result->names[1];
   c->order = result->names[2];
   c->subgroups = result->names[3];
+  c->labels = result->names[4];
   result->prepare = cm_params_create(cli->ctx, cm_prepare_about(), err);
   result->validate = cm_params_create(cli->ctx, cm_validate_about(), err);
   result->tune = cm_params_create(cli->ctx, cm_tune_about(), err);

@@ -20,7 +20,9 @@ typedef struct CmLearnOptions {
     .help = help_                                                                                          \
   }
 #define CM__LEARN_OPTIONS(S)                                                                                       \
-  CM__LEARN_OPTION(S, target, "", "column that holds what is to be learned: classes, numbers or times"),           \
+  CM__LEARN_OPTION(S, target, "",                                                                                  \
+                   "column that holds what is to be learned: classes, numbers or times; or, with commas between, " \
+                   "several columns of 0 and 1"),                                                                  \
       CM__LEARN_OPTION(S, positive, "", "class that counts as positive; otherwise the last one"),                  \
       CM__LEARN_OPTION(S, subject, "", "column that names the subject; its rows stay together"),                   \
       CM__LEARN_OPTION(S, time, "", "column that says when a row was seen"),                                       \
@@ -35,8 +37,8 @@ typedef struct CmLearnOptions {
 /* All of one call; free with cm__learn_words_free(). */
 typedef struct CmLearnWords {
   CmLearnColumns columns;
-  char *text[4];
-  const char *names[4][CM__MOST_NAMES]; /* features, ignore, order, subgroups */
+  char *text[5];
+  const char *names[5][CM__MOST_NAMES]; /* features, ignore, order, subgroups, several targets */
   int count;
   CmLearner learner[CM__MOST_LEARNERS];
   char name[CM__MOST_LEARNERS][72];

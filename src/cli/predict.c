@@ -66,35 +66,79 @@ static bool add_survival(CmCli *cli, const CmModel *model, const CmTable *table,
   return good;
 }
 
+/* What a model says of the rows. */
+static CmTable *apply(CmCli *cli, const CmModel *model, const CmTable *table, const PredictOptions *o, CmError **err) {
+  CmTable *result = cm_model_predict(cli->ctx, model, table, err);
+  bool good = result && (!o->explain || add_contributions(cli, model, table, result, err)) &&
+              (!o->survival.count || add_survival(cli, model, table, &o->survival, result, err));
+  if (!good) cm_table_unref(&result);
+  return result;
+}
+
+static bool copy_column(CmTable *to, const char *name, const CmTable *from, int column, CmError **err) {
+  CmColumnType type = cm_table_column_type(from, column);
+  int at = cm_table_add_column(to, name, type, cm_table_column_unit(from, column), err);
+  bool good = at >= 0;
+  for (int64_t i = 0; good && i < cm_table_rows(from); i++) {
+    if (cm_table_is_missing(from, i, column)) continue;
+    if (type == CM_COLUMN_TEXT)
+      good = cm_table_set_text(to, i, at, cm_table_text(from, i, column), err);
+    else if (type == CM_COLUMN_INT)
+      cm_table_set_int(to, i, at, cm_table_int(from, i, column));
+    else
+      cm_table_set_real(to, i, at, cm_table_real(from, i, column));
+  }
+  return good;
+}
+
+/* The columns of one of several models beside those of the others, with its target before their names; what comes
+ * before «predicted» names the row and is there once. */
+static bool add_model(CmCli *cli, const CmModel *model, const CmTable *one, CmTable *all, CmError **err) {
+  int first = cm_table_find_column(one, "predicted");
+  const char *target = cm_model_target(model);
+  bool fresh = !cm_table_columns(all), good = first >= 0 && target;
+  if (!good) cm_error_set(err, CM_ERR_USAGE, "model \"%s\" has no target; apply it by itself", cm_model_name(model));
+  good = good && (!fresh || cm_table_add_rows(all, cm_table_rows(one), err));
+  for (int c = fresh ? 0 : first; good && c < cm_table_columns(one); c++) {
+    const char *column = cm_table_column_name(one, c);
+    char *name = c < first ? cm_strdup(cli->ctx, column, err) : cm_sprintf(cli->ctx, err, "%s: %s", target, column);
+    good = name && copy_column(all, name, one, c, err);
+    cm_free(name);
+  }
+  return good;
+}
+
 static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
-  (void)argc;
   const PredictOptions *o = options;
-  bool good = false;
-  CmTable *table = NULL, *result = NULL;
-  CmModel *model = cm_model_load(cli->ctx, argv[0], err);
-  if (!model || !(table = cm_table_read_csv(cli->ctx, argv[1], err))) goto done;
-  result = cm_model_predict(cli->ctx, model, table, err);
-  good = result && (!o->explain || add_contributions(cli, model, table, result, err)) &&
-         (!o->survival.count || add_survival(cli, model, table, &o->survival, result, err));
-  if (!good) cm_error_context(err, "%s", argv[1]);
+  CmTable *table = cm_table_read_csv(cli->ctx, argv[argc - 1], err), *result = NULL;
+  bool several = argc > 2, good = table && (!several || (result = cm_table_create(cli->ctx, err)));
+  for (int m = 0; good && m < argc - 1; m++) {
+    CmModel *model = cm_model_load(cli->ctx, argv[m], err);
+    CmTable *one = model ? apply(cli, model, table, o, err) : NULL;
+    good = one && (!several || add_model(cli, model, one, result, err));
+    if (model && !good) cm_error_context(err, "%s", argv[argc - 1]);
+    if (!several) result = cm_table_ref(one);
+    cm_table_unref(&one);
+    cm_model_unref(&model);
+  }
   CmValue value = cm_value_table(result);
   good = good && cm__cli_write(cli, &value, o->output.value, err);
-done:
   cm_table_unref(&result);
   cm_table_unref(&table);
-  cm_model_unref(&model);
   return good;
 }
 
 CM_COMMAND(predict) = {
     .name = "predict",
-    .arguments = "MODEL TABLE.csv",
-    .summary = "Apply a saved model to the rows of a table.",
+    .arguments = "MODEL... TABLE.csv",
+    .summary = "Apply saved models to the rows of a table.",
     .details =
-        "The table must have the model's columns, in the same units; more columns do not matter. Example:\n"
+        "The table must have the model's columns, in the same units; more columns do not matter. Of several models, as "
+        "those of several\n"
+        "targets, the columns stand beside each other with the target before their names. Example:\n"
         "  cormack predict model.json features.csv -o predictions.csv --explain",
     CM_COMMAND_OPTIONS(PredictOptions, option_table),
     .min_args = 2,
-    .max_args = 2,
+    .max_args = 65,
     .run = run,
 };

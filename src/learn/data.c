@@ -165,6 +165,8 @@ static bool has_role(const CmLearnData *data, const CmLearnColumns *columns, con
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
+  for (int i = 0; i < columns->label_count; i++)
+    if (same(name, columns->labels[i])) return true;
   for (int i = 0; i < columns->subgroup_count; i++)
     if (same(name, columns->subgroups[i])) return true;
   return false;

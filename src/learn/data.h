@@ -41,6 +41,10 @@ typedef struct CmLearnData {
   const char **subject_name;
   double *when;  /* NULL without a time column; NaN where missing */
   uint8_t *held; /* NULL without a hold-out column */
+  int labels;    /* targets that are learned each by itself and judged together; 0: one target */
+  const char **label;
+  int *label_column;
+  uint64_t *marks; /* rows: bit l where the row has label l */
   CmLearnNote *notes, **notes_end;
   char table_hash[2 * CM_HASH_SIZE + 1];
 } CmLearnData;

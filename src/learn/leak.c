@@ -94,9 +94,11 @@ static bool named_identifier(const char *name) {
 static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
   for (int j = 0; j < data->features; j++) {
     const char *name = data->feature[j];
-    if (data->target && (!strcmp(name, data->target) || (data->event_column && !strcmp(name, data->event_column))) &&
-        !cm__leak_found(data, allow, LEAK_TARGET, err, "the target \"%s\" is among the features; take it out of them",
-                        name))
+    bool target =
+        data->target && (!strcmp(name, data->target) || (data->event_column && !strcmp(name, data->event_column)));
+    for (int l = 0; l < data->labels; l++) target = target || !strcmp(name, data->label[l]);
+    if (target && !cm__leak_found(data, allow, LEAK_TARGET, err,
+                                  "the target \"%s\" is among the features; take it out of them", name))
       return false;
     bool split = (columns->hold_out && !strcmp(name, columns->hold_out)) ||
                  (columns->group && !strcmp(name, columns->group)) ||

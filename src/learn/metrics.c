@@ -6,14 +6,11 @@
 #include <string.h>
 
 #include "core/distribution.h"
-#include "cormack/parallel.h"
 #include "learn/auc.h"
+#include "learn/bootstrap.h"
 #include "learn/calibrate.h"
 #include "learn/model.h"
 #include "learn/quantile.h"
-#include "learn/rng.h"
-
-#define RESAMPLES_A_CHUNK 16
 
 /* ---- counts to metrics
  * ----------------------------------------------------------------------------------------------- */
@@ -110,8 +107,7 @@ void cm__wilson(double proportion, double n, double z, double *low, double *high
 typedef struct Boot {
   CmContext *ctx;
   const CmScores *scores;
-  int size; /* numbers of a vector */
-  uint64_t seed;
+  int size;          /* numbers of a vector */
   double *confusion; /* repeats x subjects x classes^2 */
   Sums *sums;        /* repeats x subjects */
   CmOrder *order;    /* repeats x classes; only with several classes */
@@ -132,7 +128,8 @@ static void collect(Boot *boot) {
 }
 
 /* Mean over repeats, each subject `times` over (NULL: once). scratch: cells + size numbers. */
-static void weigh(const Boot *boot, const double *times, double *scratch, double *to) {
+static void weigh(const void *arg, const double *times, double *scratch, double *to) {
+  const Boot *boot = arg;
   const CmScores *s = boot->scores;
   int cells = s->classes * s->classes;
   double *total = scratch, *one = scratch + cells;
@@ -160,28 +157,8 @@ static void weigh(const Boot *boot, const double *times, double *scratch, double
   }
 }
 
-static bool resample(void *arg, CmRange range, CmError **err) {
-  Boot *boot = arg;
-  const CmScores *s = boot->scores;
-  CmArena hold = {.ctx = boot->ctx};
-  bool ok = false;
-  double *times = CM__NEW(&hold, double, s->subjects, err), *to = CM__NEW(&hold, double, boot->size, err);
-  double *scratch = CM__NEW(&hold, double, s->classes * s->classes + boot->size, err);
-  if (!times || !to || !scratch) goto done;
-  for (int64_t b = range.begin; b < range.end; b++) {
-    uint64_t stream = cm__stream(boot->seed, CM__STREAM_BOOTSTRAP, (uint64_t)b);
-    cm__draw_times(stream, s->subjects, times);
-    weigh(boot, times, scratch, to);
-    for (int m = 0; m < boot->size; m++) boot->drawn[m * boot->resamples + b] = to[m];
-  }
-  ok = true;
-done:
-  cm__arena_free(&hold);
-  return ok;
-}
-
-static bool make_boot(CmArena *hold, const CmScores *s, uint64_t seed, int64_t resamples, Boot *boot, CmError **err) {
-  *boot = (Boot){.ctx = hold->ctx, .scores = s, .size = vector_size(s->classes), .seed = seed, .resamples = resamples};
+static bool make_boot(CmArena *hold, const CmScores *s, int64_t resamples, Boot *boot, CmError **err) {
+  *boot = (Boot){.ctx = hold->ctx, .scores = s, .size = vector_size(s->classes), .resamples = resamples};
   size_t subjects, cells;
   if (!cm_size_multiply((size_t)s->repeats, (size_t)s->subjects, &subjects, err) ||
       !cm_size_multiply(subjects, (size_t)(s->classes * s->classes), &cells, err))
@@ -189,9 +166,8 @@ static bool make_boot(CmArena *hold, const CmScores *s, uint64_t seed, int64_t r
   boot->confusion = CM__NEW(hold, double, cells, err);
   boot->sums = CM__NEW(hold, Sums, subjects, err);
   boot->point = CM__NEW(hold, double, boot->size, err);
-  boot->drawn = CM__NEW(hold, double, boot->size *resamples, err);
   boot->order = CM__NEW(hold, CmOrder, s->repeats * s->classes, err);
-  if (!boot->confusion || !boot->sums || !boot->point || !boot->drawn || !boot->order) return false;
+  if (!boot->confusion || !boot->sums || !boot->point || !boot->order) return false;
   for (int i = 0; s->classes > 2 && i < s->repeats * s->classes; i++) {
     const double *p = s->p + (i / s->classes) * s->rows * s->classes + i % s->classes;
     if (!cm__order_make(hold, p, s->classes, s->rows, &boot->order[i], err)) return false;
@@ -296,13 +272,11 @@ bool cm__metrics(CmArena *hold, const CmScores *scores, double confidence, int64
                    .one_row_each = scores->subjects == scores->rows};
   int count = class_count(scores->classes), size = vector_size(scores->classes);
   *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, size + 3 * count, err)};
-  if (!list->metric || !make_boot(&own, scores, seed, resamples, &report.boot, err)) goto done;
-  double *scratch = CM__NEW(&own, double, scores->classes * scores->classes + size, err);
+  if (!list->metric || !make_boot(&own, scores, resamples, &report.boot, err)) goto done;
   report.seen = CM__NEW(&own, uint8_t, scores->subjects, err);
-  if (!scratch || !report.seen) goto done;
-  weigh(&report.boot, NULL, scratch, report.boot.point);
-  if (resamples && !cm_parallel_for(hold->ctx, NULL, resamples, RESAMPLES_A_CHUNK, resample, &report.boot, err))
-    goto done;
+  const CmBootstrap drawing = {
+      weigh, &report.boot, scores->subjects, scores->classes * scores->classes + size, size, resamples, seed};
+  if (!report.seen || !cm__bootstrap(&own, &drawing, report.boot.point, &report.boot.drawn, err)) goto done;
   for (int m = 0; m < GLOBALS; m++) add(&report, CM__CLASS_ALL, global_names[m], m, m);
   for (int at = 0; at < count; at++) {
     int c = class_number(scores->classes, at);

@@ -4,13 +4,12 @@
 #include <string.h>
 
 #include "core/distribution.h"
-#include "cormack/parallel.h"
+#include "learn/bootstrap.h"
 #include "learn/kind.h"
 #include "learn/quantile.h"
-#include "learn/rng.h"
 #include "learn/survival.h"
 
-enum { RESAMPLES_A_CHUNK = 16, MOST_METRICS = 8 };
+enum { MOST_METRICS = 8 };
 
 /* ---- regression ----------------------------------------------------------------------------------------------------
  */
@@ -60,26 +59,22 @@ static void regression_of(const Sums *s, double to[REGRESSION_METRICS]) {
 /* ---- one set of predictions, weighed by subject --------------------------------------------------------------------
  */
 
-typedef struct Weighed Weighed;
-/* Metrics with each subject `times` over (NULL: once), mean over repeats. room: rows numbers. */
-typedef void Weigh(const Weighed *w, const double *times, double *room, double *to);
-
-struct Weighed {
+/* Metrics are means over repeats; scratch: rows numbers. */
+typedef struct Weighed {
   CmContext *ctx;
   const CmScores *scores;
   int metrics;
   const char *const *names;
-  Weigh *weigh;
+  CmWeigh *weigh;
   Sums *sums;             /* regression: repeats x subjects */
   CmSurvival survival;    /* survival: */
   CmSurvivalOrder *order; /* repeats */
   double horizon[3];
-  uint64_t seed;
   int64_t resamples;
-  double *drawn; /* metrics x resamples */
-};
+} Weighed;
 
-static void weigh_regression(const Weighed *w, const double *times, double *room, double *to) {
+static void weigh_regression(const void *arg, const double *times, double *room, double *to) {
+  const Weighed *w = arg;
   const CmScores *s = w->scores;
   (void)room;
   memset(to, 0, sizeof *to * (size_t)w->metrics);
@@ -140,7 +135,8 @@ static const double *risks(const CmScores *s, int repeat) {
   return s->p + repeat * s->rows * s->classes + CM__SURVIVAL_RISK;
 }
 
-static void weigh_survival(const Weighed *w, const double *times, double *room, double *to) {
+static void weigh_survival(const void *arg, const double *times, double *room, double *to) {
+  const Weighed *w = arg;
   const CmScores *s = w->scores;
   for (int m = 0; m < w->metrics; m++) {
     to[m] = 0;
@@ -191,41 +187,22 @@ static bool add_concordance(const Weighed *w, double confidence, CmMetricList *l
 /* ---- all -----------------------------------------------------------------------------------------------------------
  */
 
-static bool resample(void *arg, CmRange range, CmError **err) {
-  const Weighed *w = arg;
-  CmArena hold = {.ctx = w->ctx};
-  double *times = CM__NEW(&hold, double, w->scores->subjects, err),
-         *room = CM__NEW(&hold, double, w->scores->rows, err);
-  double to[MOST_METRICS];
-  for (int64_t b = range.begin; times && room && b < range.end; b++) {
-    cm__draw_times(cm__stream(w->seed, CM__STREAM_BOOTSTRAP, (uint64_t)b), w->scores->subjects, times);
-    w->weigh(w, times, room, to);
-    for (int m = 0; m < w->metrics; m++) w->drawn[m * w->resamples + b] = to[m];
-  }
-  bool ok = times && room;
-  cm__arena_free(&hold);
-  return ok;
-}
-
 bool cm__number_metrics(CmArena *hold, const CmLearnData *data, const CmScores *scores, double confidence,
                         int64_t resamples, uint64_t seed, CmMetricList *list, CmError **err) {
   CmArena own = {.ctx = hold->ctx};
-  Weighed w = {.ctx = hold->ctx, .scores = scores, .seed = seed, .resamples = resamples};
-  double point[MOST_METRICS];
+  Weighed w = {.ctx = hold->ctx, .scores = scores, .resamples = resamples};
+  double point[MOST_METRICS], *drawn;
   bool survival = data->task == CM_TASK_SURVIVAL, ok = false;
-  double *room = CM__NEW(&own, double, scores->rows, err);
   *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, MOST_METRICS, err)};
-  if (!room || !list->metric) goto done;
+  if (!list->metric) goto done;
   if (!(survival ? make_survival : make_regression)(&own, data, &w, err)) goto done;
   if (survival && !add_concordance(&w, confidence, list, err)) goto done;
-  w.drawn = CM__NEW(&own, double, w.metrics *resamples, err);
-  if (!w.drawn) goto done;
-  w.weigh(&w, NULL, room, point);
-  if (resamples && !cm_parallel_for(hold->ctx, NULL, resamples, RESAMPLES_A_CHUNK, resample, &w, err)) goto done;
+  const CmBootstrap drawing = {w.weigh, &w, scores->subjects, scores->rows, w.metrics, resamples, seed};
+  if (!cm__bootstrap(&own, &drawing, point, &drawn, err)) goto done;
   for (int m = 0; m < w.metrics; m++) {
     CmMetric *metric = &list->metric[list->count++];
     *metric = (CmMetric){CM__CLASS_ALL, w.names[m], "", point[m], NAN, NAN};
-    if (cm__percentiles(w.drawn + m * resamples, resamples, confidence, &metric->low, &metric->high))
+    if (cm__percentiles(drawn + m * resamples, resamples, confidence, &metric->low, &metric->high))
       metric->interval = "bootstrap";
   }
   ok = true;

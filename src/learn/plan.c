@@ -34,7 +34,9 @@ static bool set_strata(CmTrial *trial, CmStrata *all, CmError **err) {
   if (!every) return false;
   for (int64_t i = 0; i < data->rows; i++) every[i] = i;
   trial->width = cm__width(data->task, data->classes);
-  if (!cm__stratify(&data->hold, data, every, data->rows, (double)(p->folds + 2) / (1 - p->hold_out), all, err))
+  double wanted = (double)(p->folds + 2) / (1 - p->hold_out);
+  if (!(data->labels ? cm__stratify_labels(&data->hold, data, wanted, all, err)
+                     : cm__stratify(&data->hold, data, every, data->rows, wanted, all, err)))
     return false;
   trial->strata = all->strata;
   trial->stratum = all->stratum;
@@ -65,7 +67,7 @@ static bool take_rows(CmTrial *trial, uint8_t mark, int64_t *count, int64_t **ro
   for (int64_t i = 0; i < data->rows; i++) {
     if ((data->held ? data->held[i] : 0) != mark) continue;
     (*rows)[*count] = i;
-    (*y)[*count] = trial->stratum[i];
+    (*y)[*count] = data->labels ? data->y[i] : trial->stratum[i];
     (*subject)[(*count)++] = data->subject[i];
   }
   return cm__compact_subjects(&data->hold, *subject, *count, subjects, err);
@@ -74,8 +76,8 @@ static bool take_rows(CmTrial *trial, uint8_t mark, int64_t *count, int64_t **ro
 static bool enough_subjects(CmTrial *trial, CmError **err) {
   const CmLearnData *data = &trial->data;
   int64_t least = trial->params.folds > 2 && !trial->columns->group ? trial->params.folds : 2, have;
-  int few;
-  if (!cm__fewest_subjects(trial->ctx, trial->pool_y, trial->strata, trial->pool_subject, trial->pool_subjects,
+  int few, parts = data->labels ? data->classes : trial->strata;
+  if (!cm__fewest_subjects(trial->ctx, trial->pool_y, parts, trial->pool_subject, trial->pool_subjects,
                            trial->pool_rows, &few, &have, err))
     return false;
   if (have >= least) return true;
@@ -139,6 +141,13 @@ static bool fold_groups(CmTrial *trial, CmError **err) {
   return false;
 }
 
+/* What the folds have their share of: pool_y, but for several targets. */
+static const int *fold_parts(CmTrial *trial, CmError **err) {
+  int *part = CM__NEW(&trial->data.hold, int, trial->pool_rows, err);
+  for (int64_t i = 0; part && i < trial->pool_rows; i++) part[i] = trial->stratum[trial->pool[i]];
+  return part;
+}
+
 static bool plan(CmTrial *trial, CmError **err) {
   CmLearnData *data = &trial->data;
   const CmValidateParams *p = &trial->params;
@@ -154,12 +163,13 @@ static bool plan(CmTrial *trial, CmError **err) {
   if (trial->columns->group) return fold_groups(trial, err);
   if (!p->folds) return true;
   size_t cells;
-  if (!cm_size_multiply((size_t)p->repeats, (size_t)trial->pool_rows, &cells, err) ||
+  const int *part = fold_parts(trial, err);
+  if (!part || !cm_size_multiply((size_t)p->repeats, (size_t)trial->pool_rows, &cells, err) ||
       !(trial->fold = CM__NEW(&data->hold, int, cells, err)))
     return false;
   for (int64_t r = 0; r < p->repeats; r++)
-    if (!cm__split_folds(trial->ctx, trial->pool_y, trial->strata, trial->pool_subject, trial->pool_subjects,
-                         trial->pool_rows, (int)p->folds, cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r),
+    if (!cm__split_folds(trial->ctx, part, trial->strata, trial->pool_subject, trial->pool_subjects, trial->pool_rows,
+                         (int)p->folds, cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r),
                          trial->fold + r * trial->pool_rows, err))
       return false;
   return true;

@@ -51,6 +51,24 @@ static bool put_survival(CmTableWriter *w, const CmTrial *trial, CmError **err) 
   return true;
 }
 
+/* Groups of rows that are counted: classes, or labels, of which a row may have several. */
+static int groups(const CmLearnData *data) {
+  return data->labels ? data->labels : data->classes;
+}
+static const char *group_name(const CmLearnData *data, int at) {
+  return data->labels ? data->label[at] : data->class_name[at];
+}
+static bool in_group(const CmLearnData *data, int64_t row, int at) {
+  return data->labels ? data->marks[row] >> at & 1 : data->y[row] == at;
+}
+
+static void put_target(CmTableWriter *w, const CmLearnData *data) {
+  char text[1024] = "";
+  for (int l = 0; l < data->labels; l++)
+    snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", l ? ", " : "", data->label[l]);
+  put_pair(w, "target", data->labels ? text : data->target);
+}
+
 static CmTable *table_summary(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   const CmLearnData *data = &trial->data;
@@ -58,19 +76,19 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
   if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
   cm__rows_columns(&w, (const char *const[]){"name", "value"}, "tt");
   char text[32];
-  put_pair(&w, "target", data->target);
-  put_pair(&w, "task", cm_learn_task_name(data->task));
+  put_target(&w, data);
+  put_pair(&w, "task", data->labels ? "multilabel" : cm_learn_task_name(data->task));
   put_pair(&w, "positive", data->task == CM_TASK_BINARY ? data->class_name[1] : NULL);
   put_count(&w, "rows", data->rows);
   put_count(&w, "rows_without_target", data->rows_without_target);
   put_count(&w, "subjects", data->subjects);
   put_count(&w, "features", data->features - (data->batch >= 0));
-  put_count(&w, "classes", data->classes);
-  for (int c = 0; c < data->classes; c++) {
+  put_count(&w, "classes", groups(data));
+  for (int c = 0; c < groups(data); c++) {
     char name[600];
     int64_t rows = 0;
-    for (int64_t i = 0; i < data->rows; i++) rows += data->y[i] == c;
-    snprintf(name, sizeof name, "rows %s", data->class_name[c]);
+    for (int64_t i = 0; i < data->rows; i++) rows += in_group(data, i, c);
+    snprintf(name, sizeof name, "rows %s", group_name(data, c));
     put_count(&w, name, rows);
   }
   if (data->event && !put_survival(&w, trial, err)) cm_table_unref(&w.table);
@@ -173,9 +191,9 @@ static void put_split(CmTableWriter *w, const CmTrial *trial, const uint8_t *sid
   for (int s = 0; s < 2; s++) cm__rows_int(w, rows[s]);
   for (int s = 0; s < 2; s++) cm__rows_int(w, subjects[s]);
   cm__rows_text(w, group);
-  for (int c = 0; c < data->classes; c++) {
+  for (int c = 0; c < groups(data); c++) {
     int64_t count = 0;
-    for (int64_t i = 0; i < data->rows; i++) count += side[i] == 1 && data->y[i] == c;
+    for (int64_t i = 0; i < data->rows; i++) count += side[i] == 1 && in_group(data, i, c);
     cm__rows_int(w, count);
   }
 }
@@ -190,7 +208,7 @@ static CmTable *table_folds(CmTrial *trial, CmError **err) {
                    (const char *const[]){"part", "repeat", "fold", "training_rows", "test_rows", "training_subjects",
                                          "test_subjects", "group"},
                    "tiiiiiit");
-  for (int c = 0; c < data->classes; c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", data->class_name[c]);
+  for (int c = 0; c < groups(data); c++) cm__rows_columnf(&w, CM_COLUMN_INT, "", "test %s", group_name(data, c));
   for (int64_t r = 0; r < trial->params.repeats; r++) {
     for (int f = 0; f < trial->params.folds; f++) {
       memset(side, 2, (size_t)data->rows); /* held out: on neither side */
@@ -251,14 +269,19 @@ static bool put_metrics(CmTableWriter *w, const CmTrial *trial, const char *mode
   return ok;
 }
 
+bool cm__metrics_start(CmTableWriter *w, CmContext *ctx, CmError **err) {
+  if (!cm__rows_start(w, ctx, err)) return false;
+  cm__rows_columns(
+      w,
+      (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"},
+      "ttttrrrtii");
+  return true;
+}
+
 static CmTable *table_metrics(CmTrial *trial, CmError **err) {
   CmTableWriter w;
   bool ok = true;
-  if (!cm__rows_start(&w, trial->ctx, err)) return NULL;
-  cm__rows_columns(
-      &w,
-      (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"},
-      "ttttrrrtii");
+  if (!cm__metrics_start(&w, trial->ctx, err)) return NULL;
   for (int l = 0; ok && l < trial->count; l++) {
     const CmOutcome *outcome = &trial->outcome[l];
     CmScores cross = cm__cross_scores(trial, outcome), held = cm__held_scores(trial, outcome);

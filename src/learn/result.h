@@ -62,6 +62,15 @@ struct CmLearnResult {
   CmTable *table[CM_LEARN_TABLE_COUNT];
 };
 
+/* A validation of one target; see: gets the trial while its numbers stand (NULL: nobody). */
+typedef bool CmTrialSee(void *arg, const CmTrial *trial, CmError **err);
+CmLearnResult *cm__validate_target(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
+                                   const CmLearnColumns *columns, const CmValidateParams *params, CmTrialSee *see,
+                                   void *arg, CmError **err);
+/* Of several targets (CmLearnColumns.labels). */
+CmLearnResult *cm__validate_labels(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
+                                   const CmLearnColumns *columns, const CmValidateParams *params, CmError **err);
+
 /* Whether the parameters go together. */
 bool cm__trial_check(const CmTrial *trial, CmError **err);
 /* Hold-out, folds, and room for what the learners give; `data` is read. */

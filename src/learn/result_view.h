@@ -28,6 +28,8 @@ void cm__put_place(CmTableWriter *w, const CmOutcome *outcome, const CmView *vie
 void cm__row_columns(CmTableWriter *w);
 void cm__put_row(CmTableWriter *w, const CmTrial *trial, const CmView *view, int64_t i);
 
+/* The columns of the table «metrics». */
+bool cm__metrics_start(CmTableWriter *w, CmContext *ctx, CmError **err);
 /* «class», «metric», «value», «low», «high», «interval», «rows», «subjects» of a metric of these predictions. */
 void cm__put_metric(CmTableWriter *w, const CmTrial *trial, const CmMetric *metric, const CmScores *scores);
 

@@ -1,5 +1,7 @@
 #include "learn/strata.h"
 
+#include <stdlib.h>
+
 #include "learn/quantile.h"
 #include "learn/split.h"
 
@@ -45,6 +47,45 @@ bool cm__stratify(CmArena *hold, const CmLearnData *data, const int64_t *at, int
   if (!data->classes) return stratify_numbers(hold, data, at, wanted, to, err);
   to->strata = data->classes;
   for (int64_t i = 0; i < rows; i++) to->stratum[i] = data->y[at[i]];
+  return count_least(hold, to, err);
+}
+
+typedef struct Marked {
+  uint64_t marks;
+  int64_t subject, row;
+} Marked;
+
+static int by_marks(const void *a, const void *b) {
+  const Marked *p = a, *q = b;
+  if (p->marks != q->marks) return p->marks < q->marks ? -1 : 1;
+  if (p->subject != q->subject) return p->subject < q->subject ? -1 : 1;
+  return p->row < q->row ? -1 : p->row > q->row;
+}
+
+bool cm__stratify_labels(CmArena *hold, const CmLearnData *data, double wanted, CmStrata *to, CmError **err) {
+  *to = (CmStrata){.rows = data->rows,
+                   .subjects = data->subjects,
+                   .subject = data->subject,
+                   .stratum = CM__NEW(hold, int, data->rows, err)};
+  Marked *marked = CM__NEW(hold, Marked, data->rows, err);
+  uint64_t *marks = CM__NEW(hold, uint64_t, data->subjects, err); /* that any of the subject's rows has */
+  if (!to->stratum || !marked || !marks) return false;
+  for (int64_t i = 0; i < data->rows; i++) marks[data->subject[i]] |= data->marks[i];
+  for (int64_t i = 0; i < data->rows; i++) marked[i] = (Marked){marks[data->subject[i]], data->subject[i], i};
+  qsort(marked, (size_t)data->rows, sizeof *marked, by_marks);
+  int64_t others = 0;
+  for (int64_t first = 0, end; first < data->rows; first = end) {
+    int64_t subjects = 0;
+    for (end = first; end < data->rows && marked[end].marks == marked[first].marks; end++)
+      subjects += end == first || marked[end].subject != marked[end - 1].subject;
+    bool own = (double)subjects >= wanted;
+    for (int64_t i = first; i < end; i++) to->stratum[marked[i].row] = own ? to->strata : -1;
+    to->strata += own;
+    if (!own) others += subjects;
+  }
+  int rest = to->strata && (double)others < wanted ? 0 : to->strata++;
+  for (int64_t i = 0; i < data->rows; i++)
+    if (to->stratum[i] < 0) to->stratum[i] = rest;
   return count_least(hold, to, err);
 }
 

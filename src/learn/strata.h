@@ -19,6 +19,10 @@ typedef struct CmStrata {
 bool cm__stratify(CmArena *hold, const CmLearnData *data, const int64_t *at, int64_t rows, double wanted, CmStrata *to,
                   CmError **err);
 
+/* The same for several targets: each combination of labels that `wanted` subjects have, all their rows together, is a
+ * stratum; the others are one, or go to the first where they are few. All rows of the data. */
+bool cm__stratify_labels(CmArena *hold, const CmLearnData *data, double wanted, CmStrata *to, CmError **err);
+
 /* Folds of a training set, for choices that are made inside of it. Fewer than `folds` where subjects are few;
  * CM_ERR_DATA where two are too many. */
 typedef struct CmInner {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "learn/data.h"
+#include "learn/labels.h"
 #include "learn/prepare/rows.h"
 
 #define MOST_CLASSES 64
@@ -263,6 +264,10 @@ static bool note_two_values(CmLearnData *data, CmError **err) {
                        data->target, data->value[0], other);
 }
 
+static bool lacks_target(const CmLearnData *data, int target, int64_t row) {
+  return target >= 0 && (cm_table_is_missing(data->table, row, target) || cm__labels_lack(data, row));
+}
+
 /* Labelled rows first, in their order; then the others, where they are wanted. */
 static bool choose_rows(CmLearnData *data, int target, bool keep_unlabelled, CmError **err) {
   int64_t all = cm_table_rows(data->table), without = 0;
@@ -270,9 +275,9 @@ static bool choose_rows(CmLearnData *data, int target, bool keep_unlabelled, CmE
   uint8_t *whole = cm__rows_whole(data, err);
   if (!data->row || !whole) return false;
   for (int64_t i = 0; i < all; i++)
-    if (whole[i] && (target < 0 || !cm_table_is_missing(data->table, i, target))) data->row[data->rows++] = i;
-  for (int64_t i = 0; i < all && target >= 0; i++)
-    if (whole[i] && cm_table_is_missing(data->table, i, target)) data->row[data->rows + without++] = i;
+    if (whole[i] && !lacks_target(data, target, i)) data->row[data->rows++] = i;
+  for (int64_t i = 0; i < all; i++)
+    if (whole[i] && lacks_target(data, target, i)) data->row[data->rows + without++] = i;
   data->rows_without_target = without;
   data->unlabelled = keep_unlabelled ? without : 0;
   if (data->rows || !data->incomplete) return true;
@@ -312,7 +317,7 @@ static bool read_without(CmLearnData *data, CmAbility ability, CmError **err) {
 bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err) {
   const char *name = columns->target && *columns->target ? columns->target : NULL;
   int target = name ? cm__named_column(data->table, name, "target", err) : -1;
-  if (name && target < 0) return false;
+  if ((name && target < 0) || !cm__labels_find(data, columns, err)) return false;
   CmColumnType type = name ? cm_table_column_type(data->table, target) : CM_COLUMN_TEXT;
   if (!columns->task || !*columns->task)
     data->task = guess_task(columns, type, name ? ability.tasks : ability.tasks & CM_TASKS_WITHOUT_TARGET);
@@ -329,5 +334,5 @@ bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility
     ok = read_values(data, target, err) && read_events(data, columns->event, err);
   else
     ok = read_class_target(data, columns, target, type, err);
-  return ok && check_task(data, ability.tasks, err);
+  return ok && cm__labels_read(data, err) && check_task(data, ability.tasks, err);
 }

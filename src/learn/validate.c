@@ -242,15 +242,11 @@ static CmLearnResult *make_result(CmTrial *trial, CmError **err) {
   return result;
 }
 
-CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
-                                 const CmLearnColumns *columns, const CmValidateParams *params, CmError **err) {
-  if (!check_learners(learners, count, err)) return NULL;
-  CmTrial trial = {.ctx = ctx, .columns = columns, .learners = learners, .count = count};
+CmLearnResult *cm__validate_target(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
+                                   const CmLearnColumns *columns, const CmValidateParams *params, CmTrialSee *see,
+                                   void *arg, CmError **err) {
+  CmTrial trial = {.ctx = ctx, .columns = columns, .learners = learners, .count = count, .params = *params};
   CmLearnResult *result = NULL;
-  void *defaults = params ? NULL : cm_params_create(ctx, &about, err);
-  if (!params && !defaults) return NULL;
-  trial.params = params ? *params : *(const CmValidateParams *)defaults;
-  cm_free(defaults);
   if (!cm__trial_check(&trial, err) || !check_subgroups(columns, table, err)) return NULL;
   if (!cm__data_read(ctx, table, columns, cm__ability(learners, count), &trial.data, err) ||
       !check_task(&trial.data, err) || !cm__leak_check(&trial.data, columns, trial.params.allow.value, err))
@@ -258,7 +254,8 @@ CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int 
   if (!cm__trial_plan(&trial, err)) goto done;
   bool ok = cm_parallel_for(ctx, "validate", count * trial.jobs, 1, run_jobs, &trial, err);
   for (int l = 0; ok && l < count; l++) ok = cm__prepare_note(&trial.data, &trial.outcome[l].model->prepare, err);
-  if (ok && cm__trial_resample(&trial, err)) result = make_result(&trial, err);
+  ok = ok && cm__trial_resample(&trial, err) && (!see || see(arg, &trial, err));
+  if (ok) result = make_result(&trial, err);
 done:
   for (int l = 0; trial.outcome && l < count; l++) {
     cm_model_unref(&trial.outcome[l].model);
@@ -266,6 +263,18 @@ done:
       cm__tuning_free(&trial.outcome[l].tuning[job]);
   }
   cm__data_free(&trial.data);
+  return result;
+}
+
+CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
+                                 const CmLearnColumns *columns, const CmValidateParams *params, CmError **err) {
+  if (!check_learners(learners, count, err)) return NULL;
+  void *defaults = params ? NULL : cm_params_create(ctx, &about, err);
+  if (!params && !(params = defaults)) return NULL;
+  CmLearnResult *result = columns->label_count
+                              ? cm__validate_labels(ctx, learners, count, table, columns, params, err)
+                              : cm__validate_target(ctx, learners, count, table, columns, params, NULL, NULL, err);
+  cm_free(defaults);
   return result;
 }
 

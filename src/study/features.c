@@ -357,7 +357,7 @@ typedef struct LabelRow {
 } LabelRow;
 
 /* What is taken over from the file of labels. */
-enum { MOST_ROLES = 64 };
+enum { MOST_ROLES = 128 };
 
 typedef struct Labels {
   LabelRow *rows;
@@ -444,7 +444,10 @@ static bool add_roles(Features *f, Labels *labels, CmError **err) {
   const CmSpecLearn *learn = &f->spec->learn;
   const char *const names[] = {f->spec->labels.target, learn->hold_out, learn->event, learn->group};
   bool good = true;
-  for (int i = 0; good && i < CM_COUNT(names); i++) good = add_role(f, labels, names[i], err);
+  for (int i = 0; good && i < f->spec->labels.target_count; i++)
+    good = add_role(f, labels, f->spec->labels.targets[i], err);
+  for (int i = f->spec->labels.target_count > 0; good && i < CM_COUNT(names); i++)
+    good = add_role(f, labels, names[i], err);
   for (int i = 0; good && i < learn->subgroup_count; i++) /* or it is a feature */
     good = cm_table_find_column(f->table, learn->subgroups[i]) >= 0 || add_role(f, labels, learn->subgroups[i], err);
   return good;

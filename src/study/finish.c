@@ -96,8 +96,9 @@ static bool write_learning(CmFinish *f, CmError **err) {
     snprintf(name, sizeof name, "models/%s.json", word);
     CmOutput *output = cm__outputs_write(f->outputs, name, json, strlen(json), err);
     if (!output) return false;
-    output->operation = f->spec->learn.learners[m].kind->about.name;
-    output->params = f->spec->learn.learner_json[m];
+    int learner = m % f->spec->learn.learner_count; /* of several targets, all learners of each in turn */
+    output->operation = f->spec->learn.learners[learner].kind->about.name;
+    output->params = f->spec->learn.learner_json[learner];
     output->made_from = CM__LEARN_INPUT;
   }
   return true;

@@ -18,6 +18,7 @@ static void make_key(const CmSpec *spec, CmContext *ctx, const CmTable *features
   cm__store_key_start(&hasher, "learn");
   cm_hash_add(&hasher, table.bytes, sizeof table.bytes);
   cm_hash_add_text(&hasher, spec->labels.target);
+  for (int i = 0; i < spec->labels.target_count; i++) cm_hash_add_text(&hasher, spec->labels.targets[i]);
   cm_hash_add_text(&hasher, learn->positive);
   cm_hash_add_text(&hasher, learn->hold_out);
   cm_hash_add_text(&hasher, learn->group);
@@ -136,13 +137,16 @@ bool cm__learning_do(CmLearning *learning, CmWork *work, const CmTable *features
   CmContext *ctx = work->plan->ctx;
   const CmSpec *spec = work->plan->spec;
   const CmSpecLearn *learn = &spec->learn;
+  int labels = spec->labels.target_count;
   CmError *why = NULL;
   make_key(spec, ctx, features, &learning->key);
-  if (load(learning, ctx, work->store, learn->learner_count, &why)) return true;
+  if (load(learning, ctx, work->store, learn->learner_count * (labels ? labels : 1), &why)) return true;
   cm_error_free(&why); /* what is kept cannot be read: it is done again */
   bool dated = cm_table_find_column(features, "visit") >= 0;
   const CmLearnColumns columns = {
-      .target = spec->labels.target,
+      .target = labels ? NULL : spec->labels.target,
+      .labels = spec->labels.targets,
+      .label_count = labels,
       .positive = learn->positive,
       .subject = "subject",
       .time = dated && learn->validate->temporal ? "visit" : NULL,

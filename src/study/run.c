@@ -66,6 +66,21 @@ static bool name_images(const CmPlan *plan, Names *names, CmError **err) {
   return true;
 }
 
+/* A model of each learner, or of each target by each learner. */
+static bool add_model_names(Names *names, const CmSpec *spec, CmError **err) {
+  int targets = spec->labels.target_count;
+  for (int i = 0; i < spec->learn.learner_count * (targets ? targets : 1); i++) {
+    char word[300];
+    const char *name = spec->learn.learners[i % spec->learn.learner_count].name;
+    if (targets)
+      name = cm__arena_printf(names->arena, err, "%s-%s", name, spec->labels.targets[i / spec->learn.learner_count]);
+    if (!name) return false;
+    cm__path_word(name, word, sizeof word);
+    if (!add_name(names, err, "models/*.json", word)) return false;
+  }
+  return true;
+}
+
 static bool expect_outputs(Run *run, CmError **err) {
   static const char *const fixed[] = {"quarantine.csv", "provenance.json", "results.json", "report.html"};
   Names names = {.arena = &run->outputs.arena};
@@ -85,10 +100,7 @@ static bool expect_outputs(Run *run, CmError **err) {
       snprintf(word, sizeof word, "learn_%s", cm_learn_table_name((CmLearnTable)i));
       good = add_table_names(&names, word, err);
     }
-    for (int m = 0; m < run->spec->learn.learner_count && good; m++) {
-      cm__path_word(run->spec->learn.learners[m].name, word, sizeof word);
-      good = add_name(&names, err, "models/*.json", word);
-    }
+    good = good && add_model_names(&names, run->spec, err);
   }
   return good && cm__outputs_expect(&run->outputs, names.list, names.count, err);
 }

@@ -76,11 +76,13 @@ typedef struct CmSpecStep {
 } CmSpecStep;
 
 typedef struct CmSpecLabels {
-  const CmYaml *at; /* NULL: the study has none */
-  const char *file; /* as written; NULL: from an input */
-  int input;        /* -1: from a file */
-  const char *subject, *target, *time;
-  CmTable *table; /* of the file, read at the check; owned */
+  const CmYaml *at;                    /* NULL: the study has none */
+  const char *file;                    /* as written; NULL: from an input */
+  int input;                           /* -1: from a file */
+  const char *subject, *target, *time; /* target: of several, all their names in one text */
+  const char **targets;                /* several */
+  int target_count;                    /* 0: one */
+  CmTable *table;                      /* of the file, read at the check; owned */
 } CmSpecLabels;
 
 typedef enum CmAggregateHow {
@@ -179,6 +181,8 @@ void cm__spec_free(CmSpec *spec);
 void cm__spec_catalog(CmSpec *spec);
 void cm__spec_inputs(CmSpec *spec);
 void cm__spec_labels(CmSpec *spec);
+/* «target:» of the labels, or of learn: a column or a list of columns. */
+void cm__spec_target(CmSpec *spec, const CmYaml *node);
 void cm__spec_steps(CmSpec *spec);
 void cm__spec_learn(CmSpec *spec);
 void cm__spec_report(CmSpec *spec);

@@ -177,6 +177,23 @@ static void check_column(CmSpec *spec, const CmYaml *node, const char *key, cons
     cm__problem_add(&spec->problems, at, "labels: «%s» has no column «%s»; it has %s", spec->labels.file, column, list);
 }
 
+/* target: malignant | [effusion, nodule] */
+void cm__spec_target(CmSpec *spec, const CmYaml *node) {
+  CmSpecLabels *labels = &spec->labels;
+  const CmYaml *target = cm__yaml_get(node, "target");
+  if (!target) return;
+  labels->target_count = 0;
+  if (target->kind != CM__YAML_LIST) {
+    cm__yaml_text(&spec->problems, node, "target", &labels->target);
+    return;
+  }
+  const char *all = "";
+  labels->targets = cm__yaml_texts(&spec->problems, target, "a column", &labels->target_count);
+  for (int i = 0; i < labels->target_count && all; i++)
+    all = cm__arena_printf(&spec->arena, &spec->problems.failure, "%s%s%s", all, i ? ", " : "", labels->targets[i]);
+  labels->target = all;
+}
+
 static void parse_label_file(CmSpec *spec, const CmYaml *node) {
   CmSpecLabels *labels = &spec->labels;
   CmError *wrong = NULL;
@@ -191,7 +208,8 @@ static void parse_label_file(CmSpec *spec, const CmYaml *node) {
     cm_error_free(&wrong);
   }
   check_column(spec, node, "subject", labels->subject, true);
-  check_column(spec, node, "target", labels->target, true);
+  for (int i = 0; i < labels->target_count; i++) check_column(spec, node, "target", labels->targets[i], true);
+  if (!labels->target_count) check_column(spec, node, "target", labels->target, true);
   check_column(spec, node, "time", labels->time, false);
 }
 
@@ -208,7 +226,7 @@ void cm__spec_labels(CmSpec *spec) {
   }
   cm__yaml_known_keys(&spec->problems, node, keys, CM_COUNT(keys), "labels");
   cm__yaml_text(&spec->problems, node, "file", &labels->file);
-  cm__yaml_text(&spec->problems, node, "target", &labels->target);
+  cm__spec_target(spec, node);
   const CmYaml *of = cm__yaml_get(node, "of");
   if (labels->file && of)
     cm__problem_add(&spec->problems, of, "labels come from a file or of an input, not both; drop one");
@@ -226,6 +244,9 @@ void cm__spec_labels(CmSpec *spec) {
     else
       labels->input = ref.input;
     if (!labels->target) labels->target = "label";
+    if (labels->target_count)
+      cm__problem_add(&spec->problems, cm__yaml_get(node, "target"),
+                      "labels: an image carries one label; several targets come from a file");
   } else
     cm__problem_add(
         &spec->problems, labels->at,

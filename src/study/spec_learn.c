@@ -297,13 +297,15 @@ static void parse_task(CmSpec *spec, const CmYaml *node) {
 
 static void parse_roles(CmSpec *spec, const CmYaml *node) {
   CmSpecLearn *learn = &spec->learn;
-  const char *target = NULL;
-  cm__yaml_text(&spec->problems, node, "target", &target);
+  const CmYaml *target = cm__yaml_get(node, "target");
+  cm__spec_target(spec, node);
   cm__yaml_text(&spec->problems, node, "positive", &learn->positive);
-  if (target && spec->labels.table && cm_table_find_column(spec->labels.table, target) < 0)
-    cm__problem_add(&spec->problems, cm__yaml_get(node, "target"), "learn: «%s» has no column «%s»", spec->labels.file,
-                    target);
-  if (target) spec->labels.target = target;
+  const CmSpecLabels *labels = &spec->labels;
+  for (int i = 0; target && labels->table && i < (labels->target_count ? labels->target_count : 1); i++) {
+    const char *name = labels->target_count ? labels->targets[i] : labels->target;
+    if (name && cm_table_find_column(labels->table, name) < 0)
+      cm__problem_add(&spec->problems, target, "learn: «%s» has no column «%s»", labels->file, name);
+  }
   if (cm__yaml_get(node, "features"))
     learn->features =
         cm__yaml_texts(&spec->problems, cm__yaml_get(node, "features"), "a feature", &learn->feature_count);

@@ -25,7 +25,7 @@ typedef struct CmStorePart {
   size_t size;
 } CmStorePart;
 
-#define CM__STORE_PARTS 64
+#define CM__STORE_PARTS 256
 
 CM_NODISCARD CmStore *cm__store_open(CmContext *ctx, const char *out, CmStoreMode mode, CmError **err);
 void cm__store_close(CmStore **store);

@@ -288,6 +288,9 @@ def test_tables_and_learning():
         result = cormack.validate(again, ["logistic", cormack.Learner("knn")], target="bad", subject="patient", folds=2, repeats=1,
                                   resamples=20, permutations=0)
         assert set(result.tables) >= {"metrics", "roc", "predictions"} and len(result.models) == 2 and len(result.tables["metrics"])
+        both = dict(again, good=[int(v == "no") for v in again["bad"]], odd=[i % 2 for i in range(len(again["bad"]))])
+        result = cormack.validate(both, "logistic", target=["good", "odd"], subject="patient", ignore=["bad"], folds=2, repeats=1, resamples=20, permutations=0)
+        assert [m.name for m in result.models] == ["logistic-good", "logistic-odd"] and "hamming_loss" in list(result.tables["metrics"]["metric"])
     assert "logistic" in cormack.learn.kinds() and cormack.learn.describe("svm")["params"]
     refused(ValueError, "unlike length", cormack.write_table, {"a": [1], "b": []}, "x.csv")
     refused(cormack.LeakageError, "", cormack.train, dict(again, copy=[int(v == "yes") for v in again["bad"]]), target="bad", subject="patient")

@@ -68,6 +68,16 @@ with tempfile.TemporaryDirectory() as work:
         lib.write(f"{work}/s.yaml", "\n".join(f"  {wrong}" if line.startswith(f"  {key}:") else line for line in STUDY.split("\n")))
         result = lib.run(f"{work}/s.yaml", f"{work}/wrong", check=2)
         assert said in result.stderr, result.stderr
+    # several targets: a model each, and metrics of all of them together
+    several = STUDY.replace("target: ill}", "target: [ill, held]}").replace(", hold_out: held", "").replace("optimism: 10, permutation_test: 19, learning_curve: 4, ", "")
+    lib.write(f"{work}/m.yaml", several.replace("group: site", "folds: 3").replace("  tune: {search: random, tries: 4, folds: 3}\n", "").replace("[3, 5, 9]", "3").replace("0.01..100", "1"))
+    lib.run(f"{work}/m.yaml", f"{work}/m", check=0)
+    metrics = rows(f"{work}/m/tables/learn_metrics.csv")
+    assert {r["model"] for r in metrics} == {"knn", "logistic", "knn-ill", "knn-held", "logistic-ill", "logistic-held"}
+    assert {"subset_accuracy", "hamming_loss"} <= {r["metric"] for r in metrics if r["model"] == "knn"}
+    assert sorted(os.listdir(f"{work}/m/models")) == ["knn-held.json", "knn-ill.json", "logistic-held.json", "logistic-ill.json"]
+    lib.write(f"{work}/wrong.yaml", several.replace("[ill, held]", "[ill, gone]"))
+    assert "gone" in lib.run(f"{work}/wrong.yaml", f"{work}/wrong", check=2).stderr
     if len(sys.argv) > 1:
         import shutil
         shutil.copy(f"{work}/out/report.html", sys.argv[1])
