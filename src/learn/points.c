@@ -7,18 +7,13 @@
 
 enum { DIGIT_BITS = 11, DIGITS = 3, DIGIT_VALUES = 1 << DIGIT_BITS, FEW = 48 };
 
-/* The upper half of a value, as bits that rise with it, and its place before the sort. */
-typedef struct Key {
-  uint32_t bits, at;
-} Key;
-
 static int by_value(const void *a, const void *b) {
   const CmPoint *p = a, *q = b;
   if (p->value != q->value) return p->value < q->value ? -1 : 1;
   return p->row < q->row ? -1 : p->row > q->row;
 }
 
-/* -0 is 0. */
+/* Of a value, as bits that rise with it. -0 is 0. */
 static uint32_t upper_half(double value) {
   uint64_t bits;
   value += 0.0;
@@ -36,8 +31,8 @@ static void insert(CmPoint *points, int64_t n) {
   }
 }
 
-/* By digits, from the last on. Returns where the sorted keys lie. */
-static const Key *sort_keys(Key *from, Key *to, uint32_t n) {
+/* By digits, from the last on. */
+CmKey *cm__sort_keys(CmKey *from, CmKey *to, uint32_t n) {
   uint32_t begin[DIGITS][DIGIT_VALUES + 1] = {0};
   for (uint32_t i = 0; i < n; i++)
     for (int d = 0; d < DIGITS; d++) begin[d][(from[i].bits >> d * DIGIT_BITS & (DIGIT_VALUES - 1)) + 1]++;
@@ -46,7 +41,7 @@ static const Key *sort_keys(Key *from, Key *to, uint32_t n) {
     if (begin[d][(from[0].bits >> shift & (DIGIT_VALUES - 1)) + 1] == n) continue; /* all the same */
     for (int k = 0; k < DIGIT_VALUES; k++) begin[d][k + 1] += begin[d][k];
     for (uint32_t i = 0; i < n; i++) to[begin[d][from[i].bits >> shift & (DIGIT_VALUES - 1)]++] = from[i];
-    Key *swap = from;
+    CmKey *swap = from;
     from = to;
     to = swap;
   }
@@ -54,7 +49,7 @@ static const Key *sort_keys(Key *from, Key *to, uint32_t n) {
 }
 
 /* Points whose keys are equal lie together; their lower halves may still differ. */
-static void sort_rest(CmPoint *points, const Key *key, int64_t n) {
+static void sort_rest(CmPoint *points, const CmKey *key, int64_t n) {
   for (int64_t first = 0, end; first < n; first = end) {
     bool sorted = true;
     for (end = first + 1; end < n && key[end].bits == key[first].bits; end++)
@@ -77,9 +72,9 @@ void cm__sort_points(CmPoint *points, CmPoint *spare, int64_t n) {
     return;
   }
   CmPoint *sorted = spare + n; /* before it there is room for two arrays of keys */
-  Key *key = (Key *)(void *)spare;
-  for (int64_t i = 0; i < n; i++) key[i] = (Key){upper_half(points[i].value), (uint32_t)i};
-  const Key *order = sort_keys(key, key + n, (uint32_t)n);
+  CmKey *key = (CmKey *)(void *)spare;
+  for (int64_t i = 0; i < n; i++) key[i] = (CmKey){upper_half(points[i].value), (uint32_t)i};
+  const CmKey *order = cm__sort_keys(key, key + n, (uint32_t)n);
   for (int64_t i = 0; i < n; i++) sorted[i] = points[order[i].at];
   sort_rest(sorted, order, n);
   memcpy(points, sorted, sizeof *points * (size_t)n);

@@ -9,6 +9,14 @@ typedef struct CmPoint {
   int64_t row;
 } CmPoint;
 
+/* Bits that rise with what they stand for, and where it was before the sort. */
+typedef struct CmKey {
+  uint32_t bits, at;
+} CmKey;
+
+/* By bits; equal ones stay in order. n: 1 or more; from and to: n places each. Returns the one where they lie sorted.
+ */
+CmKey *cm__sort_keys(CmKey *from, CmKey *to, uint32_t n);
 /* By value; rows must rise, and do so among equal values. No NaN. spare: 2 n places. */
 void cm__sort_points(CmPoint *points, CmPoint *spare, int64_t n);
 /* What is present of column j of x (rows x features), sorted, equal values by row; how many there are. points:

@@ -55,8 +55,8 @@ static void find_leaves(const CmStep *step, const float *x, int features, int *l
     for (int r = 0; r < TOGETHER; r++) {
       const CmStep *at = &step[node[r]];
       float value = x[r * features + at->feature];
-      bool left = (value < at->number) | (isnan(value) & at->missing);
-      int next = left ? node[r] + 1 : at->right;
+      int left = -((value < at->number) | (isnan(value) & at->missing)); /* a mask: no branch that is guessed wrong */
+      int next = ((node[r] + 1) & left) | (at->right & ~left);
       moved |= next ^ node[r];
       node[r] = next;
     }

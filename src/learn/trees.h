@@ -1,5 +1,6 @@
-/* Sums of decision trees: applied, explained and stored here, grown by XGBoost (grow.h). Numbers are single precision
- * and added in the order of the trees, so that a sum has the bits that XGBoost's own predictor gives. */
+/* Sums of decision trees: applied, explained and stored here, grown by boost.h, forest.h, cart.h or XGBoost (grow.h).
+ * Numbers are single precision and added in the order of the trees, so that a sum has the bits that XGBoost's own
+ * predictor gives. */
 #ifndef CORMACK_LEARN_TREES_H
 #define CORMACK_LEARN_TREES_H
 

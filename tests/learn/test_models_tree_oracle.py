@@ -85,3 +85,29 @@ for weights in ["uniform", "distance"]:
     train(f"knn k=9 weights={weights}", x, y.astype(int), *numbers)
     judge = KNeighborsRegressor(9, weights=weights, algorithm="brute").fit(scaler.transform(x), y)
     agree(predict(new)["predicted"], judge.predict(scaler.transform(new)), 1e-9 * 300, f"diabetes: neighbours, {weights}")
+
+# ---- boosting on histograms: XGBoost's trees, whatever the threads, where more values than bins are cut at quantiles -------------
+rng = np.random.default_rng(5)
+x, new = rng.normal(size=(2, 2000, 12)).astype(np.float32).astype(float)
+x[rng.random(x.shape) < 0.05] = np.nan
+new[::3, 1] = np.nan
+score = np.nan_to_num(x[:, 0]) + np.nan_to_num(x[:, 1] * x[:, 2]) + rng.normal(size=len(x))
+for rows, holes, classes, words, settings in [(600, True, 2, "class_weight=balanced max_depth=6", dict(max_depth=6)),  # XGBoost rounds weights
+                                              (2000, True, 3, "l1=0.3 min_gain=0.5", dict(alpha=0.3, gamma=0.5)),
+                                              (2000, False, 2, "row_sample=0.7 column_sample=0.4 seed=9", dict(subsample=0.7, colsample_bytree=0.4, seed=9)),
+                                              (2000, False, 0, "bins=600 min_child_weight=20", dict(max_bin=600, min_child_weight=20))]:
+    known, y = (x if holes else np.nan_to_num(x, nan=0.25))[:rows], score[:rows]
+    y = (y > 1).astype(int) if classes == 2 else np.digitize(y, [-0.5, 1]) if classes else y
+    objective = {0: "reg:squarederror", 2: "binary:logistic", 3: "multi:softprob"}[classes]
+    more = {"num_class": 3} if classes == 3 else {}
+    weight = len(y) / (2 * np.bincount(y)[y]) if "balanced" in words else None
+    settings = dict(dict(objective=objective, eta=0.1, max_depth=3, tree_method="hist", base_score=0.5 if classes else float(np.mean(y)), nthread=1), **settings, **more)
+    judge = xgboost.train(settings, xgboost.DMatrix(known, y, weight=weight), 30).predict(xgboost.DMatrix(new))
+    judge = np.stack([1 - judge, judge], axis=1) if classes == 2 else judge
+    trees = []
+    for threads in ["1", "2", "5"]:
+        model = train(f"gradient_boosting rounds=30 {words}", known, y, *([] if classes else numbers), "--threads", threads)
+        trees.append(model["predictor"])
+    assert trees[0] == trees[1] == trees[2], f"{words}: other trees on other threads"
+    out = predict(new)
+    agree(probabilities(model, out) if classes else out["predicted"], judge, 1e-6, f"{rows} rows: boosting {words}, XGBoost {xgboost.__version__}")

@@ -1,6 +1,7 @@
-/* Gradient-boosted trees, grown by XGBoost. */
+/* Gradient-boosted trees: on histograms by the library's own code, exactly by XGBoost. */
 #include <math.h>
 
+#include "learn/boost.h"
 #include "learn/grow.h"
 #include "learn/kind.h"
 
@@ -43,25 +44,25 @@ static double mean_of(const CmTraining *training) {
   return sum / (double)training->rows;
 }
 
-static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
-  const BoostingParams *p = params;
-  CmArena scratch = {.ctx = hold->ctx};
-  CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
-  float *target = CM__NEW(&scratch, float, training->rows, err);
-  if (!trees || !target) goto done;
-  for (int64_t i = 0; i < training->rows; i++)
-    target[i] = training->y ? (float)training->y[i] : (float)training->value[i];
-  float *weight = NULL;
-  if (training->y && p->class_weight == CLASS_WEIGHT_BALANCED && !(weight = cm__grow_balance(&scratch, training, err)))
-    goto done;
+/* What both ways of growing need. */
+typedef struct Job {
+  const BoostingParams *params;
+  const CmTraining *training;
+  float *target, *weight;
+  double base; /* of the number, or of the probability */
+} Job;
+
+static bool grow_exactly(CmArena *hold, const Job *job, CmTrees *trees, CmError **err) {
+  const BoostingParams *p = job->params;
+  const CmTraining *training = job->training;
   int outputs = cm__outputs(training->task, training->classes);
   char base[32];
-  cm_real_text(training->y ? 0.5 : mean_of(training), base);
+  cm_real_text(job->base, base);
   CmGrowSetting settings[] = {
       cm__grow_text("objective", !training->y   ? "reg:squarederror"
                                  : outputs == 1 ? "binary:logistic"
                                                 : "multi:softprob"),
-      cm__grow_text("tree_method", p->method == METHOD_EXACT ? "exact" : "hist"),
+      cm__grow_text("tree_method", "exact"),
       cm__grow_text("base_score", base),
       cm__grow_real("eta", p->learning_rate),
       cm__grow_int("max_depth", p->max_depth),
@@ -72,17 +73,50 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
       cm__grow_real("subsample", p->row_sample),
       cm__grow_real("colsample_bytree", p->column_sample),
       cm__grow_int("seed", p->seed),
-      cm__grow_int("max_bin", p->bins),
       cm__grow_int("num_class", training->classes),
   };
   int count = CM_COUNT(settings) - (outputs == 1);
-  CmGrow grow = {settings, count, (int)p->rounds, target, weight, outputs, 0};
+  CmGrow grow = {settings, count, (int)p->rounds, job->target, job->weight, outputs, 0};
   grow.width = cm__width(training->task, training->classes);
   trees->features = training->features;
-  if (!cm__grow(hold, training, &grow, trees, err)) goto done;
+  if (!cm__grow(hold, training, &grow, trees, err)) return false;
   if (training->y) /* as a margin: log(0.5 / 0.5); softprob takes the score as it is */
     trees->base = outputs == 1 ? 0 : 0.5f;
-  result = trees;
+  return true;
+}
+
+static bool grow_on_histograms(CmArena *hold, const Job *job, CmTrees *trees, CmError **err) {
+  const BoostingParams *p = job->params;
+  CmBoost boost = {.rounds = (int)p->rounds,
+                   .max_depth = (int)p->max_depth,
+                   .bins = (int)p->bins,
+                   .learning_rate = (float)p->learning_rate,
+                   .min_child_weight = (float)p->min_child_weight,
+                   .l2 = (float)p->l2,
+                   .l1 = (float)p->l1,
+                   .min_gain = (float)p->min_gain,
+                   .row_share = (float)p->row_sample,
+                   .feature_share = (float)p->column_sample,
+                   .seed = (uint32_t)p->seed,
+                   .target = job->target,
+                   .weight = job->weight,
+                   .base = job->training->task == CM_TASK_BINARY ? 0 : (float)job->base};
+  return cm__boost(hold, job->training, &boost, trees, err);
+}
+
+static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
+  const BoostingParams *p = params;
+  CmArena scratch = {.ctx = hold->ctx};
+  CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
+  Job job = {p, training, CM__NEW(&scratch, float, training->rows, err), NULL, training->y ? 0.5 : mean_of(training)};
+  if (!trees || !job.target) goto done;
+  for (int64_t i = 0; i < training->rows; i++)
+    job.target[i] = training->y ? (float)training->y[i] : (float)training->value[i];
+  if (training->y && p->class_weight == CLASS_WEIGHT_BALANCED &&
+      !(job.weight = cm__grow_balance(&scratch, training, err)))
+    goto done;
+  bool exact = p->method == METHOD_EXACT;
+  if (exact ? grow_exactly(hold, &job, trees, err) : grow_on_histograms(hold, &job, trees, err)) result = trees;
 done:
   cm__arena_free(&scratch);
   return result;
@@ -112,7 +146,8 @@ CM_MODEL_KIND(gradient_boosting) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Gradient-boosted decision trees.",
-                       .details = "Grown by XGBoost, by logistic loss (softmax for several classes; squared error "
+                       .details = "The trees of XGBoost (method exact: grown by it), by logistic loss (softmax for "
+                                  "several classes; squared error "
                                   "for numbers, from their mean). Missing values go "
                                   "down the side that lowers the loss more. "
                                   "Contributions are exact Shapley values of the log-odds, or of the number.",
