@@ -51,7 +51,7 @@ static bool peel(const Bone *b, CmError **err) {
   for (int k = 0; k < 3; k++) radii[k] = fmin(b->p->rim / b->c->mm[k], (double)b->c->n[k]);
   CmElement ball = {.items = NULL};
   CmImage *most = cm_image_create(b->ctx, CM_I16, 3, b->c->n, 1, err);
-  bool ok = most && cm__element_create(b->ctx, CM_SHAPE_BALL, radii, &ball, err) &&
+  bool ok = most && cm__element_create(b->ctx, CM_SHAPE_BALL, radii, b->c->n, &ball, err) &&
             cm__morph_grey(b->ctx, b->c->hu, CM_MORPH_DILATE, &ball, false, most, err);
   if (ok) {
     const int16_t *top = cm_image_data(most);

@@ -240,7 +240,7 @@ CmImage *cm__morph_mask(CmContext *ctx, const CmImage *image, CmMorph morph, CmS
   double clipped[3];
   CmImage *out = NULL;
   for (int axis = 0; axis < 3; axis++) clipped[axis] = cm_image_dims(image)[axis] == 1 ? 0.0 : radii[axis];
-  if (!cm__element_create(ctx, shape, clipped, &element, err)) return NULL;
+  if (!cm__element_create(ctx, shape, clipped, cm_image_dims(image), &element, err)) return NULL;
   out = cm_image_create_like(ctx, image, CM_U8, 1, err);
   if (out && !cm__morph_binary(ctx, image, morph, &element, false, 1, out, err)) cm_image_unref(&out);
   cm_free(element.items);

@@ -100,8 +100,9 @@ bool cm__morph_call(const CmCall *call, CmMorph morph, CmError **err) {
   }
   cm__axis_sizes(&p->radius, p->units, image, radii);
   if (!cm__mask_open(&mask, &call->in[1], image, err) ||
-      !(call->in[2].kind == CM_KIND_NONE ? cm__element_create(call->ctx, (CmShape)p->shape, radii, &element, err)
-                                         : cm__element_of_image(call->ctx, call->in[2].image, image, &element, err)))
+      !(call->in[2].kind == CM_KIND_NONE
+            ? cm__element_create(call->ctx, (CmShape)p->shape, radii, cm_image_dims(image), &element, err)
+            : cm__element_of_image(call->ctx, call->in[2].image, image, &element, err)))
     goto done;
   out = cm_image_create_like(call->ctx, image, cm_image_type(image), cm_image_components(image), err);
   if (!out || !work(call, morph, &element, out, err) || !cm__mask_keep(call->ctx, &mask, image, out, err)) goto done;

@@ -28,7 +28,12 @@ static int64_t half_length(CmShape shape, const double radii[3], const int64_t r
   return reach[0] == 0 ? 0 : (int64_t)floor(radii[0] * sqrt(left));
 }
 
-bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], CmElement *element, CmError **err) {
+static int64_t at_most(int64_t value, int64_t most) {
+  return value < most ? value : most;
+}
+
+bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], const int64_t dims[3], CmElement *element,
+                        CmError **err) {
   *element = (CmElement){.count = 0};
   for (int axis = 0; axis < 3; axis++) {
     if (!(radii[axis] <= 1000.0)) {
@@ -36,14 +41,14 @@ bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], Cm
                    "xyz"[axis]);
       return false;
     }
-    element->reach[axis] = (int64_t)floor(radii[axis] + 1e-6);
+    element->reach[axis] = at_most((int64_t)floor(radii[axis] + 1e-6), dims[axis]);
   }
   const int64_t *reach = element->reach;
   element->items = cm_alloc_array(ctx, (size_t)((2 * reach[1] + 1) * (2 * reach[2] + 1)), sizeof(CmSegment), err);
   if (!element->items) return false;
   for (int64_t dz = -reach[2]; dz <= reach[2]; dz++)
     for (int64_t dy = -reach[1]; dy <= reach[1]; dy++) {
-      int64_t half = half_length(shape, radii, reach, dy, dz);
+      const int64_t half = at_most(half_length(shape, radii, reach, dy, dz), reach[0]);
       if (half >= 0)
         element->items[element->count++] = (CmSegment){.dy = (int32_t)dy, .dz = (int32_t)dz, .half = (int32_t)half};
     }

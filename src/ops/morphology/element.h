@@ -26,8 +26,10 @@ static inline const CmSegment *cm__element_segments(const CmElement *element, bo
 }
 
 /* radii in voxels, may be fractional. Ball: sum of (d / r)^2 <= 1 over the axes; box and cross: |d| <= floor(r); axes
- * with a radius below 1 have d = 0 only. Free with cm_free(element->items). */
-bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], CmElement *element, CmError **err);
+ * with a radius below 1 have d = 0 only. Cut one voxel beyond an image of dims: the rest of the element never meets it.
+ * Free with cm_free(element->items). */
+bool cm__element_create(CmContext *ctx, CmShape shape, const double radii[3], const int64_t dims[3], CmElement *element,
+                        CmError **err);
 
 /* The voxels of `shape` that are not 0, around its voxel (nx / 2, ny / 2, nz / 2), for use on `image`. CM_ERR_DATA
  * where there are none, where it is longer than one voxel along an axis of which the image has one, or longer than

@@ -89,9 +89,10 @@ static bool blow(void *arg, CmSnake *snake, CmError **err) {
   Contour *job = arg;
   const CmBits *now = &snake->now, *blown = &job->blown;
   const double radii[3] = {now->nx > 1, now->ny > 1, now->nz > 1};
+  const int64_t dims[3] = {now->nx, now->ny, now->nz};
   CmElement cube = {.items = NULL};
   if (job->p->balloon == 0.0) return true;
-  const bool ok = cm__element_create(snake->ctx, CM_SHAPE_BOX, radii, &cube, err) &&
+  const bool ok = cm__element_create(snake->ctx, CM_SHAPE_BOX, radii, dims, &cube, err) &&
                   cm__bits_morph(snake->ctx, now, &job->blown, &cube, job->p->balloon < 0.0, true, err);
   cm_free(cube.items);
   for (int64_t w = 0; ok && w < now->words * now->ny * now->nz; w++) {
