@@ -50,6 +50,8 @@ static void use(CmContext *ctx, const CmModel *model) {
   cm_table_unref(&result);
   result = table ? cm_model_survival(ctx, model, table, (const double[]){0, 3.5}, 2, NULL) : NULL;
   cm_table_unref(&result);
+  result = table ? cm_model_forecast(ctx, model, table, 0.95, NULL) : NULL;
+  cm_table_unref(&result);
   result = cm_model_weights(ctx, model, NULL);
   cm_table_unref(&result);
   for (int svg = 0; svg < 2; svg++) cm_free(cm_model_draw(ctx, model, svg, NULL));

@@ -220,6 +220,12 @@ CM_API const char *cm_model_feature_unit(const CmModel *model, int at);
  * not matter. */
 CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table,
                                               CmError **err);
+/* Numbers with intervals: «row», the subject's column, «predicted», «standard_error» (of one more measurement),
+ * «low» and «high», between which `confidence` (above 0, below 1) of new measurements lie, by Student's t; and, of a
+ * kind that predicts subjects whom it was trained on by what is known of them, «known»: 1 for these. CM_ERR_UNSUPPORTED
+ * for kinds other than linear, ridge and mixed. */
+CM_API CM_NODISCARD CmTable *cm_model_forecast(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                               double confidence, CmError **err);
 /* Survival: «row», the subject's column, and «survival TIME» for each of `times`: the share that lives past it. */
 CM_API CM_NODISCARD CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *table,
                                                const double *times, int count, CmError **err);

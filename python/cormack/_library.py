@@ -121,7 +121,7 @@ FAILING = [
     ("cm_model_kind_get", P, TEXT), ("cm_model_fit", P, P, P, P, P), ("cm_model_predict", P, P, P, P),
     ("cm_model_explain", P, P, P, P), ("cm_model_kernel_shap", P, P, P, P, P, P), ("cm_model_lime", P, P, P, P, P, P),
     ("cm_model_counterfactuals", P, P, P, P, P, P), ("cm_model_effects", P, P, P, P, P),
-    ("cm_model_weights", P, P, P), ("cm_model_draw", P, P, P, BOOL), ("cm_model_survival", P, P, P, P, C.POINTER(REAL), I), ("cm_model_save", BOOL, P, P, TEXT),
+    ("cm_model_weights", P, P, P), ("cm_model_draw", P, P, P, BOOL), ("cm_model_survival", P, P, P, P, C.POINTER(REAL), I), ("cm_model_forecast", P, P, P, P, REAL), ("cm_model_save", BOOL, P, P, TEXT),
     ("cm_model_load", P, P, TEXT), ("cm_learn_validate", P, P, P, I, P, P, P), ("cm_pixel_set_create", P, P, P, I, P),
     ("cm_pixel_set_add", BOOL, P, P, P, TEXT), ("cm_pixel_set_fit", P, P, P, P), ("cm_pixel_predict", BOOL, P, P, P, P, P), ("cm_catalog_query", P, P, TEXT, TEXT),
 ]

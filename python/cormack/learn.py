@@ -115,6 +115,11 @@ class Model:
         handle = from_table(self._context, table)
         return self._table("cm_model_predict", handle.pointer)
 
+    def forecast(self, table, confidence=0.95):
+        """Numbers with the limits `low` and `high` between which this share of new measurements lies: linear, ridge, mixed."""
+        handle = from_table(self._context, table)
+        return self._table("cm_model_forecast", handle.pointer, confidence)
+
     def survival(self, table, times):
         """The share that lives past each of `times` (in the target's unit), a row for each row."""
         handle = from_table(self._context, table)

@@ -8,6 +8,7 @@ typedef struct PredictOptions {
   CmText output;
   bool explain;
   CmReals survival;
+  double interval;
 } PredictOptions;
 
 static const CmParam option_table[] = {
@@ -16,6 +17,9 @@ static const CmParam option_table[] = {
                   "add each feature's contribution to the output for the positive (or predicted) class"),
     CM_PARAM_REALS(PredictOptions, survival, "", 0, 1e300, 0, CM_LIST_MAX, "",
                    "times, in the target's unit, at which to add the share that survives"),
+    CM_PARAM_REAL(
+        PredictOptions, interval, 0, 0, 0.9999, "1",
+        "add the interval that holds this share of new measurements (linear, ridge, mixed), e.g. 0.95; 0: none"),
 };
 
 /* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted
@@ -50,31 +54,6 @@ static bool add_contributions(CmCli *cli, const CmModel *model, const CmTable *t
   return good;
 }
 
-static bool add_survival(CmCli *cli, const CmModel *model, const CmTable *table, const CmReals *times, CmTable *result,
-                         CmError **err) {
-  CmTable *share = cm_model_survival(cli->ctx, model, table, times->value, times->count, err);
-  if (!share) return false;
-  bool good = true;
-  int columns = cm_table_columns(share), first = columns - times->count;
-  for (int c = first; good && c < columns; c++) {
-    int at = cm_table_add_column(result, cm_table_column_name(share, c), CM_COLUMN_REAL, "", err);
-    good = at >= 0;
-    for (int64_t i = 0; good && i < cm_table_rows(result); i++)
-      cm_table_set_real(result, i, at, cm_table_real(share, i, c));
-  }
-  cm_table_unref(&share);
-  return good;
-}
-
-/* What a model says of the rows. */
-static CmTable *apply(CmCli *cli, const CmModel *model, const CmTable *table, const PredictOptions *o, CmError **err) {
-  CmTable *result = cm_model_predict(cli->ctx, model, table, err);
-  bool good = result && (!o->explain || add_contributions(cli, model, table, result, err)) &&
-              (!o->survival.count || add_survival(cli, model, table, &o->survival, result, err));
-  if (!good) cm_table_unref(&result);
-  return result;
-}
-
 static bool copy_column(CmTable *to, const char *name, const CmTable *from, int column, CmError **err) {
   CmColumnType type = cm_table_column_type(from, column);
   int at = cm_table_add_column(to, name, type, cm_table_column_unit(from, column), err);
@@ -89,6 +68,37 @@ static bool copy_column(CmTable *to, const char *name, const CmTable *from, int 
       cm_table_set_real(to, i, at, cm_table_real(from, i, column));
   }
   return good;
+}
+
+/* Puts the columns of `extra` from `first` on behind those of the result; consumes it. */
+static bool add_columns(CmTable *extra, int first, CmTable *result, CmError **err) {
+  bool good = true;
+  for (int c = first; good && c < cm_table_columns(extra); c++)
+    good = copy_column(result, cm_table_column_name(extra, c), extra, c, err);
+  cm_table_unref(&extra);
+  return good;
+}
+
+static bool add_survival(CmCli *cli, const CmModel *model, const CmTable *table, const CmReals *times, CmTable *result,
+                         CmError **err) {
+  CmTable *share = cm_model_survival(cli->ctx, model, table, times->value, times->count, err);
+  return share && add_columns(share, cm_table_columns(share) - times->count, result, err);
+}
+
+static bool add_interval(CmCli *cli, const CmModel *model, const CmTable *table, double interval, CmTable *result,
+                         CmError **err) {
+  CmTable *forecast = cm_model_forecast(cli->ctx, model, table, interval, err);
+  return forecast && add_columns(forecast, cm_table_find_column(forecast, "standard_error"), result, err);
+}
+
+/* What a model says of the rows. */
+static CmTable *apply(CmCli *cli, const CmModel *model, const CmTable *table, const PredictOptions *o, CmError **err) {
+  CmTable *result = cm_model_predict(cli->ctx, model, table, err);
+  bool good = result && (o->interval <= 0 || add_interval(cli, model, table, o->interval, result, err)) &&
+              (!o->explain || add_contributions(cli, model, table, result, err)) &&
+              (!o->survival.count || add_survival(cli, model, table, &o->survival, result, err));
+  if (!good) cm_table_unref(&result);
+  return result;
 }
 
 /* The columns of one of several models beside those of the others, with its target before their names; what comes
@@ -117,7 +127,7 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
     CmTable *one = model ? apply(cli, model, table, o, err) : NULL;
     good = one && (!several || add_model(cli, model, one, result, err));
     if (model && !good) cm_error_context(err, "%s", argv[argc - 1]);
-    if (!several) result = cm_table_ref(one);
+    if (!several && good) result = cm_table_ref(one);
     cm_table_unref(&one);
     cm_model_unref(&model);
   }
@@ -136,7 +146,8 @@ CM_COMMAND(predict) = {
         "The table must have the model's columns, in the same units; more columns do not matter. Of several models, as "
         "those of several\n"
         "targets, the columns stand beside each other with the target before their names. Example:\n"
-        "  cormack predict model.json features.csv -o predictions.csv --explain",
+        "  cormack predict model.json features.csv -o predictions.csv --explain\n"
+        "  cormack predict growth.json next_visits.csv -o forecasts.csv --interval 0.95",
     CM_COMMAND_OPTIONS(PredictOptions, option_table),
     .min_args = 2,
     .max_args = 65,

@@ -148,3 +148,7 @@ double cm__f_quantile(double p, double df1, double df2) {
   }
   return exp(low + (high - low) / 2);
 }
+
+double cm__student_quantile(double confidence, double df) {
+  return sqrt(cm__f_quantile(confidence, 1, df));
+}

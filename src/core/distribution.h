@@ -8,6 +8,8 @@ double cm__normal_z(double confidence);
 double cm__normal_two_sided(double z);
 /* P(|T| > |t|) for Student's T with df > 0 degrees of freedom (real). */
 double cm__student_two_sided(double t, double df);
+/* t with P(|T| < t) = confidence, 0 < confidence < 1, for such a T. */
+double cm__student_quantile(double confidence, double df);
 /* P(X > x) for chi-square with df > 0 degrees of freedom. */
 double cm__chi_square_above(double x, double df);
 /* P(F <= f) for Fisher's F with df1, df2 > 0 degrees of freedom. */

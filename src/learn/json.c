@@ -10,14 +10,18 @@ void cm__json_ints(CmTextBuffer *json, const int *value, int64_t count) {
   cm__text_add(json, count ? "]" : "[]");
 }
 
+void cm__json_real(CmTextBuffer *json, double value) {
+  if (value == 0 && signbit(value))
+    cm__text_add(json, MINUS_ZERO);
+  else
+    cm__text_add_real(json, value);
+}
+
 void cm__json_reals(CmTextBuffer *json, const double *value, int64_t count) {
   cm__text_add(json, "[");
   for (int64_t i = 0; i < count; i++) {
     if (i) cm__text_add(json, ",");
-    if (value[i] == 0 && signbit(value[i]))
-      cm__text_add(json, MINUS_ZERO);
-    else
-      cm__text_add_real(json, value[i]);
+    cm__json_real(json, value[i]);
   }
   cm__text_add(json, "]");
 }
@@ -72,6 +76,11 @@ bool cm__json_members(const json_t *object, const char *where, const CmJsonMembe
     return false;
   }
   return cm__json_refuse(err, where);
+}
+
+bool cm__json_read_real(const json_t *json, const char *where, double least, double *value, CmError **err) {
+  *value = json_number_value(json);
+  return (json_is_number(json) && *value >= least) || cm__json_refuse(err, where);
 }
 
 int *cm__json_read_ints(CmArena *hold, const json_t *array, const char *where, int64_t count, int64_t least,

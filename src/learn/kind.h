@@ -14,13 +14,15 @@ typedef struct CmTraining {
   const double *x;
   int64_t rows;
   int features;
-  int classes;            /* 0 without classes */
-  const int *y;           /* 0..classes-1; of kinds that take unlabelled rows -1 for these, which come last */
-  const double *value;    /* regression: the target; survival: the time */
-  const uint8_t *event;   /* survival: 1 where the event came */
-  const int64_t *subject; /* any numbers; equal for rows of one subject */
-  int64_t made;           /* so many of the last rows are made up from others (SMOTE) */
-  const int64_t *parent;  /* 2 for each of these: the rows that it lies between */
+  int classes;                     /* 0 without classes */
+  const int *y;                    /* 0..classes-1; of kinds that take unlabelled rows -1 for these, which come last */
+  const double *value;             /* regression: the target; survival: the time */
+  const uint8_t *event;            /* survival: 1 where the event came */
+  const int64_t *subject;          /* any numbers; equal for rows of one subject */
+  const char *const *subject_name; /* at these numbers; NULL: nobody named the subjects */
+  const char *const *name;         /* of the features */
+  int64_t made;                    /* so many of the last rows are made up from others (SMOTE) */
+  const int64_t *parent;           /* 2 for each of these: the rows that it lies between */
 } CmTraining;
 
 /* What a saved predictor must fit. */
@@ -29,8 +31,12 @@ typedef struct CmModelShape {
   int classes, features; /* classes: or clusters, or components; features: prepared ones */
 } CmModelShape;
 
-#define CM__MOST_MEASURES 2
+#define CM__MOST_MEASURES 3
 enum { CM__SURVIVAL_RISK, CM__SURVIVAL_MEDIAN, CM__SURVIVAL_WIDTH };
+
+/* What forecast() tells of a row: the number, the standard error of one more measurement of it, and the degrees of
+ * freedom of Student's t that its interval follows. */
+enum { CM__FORECAST_VALUE, CM__FORECAST_ERROR, CM__FORECAST_DEGREES, CM__FORECAST_WIDTH };
 
 /* What weights() fills: value[outputs x features] for each measure. */
 typedef struct CmWeights {
@@ -59,6 +65,13 @@ typedef struct CmModelBody {
   /* share: rows x count, the share that lives past each time; only for survival. */
   bool (*survive)(const void *state, CmContext *ctx, const double *x, int64_t rows, const double *times, int count,
                   double *share, CmError **err);
+  /* to: rows x CM__FORECAST_WIDTH; only for numbers. known: the place of each row's subject, -1: a new one; NULL: all
+   * are. NULL where the kind has no errors, false + CM_ERR_UNSUPPORTED where this model has none. */
+  bool (*forecast)(const void *state, CmContext *ctx, const double *x, const int64_t *known, int64_t rows, double *to,
+                   CmError **err);
+  /* The place of a subject that was trained on, -1 if it was not; only for kinds that predict such subjects by what is
+   * known of them. */
+  int64_t (*known)(const void *state, const char *subject);
   /* How many clusters or components; only for kinds that find these. */
   int (*parts)(const void *state);
   /* contribution: rows x outputs x (features + 1), the base last. NULL without explains_rows. */

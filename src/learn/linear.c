@@ -87,9 +87,38 @@ bool cm__linear_explain(const void *state, CmContext *ctx, const double *x, int6
   return true;
 }
 
+bool cm__linear_forecast(const void *state, CmContext *ctx, const double *x, const int64_t *known, int64_t rows,
+                         double *to, CmError **err) {
+  (void)ctx, (void)known;
+  const CmLinear *linear = state;
+  const CmLinearErrors *errors = linear->errors;
+  if (!errors) {
+    cm_error_set(
+        err, CM_ERR_UNSUPPORTED,
+        "the model knows no errors, for it was trained on no more rows than features, on more than 500 features, or "
+        "by an older version; select features (k_best), or train it again");
+    return false;
+  }
+  for (int64_t i = 0; i < rows; i++, to += CM__FORECAST_WIDTH) {
+    const double *row = x + i * linear->features;
+    double share = 1 + 1 / errors->rows;
+    for (int r = 0; r < errors->rank; r++) {
+      const double *spread = errors->spread + (int64_t)r * linear->features;
+      double away = 0;
+      for (int j = 0; j < linear->features; j++) away += spread[j] * (row[j] - linear->mean[j]);
+      share += away * away;
+    }
+    to[CM__FORECAST_VALUE] = cm__linear_score(linear, row, 0);
+    to[CM__FORECAST_ERROR] = sqrt(errors->variance * share);
+    to[CM__FORECAST_DEGREES] = errors->degrees;
+  }
+  return true;
+}
+
 void cm__linear_weights(const void *state, const double *scale, CmWeights *to) {
   const CmLinear *linear = state;
-  to->measures = 2;
+  to->measures = linear->standard_error ? 3 : 2;
+  to->measure[2] = "standard_error";
   to->measure[0] = "coefficient";
   to->measure[1] = "standardized";
   for (int o = 0; o < linear->outputs; o++) {
@@ -97,8 +126,21 @@ void cm__linear_weights(const void *state, const double *scale, CmWeights *to) {
       int64_t at = (int64_t)o * linear->features + j;
       to->value[0][at] = linear->weight[at] / scale[j];
       to->value[1][at] = linear->weight[at] * linear->deviation[j];
+      if (linear->standard_error) to->value[2][at] = linear->standard_error[at] / fabs(scale[j]);
     }
   }
+}
+
+static void write_errors(const CmLinearErrors *errors, int features, CmTextBuffer *json) {
+  cm__text_add(json, ",\"errors\":{\"variance\":");
+  cm__json_real(json, errors->variance);
+  cm__text_add(json, ",\"degrees\":");
+  cm__json_real(json, errors->degrees);
+  cm__text_add(json, ",\"rows\":");
+  cm__json_real(json, errors->rows);
+  cm__text_add(json, ",\"spread\":");
+  cm__json_reals(json, errors->spread, (int64_t)errors->rank * features);
+  cm__text_add(json, "}");
 }
 
 void cm__linear_write(const void *state, CmTextBuffer *json) {
@@ -111,13 +153,38 @@ void cm__linear_write(const void *state, CmTextBuffer *json) {
   cm__json_reals(json, linear->mean, linear->features);
   cm__text_add(json, ",\"deviation\":");
   cm__json_reals(json, linear->deviation, linear->features);
+  if (linear->standard_error) {
+    cm__text_add(json, ",\"standard_error\":");
+    cm__json_reals(json, linear->standard_error, (int64_t)linear->outputs * linear->features);
+  }
+  if (linear->errors) write_errors(linear->errors, linear->features, json);
   cm__text_add(json, "}");
 }
 
+static CmLinearErrors *read_errors(CmArena *hold, const json_t *json, int features, CmError **err) {
+  const json_t *variance, *degrees, *rows, *spread;
+  CmJsonMember members[] = {{"variance", &variance}, {"degrees", &degrees}, {"rows", &rows}, {"spread", &spread}};
+  CmLinearErrors *errors = CM__NEW(hold, CmLinearErrors, 1, err);
+  if (!errors || !cm__json_members(json, "predictor.errors", members, CM_COUNT(members), err) ||
+      !cm__json_read_real(variance, "predictor.errors.variance", 0, &errors->variance, err) ||
+      !cm__json_read_real(degrees, "predictor.errors.degrees", 1e-3, &errors->degrees, err) ||
+      !cm__json_read_real(rows, "predictor.errors.rows", 1, &errors->rows, err))
+    return NULL;
+  const int64_t cells = (int64_t)json_array_size(spread);
+  if (cells % features || cells / features > features) return cm__json_refuse(err, "predictor.errors.spread"), NULL;
+  errors->rank = (int)(cells / features);
+  errors->spread = cm__json_read_reals(hold, spread, "predictor.errors.spread", cells, false, err);
+  return errors->spread ? errors : NULL;
+}
+
 void *cm__linear_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
-  const json_t *weight, *intercept, *mean, *deviation;
-  CmJsonMember members[] = {{"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
-  if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
+  const json_t *weight, *intercept, *mean, *deviation, *standard_error = NULL, *errors = NULL;
+  CmJsonMember members[6] = {
+      {"weight", &weight}, {"intercept", &intercept}, {"mean", &mean}, {"deviation", &deviation}};
+  int count = 4; /* and two that may be absent */
+  if (json_object_get(json, "standard_error")) members[count++] = (CmJsonMember){"standard_error", &standard_error};
+  if (json_object_get(json, "errors")) members[count++] = (CmJsonMember){"errors", &errors};
+  if (!cm__json_members(json, "predictor", members, count, err)) return NULL;
   int d = shape->features;
   CmLinear *linear = make(hold, d, cm__outputs(shape->task, shape->classes), err);
   if (!linear) return NULL;
@@ -128,5 +195,9 @@ void *cm__linear_read(CmArena *hold, const json_t *json, const CmModelShape *sha
   linear->mean = cm__json_read_reals(hold, mean, "predictor.mean", d, false, err);
   if (!linear->mean) return NULL;
   linear->deviation = cm__json_read_reals(hold, deviation, "predictor.deviation", d, false, err);
-  return linear->deviation ? linear : NULL;
+  if (!linear->deviation) return NULL;
+  if (standard_error && !(linear->standard_error = cm__json_read_reals(hold, standard_error, "predictor.standard_error",
+                                                                       (int64_t)linear->outputs * d, false, err)))
+    return NULL;
+  return !errors || (linear->errors = read_errors(hold, errors, d, err)) ? linear : NULL;
 }

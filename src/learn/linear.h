@@ -4,10 +4,20 @@
 
 #include "learn/kind.h"
 
+/* How far a new measurement may lie from its score. */
+typedef struct CmLinearErrors {
+  double variance, degrees; /* of what is left over */
+  double rows;
+  int rank;
+  double *spread; /* rank x features: the score's variance is variance (1 / rows + |spread (x - mean)|^2) */
+} CmLinearErrors;
+
 typedef struct CmLinear {
   int features, outputs;
   double *weight, *intercept; /* outputs x features; outputs */
   double *mean, *deviation;   /* of the prepared training rows */
+  double *standard_error;     /* of the weights; NULL: not told */
+  CmLinearErrors *errors;     /* NULL: not told */
 } CmLinear;
 
 /* Zero weights, and mean and deviation of the labelled training rows. */
@@ -26,6 +36,8 @@ bool cm__linear_predict(const void *state, CmContext *ctx, const double *x, int6
                         CmError **err); /* the scores themselves */
 bool cm__linear_explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
                         CmError **err);
+bool cm__linear_forecast(const void *state, CmContext *ctx, const double *x, const int64_t *known, int64_t rows,
+                         double *to, CmError **err);
 void cm__linear_weights(const void *state, const double *scale, CmWeights *weights);
 void cm__linear_write(const void *state, CmTextBuffer *json);
 void *cm__linear_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err);

@@ -208,8 +208,26 @@ static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at,
     if (value) value[i] = data->value[at[i]];
     if (event) event[i] = data->event[at[i]];
   }
-  *raw = (CmTraining){data->task, x, count, d, data->classes, y, value, event, subject};
+  *raw = (CmTraining){.task = data->task,
+                      .x = x,
+                      .rows = count,
+                      .features = d,
+                      .classes = data->classes,
+                      .y = y,
+                      .value = value,
+                      .event = event,
+                      .subject = subject,
+                      .subject_name = data->subject_column ? data->subject_name : NULL};
   return true;
+}
+
+static const char *const *name_prepared(CmArena *scratch, const CmModel *model, CmError **err) {
+  const char **name = CM__NEW(scratch, const char *, model->prepare.width, err);
+  for (int k = 0; name && k < model->prepare.width; k++) {
+    char room[CM_TEXT_MAX];
+    if (!(name[k] = cm__arena_strdup(scratch, cm__prepared_name(model, k, room, sizeof room), err))) return NULL;
+  }
+  return name;
 }
 
 /* The preparation is fitted on the labelled rows, and all are prepared. */
@@ -225,6 +243,7 @@ static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *
   *training = *raw;
   training->x = x;
   training->features = model->prepare.width;
+  ok = ok && (training->name = name_prepared(scratch, model, err));
   ok = ok && (!params->smote || cm__smote(scratch, params, learner->kind, data, training, err));
   cm_free(defaults);
   return ok;

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/distribution.h"
 #include "cormack/parallel.h"
 #include "learn/model.h"
 #include "learn/prepare/along_time.h"
@@ -132,7 +133,8 @@ struct CmApply {
   double *to;
   int64_t width; /* numbers a row of `to` */
   bool (*apply)(const CmApply *apply, const double *x, int64_t rows, double *to, CmError **err);
-  const double *times; /* survival */
+  const double *times;  /* survival */
+  const int64_t *known; /* forecasts: the place of each row's subject, -1: a new one; NULL: all are */
 };
 
 static bool apply_numbers(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
@@ -144,6 +146,14 @@ static bool apply_contributions(const CmApply *a, const double *x, int64_t rows,
 static bool apply_survival(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
   double *ready = prepared(a->ctx, a->model, x, rows, err);
   bool ok = ready && a->model->body->survive(a->model->state, a->ctx, ready, rows, a->times, (int)a->width, to, err);
+  cm_free(ready);
+  return ok;
+}
+
+static bool apply_forecast(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
+  double *ready = prepared(a->ctx, a->model, x, rows, err);
+  const int64_t *known = a->known ? a->known + (x - a->x) / a->model->features : NULL;
+  bool ok = ready && a->model->body->forecast(a->model->state, a->ctx, ready, known, rows, to, err);
   cm_free(ready);
   return ok;
 }
@@ -190,7 +200,8 @@ static double *apply_model(CmArena *hold, CmApply apply, const CmTable *table, C
 int cm__start_rows(CmTableWriter *writer, const CmModel *model, const CmTable *table) {
   cm__rows_column(writer, "row", CM_COLUMN_INT, "");
   int subject = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
-  static const char *const ours[] = {"row", "predicted", "class", "base", "output", "risk", "score"};
+  static const char *const ours[] = {"row",  "predicted", "class", "base", "output",
+                                     "risk", "score",     "low",   "high", "known"};
   const char *name = model->subject_column;
   for (int i = 0; subject >= 0 && i < CM_COUNT(ours); i++)
     if (!strcmp(model->subject_column, ours[i])) name = "subject";
@@ -223,7 +234,7 @@ static void number_columns(CmTableWriter *writer, const CmModel *model) {
 /* p: what predict() gave for the row. */
 static void put_numbers(CmTableWriter *writer, const CmModel *model, const double *p) {
   if (model->task == CM_TASK_REGRESSION) {
-    cm__rows_real(writer, p[0]);
+    cm__rows_real(writer, p[CM__FORECAST_VALUE]);
   } else if (model->task == CM_TASK_SURVIVAL) {
     cm__rows_real(writer, p[CM__SURVIVAL_MEDIAN]);
     cm__rows_real(writer, p[CM__SURVIVAL_RISK]);
@@ -236,12 +247,70 @@ static void put_numbers(CmTableWriter *writer, const CmModel *model, const doubl
   for (int c = 0; c < model->classes; c++) cm__rows_real(writer, p[c]);
 }
 
+/* The places of the subjects of a table's rows, where the kind knows some; NULL without an error where none is. */
+static bool find_known(CmArena *hold, const CmModel *model, const CmTable *table, const int64_t **known,
+                       CmError **err) {
+  int column = model->subject_column ? cm_table_find_column(table, model->subject_column) : -1;
+  char cell[CM_TEXT_MAX];
+  *known = NULL;
+  if (!model->body->known || column < 0) return true;
+  int64_t *place = CM__NEW(hold, int64_t, cm_table_rows(table), err);
+  for (int64_t i = 0; place && i < cm_table_rows(table); i++) {
+    const char *text = cm_table_text(table, i, column);
+    if (!text) text = cm_table_cell(table, i, column, cell, sizeof cell);
+    place[i] = cm_table_is_missing(table, i, column) ? -1 : model->body->known(model->state, text);
+  }
+  *known = place;
+  return place != NULL;
+}
+
+CmTable *cm_model_forecast(CmContext *ctx, const CmModel *model, const CmTable *table, double confidence,
+                           CmError **err) {
+  CmArena hold = {.ctx = ctx};
+  CmTableWriter writer = {0};
+  CmApply apply = {.model = model, .width = CM__FORECAST_WIDTH, .apply = apply_forecast};
+  if (!model->body->forecast) {
+    cm_error_set(err, CM_ERR_UNSUPPORTED, "%s forecasts no intervals; use linear, ridge or mixed",
+                 model->body->kind.about.name);
+    return NULL;
+  }
+  if (!(confidence > 0 && confidence < 1)) {
+    cm_error_set(err, CM_ERR_PARAMETER, "interval: %g is no share between 0 and 1; write e.g. 0.95", confidence);
+    return NULL;
+  }
+  double *p = find_known(&hold, model, table, &apply.known, err) ? apply_model(&hold, apply, table, err) : NULL;
+  if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
+  static const char *const names[] = {"predicted", "standard_error", "low", "high"};
+  int subject = cm__start_rows(&writer, model, table);
+  for (int i = 0; i < CM_COUNT(names); i++) cm__rows_column(&writer, names[i], CM_COLUMN_REAL, model->target_unit);
+  if (model->body->known) cm__rows_column(&writer, "known", CM_COLUMN_INT, "");
+  for (int64_t i = 0; i < cm_table_rows(table); i++, p += CM__FORECAST_WIDTH) {
+    double value = p[CM__FORECAST_VALUE], error = p[CM__FORECAST_ERROR],
+           reach = error * cm__student_quantile(confidence, p[CM__FORECAST_DEGREES]);
+    cm__put_applied(&writer, table, i, subject);
+    cm__rows_real(&writer, value);
+    cm__rows_real(&writer, error);
+    cm__rows_real(&writer, value - reach);
+    cm__rows_real(&writer, value + reach);
+    if (model->body->known) cm__rows_int(&writer, apply.known && apply.known[i] >= 0);
+  }
+done:
+  cm__arena_free(&hold);
+  return cm__rows_finish(&writer);
+}
+
 CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
   int width = cm__width(model->task, model->classes);
   CmApply apply = {.model = model, .width = width, .apply = apply_numbers};
-  double *p = apply_model(&hold, apply, table, err);
+  double *p = NULL;
+  if (!find_known(&hold, model, table, &apply.known, err)) goto done;
+  if (apply.known) {
+    apply.apply = apply_forecast;
+    apply.width = width = CM__FORECAST_WIDTH;
+  }
+  p = apply_model(&hold, apply, table, err);
   if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
   int subject = cm__start_rows(&writer, model, table);
   number_columns(&writer, model);

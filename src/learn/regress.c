@@ -6,6 +6,8 @@
 #include "learn/dense.h"
 #include "learn/lanes.h"
 
+#define MOST_SPREAD 500 /* features */
+
 static double mean_value(const CmTraining *training) {
   double sum = 0;
   for (int64_t i = 0; i < training->rows; i++) sum += training->value[i];
@@ -17,6 +19,47 @@ static CmLinear *finish(CmLinear *linear, double mean, CmError **err) {
   linear->intercept[0] = mean;
   for (int j = 0; j < linear->features; j++) linear->intercept[0] -= linear->weight[j] * linear->mean[j];
   return cm__linear_finite(linear, err) ? linear : NULL;
+}
+
+/* The variance of a score, as of a posterior: (X'X + penalty)^-1 by the right directions, each by its length. */
+static bool spread_directions(CmArena *hold, const CmSvd *svd, int d, double penalty, double least,
+                              CmLinearErrors *errors, CmError **err) {
+  errors->spread = CM__NEW(hold, double, (int64_t)d *d, err);
+  for (int r = 0; errors->spread && r < svd->rank; r++) {
+    double s = svd->value[r], length = sqrt(s * s + penalty);
+    if (s <= least) break;
+    for (int j = 0; j < d; j++) errors->spread[(int64_t)r * d + j] = svd->right[(int64_t)r * d + j] / length;
+    errors->degrees -= s * s / (s * s + penalty);
+    errors->rank++;
+  }
+  return errors->spread != NULL;
+}
+
+/* What is left over, and how far scores may err; not told where rows are not more than features, or the file would be
+ * large. */
+static bool find_errors(CmArena *hold, const CmTraining *training, const CmSvd *svd, double penalty, double least,
+                        CmLinear *linear, CmError **err) {
+  int d = training->features;
+  int64_t n = training->rows;
+  if (n - 1 <= d || d > MOST_SPREAD) return true;
+  CmLinearErrors *errors = CM__NEW(hold, CmLinearErrors, 1, err);
+  if (!errors) return false;
+  errors->rows = (double)n;
+  errors->degrees = errors->rows - 1;
+  if (!spread_directions(hold, svd, d, penalty, least, errors, err)) return false;
+  for (int64_t i = 0; i < n; i++) {
+    double away = training->value[i] - cm__linear_score(linear, training->x + i * d, 0);
+    errors->variance += away * away / errors->degrees;
+  }
+  if (isfinite(errors->variance)) linear->errors = errors;
+  if (penalty > 0 || errors->rank < d) return true; /* shrunk coefficients, and those of copies, have no such error */
+  linear->standard_error = CM__NEW(hold, double, d, err);
+  for (int j = 0; linear->standard_error && j < d; j++) {
+    double square = 0;
+    for (int r = 0; r < d; r++) square += errors->spread[(int64_t)r * d + j] * errors->spread[(int64_t)r * d + j];
+    linear->standard_error[j] = sqrt(errors->variance * square);
+  }
+  return linear->standard_error != NULL;
 }
 
 CmLinear *cm__least_squares(CmArena *hold, const CmTraining *training, double penalty, CmError **err) {
@@ -33,14 +76,16 @@ CmLinear *cm__least_squares(CmArena *hold, const CmTraining *training, double pe
     for (int j = 0; j < d; j++) x[i * d + j] = training->x[i * d + j] - linear->mean[j];
   }
   ok = ok && cm__svd(&scratch, x, n, d, y, 1, &svd, err);
+  double least = ok && penalty <= 0 ? (double)(n > d ? n : d) * 0x1p-52 * svd.value[0] : 0;
   for (int r = 0; ok && r < svd.rank; r++) {
     double s = svd.value[r];
-    if (penalty > 0 ? s == 0 : s <= (double)(n > d ? n : d) * 0x1p-52 * svd.value[0]) break;
+    if (s <= least) break;
     double share = s / (s * s + penalty) * svd.left[r];
     for (int j = 0; j < d; j++) linear->weight[j] += share * svd.right[(int64_t)r * d + j];
   }
+  ok = ok && finish(linear, mean, err) && find_errors(hold, training, &svd, penalty, least, linear, err);
   cm__arena_free(&scratch);
-  return ok ? finish(linear, mean, err) : NULL;
+  return ok ? linear : NULL;
 }
 
 /* ---- coordinate descent ---------------------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ CM_MODEL_KIND(ridge) = {
     .fit = fit,
     .predict = cm__linear_predict,
     .explain = cm__linear_explain,
+    .forecast = cm__linear_forecast,
     .weights = cm__linear_weights,
     .write = cm__linear_write,
     .read = cm__linear_read,
