@@ -33,6 +33,7 @@ void cm_table_unref(CmTable **table) {
   if (atomic_fetch_sub(&gone->references, 1) != 1) return;
   for (int i = 0; i < gone->columns; i++) free_column(gone, &gone->column[i]);
   cm_free(gone->column);
+  cm_free(gone->place);
   cm_free(gone);
 }
 
@@ -59,20 +60,35 @@ static uint64_t hash_of(const char *name) {
   return hash;
 }
 
+/* Where the column is listed, or would be: tables of thousands of columns are searched often. */
+static int *place_of(const CmTable *table, const char *name, uint64_t hash) {
+  const uint64_t last = 2 * (uint64_t)table->column_room - 1; /* a power of two less one */
+  for (uint64_t at = hash & last;; at = (at + 1) & last) {
+    const int column = table->place[at];
+    if (column < 0 || (table->column[column].hash == hash && strcmp(table->column[column].name, name) == 0))
+      return &table->place[at];
+  }
+}
+
 int cm_table_find_column(const CmTable *table, const char *name) {
-  const uint64_t hash = hash_of(name);
-  for (int i = 0; i < table->columns; i++)
-    if (table->column[i].hash == hash && strcmp(table->column[i].name, name) == 0) return i;
-  return -1;
+  return table->columns ? *place_of(table, name, hash_of(name)) : -1;
 }
 
 static bool room_for_column(CmTable *table, CmError **err) {
   if (table->columns < table->column_room) return true;
-  int room = table->column_room ? 2 * table->column_room : 16;
-  CmColumn *grown = cm_realloc(table->ctx, table->column, (size_t)room * sizeof *grown, err);
-  if (!grown) return false;
+  const int room = table->column_room ? 2 * table->column_room : 16;
+  int *place = cm_alloc_array(table->ctx, 2 * (size_t)room, sizeof *place, err);
+  CmColumn *grown = place ? cm_realloc(table->ctx, table->column, (size_t)room * sizeof *grown, err) : NULL;
+  if (!grown) {
+    cm_free(place);
+    return false;
+  }
+  cm_free(table->place);
   table->column = grown;
   table->column_room = room;
+  table->place = place;
+  for (int i = 0; i < 2 * room; i++) place[i] = -1;
+  for (int i = 0; i < table->columns; i++) *place_of(table, grown[i].name, grown[i].hash) = i;
   return true;
 }
 
@@ -98,6 +114,7 @@ int cm_table_add_column(CmTable *table, const char *name, CmColumnType type, con
     return -1;
   }
   table->column[table->columns] = column;
+  *place_of(table, name, column.hash) = table->columns;
   return table->columns++;
 }
 

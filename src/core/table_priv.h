@@ -14,7 +14,7 @@ typedef union CmCell {
 
 typedef struct CmColumn {
   char *name, *unit;
-  uint64_t hash; /* of the name: tables of thousands of columns are searched often */
+  uint64_t hash; /* of the name */
   CmColumnType type;
   CmCell *cells;
   uint8_t *present;
@@ -25,6 +25,7 @@ struct CmTable {
   atomic_int references;
   CmColumn *column;
   int columns, column_room;
+  int *place; /* of columns by the hash of their names, twice as many as there is room for; -1: free */
   int64_t rows, row_room;
 };
 

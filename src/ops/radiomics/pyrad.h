@@ -240,6 +240,8 @@ typedef struct CmSha1 {
 } CmSha1;
 void cm__sha1_start(CmSha1 *sha);
 void cm__sha1_add(CmSha1 *sha, const void *bytes, size_t size);
+/* Two messages at once, which takes as long as the longer one. */
+void cm__sha1_add_two(CmSha1 *a, const void *from_a, size_t size_a, CmSha1 *b, const void *from_b, size_t size_b);
 void cm__sha1_finish(CmSha1 *sha, char hex[41]);
 
 #endif

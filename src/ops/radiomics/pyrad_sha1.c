@@ -56,30 +56,75 @@ ROUNDS __m128i four_rounds(__m128i abcd, __m128i e, int kind) {
                      : _mm_sha1rnds4_epu32(abcd, e, 3);
 }
 
+typedef struct Rounds {
+  __m128i abcd, e, before, w[4], abcd_start, e_start;
+} Rounds;
+
+ROUNDS void load_state(const uint32_t state[5], Rounds *r) {
+  r->abcd = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)state), 0x1b);
+  r->e = _mm_set_epi32((int)state[4], 0, 0, 0);
+}
+
+ROUNDS void store_state(const Rounds *r, uint32_t state[5]) {
+  _mm_storeu_si128((__m128i *)(void *)state, _mm_shuffle_epi32(r->abcd, 0x1b));
+  state[4] = (uint32_t)_mm_extract_epi32(r->e, 3);
+}
+
+ROUNDS void load_block(const uint8_t *from, Rounds *r) {
+  const __m128i swap = _mm_set_epi64x(0x0001020304050607ll, 0x08090a0b0c0d0e0fll);
+  r->before = r->abcd_start = r->abcd;
+  r->e_start = r->e;
+  for (int k = 0; k < 4; k++)
+    r->w[k] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(from + 16 * k)), swap);
+}
+
+ROUNDS void turn_four(Rounds *r, int t) {
+  __m128i *w = r->w;
+  const __m128i e = t == 0 ? _mm_add_epi32(r->e, w[0]) : _mm_sha1nexte_epu32(r->before, w[t & 3]);
+  r->before = r->abcd;
+  r->abcd = four_rounds(r->abcd, e, t / 5);
+  /* the words of four turns later take the place of these */
+  const __m128i mixed = _mm_xor_si128(_mm_sha1msg1_epu32(w[t & 3], w[(t + 1) & 3]), w[(t + 2) & 3]);
+  w[t & 3] = _mm_sha1msg2_epu32(mixed, w[(t + 3) & 3]);
+}
+
+ROUNDS void finish_block(Rounds *r) {
+  r->e = _mm_sha1nexte_epu32(r->before, r->e_start);
+  r->abcd = _mm_add_epi32(r->abcd, r->abcd_start);
+}
+
 __attribute__((target("sha,sse4.1,ssse3"))) static void add_fast(uint32_t state[5], const uint8_t *from,
                                                                  size_t blocks) {
-  const __m128i swap = _mm_set_epi64x(0x0001020304050607ll, 0x08090a0b0c0d0e0fll);
-  __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)state), 0x1b);
-  __m128i last = _mm_set_epi32((int)state[4], 0, 0, 0);
+  Rounds r;
+  load_state(state, &r);
   for (; blocks > 0; blocks--, from += 64) {
-    const __m128i abcd_before = abcd, last_before = last;
-    __m128i w[4], before = abcd;
-    for (int k = 0; k < 4; k++)
-      w[k] = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(from + 16 * k)), swap);
+    load_block(from, &r);
+#pragma GCC unroll 20
+    for (int t = 0; t < 20; t++) turn_four(&r, t);
+    finish_block(&r);
+  }
+  store_state(&r, state);
+}
+
+/* Each turn waits for the one before: another message goes through in the meantime. */
+__attribute__((target("sha,sse4.1,ssse3"))) static void add_both(uint32_t a_state[5], const uint8_t *a,
+                                                                 uint32_t b_state[5], const uint8_t *b, size_t blocks) {
+  Rounds r, s;
+  load_state(a_state, &r);
+  load_state(b_state, &s);
+  for (; blocks > 0; blocks--, a += 64, b += 64) {
+    load_block(a, &r);
+    load_block(b, &s);
 #pragma GCC unroll 20
     for (int t = 0; t < 20; t++) {
-      const __m128i e = t == 0 ? _mm_add_epi32(last, w[0]) : _mm_sha1nexte_epu32(before, w[t & 3]);
-      before = abcd;
-      abcd = four_rounds(abcd, e, t / 5);
-      /* the words of four turns later take the place of these */
-      const __m128i mixed = _mm_xor_si128(_mm_sha1msg1_epu32(w[t & 3], w[(t + 1) & 3]), w[(t + 2) & 3]);
-      w[t & 3] = _mm_sha1msg2_epu32(mixed, w[(t + 3) & 3]);
+      turn_four(&r, t);
+      turn_four(&s, t);
     }
-    last = _mm_sha1nexte_epu32(before, last_before);
-    abcd = _mm_add_epi32(abcd, abcd_before);
+    finish_block(&r);
+    finish_block(&s);
   }
-  _mm_storeu_si128((__m128i *)(void *)state, _mm_shuffle_epi32(abcd, 0x1b));
-  state[4] = (uint32_t)_mm_extract_epi32(last, 3);
+  store_state(&r, a_state);
+  store_state(&s, b_state);
 }
 #endif
 
@@ -116,6 +161,21 @@ void cm__sha1_add(CmSha1 *sha, const void *bytes, size_t size) {
     size -= part;
     sha->bytes += part;
   }
+}
+
+void cm__sha1_add_two(CmSha1 *a, const void *from_a, size_t size_a, CmSha1 *b, const void *from_b, size_t size_b) {
+  size_t both = 0;
+#if HAS_X86
+  const size_t blocks = (size_a < size_b ? size_a : size_b) / 64;
+  if (a->fast && a->bytes % 64 == 0 && b->bytes % 64 == 0) {
+    both = blocks * 64;
+    add_both(a->state, from_a, b->state, from_b, blocks);
+    a->bytes += both;
+    b->bytes += both;
+  }
+#endif
+  cm__sha1_add(a, (const uint8_t *)from_a + both, size_a - both);
+  cm__sha1_add(b, (const uint8_t *)from_b + both, size_b - both);
 }
 
 void cm__sha1_finish(CmSha1 *sha, char hex[41]) {

@@ -68,80 +68,96 @@ typedef struct Facts {
   CmPyradFacts *facts;
 } Facts;
 
-/* As 32-bit numbers. */
-static bool hash_mask(const Facts *job, CmError **err) {
-  const CmGrid map = cm__grid(job->labels);
-  double *line = cm_alloc_array(job->ctx, (size_t)map.row, sizeof(double), err);
-  uint32_t *words = line ? cm_alloc_array(job->ctx, (size_t)map.row, sizeof(uint32_t), err) : NULL;
-  CmSha1 sha;
-  cm__sha1_start(&sha);
-  for (int64_t row = 0; words && row < map.rows; row++) {
-    cm__line_to_f64(cm_image_type(job->labels), cm__row(job->labels, &map, row), map.row, line);
-    for (int64_t x = 0; x < map.row; x++) words[x] = (uint32_t)(int64_t)line[x];
-    cm__sha1_add(&sha, words, (size_t)map.row * sizeof *words);
-  }
-  cm__sha1_finish(&sha, job->facts->mask_hash);
-  const bool ok = words != NULL;
-  cm_free(line);
-  cm_free(words);
-  return ok;
+enum { PIECE = 4096 }; /* voxels: a whole number of SHA-1's blocks */
+
+CM_SIMD static void to_words(const double *restrict from, int64_t n, uint32_t *restrict to) {
+  for (int64_t k = 0; k < n; k++) to[k] = (uint32_t)(int64_t)from[k];
 }
 
-CM_SIMD static void add_line(const double *line, int64_t n, double sum[8], double least[8], double most[8]) {
+/* Of the image as it is, of the mask as 32-bit numbers. */
+static bool hash_both(const Facts *job, CmError **err) {
+  const CmType type = cm_image_type(job->labels);
+  const int64_t voxels = cm_image_voxels(job->labels) * cm_image_components(job->labels);
+  const char *map = cm_image_data(job->labels), *image = cm_image_data(job->image);
+  size_t left = cm_image_bytes(job->image);
+  const size_t share = PIECE * cm_type_size(cm_image_type(job->image));
+  double *line = cm_alloc_array(job->ctx, PIECE, sizeof(double) + sizeof(uint32_t), err);
+  if (!line) return false;
+  uint32_t *words = (uint32_t *)(void *)(line + PIECE);
+  CmSha1 of_image, of_map;
+  cm__sha1_start(&of_image);
+  cm__sha1_start(&of_map);
+  for (int64_t at = 0; at < voxels; at += PIECE) {
+    const int64_t n = voxels - at < PIECE ? voxels - at : PIECE;
+    const size_t bytes = left < share ? left : share;
+    cm__line_to_f64(type, map + (size_t)at * cm_type_size(type), n, line);
+    to_words(line, n, words);
+    cm__sha1_add_two(&of_image, image, bytes, &of_map, words, (size_t)n * sizeof *words);
+    image += bytes;
+    left -= bytes;
+  }
+  cm__sha1_add(&of_image, image, left);
+  cm__sha1_finish(&of_image, job->facts->image_hash);
+  cm__sha1_finish(&of_map, job->facts->mask_hash);
+  cm_free(line);
+  return true;
+}
+
+typedef struct Range {
+  double sum[8], least[8], most[8];
+} Range;
+
+CM_SIMD static void add_line(const double *restrict line, int64_t n, Range *restrict range) {
   const int64_t whole = n / 8 * 8;
+  Range r = *range;
   for (int64_t i = 0; i < whole; i += 8)
     for (int k = 0; k < 8; k++) {
       const double v = line[i + k];
-      sum[k] += v;
-      least[k] = v < least[k] ? v : least[k];
-      most[k] = v > most[k] ? v : most[k];
+      r.sum[k] += v;
+      r.least[k] = v < r.least[k] ? v : r.least[k];
+      r.most[k] = v > r.most[k] ? v : r.most[k];
     }
   for (int64_t i = whole; i < n; i++) {
-    sum[0] += line[i];
-    least[0] = line[i] < least[0] ? line[i] : least[0];
-    most[0] = line[i] > most[0] ? line[i] : most[0];
+    r.sum[0] += line[i];
+    r.least[0] = line[i] < r.least[0] ? line[i] : r.least[0];
+    r.most[0] = line[i] > r.most[0] ? line[i] : r.most[0];
   }
+  *range = r;
 }
 
 static bool find_range(const Facts *job, CmError **err) {
   const CmGrid grid = cm__grid(job->image);
   CmPyradFacts *facts = job->facts;
-  double sum[8] = {0.0}, least[8], most[8], *line = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
+  double *line = cm_alloc_array(job->ctx, (size_t)grid.row, sizeof(double), err);
+  Range range = {.sum = {0.0}};
   if (!line) return false;
-  for (int k = 0; k < 8; k++) least[k] = most[k] = cm_image_value(job->image, 0);
+  for (int k = 0; k < 8; k++) range.least[k] = range.most[k] = cm_image_value(job->image, 0);
   for (int64_t row = 0; row < grid.rows; row++) {
     cm__line_to_f64(cm_image_type(job->image), cm__row(job->image, &grid, row), grid.row, line);
-    add_line(line, grid.row, sum, least, most);
+    add_line(line, grid.row, &range);
   }
   cm_free(line);
-  facts->least = least[0];
-  facts->most = most[0];
+  facts->least = range.least[0];
+  facts->most = range.most[0];
   facts->mean = 0.0;
   for (int k = 0; k < 8; k++) {
-    facts->least = fmin(facts->least, least[k]);
-    facts->most = fmax(facts->most, most[k]);
-    facts->mean += sum[k] / (double)(grid.rows * grid.row);
+    facts->least = fmin(facts->least, range.least[k]);
+    facts->most = fmax(facts->most, range.most[k]);
+    facts->mean += range.sum[k] / (double)(grid.rows * grid.row);
   }
   return true;
 }
 
 static bool find_fact(void *arg, CmRange range, CmError **err) {
   const Facts *job = arg;
-  for (int64_t k = range.begin; k < range.end; k++) {
-    CmSha1 sha;
-    if (k == 0 && !hash_mask(job, err)) return false;
-    if (k == 2 && !find_range(job, err)) return false;
-    if (k != 1) continue;
-    cm__sha1_start(&sha);
-    cm__sha1_add(&sha, cm_image_data(job->image), cm_image_bytes(job->image));
-    cm__sha1_finish(&sha, job->facts->image_hash);
-  }
+  for (int64_t k = range.begin; k < range.end; k++)
+    if (!(k == 0 ? hash_both(job, err) : find_range(job, err))) return false;
   return true;
 }
 
 bool cm__pyrad_facts(CmContext *ctx, const CmImage *image, const CmImage *labels, CmPyradFacts *facts, CmError **err) {
   Facts job = {.ctx = ctx, .image = image, .labels = labels, .facts = facts};
-  return cm_parallel_for(ctx, NULL, 3, 1, find_fact, &job, err);
+  return cm_parallel_for(ctx, NULL, 2, 1, find_fact, &job, err);
 }
 
 static bool add_named(CmPyradItems *to, const char *what, const char *prefix, const char *name, char *text,
