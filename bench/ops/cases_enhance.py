@@ -46,7 +46,7 @@ def hysteresis(slopes):
     return skimage.filters.apply_hysteresis_threshold(slopes, *np.percentile(slopes, [90, 95]))
 
 
-NOTES = {"inpaint": "the front is one chain: each voxel waits for the one before; in f64, with the slopes of values as the paper has them"}
+NOTES = {"inpaint": "the front is one chain, each voxel waits for the one before: one thread"}
 CASES = [
     *[Case("hessian_eigenvalues", {"sigma": 2, "units": "voxel"}, name, {"scikit-image": lambda i: skimage.feature.hessian_matrix_eigvals(
         skimage.feature.hessian_matrix(i.f32, 2, use_gaussian_derivatives=True))}) for name in ("mr_part", "xrayf_part")],

@@ -2,6 +2,8 @@
 #ifndef CM_OPS_ENHANCE_HOLE_H
 #define CM_OPS_ENHANCE_HOLE_H
 
+#include <string.h>
+
 #include "ops/lines.h"
 
 typedef struct CmHole {
@@ -17,6 +19,16 @@ typedef struct CmHole {
   /* The value that a marked voxel gets. */
   void (*found)(const void *arg, int64_t x, int64_t y, int64_t z, double value);
 } CmHole;
+
+/* The first of n marks from x on that is not 0; n: there is none. */
+static inline int64_t cm__next_mark(const uint8_t *marked, int64_t x, int64_t n) {
+  for (uint64_t eight; x + 8 <= n; x += 8) {
+    memcpy(&eight, marked + x, sizeof(eight));
+    if (eight) break;
+  }
+  while (x < n && !marked[x]) x++;
+  return x;
+}
 
 /* The values whose biharmonic operator is 0 at all marked voxels. */
 bool cm__hole_biharmonic(const CmHole *hole, CmError **err);
