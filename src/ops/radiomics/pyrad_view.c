@@ -9,6 +9,8 @@
 #define MOST_PRESENT 65535
 #define MOST_BINS 1e7
 
+enum { FEW_BINS = 1024, COUNT_TABLES = 4 };
+
 /* Where the region lies in the view and in the image. */
 typedef struct Source {
   const CmImage *image;
@@ -56,6 +58,28 @@ static CmSpan find_span(const uint8_t *inside, int64_t n) {
   return span;
 }
 
+/* Are the voxels all inside, and their values all finite? */
+CM_SIMD static bool is_whole(const uint8_t *inside, const double *v, int64_t n) {
+  int64_t missing = 0;
+  for (int64_t x = 0; x < n; x++) missing += inside[x] == 0;
+  for (int64_t x = 0; x < n; x++) missing += v[x] - v[x] == 0.0 ? 0 : 1;
+  return missing == 0;
+}
+
+/* Those of a row that are inside and finite; how many. */
+static int64_t take_row(const uint8_t *inside, const double *v, int64_t n, double *to) {
+  int64_t count = 0;
+  if (is_whole(inside, v, n)) {
+    memcpy(to, v, (size_t)n * sizeof(double));
+    return n;
+  }
+  for (int64_t x = 0; x < n; x++) {
+    to[count] = v[x];
+    count += (inside[x] != 0) & (v[x] - v[x] == 0.0);
+  }
+  return count;
+}
+
 static bool collect_values(CmPyradView *view, const Source *s, CmError **err) {
   CmRoi *roi = &view->roi;
   const int64_t nx = s->from->size[0];
@@ -68,10 +92,8 @@ static bool collect_values(CmPyradView *view, const Source *s, CmError **err) {
     view->spans[row] = (CmSpan){roi->lo[0] + span.begin, roi->lo[0] + span.end};
     if (span.end == 0) continue;
     read_row(s, row, s->line);
-    for (int64_t x = span.begin; x < span.end; x++) {
-      view->values[roi->voxels] = s->line[x];
-      roi->voxels += inside[x] && isfinite(s->line[x]);
-    }
+    roi->voxels +=
+        take_row(inside + span.begin, s->line + span.begin, span.end - span.begin, view->values + roi->voxels);
   }
   if (roi->voxels > 0) return true;
   cm_error_set(err, CM_ERR_DATA, "no voxel of label %lld has a finite intensity", (long long)s->from->label);
@@ -119,18 +141,26 @@ static double bin_of(const Bins *bins, double v) {
   return bin + 1.0;
 }
 
-/* Bins from 0 on, at most `top`: what the division gives is off by one at most. */
-CM_SIMD static void bin_row(const Bins *bins, double top, const double *v, int32_t *bin, int64_t n) {
-  const double low = bins->low, step = bins->step;
+/* Bins from 0 on, at most `top`, of values from `low` to little beyond it: what the quotient gives is off by one at most.
+ * Written without what would keep the loop from being vectorised (floor, limits of reals). */
+CM_SIMD static void bin_row(const Bins *bins, int32_t top, const double *v, int32_t *restrict bin, int64_t n) {
+  const double low = bins->low, step = bins->step, part = 1.0 / step;
   for (int64_t x = 0; x < n; x++) {
-    double b = floor((v[x] - low) / step);
-    b = b > 0.0 ? b : 0.0;
-    b = b < top ? b : top;
-    const double edge = low + b * step, next = low + (b + 1.0) * step;
-    const double here = bins->single ? (double)(float)edge : edge, beyond = bins->single ? (double)(float)next : next;
-    b = v[x] < here ? b - 1.0 : v[x] >= beyond ? b + 1.0 : b;
-    b = b > 0.0 ? b : 0.0;
-    bin[x] = (int32_t)(b < top ? b : top);
+    const int32_t quotient = (int32_t)((v[x] - low) * part), b = quotient < top ? quotient : top;
+    const double here = low + (double)b * step, beyond = low + ((double)b + 1.0) * step;
+    const int32_t moved = b + (v[x] >= beyond) - (v[x] < here), limited = moved < top ? moved : top;
+    bin[x] = limited > 0 ? limited : 0;
+  }
+}
+
+/* The same where edges are floats. */
+CM_SIMD static void bin_row_single(const Bins *bins, int32_t top, const double *v, int32_t *restrict bin, int64_t n) {
+  const double low = bins->low, step = bins->step, part = 1.0 / step;
+  for (int64_t x = 0; x < n; x++) {
+    const int32_t quotient = (int32_t)((v[x] - low) * part), b = quotient < top ? quotient : top;
+    const double here = (double)(float)(low + (double)b * step), beyond = (double)(float)(low + ((double)b + 1.0) * step);
+    const int32_t moved = b + (v[x] >= beyond) - (v[x] < here), limited = moved < top ? moved : top;
+    bin[x] = limited > 0 ? limited : 0;
   }
 }
 
@@ -147,9 +177,17 @@ static bool refuse_levels(const CmPyradView *view, CmError **err) {
 static void find_bins(const CmPyradView *view, const Bins *bins, double least, double most, int32_t *bin) {
   const double *v = view->values, reach = fmax(fabs(bins->low), fmax(fabs(least), fabs(most))) / bins->step;
   if (reach < (bins->single ? 1048576.0 : 1099511627776.0)) /* edges lie apart */
-    bin_row(bins, view->highest - 1, v, bin, view->roi.voxels);
+    (bins->single ? bin_row_single : bin_row)(bins, view->highest - 1, v, bin, view->roi.voxels);
   else
     for (int64_t k = 0; k < view->roi.voxels; k++) bin[k] = (int32_t)fmin(bin_of(bins, v[k]), view->highest) - 1;
+}
+
+/* Voxels of each bin. Neighbours often share a bin: so that one addition need not wait for another, they are counted in
+ * turn in several tables, a power of two. */
+static void count_bins(const int32_t *bin, int64_t n, int64_t bins, int tables, int64_t *count) {
+  for (int64_t k = 0; k < n; k++) count[(k & (tables - 1)) * bins + bin[k]]++;
+  for (int t = 1; t < tables; t++)
+    for (int64_t i = 0; i < bins; i++) count[i] += count[t * bins + i];
 }
 
 /* The bins that occur; index: of each bin, what it becomes. */
@@ -180,8 +218,11 @@ static void put_levels(const CmPyradView *view, const Source *s, const int32_t *
     const uint8_t *inside = s->from->inside + row * s->from->size[0] - roi->lo[0];
     uint16_t *to = roi->level + cm__roi_at(roi, 0, roi->lo[1] + y, roi->lo[2] + z);
     if (!finite) read_row(s, row, s->line);
-    for (int64_t x = span.begin; x < span.end; x++)
-      if (inside[x] && (finite || isfinite(s->line[x - roi->lo[0]]))) to[x] = index[*bin++];
+    for (int64_t x = span.begin; x < span.end; x++) {
+      const bool in = inside[x] && (finite || isfinite(s->line[x - roi->lo[0]]));
+      to[x] = in ? index[*bin] : 0;
+      bin += in;
+    }
   }
 }
 
@@ -193,16 +234,18 @@ static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
   const double highest = bin_of(&bins, most);
   if (highest > MOST_BINS) return refuse_levels(view, err);
   view->highest = (int)highest;
-  const size_t levels = (size_t)view->highest;
-  int64_t *count = cm_calloc(roi->ctx, levels, sizeof(*count), err);
+  const size_t levels = (size_t)view->highest, tables = levels <= FEW_BINS ? COUNT_TABLES : 1;
+  int64_t *count = cm_calloc(roi->ctx, levels * tables, sizeof(*count), err);
   uint16_t *index = count ? cm_calloc(roi->ctx, levels, sizeof(*index), err) : NULL;
-  int32_t *bin = index ? cm_alloc_array(roi->ctx, (size_t)roi->voxels, sizeof(*bin), err) : NULL;
+  int32_t *bin = index ? cm_alloc_array(roi->ctx, (size_t)roi->voxels + 1, sizeof(*bin), err) : NULL;
   bool ok = bin != NULL;
   if (ok) {
     find_bins(view, &bins, least, most, bin);
-    for (int64_t k = 0; k < roi->voxels; k++) count[bin[k]]++;
+    bin[roi->voxels] = 0;
+    count_bins(bin, roi->voxels, view->highest, (int)tables, count);
     ok = list_levels(view, count, index, err) &&
-         (roi->level = cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]), sizeof(uint16_t), err));
+         (roi->level = cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]) + CM__PYRAD_WIDE,
+                                 sizeof(uint16_t), err));
   }
   if (ok) put_levels(view, s, bin, index);
   cm_free(count);
