@@ -161,8 +161,8 @@ static inline CmSpan cm__pyrad_span(const CmPyradView *view, int64_t y, int64_t 
   return view->spans[(z - roi->lo[2]) * (roi->hi[1] - roi->lo[1]) + y - roi->lo[1]];
 }
 
-/* Rows of levels are worked on in blocks of so many, the last one as well: so many levels lie behind the last of the box,
- * and what rows are written to has room for whole blocks. */
+/* Rows of levels are worked on in blocks of so many, the last one as well: so many levels lie behind the last of the
+ * box, and what rows are written to has room for whole blocks. */
 enum { CM__PYRAD_WIDE = 32 };
 static inline int64_t cm__pyrad_wide(int64_t n) {
   return (n + CM__PYRAD_WIDE - 1) / CM__PYRAD_WIDE * CM__PYRAD_WIDE;

@@ -44,7 +44,8 @@ static int64_t stride_of(const Job *job) {
 }
 
 CM_SIMD static void place_row(const uint16_t *own, const uint16_t *before, uint32_t start, uint32_t levels, int64_t n,
-                              uint32_t *to) {
+                              uint32_t *restrict to) {
+  n = cm__pyrad_wide(n);
   for (int64_t x = 0; x < n; x++) to[x] = start + before[x] * levels + own[x];
 }
 
@@ -55,14 +56,14 @@ static void walk(const Job *job, const CmPyradAngles *angles, int first) {
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const CmSpan span = cm__pyrad_span(job->view, y, z);
-      const int64_t n = span.end - span.begin;
+      const int64_t n = span.end - span.begin, wide = cm__pyrad_wide(n);
       const uint16_t *row = roi->level + cm__roi_at(roi, span.begin, y, z);
       for (int d = 0; d < job->abreast; d++) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
         place_row(row, row - cm__roi_at(roi, step[0], step[1], step[2]), (uint32_t)((size_t)d * table_of(job) - 1),
-                  (uint32_t)job->n, n, job->places + d * n);
+                  (uint32_t)job->n, n, job->places + d * wide);
       }
-      cm__pyrad_count_row(row, n, job->places, job->abreast, job->pairs);
+      cm__pyrad_count_row(row, n, wide, job->places, job->abreast, job->pairs);
     }
 }
 
@@ -308,8 +309,8 @@ static bool make_room(Job *job, int directions, CmError **err) {
   const size_t entries = (job->symmetric ? n * (n + 1) / 2 : n * n) + 1;
   job->abreast = cm__pyrad_abreast(matrix, directions);
   if (!(job->pairs = cm_alloc_array(ctx, matrix * (size_t)job->abreast, sizeof(*job->pairs), err)) ||
-      !(job->places =
-            cm_alloc_array(ctx, (size_t)(roi->hi[0] - roi->lo[0]) * (size_t)job->abreast, sizeof(*job->places), err)) ||
+      !(job->places = cm_alloc_array(ctx, (size_t)cm__pyrad_wide(roi->hi[0] - roi->lo[0]) * (size_t)job->abreast,
+                                     sizeof(*job->places), err)) ||
       !(job->entries.at = cm_alloc_array(ctx, entries, sizeof(*job->entries.at), err)) ||
       !(job->block =
             cm_alloc_array(ctx, 2 * matrix + entries + 2 * n + 4 * stride + 3 * highest + 1, sizeof(double), err)))

@@ -52,14 +52,16 @@ static void follow_along(const uint16_t *level, uint16_t *now, int64_t n) {
   for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)(length = (length & now[x]) + 1);
 }
 
-/* before: lengths at the voxels before. */
+/* before: lengths at the voxels before. Whole blocks, as all of place_row(). */
 CM_SIMD static void follow_across(const uint16_t *level, const uint16_t *other, const uint16_t *restrict before,
                                   uint16_t *restrict now, int64_t n) {
+  n = cm__pyrad_wide(n);
   for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
 }
 
 CM_SIMD static void place_row(const uint16_t *level, const uint16_t *length, uint32_t start, uint32_t levels, int64_t n,
-                              uint32_t *to) {
+                              uint32_t *restrict to) {
+  n = cm__pyrad_wide(n);
   for (int64_t x = 0; x < n; x++) to[x] = start + length[x] * levels + level[x];
 }
 
@@ -67,25 +69,25 @@ CM_SIMD static void place_row(const uint16_t *level, const uint16_t *length, uin
 static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &runs->view->roi;
   const size_t table = (size_t)(runs->levels * runs->longest);
-  const int64_t plane = roi->step[2];
+  const int64_t plane = roi->step[2], room = plane + CM__PYRAD_WIDE;
   memset(runs->matrix, 0, (size_t)runs->abreast * table * sizeof(*runs->matrix));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const CmSpan span = cm__pyrad_span(runs->view, y, z);
-      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
+      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin, wide = cm__pyrad_wide(n);
       const uint16_t *level = roi->level + z * plane + at;
       for (int d = 0; d < runs->abreast; d++) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
-        uint16_t *lengths = runs->length + 2 * d * plane + at, *now = lengths + z % 2 * plane;
-        const uint16_t *before = lengths + (z + step[2]) % 2 * plane - step[0] - step[1] * roi->step[1];
+        uint16_t *lengths = runs->length + 2 * d * room + at, *now = lengths + z % 2 * room;
+        const uint16_t *before = lengths + (z + step[2]) % 2 * room - step[0] - step[1] * roi->step[1];
         if (step[1] == 0 && step[2] == 0)
           follow_along(level, now, n);
         else
           follow_across(level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
         place_row(level, now, (uint32_t)((size_t)d * table - (size_t)runs->levels - 1), (uint32_t)runs->levels, n,
-                  runs->places + d * n);
+                  runs->places + d * wide);
       }
-      cm__pyrad_count_row(level, n, runs->places, runs->abreast, runs->matrix);
+      cm__pyrad_count_row(level, n, wide, runs->places, runs->abreast, runs->matrix);
     }
 }
 
@@ -153,10 +155,11 @@ static bool make_room(Runs *runs, int directions, CmError **err) {
   runs->abreast = cm__pyrad_abreast(table, directions);
   return cm_size_multiply(table, (size_t)runs->abreast, &all, err) &&
          (runs->matrix = cm_alloc_array(roi->ctx, all, sizeof(*runs->matrix), err)) &&
-         (runs->length =
-              cm_calloc(roi->ctx, 2 * (size_t)roi->step[2] * (size_t)runs->abreast, sizeof(*runs->length), err)) &&
-         (runs->places = cm_alloc_array(roi->ctx, (size_t)(roi->hi[0] - roi->lo[0]) * (size_t)runs->abreast,
-                                        sizeof(*runs->places), err)) &&
+         (runs->length = cm_calloc(roi->ctx, 2 * (size_t)(roi->step[2] + CM__PYRAD_WIDE) * (size_t)runs->abreast,
+                                   sizeof(*runs->length), err)) &&
+         (runs->places =
+              cm_alloc_array(roi->ctx, (size_t)cm__pyrad_wide(roi->hi[0] - roi->lo[0]) * (size_t)runs->abreast,
+                             sizeof(*runs->places), err)) &&
          (runs->sum = cm_calloc(roi->ctx, table, sizeof(*runs->sum), err));
 }
 

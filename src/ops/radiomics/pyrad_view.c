@@ -141,8 +141,8 @@ static double bin_of(const Bins *bins, double v) {
   return bin + 1.0;
 }
 
-/* Bins from 0 on, at most `top`, of values from `low` to little beyond it: what the quotient gives is off by one at most.
- * Written without what would keep the loop from being vectorised (floor, limits of reals). */
+/* Bins from 0 on, at most `top`, of values from `low` to little beyond it: what the quotient gives is off by one at
+ * most. Written without what would keep the loop from being vectorised (floor, limits of reals). */
 CM_SIMD static void bin_row(const Bins *bins, int32_t top, const double *v, int32_t *restrict bin, int64_t n) {
   const double low = bins->low, step = bins->step, part = 1.0 / step;
   for (int64_t x = 0; x < n; x++) {
@@ -158,7 +158,8 @@ CM_SIMD static void bin_row_single(const Bins *bins, int32_t top, const double *
   const double low = bins->low, step = bins->step, part = 1.0 / step;
   for (int64_t x = 0; x < n; x++) {
     const int32_t quotient = (int32_t)((v[x] - low) * part), b = quotient < top ? quotient : top;
-    const double here = (double)(float)(low + (double)b * step), beyond = (double)(float)(low + ((double)b + 1.0) * step);
+    const double here = (double)(float)(low + (double)b * step),
+                 beyond = (double)(float)(low + ((double)b + 1.0) * step);
     const int32_t moved = b + (v[x] >= beyond) - (v[x] < here), limited = moved < top ? moved : top;
     bin[x] = limited > 0 ? limited : 0;
   }
@@ -244,8 +245,8 @@ static bool discretise(CmPyradView *view, const Source *s, CmError **err) {
     bin[roi->voxels] = 0;
     count_bins(bin, roi->voxels, view->highest, (int)tables, count);
     ok = list_levels(view, count, index, err) &&
-         (roi->level = cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]) + CM__PYRAD_WIDE,
-                                 sizeof(uint16_t), err));
+         (roi->level =
+              cm_calloc(roi->ctx, (size_t)(roi->n[0] * roi->n[1] * roi->n[2]) + CM__PYRAD_WIDE, sizeof(uint16_t), err));
   }
   if (ok) put_levels(view, s, bin, index);
   cm_free(count);
