@@ -41,6 +41,10 @@ CM_API void cm_table_describe(const CmTable *table, const char **names, const ch
 /* Whole columns, of as many rows as the table has. Reals: all columns of that type one after the other, NaN where
  * missing. Ints: 0 where not present; of int columns only. Texts: NULL where missing; they stay the table's. */
 CM_API void cm_table_get_reals(const CmTable *table, double *to);
+/* Numbers of one column into every stride-th place, NaN where missing or text: of rows first .. first + count - 1, or
+ * of the rows that row[first ..] names. */
+CM_API void cm_table_copy_reals(const CmTable *table, int column, const int64_t *row, int64_t first, int64_t count,
+                                double *to, int64_t stride);
 CM_API void cm_table_get_ints(const CmTable *table, int column, int64_t *to, uint8_t *present);
 CM_API void cm_table_get_texts(const CmTable *table, int column, const char **to);
 CM_API void cm_table_set_reals(CmTable *table, int column, const double *from);

@@ -22,7 +22,7 @@ void cm__arena_free(CmArena *arena) {
 
 /* A large item has a block of its own, behind the one that still has room. */
 static void *alloc_large(CmArena *arena, size_t bytes, CmError **err) {
-  CmArenaBlock *block = cm_calloc(arena->ctx, 1, sizeof *block + bytes, err);
+  CmArenaBlock *block = cm_alloc(arena->ctx, sizeof *block + bytes, err);
   if (!block) return NULL;
   block->used = block->size = bytes;
   CmArenaBlock **place = arena->blocks ? &arena->blocks->next : &arena->blocks;
@@ -41,18 +41,28 @@ static void *alloc_small(CmArena *arena, size_t bytes, CmError **err) {
   }
   void *given = block->bytes + block->used;
   block->used += bytes;
-  return memset(given, 0, bytes);
+  return given;
+}
+
+static void *alloc_raw(CmArena *arena, size_t count, size_t size, size_t *bytes, CmError **err) {
+  if (!cm_size_multiply(count ? count : 1, size ? size : 1, bytes, err)) return NULL;
+  if (*bytes > SIZE_MAX / 2) {
+    cm_error_set(err, CM_ERR_MEMORY, "%zu items of %zu bytes are more than the machine can address", count, size);
+    return NULL;
+  }
+  *bytes = (*bytes + 15) & ~(size_t)15;
+  return *bytes > BLOCK_SIZE / 4 ? alloc_large(arena, *bytes, err) : alloc_small(arena, *bytes, err);
 }
 
 void *cm__arena_alloc(CmArena *arena, size_t count, size_t size, CmError **err) {
   size_t bytes;
-  if (!cm_size_multiply(count ? count : 1, size ? size : 1, &bytes, err)) return NULL;
-  if (bytes > SIZE_MAX / 2) {
-    cm_error_set(err, CM_ERR_MEMORY, "%zu items of %zu bytes are more than the machine can address", count, size);
-    return NULL;
-  }
-  bytes = (bytes + 15) & ~(size_t)15;
-  return bytes > BLOCK_SIZE / 4 ? alloc_large(arena, bytes, err) : alloc_small(arena, bytes, err);
+  void *given = alloc_raw(arena, count, size, &bytes, err);
+  return given ? memset(given, 0, bytes) : NULL;
+}
+
+void *cm__arena_alloc_raw(CmArena *arena, size_t count, size_t size, CmError **err) {
+  size_t bytes;
+  return alloc_raw(arena, count, size, &bytes, err);
 }
 
 char *cm__arena_strndup(CmArena *arena, const char *text, size_t length, CmError **err) {

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
+
 CmTable *cm_table_create(CmContext *ctx, CmError **err) {
   CmTable *table = cm_calloc(ctx, 1, sizeof *table, err);
   if (!table) return NULL;
@@ -259,25 +261,70 @@ bool cm_table_append(CmTable *table, const CmTable *extra, CmError **err) {
   return good;
 }
 
+/* ---- hash -----------------------------------------------------------------------------------------------------------
+ */
+
+/* Cells as bytes, in blocks; what an absent one holds does not count. */
+static void hash_numbers(const CmColumn *column, int64_t rows, CmHasher *hasher) {
+  enum { BLOCK = 1024 };
+  CmCell block[BLOCK];
+  int64_t given = 0;
+  for (int64_t row = 0; row < rows; row++) given += column->present[row];
+  cm_hash_add(hasher, &given, sizeof given);
+  if (given == rows) {
+    cm_hash_add(hasher, column->cells, (size_t)rows * sizeof *block);
+    return;
+  }
+  cm_hash_add(hasher, column->present, (size_t)rows);
+  for (int64_t first = 0; first < rows; first += BLOCK) {
+    int64_t count = rows - first < BLOCK ? rows - first : BLOCK;
+    for (int64_t k = 0; k < count; k++)
+      block[k] = column->present[first + k] ? column->cells[first + k] : (CmCell){.integer = 0};
+    cm_hash_add(hasher, block, (size_t)count * sizeof *block);
+  }
+}
+
+static void hash_column(const CmColumn *column, int64_t rows, CmHash *hash) {
+  CmHasher hasher;
+  const int64_t type = column->type;
+  cm_hash_start(&hasher);
+  cm_hash_add_text(&hasher, column->name);
+  cm_hash_add_text(&hasher, column->unit);
+  cm_hash_add(&hasher, &type, sizeof type);
+  if (column->type != CM_COLUMN_TEXT) hash_numbers(column, rows, &hasher);
+  for (int64_t row = 0; column->type == CM_COLUMN_TEXT && row < rows; row++)
+    cm_hash_add_text(&hasher, column->present[row] ? column->cells[row].text : NULL);
+  cm_hash_finish(&hasher, hash);
+}
+
+enum { HASHED_TOGETHER = 64 };
+
+typedef struct Hashed {
+  const CmTable *table;
+  int first;
+  CmHash part[HASHED_TOGETHER];
+} Hashed;
+
+static bool hash_columns(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  Hashed *hashed = arg;
+  for (int64_t k = range.begin; k < range.end; k++)
+    hash_column(&hashed->table->column[hashed->first + k], hashed->table->rows, &hashed->part[k]);
+  return true;
+}
+
 void cm_table_hash(const CmTable *table, CmHash *hash) {
   CmHasher hasher;
-  cm_hash_start(&hasher);
+  Hashed hashed = {.table = table};
   const int64_t shape[2] = {table->columns, table->rows};
+  cm_hash_start(&hasher);
   cm_hash_add(&hasher, shape, sizeof shape);
-  for (int i = 0; i < table->columns; i++) {
-    const CmColumn *c = &table->column[i];
-    const int64_t type = c->type;
-    cm_hash_add_text(&hasher, c->name);
-    cm_hash_add_text(&hasher, c->unit);
-    cm_hash_add(&hasher, &type, sizeof type);
-    for (int64_t row = 0; row < table->rows; row++) {
-      cm_hash_add(&hasher, &c->present[row], 1);
-      if (!c->present[row]) continue;
-      if (c->type == CM_COLUMN_TEXT)
-        cm_hash_add_text(&hasher, c->cells[row].text);
-      else
-        cm_hash_add(&hasher, &c->cells[row], sizeof(CmCell));
-    }
+  for (; hashed.first < table->columns; hashed.first += HASHED_TOGETHER) {
+    int count = table->columns - hashed.first < HASHED_TOGETHER ? table->columns - hashed.first : HASHED_TOGETHER;
+    /* a cancelled loop leaves some out; a hash has no way to fail */
+    if (!cm_parallel_for(table->ctx, NULL, count, 1, hash_columns, &hashed, NULL))
+      hash_columns(&hashed, (CmRange){.end = count}, NULL);
+    cm_hash_add(&hasher, hashed.part, (size_t)count * sizeof *hashed.part);
   }
   cm_hash_finish(&hasher, hash);
 }

@@ -1,5 +1,7 @@
 #include "core/table_priv.h"
 
+#include <math.h>
+
 void cm_table_describe(const CmTable *table, const char **names, const char **units, CmColumnType *types) {
   for (int i = 0; i < table->columns; i++) {
     names[i] = table->column[i].name;
@@ -12,6 +14,16 @@ void cm_table_get_reals(const CmTable *table, double *to) {
   for (int i = 0; i < table->columns; i++) {
     if (table->column[i].type != CM_COLUMN_REAL) continue;
     for (int64_t row = 0; row < table->rows; row++) *to++ = cm_table_real(table, row, i);
+  }
+}
+
+void cm_table_copy_reals(const CmTable *table, int column, const int64_t *row, int64_t first, int64_t count, double *to,
+                         int64_t stride) {
+  const CmColumn *c = &table->column[column];
+  for (int64_t k = first; k < first + count; k++, to += stride) {
+    const int64_t at = row ? row[k] : k;
+    const bool given = c->present[at] && c->type != CM_COLUMN_TEXT;
+    *to = !given ? NAN : c->type == CM_COLUMN_REAL ? c->cells[at].real : (double)c->cells[at].integer;
   }
 }
 

@@ -71,8 +71,9 @@ int cm__named_column(const CmTable *table, const char *name, const char *role, C
 void cm__data_free(CmLearnData *data);
 bool cm__data_note(CmLearnData *data, CmError **err, const char *level, const char *code, const char *format, ...)
     CM_PRINTF(5, 6);
-/* Numbers of the named columns for all rows of a table, as rows x count; used by prediction. */
-void cm__table_reals(const CmTable *table, const int *columns, int count, double *x);
+/* Numbers of columns as rows x count; row: of these rows of the table, NULL: of the first ones. */
+bool cm__table_reals(CmContext *ctx, const CmTable *table, const int *columns, int count, const int64_t *row,
+                     int64_t rows, double *x, CmError **err);
 
 /* Refuses leaks that can be seen before any split (all but overlap and time order). `allow`: names let pass, as in
  * CmValidateParams. */

@@ -30,6 +30,24 @@ CM_SIMD void cm__lanes_products(const double *a, const double *b, int64_t rows, 
   }
 }
 
+CM_SIMD double cm__lanes_sum(const double *a, int64_t count) {
+  double lane[LANES] = {0};
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int k = 0; k < LANES; k++) lane[k] += a[i + k];
+  for (int k = 0; i < count; i++, k++) lane[k] += a[i];
+  return add_lanes(lane);
+}
+
+CM_SIMD double cm__lanes_squares(const double *a, double center, int64_t count) {
+  double lane[LANES] = {0};
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES)
+    for (int k = 0; k < LANES; k++) lane[k] += (a[i + k] - center) * (a[i + k] - center);
+  for (int k = 0; i < count; i++, k++) lane[k] += (a[i] - center) * (a[i] - center);
+  return add_lanes(lane);
+}
+
 CM_SIMD double cm__lanes_dot(const double *a, const double *b, int64_t count) {
   double lane[LANES] = {0};
   int64_t i = 0;

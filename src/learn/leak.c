@@ -6,15 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cormack/parallel.h"
 #include "learn/data.h"
-#include "learn/points.h"
+#include "learn/survey.h"
 
 #define CM_LEAK_NAME(code, name, meaning) static const char LEAK_##code[] = name;
 CM_LEAK_MAP(CM_LEAK_NAME)
 #undef CM_LEAK_NAME
 
-#define FEWEST_ROWS 10    /* below, chance alone makes copies and numberings */
 #define PROXY_SHARE 0.99  /* of the variance explained by the class */
 #define FEW_BY_CHANCE 100 /* rows are copies where less than one pair in so many tables would agree by chance */
 
@@ -114,157 +112,18 @@ static bool check_roles(CmLearnData *data, const CmLearnColumns *columns, const 
 /* ---- values ---------------------------------------------------------------------------------------------------------
  */
 
-/* What the checks want to know of a feature. */
-typedef struct CmFacts {
-  int64_t present, distinct; /* values */
-  bool copy, numbering, whole, separates, ordered;
-  double explained; /* share of the variance that goes with the target */
-  int64_t missing;
-  int missing_class; /* whose rows are all missing, and no others; -1 */
-} CmFacts;
-
-static bool is_copy(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  if (!data->classes || n < FEWEST_ROWS || n < data->rows) return false;
-  int64_t runs = 0;
-  for (int64_t i = 0; i < n; i++) {
-    bool fresh = i == 0 || points[i].value != points[i - 1].value;
-    if (!fresh && data->y[points[i].row] != data->y[points[i - 1].row]) return false;
-    runs += fresh;
-    if (runs > data->classes) return false;
-  }
-  return runs == data->classes;
-}
-
-static double explained_by_class(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  double mean = 0, between = 0, total = 0;
-  for (int64_t i = 0; i < n; i++) mean += points[i].value / (double)n;
-  for (int c = 0; c < data->classes; c++) {
-    double sum = 0;
-    int64_t count = 0;
-    for (int64_t i = 0; i < n; i++) {
-      if (data->y[points[i].row] != c) continue;
-      sum += points[i].value - mean;
-      count++;
-    }
-    if (count) between += sum * sum / (double)count;
-  }
-  for (int64_t i = 0; i < n; i++) total += (points[i].value - mean) * (points[i].value - mean);
-  return total > 0 ? between / total : 0;
-}
-
-/* Whether a cut parts the two classes without error. */
-static bool separates(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  if (data->classes != 2 || n < FEWEST_ROWS) return false;
-  int changes = 0;
-  for (int64_t i = 1; i < n; i++) {
-    bool differ = data->y[points[i].row] != data->y[points[i - 1].row];
-    if (differ && points[i].value == points[i - 1].value) return false;
-    changes += differ;
-  }
-  return changes == 1;
-}
-
-/* Whole numbers without a gap, each once a row or once a subject. */
-static bool is_numbering(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  if (n < FEWEST_ROWS || n < data->rows || points[0].value != floor(points[0].value)) return false;
-  bool once_a_row = true, once_a_subject = data->subjects < data->rows;
-  for (int64_t i = 1; i < n; i++) {
-    double step = points[i].value - points[i - 1].value;
-    bool same_subject = data->subject[points[i].row] == data->subject[points[i - 1].row];
-    if (step != 1) once_a_row = false;
-    if (step != (same_subject ? 0 : 1)) once_a_subject = false;
-  }
-  return once_a_row || once_a_subject;
-}
-
-/* The class whose rows are just those where feature j is missing. */
-static int missing_class(const CmLearnData *data, int j, int64_t *missing) {
-  int only = -1;
-  for (int64_t i = 0; i < data->rows; i++) {
-    if (!isnan(data->x[i * data->features + j])) continue;
-    if ((*missing)++ && only != data->y[i]) return -1;
-    only = data->y[i];
-  }
-  for (int64_t i = 0; *missing && i < data->rows; i++)
-    if (data->y[i] == only && !isnan(data->x[i * data->features + j])) return -1;
-  return only;
-}
-
 static bool check_missing(CmLearnData *data, int j, const CmFacts *facts, const char *allow, CmError **err) {
-  if (facts->missing_class < 0 || facts->missing < FEWEST_ROWS || facts->missing == data->rows) return true;
+  if (facts->missing_class < 0 || facts->missing < CM__FEWEST_ROWS || facts->missing == data->rows) return true;
   return cm__leak_found(data, allow, LEAK_MISSINGNESS, err,
                         "\"%s\" is missing exactly where %s is \"%s\"; take it out of the features", data->feature[j],
                         data->target, data->class_name[facts->missing_class]);
 }
 
-/* Share of the variance of a feature that a line through the target's numbers explains. */
-static double explained_by_line(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  double mean[2] = {0, 0}, sum[3] = {0, 0, 0};
-  for (int64_t i = 0; i < n; i++) {
-    mean[0] += points[i].value / (double)n;
-    mean[1] += data->value[points[i].row] / (double)n;
-  }
-  for (int64_t i = 0; i < n; i++) {
-    double a = points[i].value - mean[0], b = data->value[points[i].row] - mean[1];
-    sum[0] += a * a;
-    sum[1] += b * b;
-    sum[2] += a * b;
-  }
-  return sum[1] > 0 ? sum[2] * sum[2] / (sum[0] * sum[1]) : 0;
-}
-
-/* Whether larger values always go with larger targets, or always with smaller ones: the target in another scale. */
-static bool is_ordered(const CmLearnData *data, const CmPoint *points, int64_t n) {
-  bool rises = true, falls = true;
-  double below[2] = {-INFINITY, INFINITY}; /* largest and least target of smaller values */
-  for (int64_t from = 0, to; from < n && (rises || falls); from = to) {
-    double least = INFINITY, most = -INFINITY;
-    for (to = from; to < n && points[to].value == points[from].value; to++) {
-      least = fmin(least, data->value[points[to].row]);
-      most = fmax(most, data->value[points[to].row]);
-    }
-    rises = rises && least > below[0];
-    falls = falls && most < below[1];
-    below[0] = fmax(below[0], most);
-    below[1] = fmin(below[1], least);
-  }
-  return rises || falls;
-}
-
-typedef struct CmSurvey {
-  const CmLearnData *data;
-  CmFacts *facts;
-  CmPoint *points; /* of each worker: 3 x rows */
-} CmSurvey;
-
-static void survey_feature(const CmLearnData *data, int j, CmPoint *points, CmFacts *facts) {
-  int64_t n = cm__sorted_column(data->x, data->rows, data->features, j, points, points + data->rows);
-  facts->present = n;
-  for (int64_t i = 0; i < n; i++) facts->distinct += i == 0 || points[i].value != points[i - 1].value;
-  facts->missing_class = data->classes && n < data->rows ? missing_class(data, j, &facts->missing) : -1;
-  if (facts->distinct < 2) return;
-  facts->copy = is_copy(data, points, n);
-  facts->numbering = is_numbering(data, points, n);
-  facts->whole = true;
-  for (int64_t i = 0; i < n; i++) facts->whole &= points[i].value == floor(points[i].value);
-  facts->ordered = data->value && facts->distinct >= FEWEST_ROWS && is_ordered(data, points, n);
-  facts->separates = data->classes && separates(data, points, n);
-  if (data->target)
-    facts->explained = data->classes ? explained_by_class(data, points, n) : explained_by_line(data, points, n);
-}
-
-static bool survey(void *arg, CmRange range, CmError **err) {
-  (void)err;
-  const CmSurvey *s = arg;
-  for (int64_t j = range.begin; j < range.end; j++)
-    survey_feature(s->data, (int)j, s->points + 3 * range.worker * s->data->rows, &s->facts[j]);
-  return true;
-}
-
 static bool check_values(CmLearnData *data, int j, const CmFacts *facts, const char *allow, CmError **err) {
   const char *name = data->feature[j];
   if (!check_missing(data, j, facts, allow, err)) return false;
-  if (facts->present < FEWEST_ROWS || facts->distinct < 2 || (data->target && !strcmp(name, data->target))) return true;
+  if (facts->present < CM__FEWEST_ROWS || facts->distinct < 2 || (data->target && !strcmp(name, data->target)))
+    return true;
   if (facts->copy)
     return cm__leak_found(data, allow, LEAK_COPY, err,
                           "the values of \"%s\" stand one to one for the classes of %s; take it out of the features",
@@ -339,68 +198,38 @@ done:
   return ok;
 }
 
-/* How many rows would be expected to agree by chance if the features were independent: pairs / product of distinct
- * values. */
-static bool agree_by_chance(const CmLearnData *data, const CmFacts *facts) {
-  double pairs = 0.5 * (double)data->rows * (double)data->rows, combinations = 1;
-  for (int j = 0; j < data->features; j++) {
-    if (j != data->batch && facts[j].distinct > 1) combinations *= (double)facts[j].distinct;
-    if (combinations > FEW_BY_CHANCE * pairs) return false;
-  }
-  return true;
-}
-
-typedef struct CmPrint {
-  uint64_t print[2];
-  int64_t row;
-} CmPrint;
-
-static int by_print(const void *a, const void *b) {
-  const CmPrint *p = a, *q = b;
-  for (int i = 0; i < 2; i++)
-    if (p->print[i] != q->print[i]) return p->print[i] < q->print[i] ? -1 : 1;
-  return p->row < q->row ? -1 : p->row > q->row;
-}
-
-static bool check_duplicates(CmLearnData *data, const CmFacts *facts, const char *allow, CmError **err) {
-  if (agree_by_chance(data, facts)) return true;
-  int measured = data->features - (data->batch >= 0); /* the batch is the last */
-  CmArena hold = {.ctx = data->hold.ctx};
-  bool ok = false;
-  CmPrint *print = CM__NEW(&hold, CmPrint, data->rows, err);
-  if (!print) goto done;
-  int64_t rows = 0, pairs = 0, a = 0, b = 0;
-  for (int64_t i = 0; i < data->rows; i++) {
-    CmHash hash;
-    const double *x = data->x + i * data->features;
-    int given = 0;
-    for (int j = 0; j < measured; j++) given += !isnan(x[j]);
-    if (!given) continue; /* nothing was measured: no copy */
-    cm_hash_bytes(x, sizeof *x * (size_t)measured, &hash);
-    memcpy(print[rows].print, hash.bytes, sizeof print[rows].print);
-    print[rows++].row = i;
-  }
-  qsort(print, (size_t)rows, sizeof *print, by_print);
-  for (int64_t i = 1; i < rows; i++) {
-    if (memcmp(print[i].print, print[i - 1].print, sizeof print[i].print)) continue;
-    if (data->subject[print[i].row] == data->subject[print[i - 1].row]) continue;
-    if (!pairs++) {
-      a = print[i - 1].row;
-      b = print[i].row;
+/* Whether rows would be expected to agree by chance if the features were independent: pairs over the product of
+ * distinct values. -1: out of memory. */
+static int agree_by_chance(const CmLearnData *data, CmFacts *facts, CmError **err) {
+  double pairs = 0.5 * (double)data->rows * (double)data->rows;
+  for (int count = 0; count < 2; count++) { /* as many as were seen at first often are enough */
+    double combinations = 1;
+    for (int j = 0; j < data->features; j++) {
+      if (j == data->batch) continue;
+      if (count && !facts[j].counted && !cm__count_distinct(data, j, &facts[j], err)) return -1;
+      if (facts[j].distinct > 1) combinations *= (double)facts[j].distinct;
+      if (combinations > FEW_BY_CHANCE * pairs) return 0;
     }
   }
-  ok = !pairs || cm__leak_found(data, allow, LEAK_DUPLICATE, err,
-                                "rows %lld and %lld of different subjects have the same features (%lld such pairs); "
-                                "drop the copies (in a study: duplicates: drop, at the input)",
-                                (long long)data->row[a] + 1, (long long)data->row[b] + 1, (long long)pairs);
-done:
-  cm__arena_free(&hold);
-  return ok;
+  return 1;
+}
+
+static bool check_duplicates(CmLearnData *data, CmFacts *facts, const char *allow, CmError **err) {
+  int by_chance = agree_by_chance(data, facts, err);
+  if (by_chance) return by_chance > 0;
+  int measured = data->features - (data->batch >= 0); /* the batch is the last */
+  int64_t twins, pair[2];
+  if (!cm__count_twins(data, measured, &twins, pair, err)) return false;
+  return !twins ||
+         cm__leak_found(data, allow, LEAK_DUPLICATE, err,
+                        "rows %lld and %lld of different subjects have the same features (%lld such pairs); "
+                        "drop the copies (in a study: duplicates: drop, at the input)",
+                        (long long)data->row[pair[0]] + 1, (long long)data->row[pair[1]] + 1, (long long)twins);
 }
 
 /* Whether each batch is of one class: then harmonising takes the target off, or brings it in. */
 static bool check_batch(CmLearnData *data, const char *allow, CmError **err) {
-  if (data->batch < 0 || !data->classes || data->rows < FEWEST_ROWS || data->levels < 2) return true;
+  if (data->batch < 0 || !data->classes || data->rows < CM__FEWEST_ROWS || data->levels < 2) return true;
   CmArena hold = {.ctx = data->hold.ctx};
   int *only = CM__NEW(&hold, int, data->levels, err);
   bool ok = only != NULL, told = ok;
@@ -422,10 +251,7 @@ bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
   CmFacts *facts = CM__NEW(&hold, CmFacts, data->features, err);
-  CmPoint *points = CM__NEW(&hold, CmPoint, 3 * data->rows * cm_context_threads(hold.ctx), err);
-  CmSurvey all = {data, facts, points};
-  if (!facts || !points || !check_allow(allow, err) || !check_roles(data, columns, allow, err) ||
-      !cm_parallel_for(hold.ctx, NULL, data->features, 1, survey, &all, err))
+  if (!facts || !check_allow(allow, err) || !check_roles(data, columns, allow, err) || !cm__survey(data, facts, err))
     goto done;
   for (int j = 0; j < data->features; j++)
     if (j != data->batch && !check_values(data, j, &facts[j], allow, err)) goto done;

@@ -2,7 +2,9 @@
 
 #include <math.h>
 
+#include "learn/columns.h"
 #include "learn/json.h"
+#include "learn/lanes.h"
 
 static CmLinear *make(CmArena *hold, int features, int outputs, CmError **err) {
   CmLinear *linear = CM__NEW(hold, CmLinear, 1, err);
@@ -21,24 +23,13 @@ CmLinear *cm__linear_create(CmArena *hold, const CmTraining *training, int outpu
   linear->mean = CM__NEW(hold, double, d, err);
   linear->deviation = CM__NEW(hold, double, d, err);
   if (!linear->weight || !linear->intercept || !linear->mean || !linear->deviation) return NULL;
-  double n = (double)training->rows;
-  for (int64_t i = 0; i < training->rows; i++)
-    for (int j = 0; j < d; j++) linear->mean[j] += training->x[i * d + j] / n;
-  for (int64_t i = 0; i < training->rows; i++) {
-    for (int j = 0; j < d; j++) {
-      double away = training->x[i * d + j] - linear->mean[j];
-      linear->deviation[j] += away * away / n;
-    }
-  }
-  for (int j = 0; j < d; j++) linear->deviation[j] = sqrt(linear->deviation[j]);
+  if (!cm__moments(hold->ctx, training->x, training->rows, d, linear->mean, linear->deviation, err)) return NULL;
   return linear;
 }
 
 double cm__linear_score(const CmLinear *linear, const double *x, int output) {
   const double *weight = linear->weight + (int64_t)output * linear->features;
-  double sum = linear->intercept[output];
-  for (int j = 0; j < linear->features; j++) sum += weight[j] * x[j];
-  return sum;
+  return linear->intercept[output] + cm__lanes_dot(weight, x, linear->features);
 }
 
 bool cm__linear_finite(const CmLinear *linear, CmError **err) {

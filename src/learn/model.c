@@ -190,19 +190,33 @@ static bool check_classes(const CmLearnData *data, const int *y, int64_t rows, C
   return true;
 }
 
-/* Copies the rows that are numbered in at[0..count); behind the labelled ones the unlabelled come. */
+static bool in_order(const int64_t *at, int64_t count) {
+  int64_t i = 0;
+  while (i < count && at[i] == i) i++;
+  return i == count;
+}
+
+/* The rows that are numbered in at[0..count); the table's own where these are the first ones. */
+static const double *gather_rows(CmArena *scratch, const CmLearnData *data, const int64_t *at, int64_t count,
+                                 CmError **err) {
+  int64_t d = data->features;
+  size_t cells;
+  if (in_order(at, count)) return data->x;
+  double *x = cm_size_multiply((size_t)count, (size_t)d, &cells, err) ? CM__NEW_RAW(scratch, double, cells, err) : NULL;
+  for (int64_t i = 0; x && i < count; i++) memcpy(x + i * d, data->x + at[i] * d, sizeof(double) * (size_t)d);
+  return x;
+}
+
+/* Takes the rows that are numbered in at[0..count); behind the labelled ones the unlabelled come. */
 static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at, int64_t count, int64_t labelled,
                    CmTraining *raw, CmError **err) {
-  int d = data->features;
-  size_t cells;
-  if (!cm_size_multiply((size_t)count, (size_t)d, &cells, err)) return false;
-  double *x = CM__NEW(scratch, double, cells, err), *value = data->value ? CM__NEW(scratch, double, count, err) : NULL;
+  const double *x = gather_rows(scratch, data, at, count, err);
+  double *value = data->value ? CM__NEW(scratch, double, count, err) : NULL;
   int *y = data->y ? CM__NEW(scratch, int, count, err) : NULL;
   uint8_t *event = data->event ? CM__NEW(scratch, uint8_t, count, err) : NULL;
   int64_t *subject = CM__NEW(scratch, int64_t, count, err);
   if (!x || !subject || (data->y && !y) || (data->value && !value) || (data->event && !event)) return false;
   for (int64_t i = 0; i < count; i++) {
-    memcpy(x + i * d, data->x + at[i] * d, sizeof(double) * (size_t)d);
     subject[i] = data->subject[at[i]];
     if (y) y[i] = i < labelled ? data->y[at[i]] : -1;
     if (value) value[i] = data->value[at[i]];
@@ -211,7 +225,7 @@ static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at,
   *raw = (CmTraining){.task = data->task,
                       .x = x,
                       .rows = count,
-                      .features = d,
+                      .features = data->features,
                       .classes = data->classes,
                       .y = y,
                       .value = value,
@@ -238,7 +252,7 @@ static bool prepare_training(CmModel *model, CmArena *scratch, const CmLearner *
   CmTraining fitted = *raw;
   fitted.rows = labelled;
   bool ok = params && cm__prepare_fit(&model->hold, params, learner->kind, &fitted, data, &model->prepare, err);
-  double *x = ok ? CM__NEW(scratch, double, raw->rows * model->prepare.width, err) : NULL;
+  double *x = ok ? CM__NEW_RAW(scratch, double, raw->rows * model->prepare.width, err) : NULL;
   ok = x && cm__prepare_apply(scratch->ctx, &model->prepare, raw->x, raw->rows, x, err);
   *training = *raw;
   training->x = x;

@@ -170,9 +170,9 @@ double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *tabl
   if (!column || !match_columns(model, table, column, err) ||
       !cm_size_multiply((size_t)cm_table_rows(table), (size_t)model->features, &cells, err))
     return NULL;
-  double *x = CM__NEW(hold, double, cells, err);
-  if (!x) return NULL;
-  cm__table_reals(table, column, model->features, x);
+  double *x = CM__NEW_RAW(hold, double, cells, err);
+  if (!x || !cm__table_reals(hold->ctx, table, column, model->features, NULL, cm_table_rows(table), x, err))
+    return NULL;
   const CmHarmony *harmony = model->prepare.harmony;
   const CmPrepare *p = &model->prepare;
   if (p->along_time && !cm__fill_table_along_time(hold->ctx, p->along_time, table, model->subject_column, p->time,

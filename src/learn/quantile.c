@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int by_size(const void *a, const void *b) {
   double p = *(const double *)a, q = *(const double *)b;
@@ -82,6 +83,32 @@ double cm__median(double *values, int64_t count) {
   for (int64_t i = at + 1; i < count; i++) above = fmin(above, values[i]);
   double pair[] = {values[at], count % 2 ? values[at] : above};
   return cm__quantile(pair, 2, 0.5);
+}
+
+enum { SAMPLE = 1024, MARGIN = 64 }; /* four deviations of the sample's middle, or 5 % of the values on either side */
+
+double cm__median_of(const double *values, int64_t count, double *work) {
+  double sample[SAMPLE];
+  int64_t at = (count - 1) / 2, below = 0, taken = 0;
+  if (count > 8 * SAMPLE) {
+    for (int k = 0; k < SAMPLE; k++) sample[k] = values[count / SAMPLE * k];
+    cm__sort_numbers(sample, SAMPLE);
+    double low = sample[SAMPLE / 2 - MARGIN], high = sample[SAMPLE / 2 + MARGIN];
+    for (int64_t i = 0; i < count; i++) { /* without branches */
+      double value = values[i];
+      work[taken] = value;
+      taken += (value >= low) & (value <= high);
+      below += value < low;
+    }
+    if (at >= below && at + 1 < below + taken) {
+      place(work, taken, at - below);
+      double above = INFINITY;
+      for (int64_t i = at - below + 1; i < taken; i++) above = work[i] < above ? work[i] : above;
+      return cm__quantile((double[]){work[at - below], count % 2 ? work[at - below] : above}, 2, 0.5);
+    }
+  }
+  memcpy(work, values, sizeof *work * (size_t)count);
+  return cm__median(work, count);
 }
 
 bool cm__percentiles(double *drawn, int64_t count, double confidence, double *low, double *high) {

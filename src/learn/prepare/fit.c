@@ -4,20 +4,18 @@
 #include <string.h>
 
 #include "cormack/parallel.h"
+#include "learn/columns.h"
+#include "learn/lanes.h"
 #include "learn/prepare/harmony.h"
 #include "learn/prepare/impute.h"
 #include "learn/quantile.h"
 
 double cm__column_mean(const double *value, int64_t rows) {
-  double sum = 0;
-  for (int64_t i = 0; i < rows; i++) sum += value[i];
-  return sum / (double)rows;
+  return cm__lanes_sum(value, rows) / (double)rows;
 }
 
 double cm__column_variance(const double *value, int64_t rows, double mean) {
-  double sum = 0;
-  for (int64_t i = 0; i < rows; i++) sum += (value[i] - mean) * (value[i] - mean);
-  return sum / (double)rows;
+  return cm__lanes_squares(value, mean, rows) / (double)rows;
 }
 
 void cm__column_moments(const CmFit *fit, CmColumnFit *column) {
@@ -32,71 +30,75 @@ static bool uses_imputer(const CmPrepareParams *params) {
 /* ---- one column -----------------------------------------------------------------------------------------------------
  */
 
-/* Variance and fill value; the column still has its gaps. */
-static void fit_column(const CmFit *fit, int j, double *present) {
-  CmColumnFit *column = &fit->column[j];
-  double least = INFINITY, most = -INFINITY;
+/* What is present: the column itself where nothing is missing. */
+static const double *take_present(const CmFit *fit, CmColumnFit *column, double *work) {
   int64_t n = 0;
-  for (int64_t i = 0; i < fit->rows; i++) {
-    double value = column->value[i] = fit->training->x[i * fit->features + j];
-    if (isnan(value)) continue;
-    present[n++] = value;
-    least = fmin(least, value);
-    most = fmax(most, value);
-  }
-  column->missing = fit->rows - n;
+  for (int64_t i = 0; i < fit->rows; i++) column->missing += isnan(column->value[i]);
+  if (!column->missing) return column->value;
+  for (int64_t i = 0; i < fit->rows; i++)
+    if (!isnan(column->value[i])) work[n++] = column->value[i];
+  return work;
+}
+
+static bool is_constant(const double *value, int64_t n) {
+  int64_t i = 1;
+  while (i < n && value[i] == value[0]) i++;
+  return i >= n;
+}
+
+/* Moments and fill value; the column still has its gaps. work: 2 x rows. */
+static void fit_column(const CmFit *fit, CmColumnFit *column, double *work) {
+  const double *value = take_present(fit, column, work);
+  int64_t n = fit->rows - column->missing;
   if (!n) {
     column->gone = CM__GONE_EMPTY;
     return;
   }
-  double mean = cm__column_mean(present, n), variance = cm__column_variance(present, n, mean);
-  if (!(least < most))
+  double variance = cm__column_variance(value, n, column->mean = cm__column_mean(value, n));
+  column->deviation = sqrt(variance);
+  if (is_constant(value, n))
     column->gone = CM__GONE_CONSTANT;
   else if (!(variance > fit->params->min_variance))
     column->gone = CM__GONE_VARIANCE;
   bool by_mean = fit->params->impute == CM_IMPUTE_MEAN || uses_imputer(fit->params);
-  column->fill = by_mean ? mean : cm__median(present, n);
+  column->fill = by_mean ? column->mean : cm__median_of(value, n, work + fit->rows);
 }
 
 static void fill_column(const CmFit *fit, CmColumnFit *column) {
-  for (int64_t i = 0; column->missing && i < fit->rows; i++)
+  if (!column->missing) return;
+  for (int64_t i = 0; i < fit->rows; i++)
     if (isnan(column->value[i])) column->value[i] = column->fill;
   cm__column_moments(fit, column);
 }
 
-typedef struct Pass {
-  const CmFit *fit;
-  bool fill; /* the second one: fills and measures what is left */
-} Pass;
-
-static bool pass_columns(void *arg, CmRange range, CmError **err) {
+static bool take_columns(void *arg, CmRange range, CmError **err) {
   (void)err;
-  const CmFit *fit = ((const Pass *)arg)->fit;
-  for (int64_t j = range.begin; j < range.end; j++) {
-    if (fit->column[j].gone) continue;
-    if (((const Pass *)arg)->fill)
-      fill_column(fit, &fit->column[j]);
-    else
-      fit_column(fit, (int)j, fit->work + range.worker * fit->rows);
-  }
+  const CmFit *fit = arg;
+  cm__take_columns(fit->training->x, fit->rows, fit->features, (int)range.begin, (int)(range.end - range.begin),
+                   fit->column[range.begin].value);
+  for (int64_t j = range.begin; j < range.end; j++)
+    if (!fit->column[j].gone) fit_column(fit, &fit->column[j], fit->work + range.worker * 2 * fit->rows);
   return true;
 }
 
-static bool pass(const CmFit *fit, bool fill, CmError **err) {
-  Pass one = {fit, fill};
-  return cm_parallel_for(fit->scratch->ctx, NULL, fit->features, 1, pass_columns, &one, err);
+static bool fill_columns(void *arg, CmRange range, CmError **err) {
+  (void)err;
+  const CmFit *fit = arg;
+  for (int64_t j = range.begin; j < range.end; j++)
+    if (!fit->column[j].gone) fill_column(fit, &fit->column[j]);
+  return true;
 }
 
 /* Shift and divisor of a prepared column. */
-static void fit_scale(const CmFit *fit, const double *value, int scale, double *center, double *divide) {
+static void fit_scale(const CmFit *fit, const CmColumnFit *column, int scale, double *center, double *divide) {
   double spread = 0;
   *center = 0;
   *divide = 1;
   if (scale == CM_SCALE_ZSCORE) {
-    *center = cm__column_mean(value, fit->rows);
-    spread = sqrt(cm__column_variance(value, fit->rows, *center));
+    *center = column->mean;
+    spread = column->deviation;
   } else if (scale == CM_SCALE_ROBUST || scale == CM_SCALE_MINMAX) {
-    memcpy(fit->work, value, sizeof *value * (size_t)fit->rows);
+    memcpy(fit->work, column->value, sizeof *column->value * (size_t)fit->rows);
     cm__sort_numbers(fit->work, fit->rows);
     bool robust = scale == CM_SCALE_ROBUST;
     *center = robust ? cm__quantile(fit->work, fit->rows, 0.5) : fit->work[0];
@@ -156,18 +158,19 @@ static bool make_room(CmArena *hold, const CmFit *fit, const bool *read, CmPrepa
   return prepare->use && prepare->fill && prepare->keep && prepare->place && prepare->center && prepare->scale;
 }
 
-static void keep_column(const CmFit *fit, int j, int k, int place, int scale, const double *value, CmPrepare *prepare) {
+static void keep_column(const CmFit *fit, int j, int k, int place, int scale, const CmColumnFit *column,
+                        CmPrepare *prepare) {
   prepare->keep[k] = j;
   prepare->place[k] = place;
-  fit_scale(fit, value, scale, &prepare->center[k], &prepare->scale[k]);
+  fit_scale(fit, column, scale, &prepare->center[k], &prepare->scale[k]);
 }
 
 /* read: columns that are read, whether they are kept or not. */
 static bool store(CmArena *hold, CmFit *fit, const bool *read, bool fill, int scale, CmPrepare *prepare,
                   CmError **err) {
-  double *absent = CM__NEW(fit->scratch, double, fit->rows, err);
+  CmColumnFit absent = {.value = CM__NEW(fit->scratch, double, fit->rows, err)};
   int *place = CM__NEW(fit->scratch, int, fit->features, err);
-  if (!absent || !place || !make_room(hold, fit, read, prepare, err)) return false;
+  if (!absent.value || !place || !make_room(hold, fit, read, prepare, err)) return false;
   int u = 0, k = 0, more = prepare->kept;
   for (int j = 0; j < fit->features; j++) {
     const CmColumnFit *column = &fit->column[j];
@@ -176,10 +179,11 @@ static bool store(CmArena *hold, CmFit *fit, const bool *read, bool fill, int sc
     prepare->use[u] = j;
     prepare->fill[u] = fill ? column->fill : NAN;
     if (!column->gone) {
-      keep_column(fit, j, k++, u, scale, column->value, prepare);
+      keep_column(fit, j, k++, u, scale, column, prepare);
       if (fit->params->indicators && column->missing) {
-        for (int64_t i = 0; i < fit->rows; i++) absent[i] = isnan(fit->training->x[i * fit->features + j]);
-        keep_column(fit, j, more++, u, scale, absent, prepare);
+        for (int64_t i = 0; i < fit->rows; i++) absent.value[i] = isnan(fit->training->x[i * fit->features + j]);
+        cm__column_moments(fit, &absent);
+        keep_column(fit, j, more++, u, scale, &absent, prepare);
       }
     }
     u++;
@@ -194,15 +198,15 @@ static bool store(CmArena *hold, CmFit *fit, const bool *read, bool fill, int sc
 static bool start(CmFit *fit, const CmLearnData *data, CmError **err) {
   size_t cells;
   if (!cm_size_multiply((size_t)fit->rows, (size_t)fit->features, &cells, err)) return false;
-  fit->work = CM__NEW(fit->scratch, double, fit->rows *cm_context_threads(fit->scratch->ctx), err);
+  fit->work = CM__NEW_RAW(fit->scratch, double, 2 * fit->rows * cm_context_threads(fit->scratch->ctx), err);
   fit->column = CM__NEW(fit->scratch, CmColumnFit, fit->features, err);
-  double *values = CM__NEW(fit->scratch, double, cells, err);
+  double *values = CM__NEW_RAW(fit->scratch, double, cells, err);
   if (!fit->work || !fit->column || !values) return false;
   for (int j = 0; j < fit->features; j++) {
     fit->column[j].value = values + j * fit->rows;
     if (j == data->batch) fit->column[j].gone = CM__GONE_BATCH;
   }
-  return pass(fit, false, err);
+  return cm_parallel_for(fit->scratch->ctx, NULL, fit->features, CM__PANEL, take_columns, fit, err);
 }
 
 /* Names of covariates, with commas between, to marks of features. */
@@ -249,7 +253,7 @@ bool cm__prepare_fit(CmArena *hold, const CmPrepareParams *params, const CmModel
   if (leave && (whole || !kind->takes_missing) && !refuse_missing(&fit, data, err)) goto done;
   for (int j = 0; j < fit.features; j++) read[j] = uses_imputer(params) && !fit.column[j].gone;
   if (uses_imputer(params) && !impute(hold, &fit, prepare, err)) goto done;
-  if (!pass(&fit, true, err)) goto done;
+  if (!cm_parallel_for(scratch.ctx, NULL, fit.features, 1, fill_columns, &fit, err)) goto done;
   if (batch && !harmonise(hold, &fit, data, read, prepare, err)) goto done;
   if (!cm__select(&fit, err)) goto done;
   int scale = params->scale != CM_SCALE_AUTO ? params->scale : kind->wants_scaling ? CM_SCALE_ZSCORE : CM_SCALE_NONE;

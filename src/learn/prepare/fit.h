@@ -27,7 +27,7 @@ typedef struct CmFit {
   const CmTraining *training;
   int64_t rows;
   int features;
-  double *work; /* rows */
+  double *work; /* 2 x rows of each worker */
   CmColumnFit *column;
 } CmFit;
 
