@@ -110,12 +110,9 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   tile.values = cm_calloc(plan->ctx, (size_t)values, plan->wide ? sizeof(double) : sizeof(float), err);
   tile.near = cm_alloc_array(plan->ctx, (size_t)(2 * plan->most + 1), sizeof(void *), err);
   double *lines = cm_calloc(plan->ctx, (size_t)(6 * tile.n), sizeof(double), err);
-  const bool ok = tile.values && tile.near && lines;
+  bool ok = tile.values && tile.near && lines;
   for (int k = 0; ok && k < 6; k++) tile.m[k] = lines + k * tile.n;
-  if (ok && plan->wide)
-    tile_f64(&tile);
-  else if (ok)
-    tile_f32(&tile);
+  ok = ok && (plan->wide ? tile_f64 : tile_f32)(&tile, err);
   cm_free(tile.values);
   cm_free(tile.near);
   cm_free(lines);

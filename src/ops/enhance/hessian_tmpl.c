@@ -148,7 +148,7 @@ static void X(bands)(const X(Work) * work, int64_t z) {
   }
 }
 
-static void X(tile)(const Tile *tile) {
+static bool X(tile)(const Tile *tile, CmError **err) {
   const Plan *plan = tile->plan;
   const int64_t rz = plan->radius[2];
   X(Work) work = {.tile = tile, .near = (const R **)tile->near + plan->most, .ring = tile->values};
@@ -164,9 +164,11 @@ static void X(tile)(const Tile *tile) {
     }
   for (int64_t z = 0; plan->all_planes && z < tile->planes; z++) X(load_plane)(&work, z);
   for (int64_t z = tile->z0 - 2 * rz; z < tile->z1; z++) {
+    if (cm_context_cancelled(plan->ctx, err)) return false; /* wide kernels take long */
     if (!plan->all_planes) X(load_plane)(&work, z + rz);
     if (z < tile->z0) continue;
     X(bands)(&work, z);
     for (int64_t y = tile->y0; y < tile->y0 + tile->rows; y++) X(row)(&work, y, z);
   }
+  return true;
 }

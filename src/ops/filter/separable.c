@@ -115,14 +115,16 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
   double *restored =
       cm_alloc_array(plan->ctx, job->mask && job->mask->image ? (size_t)grid->row : 0, sizeof(double), err);
   if (!scratch || !pointers || !half || !inside || !restored) goto done;
-  TileF32 narrow = {.job = job,
+  TileF32 narrow = {.ctx = plan->ctx,
+                    .job = job,
                     .grid = *grid,
                     .t = range.begin / plan->strips,
                     .scratch = scratch,
                     .pointers = pointers,
                     .inside = inside,
                     .restored = restored};
-  TileF64 wide = {.job = job,
+  TileF64 wide = {.ctx = plan->ctx,
+                  .job = job,
                   .grid = *grid,
                   .t = narrow.t,
                   .scratch = scratch,
@@ -142,16 +144,13 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
     narrow.half[axis] = f32;
     wide.half[axis] = f64;
   }
-  for (int64_t y = begin; y < end; y += plan->tile_rows) {
+  ok = true;
+  for (int64_t y = begin; y < end && ok; y += plan->tile_rows) {
     narrow.y0 = wide.y0 = y;
     narrow.y1 = wide.y1 = y + plan->tile_rows < end ? y + plan->tile_rows : end;
     narrow.carried = wide.carried = y > begin ? plan->tile_rows : 0;
-    if (plan->wide)
-      tile_f64(&wide);
-    else
-      tile_f32(&narrow);
+    ok = plan->wide ? tile_f64(&wide, err) : tile_f32(&narrow, err);
   }
-  ok = true;
 done:
   cm_free(scratch);
   cm_free(pointers);

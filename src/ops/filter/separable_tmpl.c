@@ -57,6 +57,7 @@ CM_SIMD static void X(any)(const R *const *rows, const R *taps, int64_t radius, 
 
 /* What one worker needs for one tile. */
 typedef struct Tile {
+  CmContext *ctx;
   const CmSeparable *job;
   CmGrid grid;
   int64_t t, y0, y1;
@@ -199,7 +200,7 @@ static int64_t X(slot_of)(const Tile *tile, int64_t z) {
   return kept_whole(radius, nz) ? kept_at(tile->job->border, z, nz) : (z + radius) % (2 * radius + 1);
 }
 
-static void X(tile)(const Tile *tile) {
+static bool X(tile)(const Tile *tile, CmError **err) {
   const CmGrid *grid = &tile->grid;
   const CmTaps *taps = &tile->job->taps[2];
   const int64_t rows = tile->y1 - tile->y0, n = grid->row, slot = ring_pitch(rows, n);
@@ -208,9 +209,12 @@ static void X(tile)(const Tile *tile) {
   R *planes = band + band_rows(tile->job, grid, rows) * band_pitch(n);
   R *result = planes + ring_planes(tile->job, grid) * slot;
   const int64_t beyond = all && cm__border_index(tile->job->border, -1, grid->nz) < 0;
-  for (int64_t z = all ? -beyond : -taps->radius; z < (all ? grid->nz : taps->radius); z++)
+  for (int64_t z = all ? -beyond : -taps->radius; z < (all ? grid->nz : taps->radius); z++) {
+    if (cm_context_cancelled(tile->ctx, err)) return false;
     X(plane)(tile, z, line, band, planes + X(slot_of)(tile, z) * slot);
+  }
   for (int64_t z = 0; z < grid->nz; z++) {
+    if (cm_context_cancelled(tile->ctx, err)) return false; /* wide kernels take long */
     if (!all) X(plane)(tile, z + taps->radius, line, band, planes + X(slot_of)(tile, z + taps->radius) * slot);
     for (int64_t y = 0; y < rows; y++) {
       int64_t row = (tile->t * grid->nz + z) * grid->ny + tile->y0 + y;
@@ -224,4 +228,5 @@ static void X(tile)(const Tile *tile) {
       X(store)(tile, row, result);
     }
   }
+  return true;
 }
