@@ -207,6 +207,11 @@ CM_API const char *cm_model_class(const CmModel *model, int at); /* in a binary 
 CM_API int cm_model_features(const CmModel *model);              /* columns that it asks for, selected or not */
 CM_API const char *cm_model_feature(const CmModel *model, int at);
 CM_API const char *cm_model_feature_unit(const CmModel *model, int at);
+/* The steps that made the features of what it was trained on, as the text of a study file without places of images
+ * (cm_study_of_model() in cormack/study.h); NULL: it was trained on a table. Saved with the model. */
+CM_API const char *cm_model_study(const CmModel *model);
+/* Only before the model is shared. */
+CM_API bool cm_model_set_study(CmModel *model, const char *text, CmError **err);
 
 /* One row a row of `table`, same order: «row» (0-based), the subject's column where the table has it, and by task
  * - classes, clusters: «predicted» and «probability CLASS» for each; the predicted one has the largest probability, of
@@ -442,5 +447,14 @@ typedef enum CmLearnTable {
 } CmLearnTable;
 CM_API const char *cm_learn_table_name(CmLearnTable which);
 CM_API const CmTable *cm_learn_result_table(const CmLearnResult *result, CmLearnTable which); /* borrowed */
+
+/* How good the predictions are for the rows of a table whose outcome is known; rows without are left out. As the table
+ * «metrics» of a validation, with the value of columns->group for «part»: each is judged by itself ("new" where there
+ * is none). Of `columns` target and event (NULL: the model's), subject and group are used; of `params` (NULL: defaults)
+ * resamples, confidence and seed. CM_ERR_DATA: an outcome that the model does not know. CM_ERR_UNSUPPORTED: the model
+ * predicts no target. */
+CM_API CM_NODISCARD CmTable *cm_model_judge(CmContext *ctx, const CmModel *model, const CmTable *table,
+                                            const CmLearnColumns *columns, const CmValidateParams *params,
+                                            CmError **err);
 
 #endif

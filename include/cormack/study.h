@@ -24,6 +24,25 @@ CM_API CM_NODISCARD CmStudy *cm_study_open(CmContext *ctx, const char *path, CmE
 /* The same from text. `name` is for messages; `folder` is what paths are relative to. */
 CM_API CM_NODISCARD CmStudy *cm_study_parse(CmContext *ctx, const char *text, size_t size, const char *name,
                                             const char *folder, CmError **err);
+
+/* What a model is applied to. Pointers are borrowed for the call. */
+typedef struct CmStudyNew {
+  /* files, folders or patterns; with several inputs each with the name of its input: "ct=scans/", "pet=pet/" */
+  const char *const *places;
+  int place_count;
+  const char *labels;  /* table of outcomes, with the columns that the study named; NULL: those that the images carry */
+  const char *subject; /* its column of subjects; NULL: as in the study */
+  const char *select;  /* one of several: an array of an .npz, a series; NULL: as in the study */
+  uint64_t reserved[8];
+} CmStudyNew;
+/* The study that applies a saved model to new images: the steps that made the model's features, each parameter as it
+ * was, then the model («predict» of docs/study-files.md). Run it with cm_study_run(): tables/predictions.csv and .json,
+ * and tables/predictions_metrics where outcomes are known. The images must have the shape (in voxels where they have no
+ * place in space), components and unit that those of training had in common; others go to quarantine. CM_ERR_DATA: the
+ * model was trained on a table; CM_ERR_USAGE: a place of an input that the study does not have. */
+CM_API CM_NODISCARD CmStudy *cm_study_of_model(CmContext *ctx, const char *model, const CmStudyNew *what,
+                                               CmError **err);
+
 CM_API void cm_study_free(CmStudy **study);
 
 CM_API const char *cm_study_name(const CmStudy *study); /* what stands behind «study:»; "" where that is missing */

@@ -1,18 +1,13 @@
-/* cormack predict MODEL TABLE.csv -o OUT.csv: a saved model applied to new rows. */
+/* cormack predict MODEL TABLE.csv -o OUT.csv: a saved model applied to new rows; or to images, by predict_images.c. */
 #include <string.h>
 
-#include "cli/cli.h"
+#include "cli/predict_images.h"
+#include "cormack/file.h"
 #include "cormack/learn.h"
 
-typedef struct PredictOptions {
-  CmText output;
-  bool explain;
-  CmReals survival;
-  double interval;
-} PredictOptions;
-
 static const CmParam option_table[] = {
-    CM_PARAM_TEXT(PredictOptions, output, "-", "where the predictions go: .csv, .json, or - for standard output"),
+    CM_PARAM_TEXT(PredictOptions, output, "-",
+                  "where the predictions go: .csv, .json, or - for standard output; for images a folder"),
     CM_PARAM_BOOL(PredictOptions, explain, "false",
                   "add each feature's contribution to the output for the positive (or predicted) class"),
     CM_PARAM_REALS(PredictOptions, survival, "", 0, 1e300, 0, CM_LIST_MAX, "",
@@ -20,6 +15,9 @@ static const CmParam option_table[] = {
     CM_PARAM_REAL(
         PredictOptions, interval, 0, 0, 0.9999, "1",
         "add the interval that holds this share of new measurements (linear, ridge, mixed), e.g. 0.95; 0: none"),
+    CM_PARAM_TEXT(PredictOptions, labels, "", "of images: table with their outcomes, to judge the predictions by"),
+    CM_PARAM_TEXT(PredictOptions, subject, "", "its column of subjects, if not called as in the study"),
+    CM_PARAM_TEXT(PredictOptions, select, "", "of images: one of several, such as an array of an .npz"),
 };
 
 /* The row of contributions that belongs to a prediction: the next one of the row (binary), or that of the predicted
@@ -118,8 +116,7 @@ static bool add_model(CmCli *cli, const CmModel *model, const CmTable *one, CmTa
   return good;
 }
 
-static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
-  const PredictOptions *o = options;
+static bool predict_table(CmCli *cli, const PredictOptions *o, int argc, char **argv, CmError **err) {
   CmTable *table = cm_table_read_csv(cli->ctx, argv[argc - 1], err), *result = NULL;
   bool several = argc > 2, good = table && (!several || (result = cm_table_create(cli->ctx, err)));
   for (int m = 0; good && m < argc - 1; m++) {
@@ -138,18 +135,28 @@ static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError 
   return good;
 }
 
+static bool run(CmCli *cli, const void *options, int argc, char **argv, CmError **err) {
+  bool table = cm_path_has_extension(argv[argc - 1], ".csv");
+  return table ? predict_table(cli, options, argc, argv, err) : cm__cli_predict_images(cli, options, argc, argv, err);
+}
+
 CM_COMMAND(predict) = {
     .name = "predict",
-    .arguments = "MODEL... TABLE.csv",
-    .summary = "Apply saved models to the rows of a table.",
+    .arguments = "MODEL... TABLE.csv | MODEL IMAGES...",
+    .summary = "Apply saved models to the rows of a table, or a study's model to new images.",
     .details =
         "The table must have the model's columns, in the same units; more columns do not matter. Of several models, as "
         "those of several\n"
         "targets, the columns stand beside each other with the target before their names. Example:\n"
         "  cormack predict model.json features.csv -o predictions.csv --explain\n"
-        "  cormack predict growth.json next_visits.csv -o forecasts.csv --interval 0.95",
+        "  cormack predict growth.json next_visits.csv -o forecasts.csv --interval 0.95\n"
+        "A model that «cormack run» made knows the steps from images to its features, and does them again: IMAGES are\n"
+        "files, folders or patterns like the path of the study's input, or ct=… pet=… of several. FOLDER/tables has\n"
+        "predictions.csv, and predictions_metrics.csv where outcomes are known; what cannot be used goes to\n"
+        "FOLDER/quarantine.csv. Instead of a model the folder of a run that made only one will do. Example:\n"
+        "  cormack predict results/models/svm.json new.npz -o predicted/",
     CM_COMMAND_OPTIONS(PredictOptions, option_table),
     .min_args = 2,
-    .max_args = 65,
+    .max_args = 66,
     .run = run,
 };

@@ -2,8 +2,7 @@
 #include <jansson.h>
 #include <string.h>
 
-#include "cli/cli.h"
-#include "cormack/study.h"
+#include "cli/study.h"
 
 typedef struct RunOptions {
   CmText output;
@@ -59,6 +58,22 @@ static void print_outcome(const CmCli *cli, const char *out, const CmStudyOutcom
            (long long)o->steps_failed, out);
 }
 
+bool cm__cli_check_study(const CmCli *cli, const CmStudy *study, const char *path, CmError **err) {
+  int problems = cm_study_problem_count(study);
+  if (!problems) return true;
+  print_problems(cli, study, path);
+  cm_error_set(err, CM_ERR_USAGE, "%s: %d problem%s; nothing was run", path, problems, problems == 1 ? "" : "s");
+  return false;
+}
+
+bool cm__cli_run_study(CmCli *cli, const CmStudy *study, const CmStudyOptions *options, CmError **err) {
+  CmStudyOutcome outcome;
+  bool good = cm_study_run(cli->ctx, study, options, &outcome, err);
+  cli->quarantined = outcome.quarantined;
+  if (good) print_outcome(cli, options->out, &outcome);
+  return good;
+}
+
 static bool show_plan(CmCli *cli, const CmStudy *study, const CmStudyOptions *options, CmError **err) {
   char *text = cm_study_plan(cli->ctx, study, options, cli->json, err);
   if (text) fputs(text, stdout);
@@ -68,13 +83,7 @@ static bool show_plan(CmCli *cli, const CmStudy *study, const CmStudyOptions *op
 
 static bool run_study(CmCli *cli, const RunOptions *asked, const CmStudy *study, const char *path, CmError **err) {
   CmStudyOptions options;
-  CmStudyOutcome outcome;
-  int problems = cm_study_problem_count(study);
-  if (problems) {
-    print_problems(cli, study, path);
-    cm_error_set(err, CM_ERR_USAGE, "%s: %d problem%s; nothing was run", path, problems, problems == 1 ? "" : "s");
-    return false;
-  }
+  if (!cm__cli_check_study(cli, study, path, err)) return false;
   cm_study_default_options(&options);
   options.out = asked->output.value;
   options.resume = asked->resume;
@@ -84,10 +93,7 @@ static bool run_study(CmCli *cli, const RunOptions *asked, const CmStudy *study,
     cm_error_set(err, CM_ERR_USAGE, "no folder for the outputs is given; the form is «cormack run STUDY.yaml -o OUT»");
     return false;
   }
-  bool good = cm_study_run(cli->ctx, study, &options, &outcome, err);
-  cli->quarantined = outcome.quarantined;
-  if (good) print_outcome(cli, options.out, &outcome);
-  return good;
+  return cm__cli_run_study(cli, study, &options, err);
 }
 
 static bool run(CmCli *cli, const void *values, int argc, char **argv, CmError **err) {

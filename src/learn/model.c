@@ -116,6 +116,16 @@ const char *cm_model_feature_unit(const CmModel *model, int at) {
   return at >= 0 && at < model->features ? model->unit[at] : NULL;
 }
 
+const char *cm_model_study(const CmModel *model) {
+  return model->study;
+}
+
+bool cm_model_set_study(CmModel *model, const char *text, CmError **err) {
+  const char *copy = cm__arena_strdup(&model->hold, text, err);
+  if (copy) model->study = copy;
+  return copy != NULL;
+}
+
 /* ---- fitting --------------------------------------------------------------------------------------------------------
  */
 

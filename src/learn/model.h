@@ -26,6 +26,7 @@ struct CmModel {
   char table_hash[2 * CM_HASH_SIZE + 1];
   const char *version;         /* of Cormack, that trained it */
   struct CmPixelStack *pixels; /* NULL: no classifier of pixels */
+  const char *study;           /* what made the table that it was trained on; NULL: not known */
 };
 
 /* Fits on the rows of `data` that are numbered in at[0..count). */

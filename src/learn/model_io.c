@@ -45,6 +45,10 @@ char *cm_model_to_json(CmContext *ctx, const CmModel *model, CmError **err) {
     cm__text_add(&json, ",\n\"pixels\":");
     cm__stack_write(model->pixels, ctx, &json);
   }
+  if (model->study) {
+    cm__text_add(&json, ",\n\"study\":");
+    cm__text_add_json(&json, model->study);
+  }
   cm__text_addf(&json, ",\n\"training\":{\"rows\":%lld,\"subjects\":%lld,\"table\":\"%s\",\"cormack\":",
                 (long long)model->rows, (long long)model->subjects, model->table_hash);
   cm__text_add_json(&json, model->version);
@@ -180,7 +184,7 @@ static bool right_classes(const CmModel *model) {
 
 static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   const json_t *version, *name, *kind, *task, *parameters, *preparation, *target, *unit, *event, *subject, *classes,
-      *features, *units, *training, *prepare, *predictor, *recalibration = NULL, *pixels = NULL;
+      *features, *units, *training, *prepare, *predictor, *recalibration = NULL, *pixels = NULL, *study = NULL;
   CmJsonMember members[] = {{"cormack_model", &version},
                             {"name", &name},
                             {"kind", &kind},
@@ -197,11 +201,13 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
                             {"training", &training},
                             {"prepare", &prepare},
                             {"predictor", &predictor},
-                            {NULL, NULL}, /* two that may be absent */
+                            {NULL, NULL}, /* three that may be absent */
+                            {NULL, NULL},
                             {NULL, NULL}};
-  int format, count = CM_COUNT(members) - 2;
+  int format, count = CM_COUNT(members) - 3;
   if (json_object_get(root, "recalibration")) members[count++] = (CmJsonMember){"recalibration", &recalibration};
   if (json_object_get(root, "pixels")) members[count++] = (CmJsonMember){"pixels", &pixels};
+  if (json_object_get(root, "study")) members[count++] = (CmJsonMember){"study", &study};
   if (!check_version(root, &format, err) || !cm__json_members(root, "the model", members, count, err)) return false;
   CmArena *hold = &model->hold;
   const CmModelKind *known = cm_model_kind_get(json_string_value(kind), err);
@@ -227,6 +233,7 @@ static bool read_model(CmModel *model, const json_t *root, CmError **err) {
   if (!cm__prepare_read(hold, prepare, format, model->features, &model->prepare, err)) return false;
   const CmModelShape shape = {model->task, model->classes, model->prepare.width};
   model->state = model->body->read(hold, predictor, &shape, err);
+  if (study && !(model->study = read_text(hold, study, "study", err))) return false;
   if (!model->state || (recalibration && !model->target)) return model->state && cm__json_refuse(err, "recalibration");
   return (!recalibration || cm__recalibration_read(hold, recalibration, model->classes, &model->recalibration, err)) &&
          (!pixels || cm__model_read_pixels(model, pixels, err));

@@ -9,9 +9,6 @@
 
 #include "study/tables.h"
 
-static const char *const how_names[] = {"count",  "largest", "smallest", "sum", "mean",
-                                        "median", "min",     "max",      "std", "by"};
-
 /* A row to be: the units of one subject, visit or image, for each source. */
 typedef struct Group {
   int subject;
@@ -231,7 +228,7 @@ static bool add_statistic(Features *f, int64_t row, const char *prefix, const Cm
     double value = cm__table_number(part, r, column);
     if (!isnan(value)) values[count++] = value;
   }
-  snprintf(name, sizeof name, "%s_%s", how_names[a->how], cm_table_column_name(part, column));
+  snprintf(name, sizeof name, "%s_%s", cm__spec_how_names[a->how], cm_table_column_name(part, column));
   bool good = set_feature(f, row, prefix, name, cm_table_column_unit(part, column), reduce(a->how, values, count), err);
   cm_free(values);
   return good;
@@ -246,7 +243,8 @@ static bool add_statistics(Features *f, int64_t row, const char *prefix, const C
   }
   for (int i = 0; i < a->column_count; i++) {
     int column = cm_table_find_column(part, a->columns[i]);
-    if (column < 0 || !is_number(part, column)) return refuse_column(part, a->columns[i], how_names[a->how], err);
+    if (column < 0 || !is_number(part, column))
+      return refuse_column(part, a->columns[i], cm__spec_how_names[a->how], err);
     if (!add_statistic(f, row, prefix, part, a, column, err)) return false;
   }
   return true;
@@ -259,7 +257,7 @@ static bool add_extreme(Features *f, int64_t row, const char *prefix, const CmTa
   int column = a->column_count ? cm_table_find_column(part, a->columns[0]) : -1;
   int64_t best = -1;
   if (column < 0 || !is_number(part, column))
-    return refuse_column(part, a->column_count ? a->columns[0] : "", how_names[a->how], err);
+    return refuse_column(part, a->column_count ? a->columns[0] : "", cm__spec_how_names[a->how], err);
   for (int64_t r = 0; r < cm_table_rows(part); r++) {
     double value = cm__table_number(part, r, column), most = best < 0 ? NAN : cm__table_number(part, best, column);
     if (!isnan(value) && (best < 0 || (a->how == CM__AGG_LARGEST ? value > most : value < most))) best = r;
@@ -495,6 +493,7 @@ static bool join_items(Features *f, CmError **err) {
     any = true;
     whole &= strspn(label, "-0123456789") == strlen(label);
   }
+  if (!any && f->spec->learn.model) return true;
   if (!any && f->group_count) {
     cm_error_set(err, CM_ERR_DATA,
                  "labels: the files of «%s» carry no labels; say at the input which array of an .npz they are in with "
@@ -516,6 +515,11 @@ static bool join_items(Features *f, CmError **err) {
   return set >= 0;
 }
 
+static bool join_labels(Features *f, CmError **err) {
+  if (!f->spec->labels.at) return true; /* what is predicted need not be known */
+  return f->spec->labels.input >= 0 ? join_items(f, err) : join_file(f, err);
+}
+
 CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
   Features f = {
       .work = work, .plan = work->plan, .spec = work->plan->spec, .ctx = work->plan->ctx, .visit = -1, .series = -1};
@@ -529,7 +533,7 @@ CmTable *cm__tables_for_learning(CmWork *work, CmError **err) {
   if (good && f.spec->learn.row == CM__ROW_IMAGE)
     good = (f.series = cm_table_add_column(f.table, "series", CM_COLUMN_TEXT, "", err)) >= 0;
   for (int g = 0; g < f.group_count && good; g++) good = cm_table_add_row(f.table, err) >= 0;
-  good = good && (f.spec->labels.input >= 0 ? join_items(&f, err) : join_file(&f, err));
+  good = good && join_labels(&f, err);
   for (int g = 0; g < f.group_count && good; g++) good = fill_row(&f, g, err);
   for (int i = 0; f.columns && i < sources; i++) cm_table_unref(&f.columns[i]);
   cm_free(f.columns);

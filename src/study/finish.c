@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "core/text.h"
+#include "study/predicting.h"
+#include "study/recipe.h"
 
 static bool add_quarantined(CmTable *table, const CmQuarantined *row, CmError **err) {
   const char *const cells[] = {row->path, row->subject, row->visit, row->step, row->code, row->reason};
@@ -81,6 +83,31 @@ static bool write_tables(CmFinish *f, CmError **err) {
   return true;
 }
 
+static bool write_model(CmFinish *f, int m, const char *recipe, CmError **err) {
+  char word[200], name[300];
+  CmModel *model = f->learning.models[m];
+  char *json = cm_model_set_study(model, recipe, err) ? cm_model_to_json(f->ctx, model, err) : NULL;
+  cm__path_word(cm_model_name(model), word, sizeof word);
+  snprintf(name, sizeof name, "models/%s.json", word);
+  CmOutput *output = json ? cm__outputs_write(f->outputs, name, json, strlen(json), err) : NULL;
+  cm_free(json);
+  if (!output) return false;
+  int learner = m % f->spec->learn.learner_count; /* of several targets, all learners of each in turn */
+  output->operation = f->spec->learn.learners[learner].kind->about.name;
+  output->params = f->spec->learn.learner_json[learner];
+  output->made_from = CM__LEARN_INPUT;
+  return true;
+}
+
+/* Each with the steps that make what it needs. */
+static bool write_models(CmFinish *f, CmError **err) {
+  char *recipe = cm__recipe_write(f->work, err);
+  bool good = recipe != NULL;
+  for (int m = 0; good && m < f->learning.model_count; m++) good = write_model(f, m, recipe, err);
+  cm_free(recipe);
+  return good;
+}
+
 static bool write_learning(CmFinish *f, CmError **err) {
   char name[300];
   for (int i = 0; i < CM_LEARN_TABLE_COUNT; i++) {
@@ -89,19 +116,7 @@ static bool write_learning(CmFinish *f, CmError **err) {
     if (!output) return false;
     output->made_from = CM__LEARN_INPUT;
   }
-  for (int m = 0; m < f->learning.model_count; m++) {
-    char word[200];
-    const char *json = f->learning.model_json[m];
-    cm__path_word(cm_model_name(f->learning.models[m]), word, sizeof word);
-    snprintf(name, sizeof name, "models/%s.json", word);
-    CmOutput *output = cm__outputs_write(f->outputs, name, json, strlen(json), err);
-    if (!output) return false;
-    int learner = m % f->spec->learn.learner_count; /* of several targets, all learners of each in turn */
-    output->operation = f->spec->learn.learners[learner].kind->about.name;
-    output->params = f->spec->learn.learner_json[learner];
-    output->made_from = CM__LEARN_INPUT;
-  }
-  return true;
+  return write_models(f, err);
 }
 
 /* A learning that cannot be done is told in the report; only what has nothing to do with the data stops the run. */
@@ -120,6 +135,7 @@ static bool learn(CmFinish *f, CmError **err) {
   static const char *const rows[] = {"subject", "visit", "image"};
   CmError *why = NULL;
   if (!f->spec->learn.at) return true;
+  if (f->spec->learn.model) return cm__predicting_do(f, &why) || refuse(f, &why, err);
   f->result.target = f->spec->labels.target;
   f->result.row = rows[f->spec->learn.row];
   f->result.explained = f->spec->learn.validate->explain;

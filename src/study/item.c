@@ -46,6 +46,10 @@ bool cm__item_hash(const CmInputs *inputs, const CmItem *item, CmStore *store, C
   cm__store_key_start(&hasher, "read");
   int64_t numbers[4] = {input->kind, input->fill, input->suv, item->kind};
   cm_hash_add(&hasher, numbers, sizeof numbers);
+  cm_hash_add(&hasher, input->shape, sizeof input->shape);
+  cm_hash_add(&hasher, &input->shape_rank, sizeof input->shape_rank);
+  cm_hash_add(&hasher, &input->components, sizeof input->components);
+  cm_hash_add_text(&hasher, input->unit);
   if (item->kind == CM__ITEM_VOLUME) {
     const CmDicomScan *scan = inputs->scans[item->source].scan;
     const CmDicomVolume *volume = cm_dicom_scan_volume(scan, (int)item->at);

@@ -94,7 +94,10 @@ static bool expect_outputs(Run *run, CmError **err) {
       good = add_table_names(&names, word, err);
     }
   if (run->plan.inputs.catalogs) good = good && add_table_names(&names, "catalog", err);
-  if (run->spec->learn.at) {
+  static const char *const predicted[] = {CM__PREDICTIONS, CM__PREDICT_INPUT, CM__PREDICT_METRICS};
+  for (int i = 0; run->spec->learn.model && i < CM_COUNT(predicted) && good; i++)
+    good = add_table_names(&names, predicted[i], err);
+  if (run->spec->learn.at && !run->spec->learn.model) {
     good = good && add_table_names(&names, CM__LEARN_INPUT, err);
     for (int i = 0; i < CM_LEARN_TABLE_COUNT && good; i++) {
       snprintf(word, sizeof word, "learn_%s", cm_learn_table_name((CmLearnTable)i));
@@ -124,6 +127,12 @@ static bool whole_key(Run *run, CmHash *key, CmError **err) {
     const CmItem *item = &run->plan.inputs.items[i];
     const char *const words[] = {item->subject, item->visit, item->series, item->shown, item->label};
     for (int w = 0; w < CM_COUNT(words); w++) cm_hash_add_text(&hasher, words[w]);
+  }
+  if (run->spec->learn.model) {
+    char *model = cm_model_to_json(run->ctx, run->spec->learn.model, err);
+    cm_hash_add_text(&hasher, model);
+    cm_free(model);
+    if (!model) return false;
   }
   CmTable *quarantine = cm__quarantine_table(&run->work, err);
   if (!quarantine) return false;

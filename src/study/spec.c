@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const top_keys[] = {"study",   "catalog", "inputs",  "labels", "steps", "learn",
-                                       "explain", "report",  "outputs", "cache",  "seed"};
+static const char *const top_keys[] = {"study",   "catalog", "inputs", "labels",  "steps", "learn",
+                                       "predict", "explain", "report", "outputs", "cache", "seed"};
 
 const char *cm__spec_path(CmSpec *spec, const char *path) {
   if (path[0] == '/' || !spec->folder[0]) return path;
@@ -283,6 +283,7 @@ bool cm__spec_parse(CmSpec *spec, const char *text, size_t size, CmError **err) 
     cm__spec_steps(spec);
     cm__spec_labels(spec);
     cm__spec_learn(spec);
+    cm__spec_predict(spec);
     cm__spec_report(spec);
     cm__spec_outputs(spec);
   }
@@ -301,6 +302,7 @@ void cm__spec_free(CmSpec *spec) {
     /* the learner borrows what the study made */
     cm_free((void *)(uintptr_t)spec->learn.learners[m].params);
   }
+  cm_model_unref(&spec->learn.model);
   cm_free(spec->learn.prepare);
   cm_free(spec->learn.validate);
   cm_free(spec->learn.tune);

@@ -8,6 +8,8 @@
 #include "study/yaml.h"
 
 #define CM__MAX_INPUTS 64 /* roots are a bit mask */
+/* The file of what is predicted, without extension; those of its other tables begin so, and a step's may not. */
+#define CM__PREDICTIONS "predictions"
 
 typedef enum CmSubjectKey {
   CM__SUBJECT_PATIENT_ID,
@@ -48,7 +50,11 @@ typedef struct CmSpecInput {
   const char *labels; /* npz: the array of labels; NULL: found by name */
   int fill;           /* CmFill */
   bool suv, optional;
-  int duplicates; /* 0: kept, 1: images with the same bytes as another are dropped */
+  int duplicates;     /* 0: kept, 1: images with the same bytes as another are dropped */
+  int shape_rank;     /* 0: any shape */
+  int64_t shape[4];   /* 0: any length */
+  int64_t components; /* 0: any */
+  const char *unit;   /* NULL: any */
 } CmSpecInput;
 
 typedef enum CmRefWhen { CM__WHEN_SAME, CM__WHEN_BEFORE, CM__WHEN_AFTER } CmRefWhen;
@@ -116,6 +122,7 @@ typedef enum CmLearnVisit { CM__VISITS_FIRST, CM__VISITS_LAST, CM__VISITS_ALL } 
 
 typedef struct CmSpecLearn {
   const CmYaml *at; /* NULL: none */
+  CmModel *model;   /* of «predict:»: nothing is learned, this one is applied; owned. NULL: «learn:» */
   CmSpecSource *sources;
   int source_count;
   int row, visit;
@@ -185,8 +192,18 @@ void cm__spec_labels(CmSpec *spec);
 void cm__spec_target(CmSpec *spec, const CmYaml *node);
 void cm__spec_steps(CmSpec *spec);
 void cm__spec_learn(CmSpec *spec);
+void cm__spec_predict(CmSpec *spec);
 void cm__spec_report(CmSpec *spec);
 void cm__spec_outputs(CmSpec *spec);
+
+/* How the file writes CmSubjectKey, CmVisitKey, CmFill, CmLearnRow, CmLearnVisit and CmAggregateHow. */
+extern const char *const cm__spec_subject_keys[4], *const cm__spec_visit_keys[3],
+                                                       *const cm__spec_fills[3], *const cm__spec_row_names[3],
+                                                                                     *const cm__spec_visit_names[3],
+                                                                                         *const cm__spec_how_names[10];
+
+/* «table», «aggregate», «row» and «visit»: what a row of features is, the same in learning and prediction. */
+void cm__spec_rows(CmSpec *spec, const CmYaml *node);
 
 /* Paths of a node, each there or a pattern that something fits, unless they may be absent; *written: as they stand in
  * the file. NULL where it has none. `what` is who names them, for messages. */

@@ -6,14 +6,14 @@
 #include "study/pattern.h"
 #include "study/spec.h"
 
-static const char *const input_keys[] = {"path", "modality", "series", "keys",    "subject",    "visit",
-                                         "kind", "where",    "query",  "catalog", "min_slices", "select",
-                                         "suv",  "optional", "labels", "fill",    "duplicates"};
+static const char *const input_keys[] = {
+    "path",       "modality", "series", "keys",     "subject", "visit", "kind",       "where", "query",      "catalog",
+    "min_slices", "select",   "suv",    "optional", "labels",  "fill",  "duplicates", "shape", "components", "unit"};
 static const char *const kinds[] = {"image", "labels"};
 static const char *const duplicates[] = {"keep", "drop"};
-static const char *const fills[] = {"refuse", "linear", "drop"}; /* CmFill */
-static const char *const subject_keys[] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
-static const char *const visit_keys[] = {"StudyDate", "StudyInstanceUID", "none"};
+const char *const cm__spec_fills[3] = {"refuse", "linear", "drop"}; /* CmFill */
+const char *const cm__spec_subject_keys[4] = {"PatientID", "PatientName", "StudyInstanceUID", "SeriesInstanceUID"};
+const char *const cm__spec_visit_keys[3] = {"StudyDate", "StudyInstanceUID", "none"};
 
 /* A name that can be part of a reference and of a file name. */
 static void check_name(CmSpec *spec, const CmYaml *at, const char *name, const char *what) {
@@ -91,6 +91,20 @@ static void parse_place(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
                     input->name);
 }
 
+/* shape: [28, 28]; 0: any length. */
+static void parse_shape(CmProblems *problems, CmSpecInput *input, const CmYaml *node) {
+  if (!node) return;
+  bool good = node->kind == CM__YAML_LIST && node->count >= 2 && node->count <= 4;
+  for (int k = 0; good && k < node->count; k++)
+    good = cm__yaml_as_int(node->items[k], &input->shape[k]) && input->shape[k] >= 0 && input->shape[k] <= CM_MAX_DIM;
+  if (good)
+    input->shape_rank = node->count;
+  else
+    cm__problem_add(problems, node,
+                    "input «%s»: shape must be two to four lengths such as [512, 512, 0], 0 for any; it is not",
+                    input->name);
+}
+
 static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   CmProblems *problems = &spec->problems;
   int kind = 0;
@@ -114,11 +128,15 @@ static void parse_input(CmSpec *spec, CmSpecInput *input, const CmYaml *node) {
   cm__yaml_bool(problems, node, "suv", &input->suv);
   cm__yaml_bool(problems, node, "optional", &input->optional);
   cm__yaml_choice(problems, node, "kind", kinds, CM_COUNT(kinds), &kind);
-  cm__yaml_choice(problems, node, "fill", fills, CM_COUNT(fills), &input->fill);
+  cm__yaml_choice(problems, node, "fill", cm__spec_fills, CM_COUNT(cm__spec_fills), &input->fill);
   cm__yaml_choice(problems, node, "duplicates", duplicates, CM_COUNT(duplicates), &input->duplicates);
-  cm__yaml_choice(problems, node, "subject", subject_keys, CM_COUNT(subject_keys), &input->subject_key);
-  cm__yaml_choice(problems, node, "visit", visit_keys, CM_COUNT(visit_keys), &input->visit_key);
+  cm__yaml_choice(problems, node, "subject", cm__spec_subject_keys, CM_COUNT(cm__spec_subject_keys),
+                  &input->subject_key);
+  cm__yaml_choice(problems, node, "visit", cm__spec_visit_keys, CM_COUNT(cm__spec_visit_keys), &input->visit_key);
   cm__yaml_int(problems, node, "min_slices", 0, 1000000, &input->min_slices);
+  cm__yaml_int(problems, node, "components", 1, CM_MAX_COMPONENTS, &input->components);
+  cm__yaml_text(problems, node, "unit", &input->unit);
+  parse_shape(problems, input, cm__yaml_get(node, "shape"));
   input->kind = kind ? CM_KIND_LABELS : CM_KIND_IMAGE;
   const char *wrong = *input->keys ? cm__pattern_problem(input->keys) : NULL;
   if (wrong) cm__problem_add(problems, cm__yaml_get(node, "keys"), "input «%s»: keys: %s", input->name, wrong);

@@ -8,9 +8,10 @@
 static const char *const learn_keys[] = {"table",    "target", "positive", "row",     "visit",     "aggregate",
                                          "features", "ignore", "models",   "prepare", "validate",  "seed",
                                          "task",     "event",  "order",    "tune",    "subgroups", "recalibrate"};
-static const char *const rows[] = {"subject", "visit", "image"};
-static const char *const visits[] = {"first", "last", "all"};
-static const char *const hows[] = {"count", "largest", "smallest", "sum", "mean", "median", "min", "max", "std", "by"};
+const char *const cm__spec_row_names[3] = {"subject", "visit", "image"};
+const char *const cm__spec_visit_names[3] = {"first", "last", "all"};
+const char *const cm__spec_how_names[10] = {"count",  "largest", "smallest", "sum", "mean",
+                                            "median", "min",     "max",      "std", "by"};
 
 /* ---- tables and how many rows become one ----------------------------------------------------------------------------
  */
@@ -22,14 +23,14 @@ static void parse_aggregate(CmSpec *spec, CmSpecSource *source, const CmYaml *no
                     cm__yaml_kind_name(node));
     return;
   }
-  cm__yaml_known_keys(&spec->problems, node, hows, CM_COUNT(hows), "aggregate");
+  cm__yaml_known_keys(&spec->problems, node, cm__spec_how_names, CM_COUNT(cm__spec_how_names), "aggregate");
   source->aggregates =
       cm__arena_alloc(&spec->arena, (size_t)node->count, sizeof *source->aggregates, &spec->problems.failure);
   if (!source->aggregates) return;
   for (int i = 0; i < node->count; i++) {
     int how = 0;
-    while (how < CM_COUNT(hows) && strcmp(hows[how], node->keys[i]->text) != 0) how++;
-    if (how == CM_COUNT(hows)) continue;
+    while (how < CM_COUNT(cm__spec_how_names) && strcmp(cm__spec_how_names[how], node->keys[i]->text) != 0) how++;
+    if (how == CM_COUNT(cm__spec_how_names)) continue;
     CmSpecAggregate *to = &source->aggregates[source->aggregate_count++];
     *to = (CmSpecAggregate){.how = (CmAggregateHow)how, .at = node->keys[i]};
     bool on = true;
@@ -41,8 +42,8 @@ static void parse_aggregate(CmSpec *spec, CmSpecSource *source, const CmYaml *no
     to->columns = cm__yaml_texts(&spec->problems, node->items[i], "a column", &to->column_count);
     bool one = how == CM__AGG_LARGEST || how == CM__AGG_SMALLEST || how == CM__AGG_BY;
     if (one && to->column_count > 1)
-      cm__problem_add(&spec->problems, node->items[i], "aggregate: «%s» takes one column, and %d are given", hows[how],
-                      to->column_count);
+      cm__problem_add(&spec->problems, node->items[i], "aggregate: «%s» takes one column, and %d are given",
+                      cm__spec_how_names[how], to->column_count);
     if (!one && to->column_count == 1 && strcmp(to->columns[0], "all") == 0) to->columns = NULL;
   }
 }
@@ -70,11 +71,12 @@ static void parse_source(CmSpec *spec, CmSpecSource *source, const CmYaml *node,
   parse_aggregate(spec, source, aggregate);
 }
 
-static void parse_sources(CmSpec *spec, const CmYaml *node) {
+void cm__spec_rows(CmSpec *spec, const CmYaml *node) {
   CmSpecLearn *learn = &spec->learn;
   const CmYaml *table = cm__yaml_get(node, "table"), *aggregate = cm__yaml_get(node, "aggregate");
   if (!table) {
-    cm__problem_add(&spec->problems, learn->at, "learn needs table: the step whose table holds the features");
+    cm__problem_add(&spec->problems, learn->at, "%s needs table: the step whose table holds the features",
+                    learn->at->text);
     return;
   }
   bool several = table->kind == CM__YAML_LIST;
@@ -84,6 +86,12 @@ static void parse_sources(CmSpec *spec, const CmYaml *node) {
   if (!learn->sources) return;
   for (int i = 0; i < count; i++)
     parse_source(spec, &learn->sources[learn->source_count++], several ? table->items[i] : table, aggregate);
+  learn->row = spec->labels.time ? CM__ROW_VISIT : CM__ROW_SUBJECT;
+  cm__yaml_choice(&spec->problems, node, "row", cm__spec_row_names, CM_COUNT(cm__spec_row_names), &learn->row);
+  cm__yaml_choice(&spec->problems, node, "visit", cm__spec_visit_names, CM_COUNT(cm__spec_visit_names), &learn->visit);
+  if (spec->labels.time && learn->row == CM__ROW_SUBJECT)
+    cm__problem_add(&spec->problems, cm__yaml_get(node, "row"),
+                    "the labels have a time, so they belong to visits; use row: visit, or drop time from labels");
 }
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
@@ -369,7 +377,7 @@ void cm__spec_learn(CmSpec *spec) {
     cm__problem_add(&spec->problems, learn->at,
                     "there is nothing to learn from without labels; add e.g. «labels: {file: diagnoses.csv, subject: "
                     "patient_id, target: malignant}»");
-  parse_sources(spec, node);
+  cm__spec_rows(spec, node);
   parse_roles(spec, node);
   const CmYaml *prepare = cm__yaml_get(node, "prepare");
   if (prepare && prepare->kind != CM__YAML_MAP)
@@ -378,12 +386,6 @@ void cm__spec_learn(CmSpec *spec) {
       cm__spec_search(spec, cm_prepare_about(), learn->prepare, prepare, NULL, 0, "prepare.", "prepare");
   parse_tune(spec, cm__yaml_get(node, "tune"));
   parse_recalibrate(spec, cm__yaml_get(node, "recalibrate"));
-  learn->row = spec->labels.time ? CM__ROW_VISIT : CM__ROW_SUBJECT;
-  cm__yaml_choice(&spec->problems, node, "row", rows, CM_COUNT(rows), &learn->row);
-  cm__yaml_choice(&spec->problems, node, "visit", visits, CM_COUNT(visits), &learn->visit);
-  if (spec->labels.time && learn->row == CM__ROW_SUBJECT)
-    cm__problem_add(&spec->problems, cm__yaml_get(node, "row"),
-                    "the labels have a time, so they belong to visits; use row: visit, or drop time from labels");
   parse_validate(spec, node);
   parse_explain(spec);
   parse_models(spec, node);

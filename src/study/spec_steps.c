@@ -376,12 +376,15 @@ static void check_between(CmSpec *spec, const CmSpecStep *step) {
 
 /* The run writes tables of its own beside those of the steps. */
 static void check_table_name(CmSpec *spec, const CmSpecStep *step) {
-  bool learns = cm__yaml_get(spec->root, "learn") != NULL, asks = spec->catalog.at != NULL, tables = false;
+  bool learns = cm__yaml_get(spec->root, "learn") != NULL, predicts = cm__yaml_get(spec->root, "predict") != NULL,
+       asks = spec->catalog.at != NULL, tables = false;
   for (int i = 0; i < spec->input_count; i++) asks |= spec->inputs[i].sql != NULL;
   for (int i = 0; step->op && i < step->op->output_count; i++) tables |= step->op->outputs[i].kind == CM_KIND_TABLE;
   const char *taken = learns && strncmp(step->name, "learn_", 6) == 0 ? "the learning"
-                      : asks && strcmp(step->name, "catalog") == 0    ? "the catalogue"
-                                                                      : NULL;
+                      : predicts && strncmp(step->name, CM__PREDICTIONS, sizeof CM__PREDICTIONS - 1) == 0
+                          ? "what is predicted"
+                      : asks && strcmp(step->name, "catalog") == 0 ? "the catalogue"
+                                                                   : NULL;
   if (tables && taken)
     cm__problem_add(&spec->problems, step->at,
                     "step «%s»: tables/%s.csv is the table of %s; give the step another name", step->name, step->name,

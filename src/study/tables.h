@@ -23,7 +23,11 @@ void cm__table_name(const CmSpec *spec, int step, int port, char *to, size_t siz
 
 /* Its file's name without extension; the learning's others begin with «learn_», too, and a step's may not. */
 #define CM__LEARN_INPUT "learn_features"
-/* What the learning sees: «subject», «visit», «series» where a row has them, the labels' columns, the features. */
+/* The same of a prediction. */
+#define CM__PREDICT_INPUT CM__PREDICTIONS "_features"
+#define CM__PREDICT_METRICS CM__PREDICTIONS "_metrics"
+/* What the learning or the model sees: «subject», «visit», «series» where a row has them, the labels' columns, the
+ * features. */
 CM_NODISCARD CmTable *cm__tables_for_learning(CmWork *work, CmError **err);
 
 /* Adds a column unless it is there; an integer column that meets reals is the caller's to avoid. -1 + err. */

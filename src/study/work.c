@@ -8,7 +8,6 @@
 
 #include "cormack/file.h"
 #include "cormack/parallel.h"
-#include "study/bytes.h"
 
 /* A node while its subject is worked on. */
 typedef struct Slot {
@@ -29,6 +28,11 @@ typedef struct Job {
 
 static int output_count(const CmPlan *plan, const CmNode *node) {
   return node->step < 0 ? 1 : plan->spec->steps[node->step].op->output_count;
+}
+
+/* Beside an image that was read, what it looks like is kept. */
+static int part_count(const CmPlan *plan, const CmNode *node) {
+  return output_count(plan, node) + (node->step < 0);
 }
 
 static Slot *slot_of(const Job *job, int node) {
@@ -148,7 +152,7 @@ static bool is_zero(const CmHash *hash) {
 static bool look_up(const Job *job, const CmNode *node, Slot *slot) {
   const CmStoreEntry *entry = cm__store_find(job->work->store, &node->key);
   int count = output_count(job->plan, node);
-  if (!entry || cm__store_parts(entry) != count) return false;
+  if (!entry || cm__store_parts(entry) != part_count(job->plan, node)) return false;
   for (int i = 0; i < count; i++) {
     slot->hash[i] = *cm__store_hash(entry, i);
     slot->has[i] = !is_zero(&slot->hash[i]);
@@ -165,10 +169,20 @@ static bool is_kept(const CmPlan *plan, const CmNode *node, const CmValue *value
   return node->step >= 0 && value->kind != CM_KIND_NONE && (plan->spec->keep_all || value->kind != CM_KIND_IMAGE);
 }
 
+static bool put_form(const CmImage *image, CmBytes *bytes, CmStorePart *part) {
+  CmForm form;
+  cm__form_of(image, &form);
+  cm__form_put(bytes, &form);
+  part->bytes = bytes->data;
+  part->size = bytes->size;
+  cm_hash_bytes(part->bytes, part->size, &part->hash);
+  return !bytes->failed;
+}
+
 static bool keep(const Job *job, const CmNode *node, const Slot *slot, CmError **err) {
-  CmStorePart parts[CM_MAX_PORTS] = {{{{0}}, NULL, 0}};
-  CmBytes bytes[CM_MAX_PORTS] = {{NULL, NULL, NULL, 0, 0, false}};
-  int count = output_count(job->plan, node);
+  CmStorePart parts[CM_MAX_PORTS + 1] = {{{{0}}, NULL, 0}};
+  CmBytes bytes[CM_MAX_PORTS + 1] = {{NULL, NULL, NULL, 0, 0, false}};
+  int count = output_count(job->plan, node), all = part_count(job->plan, node);
   bool good = true;
   for (int i = 0; i < count && good; i++) {
     if (slot->has[i]) parts[i].hash = slot->hash[i];
@@ -178,8 +192,12 @@ static bool keep(const Job *job, const CmNode *node, const Slot *slot, CmError *
     parts[i].bytes = bytes[i].data;
     parts[i].size = bytes[i].size;
   }
-  good = good && cm__store_put(job->work->store, &node->key, parts, count, err);
-  for (int i = 0; i < count; i++) cm__bytes_free(&bytes[i]);
+  if (good && all > count) {
+    cm__bytes_start(&bytes[count], job->plan->ctx, err);
+    good = put_form(slot->value[0].image, &bytes[count], &parts[count]);
+  }
+  good = good && cm__store_put(job->work->store, &node->key, parts, all, err);
+  for (int i = 0; i < all; i++) cm__bytes_free(&bytes[i]);
   return good;
 }
 
@@ -204,6 +222,10 @@ static bool read_item(Job *job, CmNode *node, Slot *slot, CmError **err) {
   const CmItem *item = &job->plan->inputs.items[node->item];
   CmImage *image = cm__item_read(&job->plan->inputs, item, err);
   if (!image) return false;
+  if (!cm__form_check(&job->plan->spec->inputs[item->input], image, err)) {
+    cm_image_unref(&image);
+    return false;
+  }
   slot->value[0] =
       job->plan->spec->inputs[item->input].kind == CM_KIND_LABELS ? cm_value_labels(image) : cm_value_image(image);
   return true;
@@ -520,6 +542,16 @@ const CmHash *cm__work_hash(const CmWork *work, const CmNode *node, int port) {
   const CmStoreEntry *entry = cm__store_find(work->store, &node->key);
   const CmHash *hash = entry && port < cm__store_parts(entry) ? cm__store_hash(entry, port) : NULL;
   return hash && !is_zero(hash) ? hash : NULL;
+}
+
+bool cm__work_form(const CmWork *work, const CmNode *node, CmForm *form) {
+  const CmStoreEntry *entry = node->step < 0 ? cm__store_find(work->store, &node->key) : NULL;
+  size_t size = 0;
+  uint8_t *bytes = entry && cm__store_parts(entry) == 2 ? cm__store_read(work->store, entry, 1, &size, NULL) : NULL;
+  CmView view = {.at = bytes, .end = bytes + size};
+  bool good = bytes && cm__form_take(&view, form);
+  cm_free(bytes);
+  return good;
 }
 
 bool cm__work_image_hash(const CmWork *work, const CmNode *node, int port, const char *path, CmHash *hash) {

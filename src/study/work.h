@@ -2,6 +2,7 @@
 #ifndef STUDY_WORK_H
 #define STUDY_WORK_H
 
+#include "study/form.h"
 #include "study/plan.h"
 
 typedef struct CmWork {
@@ -25,6 +26,8 @@ bool cm__work_value(CmWork *work, int node, int port, CmValue *value, CmError **
 const CmHash *cm__work_hash(const CmWork *work, const CmNode *node, int port);
 /* Hash of the file that the output was written to. */
 bool cm__work_image_hash(const CmWork *work, const CmNode *node, int port, const char *path, CmHash *hash);
+/* What the image looks like that a finished node has read; false where it is not known. */
+bool cm__work_form(const CmWork *work, const CmNode *node, CmForm *form);
 /* For a plan without work: looks every node up and counts those that are kept. */
 void cm__work_look(CmWork *work);
 

@@ -8,6 +8,8 @@ import subprocess
 import tempfile
 import xml.etree.ElementTree
 
+from sklearn.metrics import roc_auc_score
+
 import report_lib
 import study_lib as lib
 
@@ -103,6 +105,23 @@ def test_pneumoniamnist(out):
         assert held[model, "auc"] > 0.948 and held[model, "accuracy"] > 0.854, held
         page = open(f"{SOURCE}/examples/README.md").read()
         assert f"{held[model, 'auc']:.3f} (" in page and f"{held[model, 'accuracy']:.3f} (" in page, "examples/README.md has other figures"
+    judge_prediction(out, env)
+
+
+def judge_prediction(out, env):
+    """The model of the run, applied to an .npz as the page says: what the run itself predicted, and scikit-learn's AUC of it."""
+    new = f"{out}-new"
+    done = subprocess.run([lib.CORMACK, "predict", f"{out}/models/logistic.json", f"{DATA}/medmnist/pneumoniamnist_dev_trainval.npz",
+                           "--select", "val_images", "-o", new], env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    predicted = {row["subject"]: row for row in rows(f"{new}/tables/predictions.csv")}
+    held = [row for row in rows(f"{out}/tables/learn_predictions.csv") if (row["model"], row["part"]) == ("logistic", "hold_out")]
+    assert len(predicted) == 524 and len(held) == 516
+    assert all(predicted[row["subject"]]["probability 1"] == row["probability 1"] for row in held)
+    area = roc_auc_score([int(row["pneumonia"]) for row in predicted.values()], [float(row["probability 1"]) for row in predicted.values()])
+    told = {row["metric"]: float(row["value"]) for row in rows(f"{new}/tables/predictions_metrics.csv")}
+    assert abs(told["auc"] - area) < 1e-12, (told, area)
+    assert f"val: auc {area:.3f}" in open(f"{SOURCE}/examples/README.md").read(), area
 
 
 for needed in ("medmnist", "ibsi_sts_validation", "cls/brain_mri_tumor_yes_no"):
