@@ -18,7 +18,6 @@ cm_require(deflate libdeflate.h)
 # headers alone: nothing of libnifti2 is linked
 find_path(INC_nifti2 nifti1.h REQUIRED PATH_SUFFIXES nifti)
 list(APPEND CM_INCLUDES ${INC_nifti2})
-cm_require(svm libsvm/svm.h)
 cm_require(linear linear.h)
 cm_require(gdcmjpeg8 gdcmjpeg/8/jpeglib.h)
 cm_require(gdcmjpeg12 gdcmjpeg/12/jpeglib.h)

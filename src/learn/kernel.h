@@ -1,8 +1,6 @@
-/* Kernels, and single machines of support vectors: a weighted sum of kernels with training rows. LIBSVM only trains. */
+/* Kernels of support vector machines. */
 #ifndef CORMACK_LEARN_KERNEL_H
 #define CORMACK_LEARN_KERNEL_H
-
-#include <libsvm/svm.h>
 
 #include "learn/kind.h"
 
@@ -32,30 +30,5 @@ void cm__kernel_values(const CmKernel *kernel, const double *x, const double *ve
                        double *values);
 void cm__kernel_write(const CmKernel *kernel, CmTextBuffer *json); /* as one object */
 bool cm__kernel_read(CmArena *hold, const json_t *json, CmKernel *kernel, CmError **err);
-
-/* Training rows as LIBSVM wants them, one a pointer. NULL on failure. */
-struct svm_node **cm__svm_rows(CmArena *scratch, const CmTraining *training, CmError **err);
-/* LIBSVM's settings for a kernel; the caller adds its own. */
-struct svm_parameter cm__svm_settings(const CmKernel *kernel, double tolerance);
-/* Trains; free with svm_free_and_destroy_model(). NULL and *err on failure. */
-struct svm_model *cm__svm_train(const struct svm_problem *problem, const struct svm_parameter *parameter,
-                                CmError **err);
-
-/* One machine: sum of alpha kernel(x, vector) - rho. */
-typedef struct CmMachine {
-  CmKernel kernel;
-  int features, vectors;
-  double *vector; /* vectors x features */
-  double *alpha, rho;
-} CmMachine;
-
-/* parameter: from cm__svm_settings(), for EPSILON_SVR or ONE_CLASS; target NULL for the latter. */
-CmMachine *cm__machine_fit(CmArena *hold, const CmTraining *training, const CmKernel *kernel,
-                           const struct svm_parameter *parameter, const double *target, CmError **err);
-
-/* Functions of a CmModelBody whose state is a CmMachine. */
-bool cm__machine_predict(const void *state, CmContext *ctx, const double *x, int64_t rows, double *to, CmError **err);
-void cm__machine_write(const void *state, CmTextBuffer *json);
-void *cm__machine_read(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err);
 
 #endif

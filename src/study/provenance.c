@@ -2,7 +2,6 @@
  */
 #include <jansson.h>
 #include <libdeflate.h>
-#include <libsvm/svm.h>
 #include <linear.h>
 #include <stdio.h>
 #include <string.h>
@@ -232,18 +231,14 @@ static void add_head(CmTextBuffer *to, const CmFinish *f) {
 
 char *cm__provenance_json(CmFinish *f, CmError **err) {
   CmTextBuffer to;
-  char svm[16];
   cm__text_start(&to, f->ctx, err);
   add_head(&to, f);
-  snprintf(svm, sizeof svm, "%d", libsvm_version);
   cm__text_add(&to, "  \"hash\": \"BLAKE2b-256\",\n  \"libraries\": {");
   add_field(&to, "libyaml", yaml_get_version_string());
   cm__text_add(&to, ", ");
   add_field(&to, "jansson", JANSSON_VERSION);
   cm__text_add(&to, ", ");
   add_field(&to, "libdeflate", LIBDEFLATE_VERSION_STRING);
-  cm__text_add(&to, ", ");
-  add_field(&to, "libsvm", svm);
   cm__text_addf(&to, ", \"liblinear\": \"%d\"},\n", liblinear_version);
   add_inputs(&to, f);
   add_steps(&to, f, true);

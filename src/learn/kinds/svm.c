@@ -1,12 +1,14 @@
-/* Support vector classification: one machine a pair of classes, trained by LIBSVM, applied here. */
+/* Support vector classification: one machine a pair of classes. */
 #include <math.h>
 #include <string.h>
 
+#include "cormack/parallel.h"
 #include "learn/json.h"
-#include "learn/kernel.h"
 #include "learn/platt.h"
 #include "learn/rng.h"
+#include "learn/smo.h"
 #include "learn/split.h"
+#include "learn/trees.h"
 
 enum { CLASS_WEIGHT_NONE, CLASS_WEIGHT_BALANCED };
 
@@ -87,32 +89,43 @@ done:
 /* ---- training -------------------------------------------------------------------------------------------------------
  */
 
+/* A machine to be trained: of a pair on all its rows, or on those that one fold of its calibration leaves. */
+typedef struct Task {
+  int pair, left_out; /* left_out: -1 for all rows */
+  CmArena own;
+  int count;
+  int *vector; /* training rows */
+  double *alpha, rho;
+} Task;
+
+/* How the rows of a pair are spread for its calibration. */
+typedef struct Spread {
+  int folds, *fold; /* fold of each training row; -1: not of the pair */
+  double *decision; /* of each training row, by the machine that has not seen it */
+} Spread;
+
 typedef struct Trainer {
   const CmTraining *training;
   const SvmParams *params;
-  Svm *svm;
+  const Svm *svm;
   double *class_weight;
-  struct svm_node **row; /* a training row each */
-  struct svm_node **subset;
-  double *y;
-  int64_t *source; /* training row of each row of the subset */
+  CmGram gram;
+  Spread *spread; /* of each pair */
+  Task *task;
+  int tasks;
 } Trainer;
 
-static bool make_trainer(CmArena *scratch, const CmTraining *training, const SvmParams *params, Svm *svm,
-                         Trainer *trainer, CmError **err) {
-  *trainer = (Trainer){.training = training, .params = params, .svm = svm};
-  trainer->row = cm__svm_rows(scratch, training, err);
-  trainer->subset = CM__NEW(scratch, struct svm_node *, training->rows, err);
-  trainer->y = CM__NEW(scratch, double, training->rows, err);
-  trainer->source = CM__NEW(scratch, int64_t, training->rows, err);
-  trainer->class_weight = CM__NEW(scratch, double, training->classes, err);
-  if (!trainer->row || !trainer->subset || !trainer->y || !trainer->source || !trainer->class_weight) return false;
-  for (int64_t i = 0; i < training->rows; i++) trainer->class_weight[training->y[i]] += 1;
-  for (int c = 0; c < training->classes; c++)
-    trainer->class_weight[c] = params->class_weight == CLASS_WEIGHT_BALANCED
-                                   ? (double)training->rows / (training->classes * trainer->class_weight[c])
-                                   : 1;
-  return true;
+static bool weigh_classes(CmArena *scratch, Trainer *trainer, CmError **err) {
+  const CmTraining *t = trainer->training;
+  if (trainer->params->class_weight == CLASS_WEIGHT_BALANCED)
+    return (trainer->class_weight = cm__balance(scratch, t, err)) != NULL;
+  trainer->class_weight = CM__NEW(scratch, double, t->classes, err);
+  for (int c = 0; trainer->class_weight && c < t->classes; c++) trainer->class_weight[c] = 1;
+  return trainer->class_weight != NULL;
+}
+
+static bool is_of(const CmTraining *t, const Pair *pair, int64_t row) {
+  return t->y[row] == pair->a || t->y[row] == pair->b;
 }
 
 /* Whether a fold leaves out a row, or one that it was made from: else the machine would have seen what it is judged by.
@@ -123,104 +136,156 @@ static bool is_left_out(const CmTraining *t, const int *fold, int64_t row, int l
   return fold[parent[0]] == left_out || fold[parent[1]] == left_out;
 }
 
-/* Trains a against b on the rows of either class that `left_out` does not mark. NULL with *err on failure, free with
- * LIBSVM. */
-static struct svm_model *train_pair(Trainer *trainer, int a, int b, const int *fold, int left_out, CmError **err) {
-  const CmTraining *training = trainer->training;
-  const SvmParams *p = trainer->params;
-  int n = 0, seen[2] = {0, 0};
-  for (int64_t i = 0; i < training->rows; i++) {
-    if ((training->y[i] != a && training->y[i] != b) || (fold && is_left_out(training, fold, i, left_out))) continue;
-    trainer->subset[n] = trainer->row[i];
-    trainer->source[n] = i;
-    trainer->y[n++] = training->y[i] == a ? 1 : -1;
-    seen[training->y[i] == b]++;
-  }
-  if (!seen[0] || !seen[1]) {
-    cm_error_set(
-        err, CM_ERR_DATA,
-        "a class has too few subjects to calibrate probabilities; use more subjects or a model other than svm");
-    return NULL;
-  }
-  int labels[2] = {1, -1};
-  double weights[2] = {trainer->class_weight[a], trainer->class_weight[b]};
-  struct svm_problem problem = {.l = n, .y = trainer->y, .x = trainer->subset};
-  struct svm_parameter parameter = cm__svm_settings(&trainer->svm->kernel, p->tolerance);
-  parameter.svm_type = C_SVC;
-  parameter.C = p->C;
-  parameter.nr_weight = 2;
-  parameter.weight_label = labels;
-  parameter.weight = weights;
-  return cm__svm_train(&problem, &parameter, err);
-}
-
-/* LIBSVM keeps pointers to its rows and their 1-based numbers in the subset. */
-static bool keep_pair(CmArena *hold, Trainer *trainer, const struct svm_model *model, Pair *pair, CmError **err) {
-  pair->count = model->l;
-  pair->rho = model->rho[0];
-  pair->vector = CM__NEW(hold, int, model->l, err);
-  pair->alpha = CM__NEW(hold, double, model->l, err);
-  if (!pair->vector || !pair->alpha) return false;
-  for (int i = 0; i < model->l; i++) {
-    pair->vector[i] = (int)trainer->source[model->sv_indices[i] - 1];
-    pair->alpha[i] = model->sv_coef[0][i];
-  }
-  return true;
-}
-
-/* Decision values of rows that the machine has not seen, by folds of subjects; then Platt's sigmoid. */
-static bool calibrate(CmArena *scratch, Trainer *trainer, Pair *pair, CmError **err) {
-  const CmTraining *training = trainer->training;
-  int *fold = CM__NEW(scratch, int, training->rows, err), *y = CM__NEW(scratch, int, training->rows, err);
-  int64_t *subject = CM__NEW(scratch, int64_t, training->rows, err),
-          *number = CM__NEW(scratch, int64_t, training->rows, err);
-  int *spread = CM__NEW(scratch, int, training->rows, err);
-  double *decision = CM__NEW(scratch, double, training->rows, err),
-         *values = CM__NEW(scratch, double, training->rows, err);
-  if (!fold || !y || !subject || !number || !spread || !decision || !values) return false;
+/* Folds of subjects for a pair. */
+static bool spread_rows(CmArena *hold, const Trainer *trainer, const Pair *pair, Spread *spread, CmError **err) {
+  const CmTraining *t = trainer->training;
+  CmArena scratch = {.ctx = hold->ctx};
+  bool ok = false;
+  int *y = CM__NEW(&scratch, int, t->rows, err), *fold = CM__NEW(&scratch, int, t->rows, err);
+  int64_t *subject = CM__NEW(&scratch, int64_t, t->rows, err), *number = CM__NEW(&scratch, int64_t, t->rows, err);
+  spread->fold = CM__NEW(hold, int, t->rows, err);
+  spread->decision = CM__NEW(hold, double, t->rows, err);
+  if (!y || !fold || !subject || !number || !spread->fold || !spread->decision) goto done;
   int64_t n = 0, subjects = 0, of_class[2] = {0, 0};
-  for (int64_t i = 0; i < training->rows; i++) {
-    fold[i] = -1;
-    if (i >= training->rows - training->made || (training->y[i] != pair->a && training->y[i] != pair->b)) continue;
-    y[n] = training->y[i] == pair->a;
+  for (int64_t i = 0; i < t->rows; i++) {
+    spread->fold[i] = -1;
+    if (i >= t->rows - t->made || !is_of(t, pair, i)) continue;
+    y[n] = t->y[i] == pair->a;
     number[n] = i;
-    subject[n++] = training->subject[i];
+    subject[n++] = t->subject[i];
   }
-  if (!cm__compact_subjects(scratch, subject, n, &subjects, err) ||
-      !cm__subjects_of_class(scratch, y, subject, subjects, n, of_class, err))
-    return false;
+  if (!cm__compact_subjects(&scratch, subject, n, &subjects, err) ||
+      !cm__subjects_of_class(&scratch, y, subject, subjects, n, of_class, err))
+    goto done;
   int64_t fewest = of_class[0] < of_class[1] ? of_class[0] : of_class[1];
-  int folds = (int)(trainer->params->calibration_folds < fewest ? trainer->params->calibration_folds : fewest);
-  if (folds < 2) {
+  spread->folds = (int)(trainer->params->calibration_folds < fewest ? trainer->params->calibration_folds : fewest);
+  if (spread->folds < 2) {
     cm_error_set(err, CM_ERR_DATA,
                  "a class has one subject only, so probabilities cannot be calibrated; use more subjects or a model "
                  "other than svm");
-    return false;
+    goto done;
   }
-  if (!cm__split_folds(scratch->ctx, y, 2, subject, subjects, n, folds, cm__stream(0, CM__STREAM_INNER, 0), spread,
-                       err))
-    return false;
-  for (int64_t i = 0; i < n; i++) fold[number[i]] = spread[i];
-  for (int f = 0; f < folds; f++) {
-    struct svm_model *model = train_pair(trainer, pair->a, pair->b, fold, f, err);
-    if (!model) return false;
-    CmArena own = {.ctx = scratch->ctx};
-    Pair part = {.a = pair->a, .b = pair->b};
-    bool ok = keep_pair(&own, trainer, model, &part, err);
-    svm_free_and_destroy_model(&model);
-    for (int64_t i = 0; ok && i < n; i++) {
-      if (spread[i] != f) continue;
-      for (int v = 0; v < part.count; v++)
-        cm__kernel_values(&trainer->svm->kernel, training->x + number[i] * training->features,
-                          training->x + (int64_t)part.vector[v] * training->features, 1, training->features,
-                          &values[part.vector[v]]);
-      decision[i] = decide(&part, values);
-    }
-    cm__arena_free(&own);
-    if (!ok) return false;
+  ok = cm__split_folds(hold->ctx, y, 2, subject, subjects, n, spread->folds, cm__stream(0, CM__STREAM_INNER, 0), fold,
+                       err);
+  for (int64_t i = 0; ok && i < n; i++) spread->fold[number[i]] = fold[i];
+done:
+  cm__arena_free(&scratch);
+  return ok;
+}
+
+/* The rows of a task as a problem whose b is zero. */
+static bool make_problem(CmArena *scratch, const Trainer *trainer, const Task *task, CmSmo *problem, CmError **err) {
+  const CmTraining *t = trainer->training;
+  const Pair *pair = &trainer->svm->pair[task->pair];
+  if (!cm__smo_make(scratch, t->rows, trainer->params->tolerance, problem, err)) return false;
+  problem->count = 0;
+  int seen[2] = {0, 0};
+  for (int64_t i = 0; i < t->rows; i++) {
+    if (!is_of(t, pair, i)) continue;
+    if (task->left_out >= 0 && is_left_out(t, trainer->spread[task->pair].fold, i, task->left_out)) continue;
+    bool second = t->y[i] == pair->b;
+    double cost = trainer->params->C * trainer->class_weight[t->y[i]];
+    int at = problem->count++;
+    problem->row[at] = (int)i;
+    problem->linear[at] = second ? 1 : -1;
+    problem->low[at] = second ? -cost : 0;
+    problem->high[at] = second ? 0 : cost;
+    seen[second]++;
   }
-  cm__platt_fit(decision, y, n, &pair->slope, &pair->offset);
+  if (seen[0] && seen[1]) return true;
+  cm_error_set(err, CM_ERR_DATA,
+               "a class has too few subjects to calibrate probabilities; use more subjects or a model other than svm");
+  return false;
+}
+
+/* What the machine says of the rows that it has not seen. */
+static bool judge_left_out(const Trainer *trainer, const Task *task, CmGramView *view, CmError **err) {
+  const Spread *spread = &trainer->spread[task->pair];
+  int rows = trainer->gram.rows;
+  for (int i = 0; i < rows; i++)
+    if (spread->fold[i] == task->left_out) spread->decision[i] = -task->rho;
+  for (int v = 0; v < task->count; v++) {
+    const float *kernel = cm__gram_row(view, task->vector[v], err);
+    if (!kernel) return false;
+    for (int i = 0; i < rows; i++)
+      if (spread->fold[i] == task->left_out) spread->decision[i] += task->alpha[v] * (double)kernel[i];
+  }
   return true;
+}
+
+/* Vectors in the order of the training rows. */
+static bool keep_vectors(Task *task, const CmSmo *problem, int rows, CmError **err) {
+  double *alpha = CM__NEW(&task->own, double, rows, err);
+  task->vector = CM__NEW(&task->own, int, problem->count, err);
+  task->alpha = CM__NEW(&task->own, double, problem->count, err);
+  if (!alpha || !task->vector || !task->alpha) return false;
+  for (int i = 0; i < problem->count; i++) alpha[problem->row[i]] = problem->b[i];
+  for (int i = 0; i < rows; i++) {
+    if (alpha[i] == 0) continue;
+    task->vector[task->count] = i;
+    task->alpha[task->count++] = alpha[i];
+  }
+  task->rho = problem->rho;
+  return true;
+}
+
+static bool train(void *arg, CmRange range, CmError **err) {
+  Trainer *trainer = arg;
+  Task *task = &trainer->task[range.begin];
+  CmArena scratch = {.ctx = trainer->gram.ctx};
+  CmSmo problem;
+  CmGramView view;
+  bool ok = make_problem(&scratch, trainer, task, &problem, err) &&
+            cm__gram_view(&scratch, &trainer->gram, &view, err) && cm__smo(&scratch, &view, &problem, err) &&
+            keep_vectors(task, &problem, trainer->gram.rows, err) &&
+            (task->left_out < 0 || judge_left_out(trainer, task, &view, err));
+  cm__arena_free(&scratch);
+  return ok;
+}
+
+static bool make_trainer(CmArena *scratch, Trainer *trainer, CmError **err) {
+  const Svm *svm = trainer->svm;
+  int at = 0;
+  trainer->spread = CM__NEW(scratch, Spread, svm->pairs, err);
+  if (!trainer->spread || !weigh_classes(scratch, trainer, err)) return false;
+  trainer->tasks = svm->pairs;
+  for (int p = 0; p < svm->pairs; p++) {
+    if (!spread_rows(scratch, trainer, &svm->pair[p], &trainer->spread[p], err)) return false;
+    trainer->tasks += trainer->spread[p].folds;
+  }
+  trainer->task = CM__NEW(scratch, Task, trainer->tasks, err);
+  for (int p = 0; trainer->task && p < svm->pairs; p++)
+    for (int left_out = -1; left_out < trainer->spread[p].folds; left_out++)
+      trainer->task[at++] = (Task){.pair = p, .left_out = left_out, .own = {.ctx = scratch->ctx}};
+  return trainer->task && cm__gram_open(scratch, &svm->kernel, trainer->training, &trainer->gram, err);
+}
+
+static bool keep_pair(CmArena *hold, const Task *task, Pair *pair, CmError **err) {
+  pair->count = task->count;
+  pair->rho = task->rho;
+  pair->vector = CM__NEW(hold, int, task->count, err);
+  pair->alpha = CM__NEW(hold, double, task->count, err);
+  if (!pair->vector || !pair->alpha) return false;
+  memcpy(pair->vector, task->vector, sizeof *pair->vector * (size_t)task->count);
+  memcpy(pair->alpha, task->alpha, sizeof *pair->alpha * (size_t)task->count);
+  return true;
+}
+
+/* Platt's sigmoid of the decisions about rows that no machine had seen. */
+static bool calibrate(CmArena *hold, const CmTraining *t, const Spread *spread, Pair *pair, CmError **err) {
+  CmArena scratch = {.ctx = hold->ctx};
+  int *y = CM__NEW(&scratch, int, t->rows, err);
+  double *decision = CM__NEW(&scratch, double, t->rows, err);
+  int64_t n = 0;
+  for (int64_t i = 0; y && decision && i < t->rows; i++) {
+    if (spread->fold[i] < 0) continue;
+    y[n] = t->y[i] == pair->a;
+    decision[n++] = spread->decision[i];
+  }
+  bool ok = y && decision;
+  if (ok) cm__platt_fit(decision, y, n, &pair->slope, &pair->offset);
+  cm__arena_free(&scratch);
+  return ok;
 }
 
 /* Vectors used by any pair, in the order of the training rows, once each. */
@@ -257,20 +322,21 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   const SvmParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
   Svm *svm = make(hold, training->features, training->classes, err), *result = NULL;
-  Trainer trainer;
+  Trainer trainer = {.training = training, .params = p, .svm = svm};
   if (!svm) goto done;
   svm->kernel = cm__kernel(p->kernel, p->gamma, p->degree, p->coef0, training);
-  if (!make_trainer(&scratch, training, p, svm, &trainer, err)) goto done;
-  for (int i = 0; i < svm->pairs; i++) {
-    Pair *pair = &svm->pair[i];
-    struct svm_model *model = train_pair(&trainer, pair->a, pair->b, NULL, 0, err);
-    if (!model) goto done;
-    bool kept = keep_pair(hold, &trainer, model, pair, err);
-    svm_free_and_destroy_model(&model);
-    if (!kept || !calibrate(&scratch, &trainer, pair, err)) goto done;
-  }
+  if (!make_trainer(&scratch, &trainer, err) ||
+      !cm_parallel_for(hold->ctx, NULL, trainer.tasks, 1, train, &trainer, err))
+    goto done;
+  for (int i = 0; i < trainer.tasks; i++)
+    if (trainer.task[i].left_out < 0 && !keep_pair(hold, &trainer.task[i], &svm->pair[trainer.task[i].pair], err))
+      goto done;
+  for (int i = 0; i < svm->pairs; i++)
+    if (!calibrate(hold, training, &trainer.spread[i], &svm->pair[i], err)) goto done;
   if (share_vectors(hold, &scratch, training, svm, err)) result = svm;
 done:
+  for (int i = 0; trainer.task && i < trainer.tasks; i++) cm__arena_free(&trainer.task[i].own);
+  cm__gram_close(&trainer.gram);
   cm__arena_free(&scratch);
   return result;
 }
@@ -337,11 +403,12 @@ CM_MODEL_KIND(svm) = {
                        .family = "model",
                        .since = "0.1",
                        .summary = "Support vector classification with probabilities.",
-                       .details = "Trained by LIBSVM, a machine for each pair of classes. Probabilities: a sigmoid "
-                                  "fitted to decision values of rows that the "
-                                  "machine has not seen, by folds of subjects inside the training rows; pairs are "
-                                  "coupled by the second method of Wu, Lin and "
-                                  "Weng. The saved model holds the support vectors: treat it as patient data.",
+                       .details =
+                           "A machine for each pair of classes, optimised as LIBSVM does. Probabilities: a sigmoid "
+                           "fitted to decision values of rows that the "
+                           "machine has not seen, by folds of subjects inside the training rows; pairs are "
+                           "coupled by the second method of Wu, Lin and "
+                           "Weng. The saved model holds the support vectors: treat it as patient data.",
                        CM_OP_PARAMS(SvmParams, params_table),
                        .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Platt 1999; Lin, Lin, Weng: A note on Platt's "
                                "probabilistic outputs, Mach. Learn. "

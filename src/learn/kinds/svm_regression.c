@@ -1,5 +1,5 @@
-/* Support vector regression, trained by LIBSVM. */
-#include "learn/kernel.h"
+/* Support vector regression. */
+#include "learn/machine.h"
 
 typedef struct RegressionParams {
   double C, epsilon;
@@ -17,11 +17,21 @@ static const CmParam params_table[] = {
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const RegressionParams *p = params;
   CmKernel kernel = cm__kernel(p->kernel, p->gamma, p->degree, p->coef0, training);
-  struct svm_parameter parameter = cm__svm_settings(&kernel, p->tolerance);
-  parameter.svm_type = EPSILON_SVR;
-  parameter.C = p->C;
-  parameter.p = p->epsilon;
-  return cm__machine_fit(hold, training, &kernel, &parameter, training->value, err);
+  CmArena scratch = {.ctx = hold->ctx};
+  CmSmo problem;
+  CmMachine *machine = NULL;
+  if (cm__smo_make(&scratch, 2 * training->rows, p->tolerance, &problem, err)) {
+    for (int i = 0; i < problem.count; i++) { /* errors above the target, then those below */
+      bool below = i >= training->rows;
+      problem.row[i] = below ? i - (int)training->rows : i;
+      problem.linear[i] = (below ? -p->epsilon : p->epsilon) - training->value[problem.row[i]];
+      problem.low[i] = below ? -p->C : 0;
+      problem.high[i] = below ? 0 : p->C;
+    }
+    machine = cm__machine_fit(hold, training, &kernel, &problem, err);
+  }
+  cm__arena_free(&scratch);
+  return machine;
 }
 
 CM_MODEL_KIND(svm_regression) = {
@@ -30,7 +40,7 @@ CM_MODEL_KIND(svm_regression) = {
                        .since = "0.1",
                        .summary = "Support vector regression.",
                        .details =
-                           "Trained by LIBSVM (epsilon-SVR). The saved model holds the support vectors: treat it "
+                           "Epsilon-SVR, optimised as LIBSVM does. The saved model holds the support vectors: treat it "
                            "as patient data.",
                        CM_OP_PARAMS(RegressionParams, params_table),
                        .cite = "Chang, Lin: LIBSVM, ACM TIST 2(3), 2011; Drucker et al.: Support vector regression "
