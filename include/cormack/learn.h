@@ -217,8 +217,9 @@ CM_API bool cm_model_set_study(CmModel *model, const char *text, CmError **err);
  * - classes, clusters: «predicted» and «probability CLASS» for each; the predicted one has the largest probability, of
  *   equals the first
  * - regression: «predicted» in the target's unit
- * - survival: «predicted», the median time in the target's unit, missing where half the subjects outlive the data, and
- *   «risk», the logarithm of the hazard over that of the mean row
+ * - survival: «predicted», the median time in the target's unit; «longer_than», the model's follow-up (the last time in
+ *   training), where half outlive it and «predicted» is missing; «risk», the logarithm of the hazard over that of the
+ *   mean row
  * - embedding: «component 1» …
  * - outliers: «predicted», "inlier" or "outlier", and «score», negative for outliers
  * A table that lacks a column, or has another unit or no numbers in it, is CM_ERR_DATA that names each; more columns do
@@ -231,7 +232,8 @@ CM_API CM_NODISCARD CmTable *cm_model_predict(CmContext *ctx, const CmModel *mod
  * for kinds other than linear, ridge and mixed. */
 CM_API CM_NODISCARD CmTable *cm_model_forecast(CmContext *ctx, const CmModel *model, const CmTable *table,
                                                double confidence, CmError **err);
-/* Survival: «row», the subject's column, and «survival TIME» for each of `times`: the share that lives past it. */
+/* Survival: «row», the subject's column, and «survival TIME» for each of `times`: the share that lives past it.
+ * CM_ERR_PARAMETER for a time beyond the model's follow-up, the last time in training. */
 CM_API CM_NODISCARD CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *table,
                                                const double *times, int count, CmError **err);
 /* Contributions of the features to the model's output for each row and class (binary: the positive class alone): «row»,
@@ -324,11 +326,12 @@ typedef struct CmValidateParams {
   int64_t seed;      /* of folds, hold-out, bootstrap and permutations */
   int64_t resamples; /* of the bootstrap by subject */
   double confidence; /* of the intervals */
-  int64_t permutations;                               /* per feature for permutation importance; 0: none */
-  int64_t permutation_rows;                           /* at most so many unseen rows of a fold are used for it */
-  int64_t calibration_bins;                           /* of equal width */
-  double sensitivity, specificity;                    /* that the rules of the same names reach, 0..1 */
-  bool explain;                                       /* SHAP of each row by a model that has not seen it */
+  int64_t permutations;            /* per feature for permutation importance; 0: none */
+  int64_t permutation_rows;        /* at most so many unseen rows of a fold are used for it */
+  CmReals horizons;                /* survival: times at which it is judged; none: the quartiles of the event times */
+  int64_t calibration_bins;        /* of equal width */
+  double sensitivity, specificity; /* that the rules of the same names reach, 0..1 */
+  bool explain;                    /* SHAP of each row by a model that has not seen it */
   int64_t optimism, permutation_test, learning_curve; /* fits of the tables of these names; 0: none */
   CmText allow; /* leaks to let pass, by name, comma-separated; each is then a note */
 } CmValidateParams;
@@ -414,8 +417,9 @@ CM_API CmModel *cm_learn_result_model(const CmLearnResult *result, int at); /* b
  * subgroups    model, part, column, level, class, metric, value, low, high,
  * interval, rows, subjects: «metrics» among the rows of each value of the columns named as subgroups In regression and
  * survival the tables of classes have no rows; metrics are mae rmse r2 correlation calibration_intercept
- * calibration_slope, or c_index auc_q25 auc_q50 auc_q75; predictions has target, predicted, and in survival event and
- * risk; importance is of R2 or the C-index */
+ * calibration_slope, or c_index, auc and brier at each horizon («auc_q25», or with CmValidateParams.horizons
+ * «auc_365»), integrated_brier; predictions has target, predicted, and in survival event and risk; importance is of R2
+ * or the C-index */
 #define CM_LEARN_TABLES(X)                \
   X(SUMMARY, "summary")                   \
   X(NOTES, "notes")                       \

@@ -72,6 +72,8 @@ typedef struct CmModelBody {
   /* The place of a subject that was trained on, -1 if it was not; only for kinds that predict such subjects by what is
    * known of them. */
   int64_t (*known)(const void *state, const char *subject);
+  /* The last time in training; only for survival. */
+  double (*follow_up)(const void *state);
   /* How many clusters or components; only for kinds that find these. */
   int (*parts)(const void *state);
   /* contribution: rows x outputs x (features + 1), the base last. NULL without explains_rows. */

@@ -13,6 +13,8 @@ typedef struct CmScores {
   const int64_t *subject; /* rows; 0..subjects-1 */
   const double *p;        /* repeats x rows x classes */
   const int64_t *row;     /* rows: the row of the data */
+  /* survival: behind the numbers of a row the share that lives past each of these times; NULL: not judged */
+  const struct CmMoments *moments;
 } CmScores;
 
 enum { CM__CLASS_ALL = -1, CM__CLASS_MACRO = -2 };

@@ -34,6 +34,9 @@ CmModel *cm__model_fit_rows(CmContext *ctx, const CmLearner *learner, const CmLe
                             int64_t count, CmError **err);
 /* x: rows x features of the model, unprepared; to: rows x cm__width(). Runs on the calling thread. */
 bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
+/* share: rows x count, survival past each time, also beyond the follow-up. */
+bool cm__model_survive(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, const double *times,
+                       int count, double *share, CmError **err);
 /* The same of rows at[] of the data; to: one a row. */
 bool cm__model_rows(CmContext *ctx, const CmModel *model, const CmLearnData *data, const int64_t *at, int64_t rows,
                     double *to, CmError **err);

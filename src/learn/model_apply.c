@@ -52,6 +52,14 @@ bool cm__model_numbers(CmContext *ctx, const CmModel *model, const double *x, in
   return true;
 }
 
+bool cm__model_survive(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, const double *times,
+                       int count, double *share, CmError **err) {
+  double *ready = prepared(ctx, model, x, rows, err);
+  bool ok = ready && model->body->survive(model->state, ctx, ready, rows, times, count, share, err);
+  cm_free(ready);
+  return ok;
+}
+
 bool cm__model_rows(CmContext *ctx, const CmModel *model, const CmLearnData *data, const int64_t *at, int64_t rows,
                     double *to, CmError **err) {
   CmArena hold = {.ctx = ctx};
@@ -144,10 +152,7 @@ static bool apply_contributions(const CmApply *a, const double *x, int64_t rows,
   return cm__model_contributions(a->ctx, a->model, x, rows, to, err);
 }
 static bool apply_survival(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
-  double *ready = prepared(a->ctx, a->model, x, rows, err);
-  bool ok = ready && a->model->body->survive(a->model->state, a->ctx, ready, rows, a->times, (int)a->width, to, err);
-  cm_free(ready);
-  return ok;
+  return cm__model_survive(a->ctx, a->model, x, rows, a->times, (int)a->width, to, err);
 }
 
 static bool apply_forecast(const CmApply *a, const double *x, int64_t rows, double *to, CmError **err) {
@@ -224,7 +229,10 @@ static void number_columns(CmTableWriter *writer, const CmModel *model) {
     cm__rows_column(writer, "predicted", CM_COLUMN_REAL, model->target_unit);
   else if (model->task != CM_TASK_EMBEDDING)
     cm__rows_column(writer, "predicted", CM_COLUMN_TEXT, "");
-  if (model->task == CM_TASK_SURVIVAL) cm__rows_column(writer, "risk", CM_COLUMN_REAL, "");
+  if (model->task == CM_TASK_SURVIVAL) {
+    cm__rows_column(writer, "longer_than", CM_COLUMN_REAL, model->target_unit);
+    cm__rows_column(writer, "risk", CM_COLUMN_REAL, "");
+  }
   if (model->task == CM_TASK_OUTLIERS) cm__rows_column(writer, "score", CM_COLUMN_REAL, "");
   const char *what = model->task == CM_TASK_EMBEDDING ? "component" : "probability";
   for (int c = 0; c < model->classes; c++)
@@ -237,6 +245,7 @@ static void put_numbers(CmTableWriter *writer, const CmModel *model, const doubl
     cm__rows_real(writer, p[CM__FORECAST_VALUE]);
   } else if (model->task == CM_TASK_SURVIVAL) {
     cm__rows_real(writer, p[CM__SURVIVAL_MEDIAN]);
+    cm__rows_real(writer, isnan(p[CM__SURVIVAL_MEDIAN]) ? model->body->follow_up(model->state) : (double)NAN);
     cm__rows_real(writer, p[CM__SURVIVAL_RISK]);
   } else if (model->task == CM_TASK_OUTLIERS) {
     cm__rows_text(writer, p[0] < 0 ? "outlier" : "inlier");
@@ -323,6 +332,21 @@ done:
   return cm__rows_finish(&writer);
 }
 
+static bool check_follow_up(const CmModel *model, const double *times, int count, CmError **err) {
+  double last = model->body->follow_up(model->state);
+  for (int k = 0; k < count; k++) {
+    char at[32], end[32];
+    if (times[k] <= last) continue;
+    cm_error_set(err, CM_ERR_PARAMETER,
+                 "survival: %s%s%s is beyond the follow-up of the rows that the model was trained on; ask for times up "
+                 "to %s",
+                 cm_real_text(times[k], at), *model->target_unit ? " " : "", model->target_unit,
+                 cm_real_text(last, end));
+    return false;
+  }
+  return true;
+}
+
 CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *table, const double *times, int count,
                            CmError **err) {
   CmArena hold = {.ctx = ctx};
@@ -332,6 +356,7 @@ CmTable *cm_model_survival(CmContext *ctx, const CmModel *model, const CmTable *
                  count < 1 ? "no time is given; name at least one" : "only models of survival give its curve; use cox");
     return NULL;
   }
+  if (!check_follow_up(model, times, count, err)) return NULL;
   CmApply apply = {.model = model, .width = count, .apply = apply_survival, .times = times};
   double *share = apply_model(&hold, apply, table, err);
   if (!share || !cm__rows_start(&writer, ctx, err)) goto done;

@@ -9,7 +9,7 @@
 #include "learn/quantile.h"
 #include "learn/survival.h"
 
-enum { MOST_METRICS = 8 };
+enum { GRID = 50 }; /* steps of the integrated Brier score */
 
 /* ---- regression ----------------------------------------------------------------------------------------------------
  */
@@ -59,7 +59,7 @@ static void regression_of(const Sums *s, double to[REGRESSION_METRICS]) {
 /* ---- one set of predictions, weighed by subject --------------------------------------------------------------------
  */
 
-/* Metrics are means over repeats; scratch: rows numbers. */
+/* Metrics are means over repeats. */
 typedef struct Weighed {
   CmContext *ctx;
   const CmScores *scores;
@@ -69,8 +69,7 @@ typedef struct Weighed {
   Sums *sums;             /* regression: repeats x subjects */
   CmSurvival survival;    /* survival: */
   CmSurvivalOrder *order; /* repeats */
-  double horizon[3];
-  int64_t resamples;
+  int64_t scratch, resamples;
 } Weighed;
 
 static void weigh_regression(const void *arg, const double *times, double *room, double *to) {
@@ -105,8 +104,6 @@ static bool make_regression(CmArena *hold, const CmLearnData *data, Weighed *w, 
 /* ---- survival ------------------------------------------------------------------------------------------------------
  */
 
-static const char *const survival_names[] = {"auc_q25", "auc_q50", "auc_q75"};
-
 bool cm__survival_rows(CmArena *hold, const CmLearnData *data, const CmScores *s, CmSurvival *to, CmError **err) {
   double *time = CM__NEW(hold, double, s->rows, err);
   uint8_t *event = CM__NEW(hold, uint8_t, s->rows, err);
@@ -119,41 +116,90 @@ bool cm__survival_rows(CmArena *hold, const CmLearnData *data, const CmScores *s
   return true;
 }
 
-bool cm__survival_horizons(CmContext *ctx, const CmLearnData *data, double horizon[3], CmError **err) {
-  CmArena hold = {.ctx = ctx};
-  double *time = CM__NEW(&hold, double, data->rows, err);
+static bool quartiles(CmArena *hold, const CmLearnData *data, double horizon[3], CmError **err) {
+  double *time = CM__NEW(hold, double, data->rows, err);
   int64_t n = 0;
   for (int64_t i = 0; time && i < data->rows; i++)
     if (data->event[i]) time[n++] = data->value[i];
-  if (time) cm__sort_numbers(time, n);
-  for (int q = 0; q < 3; q++) horizon[q] = time && n ? cm__quantile(time, n, 0.25 * (q + 1)) : (double)NAN;
-  cm__arena_free(&hold);
-  return time != NULL;
+  if (!time) return false;
+  cm__sort_numbers(time, n);
+  for (int q = 0; q < 3; q++) horizon[q] = n ? cm__quantile(time, n, 0.25 * (q + 1)) : (double)NAN;
+  return true;
+}
+
+/* Those that are asked for, from the first on; none twice, and none that nobody was seen until. */
+static bool check_horizons(const CmLearnData *data, const CmReals *asked, CmError **err) {
+  double last = 0;
+  for (int64_t i = 0; i < data->rows; i++) last = fmax(last, data->value[i]);
+  for (int k = 0; k < asked->count; k++) {
+    if (asked->value[k] <= last && asked->value[k] > (k ? asked->value[k - 1] : 0)) continue;
+    char at[32], end[32];
+    cm_error_set(
+        err, CM_ERR_PARAMETER, "horizons: %s is %s; name rising times above 0, the last at most %s",
+        cm_real_text(asked->value[k], at),
+        asked->value[k] > last ? "beyond the last time that a row was followed up" : "not above the one before",
+        cm_real_text(last, end));
+    return false;
+  }
+  return true;
+}
+
+bool cm__survival_moments(CmArena *hold, const CmLearnData *data, const CmReals *asked, CmMoments *to, CmError **err) {
+  static const char *const quarters[] = {"q25", "q50", "q75"};
+  int n = asked->count ? asked->count : CM_COUNT(quarters);
+  double *time = CM__NEW(hold, double, n + GRID, err);
+  const char **name = CM__NEW(hold, const char *, n, err), **metric = CM__NEW(hold, const char *, 2 * n + 1, err);
+  *to = (CmMoments){n, n + GRID, time, name, metric};
+  if (!time || !name || !metric || !check_horizons(data, asked, err)) return false;
+  if (!asked->count && !quartiles(hold, data, time, err)) return false;
+  for (int k = 0; k < n; k++) {
+    char text[32];
+    if (asked->count) time[k] = asked->value[k];
+    name[k] = asked->count ? cm__arena_strdup(hold, cm_real_text(time[k], text), err) : quarters[k];
+    if (!name[k] || !(metric[k] = cm__arena_printf(hold, err, "auc_%s", name[k])) ||
+        !(metric[n + k] = cm__arena_printf(hold, err, "brier_%s", name[k])))
+      return false;
+  }
+  metric[2 * n] = "integrated_brier";
+  for (int g = 0; g < GRID; g++) time[n + g] = time[n - 1] * (g + 1) / GRID;
+  return true;
 }
 
 static const double *risks(const CmScores *s, int repeat) {
   return s->p + repeat * s->rows * s->classes + CM__SURVIVAL_RISK;
 }
 
+/* The mean over time, by trapezoids, from 0, where it is 0. */
+static double integrate(const double *brier) {
+  double sum = brier[GRID - 1] / 2;
+  for (int g = 0; g + 1 < GRID; g++) sum += brier[g];
+  return sum / GRID;
+}
+
 static void weigh_survival(const void *arg, const double *times, double *room, double *to) {
   const Weighed *w = arg;
   const CmScores *s = w->scores;
-  for (int m = 0; m < w->metrics; m++) {
-    to[m] = 0;
-    for (int r = 0; r < s->repeats; r++)
-      to[m] += cm__auc_at(&w->survival, &w->order[r], risks(s, r), s->classes, w->horizon[m], times, room) / s->repeats;
+  const CmMoments *m = s->moments;
+  double *brier = room + 2 * s->rows;
+  memset(to, 0, sizeof *to * (size_t)w->metrics);
+  for (int r = 0; r < s->repeats; r++) {
+    for (int k = 0; k < m->horizons; k++)
+      to[k] += cm__auc_at(&w->survival, &w->order[r], risks(s, r), s->classes, m->time[k], times, room) / s->repeats;
+    const double *share = s->p + r * s->rows * s->classes + CM__SURVIVAL_WIDTH;
+    cm__brier(&w->survival, &w->order[r], share, s->classes, m->time, m->count, times, room, brier);
+    for (int k = 0; k < m->horizons; k++) to[m->horizons + k] += brier[k] / s->repeats;
+    to[2 * m->horizons] += integrate(brier + m->horizons) / s->repeats;
   }
 }
 
 static bool make_survival(CmArena *hold, const CmLearnData *data, Weighed *w, CmError **err) {
   const CmScores *s = w->scores;
-  w->metrics = CM_COUNT(survival_names);
-  w->names = survival_names;
+  w->metrics = 2 * s->moments->horizons + 1;
+  w->names = s->moments->metric;
   w->weigh = weigh_survival;
+  w->scratch = 2 * s->rows + s->moments->count;
   w->order = CM__NEW(hold, CmSurvivalOrder, s->repeats, err);
-  if (!w->order || !cm__survival_rows(hold, data, s, &w->survival, err) ||
-      !cm__survival_horizons(hold->ctx, data, w->horizon, err))
-    return false;
+  if (!w->order || !cm__survival_rows(hold, data, s, &w->survival, err)) return false;
   for (int r = 0; r < s->repeats; r++)
     if (!cm__survival_order(hold, &w->survival, risks(s, r), s->classes, &w->order[r], err)) return false;
   return true;
@@ -191,13 +237,14 @@ bool cm__number_metrics(CmArena *hold, const CmLearnData *data, const CmScores *
                         int64_t resamples, uint64_t seed, CmMetricList *list, CmError **err) {
   CmArena own = {.ctx = hold->ctx};
   Weighed w = {.ctx = hold->ctx, .scores = scores, .resamples = resamples};
-  double point[MOST_METRICS], *drawn;
+  double *point, *drawn;
   bool survival = data->task == CM_TASK_SURVIVAL, ok = false;
-  *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, MOST_METRICS, err)};
-  if (!list->metric) goto done;
   if (!(survival ? make_survival : make_regression)(&own, data, &w, err)) goto done;
+  *list = (CmMetricList){.metric = CM__NEW(hold, CmMetric, w.metrics + 1, err)};
+  point = CM__NEW(&own, double, w.metrics, err);
+  if (!list->metric || !point) goto done;
   if (survival && !add_concordance(&w, confidence, list, err)) goto done;
-  const CmBootstrap drawing = {w.weigh, &w, scores->subjects, scores->rows, w.metrics, resamples, seed};
+  const CmBootstrap drawing = {w.weigh, &w, scores->subjects, w.scratch, w.metrics, resamples, seed};
   if (!cm__bootstrap(&own, &drawing, point, &drawn, err)) goto done;
   for (int m = 0; m < w.metrics; m++) {
     CmMetric *metric = &list->metric[list->count++];

@@ -7,7 +7,7 @@
 #include "learn/survival.h"
 
 /* Metrics of a regression (mae, rmse, r2, correlation, calibration_intercept, calibration_slope) or of survival
- * (c_index; auc_q25, auc_q50, auc_q75 at the quartiles of the event times), mean over repeats, each with its interval.
+ * (c_index; auc and brier at each horizon; integrated_brier until the last), mean over repeats, each with its interval.
  * resamples 0: no intervals. Memory in `hold`. */
 bool cm__number_metrics(CmArena *hold, const CmLearnData *data, const CmScores *scores, double confidence,
                         int64_t resamples, uint64_t seed, CmMetricList *list, CmError **err);
@@ -19,7 +19,7 @@ bool cm__worth(CmContext *ctx, const CmLearnData *data, const int64_t *row, int6
 
 /* Times and events of the rows that were judged; memory in `hold`. */
 bool cm__survival_rows(CmArena *hold, const CmLearnData *data, const CmScores *scores, CmSurvival *to, CmError **err);
-/* The quartiles of the times of all events. */
-bool cm__survival_horizons(CmContext *ctx, const CmLearnData *data, double horizon[3], CmError **err);
+/* The asked times, or the quartiles of the times of all events, and the grid; memory in `hold`. */
+bool cm__survival_moments(CmArena *hold, const CmLearnData *data, const CmReals *asked, CmMoments *to, CmError **err);
 
 #endif

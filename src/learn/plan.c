@@ -1,5 +1,6 @@
 /* Before a validation runs: who is held out, who is in which fold, and room for what comes out. */
 #include "learn/levels.h"
+#include "learn/numbers.h"
 #include "learn/result.h"
 #include "learn/rng.h"
 #include "learn/split.h"
@@ -33,7 +34,8 @@ static bool set_strata(CmTrial *trial, CmStrata *all, CmError **err) {
   int64_t *every = CM__NEW(&data->hold, int64_t, data->rows, err);
   if (!every) return false;
   for (int64_t i = 0; i < data->rows; i++) every[i] = i;
-  trial->width = cm__width(data->task, data->classes);
+  if (data->event && !cm__survival_moments(&data->hold, data, &p->horizons, &trial->moments, err)) return false;
+  trial->width = cm__width(data->task, data->classes) + trial->moments.count;
   double wanted = (double)(p->folds + 2) / (1 - p->hold_out);
   if (!(data->labels ? cm__stratify_labels(&data->hold, data, wanted, all, err)
                      : cm__stratify(&data->hold, data, every, data->rows, wanted, all, err)))

@@ -52,9 +52,19 @@ static bool judge_places(CmArena *hold, const CmTrial *trial, const int64_t *at,
     row[i] = trial->pool[at[i]];
     memcpy(own + i * k, p + at[i] * k, sizeof *own * (size_t)k);
   }
-  CmScores scores = {rows, 0, k, 1, y, subject, own, row};
+  CmScores scores = {rows, 0, k, 1, y, subject, own, row, trial->moments.count ? &trial->moments : NULL};
   return cm__compact_subjects(hold, subject, rows, &scores.subjects, err) &&
          cm__judge(hold, trial, &scores, 0, list, err);
+}
+
+/* p: pool x the trial's width. */
+static bool predict_pool(CmArena *hold, const CmTrial *trial, const CmModel *model, double *p, CmError **err) {
+  int d = trial->data.features;
+  double *x = CM__NEW(hold, double, trial->pool_rows *d, err);
+  if (!x) return false;
+  for (int64_t i = 0; i < trial->pool_rows; i++)
+    memcpy(x + i * d, trial->data.x + trial->pool[i] * d, sizeof *x * (size_t)d);
+  return cm__trial_numbers(hold, trial, model, x, trial->pool_rows, p, err);
 }
 
 static bool every_place(CmArena *hold, const CmTrial *trial, int64_t **at, CmError **err) {
@@ -92,9 +102,11 @@ static bool draw_optimism(CmArena *hold, CmTrial *trial, int learner, int64_t b,
   for (int64_t i = 0; i < rows; i++) train[i] = trial->pool[at[i]];
   double *lost = o->lost + b * o->apparent.count;
   for (int m = 0; m < o->apparent.count; m++) lost[m] = NAN;
-  if (!fit_predict(trial, learner, &trial->data, train, rows, JOB_OPTIMISM + (uint64_t)b, trial->pool, trial->pool_rows,
-                   p, &why))
-    return passes(&why, err);
+  CmModel *model = cm__learner_fit(trial->ctx, &trial->learners[learner], &trial->data, train, rows,
+                                   JOB_OPTIMISM + (uint64_t)b, NULL, &why);
+  bool fitted = model && predict_pool(hold, trial, model, p, &why);
+  cm_model_unref(&model);
+  if (!fitted) return passes(&why, err);
   if (!judge_places(hold, trial, at, rows, p, &drawn, err) ||
       !judge_places(hold, trial, every, trial->pool_rows, p, &whole, err))
     return false;
@@ -108,8 +120,7 @@ static bool judge_apparent(CmTrial *trial, int learner, CmError **err) {
   CmArena *hold = &trial->data.hold;
   int64_t *every;
   double *p = CM__NEW(hold, double, trial->pool_rows * trial->width, err);
-  if (!p || !every_place(hold, trial, &every, err) ||
-      !cm__model_rows(trial->ctx, outcome->model, &trial->data, trial->pool, trial->pool_rows, p, err) ||
+  if (!p || !every_place(hold, trial, &every, err) || !predict_pool(hold, trial, outcome->model, p, err) ||
       !judge_places(hold, trial, every, trial->pool_rows, p, &outcome->optimism.apparent, err))
     return false;
   outcome->optimism.lost = CM__NEW(hold, double, trial->params.optimism * outcome->optimism.apparent.count, err);
@@ -194,7 +205,7 @@ static bool permute_targets(CmArena *hold, const CmTrial *trial, uint64_t stream
 /* A whole cross-validation of the permuted data, on folds that are even in its targets. */
 static bool permuted_worth(CmArena *hold, CmTrial *trial, int learner, int64_t b, double *worth, CmError **err) {
   uint64_t seed = (uint64_t)trial->params.seed;
-  int64_t n = trial->pool_rows, k = trial->width, folds = trial->params.folds;
+  int64_t n = trial->pool_rows, k = cm__width(trial->data.task, trial->data.classes), folds = trial->params.folds;
   CmLearnData data;
   CmStrata strata;
   int *fold = CM__NEW(hold, int, n, err);

@@ -13,14 +13,19 @@ const char *cm__class_text(const CmTrial *trial, int at) {
   return at == CM__CLASS_ALL ? "all" : at == CM__CLASS_MACRO ? "macro" : trial->data.class_name[at];
 }
 
+static const CmMoments *moments(const CmTrial *trial) {
+  return trial->moments.count ? &trial->moments : NULL;
+}
+
 CmScores cm__cross_scores(const CmTrial *trial, const CmOutcome *outcome) {
   return (CmScores){trial->pool_rows, trial->pool_subjects, trial->width, (int)trial->params.repeats,
-                    trial->pool_y,    trial->pool_subject,  outcome->p,   trial->pool};
+                    trial->pool_y,    trial->pool_subject,  outcome->p,   trial->pool,
+                    moments(trial)};
 }
 
 CmScores cm__held_scores(const CmTrial *trial, const CmOutcome *outcome) {
-  return (CmScores){trial->held_rows, trial->held_subjects, trial->width,    1,
-                    trial->held_y,    trial->held_subject,  outcome->held_p, trial->held};
+  return (CmScores){trial->held_rows, trial->held_subjects, trial->width,  1, trial->held_y, trial->held_subject,
+                    outcome->held_p,  trial->held,          moments(trial)};
 }
 
 /* ---- summary, notes, models, folds
@@ -38,17 +43,16 @@ static void put_count(CmTableWriter *w, const char *name, int64_t value) {
   put_pair(w, name, text);
 }
 
-/* The times that auc_q25 … are judged at. */
-static bool put_survival(CmTableWriter *w, const CmTrial *trial, CmError **err) {
-  static const char *const names[] = {"horizon q25", "horizon q50", "horizon q75"};
-  double horizon[3];
+/* The times that survival is judged at. */
+static void put_survival(CmTableWriter *w, const CmTrial *trial) {
   int64_t events = 0;
-  char text[32];
-  if (!cm__survival_horizons(trial->ctx, &trial->data, horizon, err)) return false;
   for (int64_t i = 0; i < trial->data.rows; i++) events += trial->data.event[i];
   put_count(w, "events", events);
-  for (int q = 0; q < CM_COUNT(names); q++) put_pair(w, names[q], cm_real_text(horizon[q], text));
-  return true;
+  for (int k = 0; k < trial->moments.horizons; k++) {
+    char name[64], text[32];
+    snprintf(name, sizeof name, "horizon %s", trial->moments.name[k]);
+    put_pair(w, name, cm_real_text(trial->moments.time[k], text));
+  }
 }
 
 /* Groups of rows that are counted: classes, or labels, of which a row may have several. */
@@ -91,7 +95,7 @@ static CmTable *table_summary(CmTrial *trial, CmError **err) {
     snprintf(name, sizeof name, "rows %s", group_name(data, c));
     put_count(&w, name, rows);
   }
-  if (data->event && !put_survival(&w, trial, err)) cm_table_unref(&w.table);
+  if (data->event) put_survival(&w, trial);
   put_count(&w, "hold_out_rows", trial->held_rows);
   put_count(&w, "hold_out_subjects", trial->held_subjects);
   put_count(&w, "folds", p->folds);
@@ -308,7 +312,7 @@ bool cm__pick_scores(CmArena *hold, const CmScores *all, const int *of, int want
   for (int r = 0; r < all->repeats; r++)
     for (int64_t i = 0; i < all->rows; i++)
       if (of[i] == wanted) memcpy(p + to++ * k, all->p + (r * all->rows + i) * k, sizeof *p * (size_t)k);
-  *some = (CmScores){n, 0, k, all->repeats, y, subject, p, row};
+  *some = (CmScores){n, 0, k, all->repeats, y, subject, p, row, all->moments};
   return cm__compact_subjects(hold, subject, n, &some->subjects, err);
 }
 

@@ -4,6 +4,7 @@
 
 #include "learn/metrics.h"
 #include "learn/model.h"
+#include "learn/survival.h"
 #include "learn/tune.h"
 
 /* Metrics on the training rows, and how much better those of models of bootstrap samples look on their own rows. */
@@ -35,7 +36,8 @@ typedef struct CmOutcome {
 typedef struct CmTrial {
   CmContext *ctx;
   CmLearnData data;
-  int width;    /* numbers that a model predicts for a row */
+  int width;         /* numbers that are kept of a row: what a model predicts, and survival's shares at the moments */
+  CmMoments moments; /* survival; else count 0 */
   int strata;   /* parts of the rows that each fold has its share of: classes, ranges of the target, events or not */
   int *stratum; /* of each row of the data */
   const CmLearnColumns *columns;
@@ -78,6 +80,13 @@ bool cm__trial_plan(CmTrial *trial, CmError **err);
 
 /* What asks for more fits: optimism, permutation test, learning curve. After the folds. */
 bool cm__trial_resample(CmTrial *trial, CmError **err);
+
+/* What the trial keeps of rows, from their features: rows x width. */
+bool cm__trial_numbers(CmArena *hold, const CmTrial *trial, const CmModel *model, const double *x, int64_t rows,
+                       double *to, CmError **err);
+/* Takes apart what a model predicted for the rows, and puts the shares behind it; numbers: room for rows x width. */
+bool cm__trial_shares(CmArena *hold, const CmTrial *trial, const CmModel *model, const double *x, int64_t rows,
+                      double *numbers, CmError **err);
 
 /* Fills the tables of `result`. */
 bool cm__result_tables(CmTrial *trial, CmLearnResult *result, CmError **err);

@@ -20,6 +20,7 @@ static bool put_numbers(CmTableWriter *w, CmTrial *trial, const CmOutcome *outco
     if (data->event) cm__rows_int(w, data->event[view->row[i]]);
     cm__rows_real(w, p[data->event ? CM__SURVIVAL_MEDIAN : 0]);
     if (data->event) cm__rows_real(w, p[CM__SURVIVAL_RISK]);
+    for (int k = 0; k < trial->moments.horizons; k++) cm__rows_real(w, p[CM__SURVIVAL_WIDTH + k]);
   }
   return true;
 }
@@ -34,6 +35,8 @@ CmTable *cm__table_numbers(CmTrial *trial, CmError **err) {
   if (data->event) cm__rows_column(&w, "event", CM_COLUMN_INT, "");
   cm__rows_column(&w, "predicted", CM_COLUMN_REAL, data->target_unit);
   if (data->event) cm__rows_column(&w, "risk", CM_COLUMN_REAL, "");
+  for (int k = 0; k < trial->moments.horizons; k++)
+    cm__rows_columnf(&w, CM_COLUMN_REAL, "", "survival %s", trial->moments.name[k]);
   return cm__rows_end(&w, cm__each_view(&w, trial, put_numbers, err));
 }
 

@@ -139,8 +139,9 @@ static double times_of(const CmSurvival *s, const double *times, int64_t row) {
   return times ? times[s->subject[row]] : 1;
 }
 
-/* uncut[row]: the probability, by Kaplan and Meier, of not being censored before the row's time. */
-static void censoring(const CmSurvival *s, const int64_t *by_time, const double *times, double *uncut) {
+/* uncut[row]: the probability, by Kaplan and Meier, of not being censored before the row's time; after[place in
+ * by_time]: nor at it; NULL: not wanted. */
+static void censoring(const CmSurvival *s, const int64_t *by_time, const double *times, double *uncut, double *after) {
   double left = 0, share = 1;
   for (int64_t i = 0; i < s->rows; i++) left += times_of(s, times, i);
   for (int64_t first = 0, middle, end; first < s->rows; first = end) {
@@ -156,13 +157,14 @@ static void censoring(const CmSurvival *s, const int64_t *by_time, const double 
     }
     if (cut > 0) share *= 1 - cut / left;
     left -= cut;
+    for (int64_t i = first; after && i < end; i++) after[i] = share;
   }
 }
 
 double cm__auc_at(const CmSurvival *s, const CmSurvivalOrder *order, const double *risk, int stride, double at,
                   const double *times, double *uncut) {
   double above = 0, cases = 0, controls = 0, area = 0, run[2] = {0, 0};
-  censoring(s, order->by_time, times, uncut);
+  censoring(s, order->by_time, times, uncut, NULL);
   for (int64_t i = 0; i < s->rows; i++) {
     int64_t row = order->by_risk[i];
     double weight = times_of(s, times, row);
@@ -178,6 +180,34 @@ double cm__auc_at(const CmSurvival *s, const CmSurvivalOrder *order, const doubl
     run[0] = run[1] = 0;
   }
   return cases > 0 && controls > 0 ? area / cases / controls : (double)NAN;
+}
+
+/* ---- Brier score ---------------------------------------------------------------------------------------------------
+ */
+
+static double brier_at(const CmSurvival *s, const int64_t *by_time, const double *share, int stride, double at,
+                       const double *times, const double *uncut, const double *after) {
+  double sum = 0, all = 0, last = 0, left = 1;
+  for (int64_t i = 0; i < s->rows; i++) {
+    int64_t row = by_time[i];
+    double weight = times_of(s, times, row), p = share[row * stride];
+    if (!(weight > 0)) continue;
+    all += weight;
+    last = s->time[row];
+    if (s->time[row] > at)
+      sum += weight * (1 - p) * (1 - p) / left;
+    else if (s->event[row])
+      sum += weight * p * p / uncut[row];
+    if (s->time[row] <= at) left = after[i];
+  }
+  return last >= at ? sum / all : (double)NAN;
+}
+
+void cm__brier(const CmSurvival *s, const CmSurvivalOrder *order, const double *share, int stride, const double *at,
+               int count, const double *times, double *room, double *to) {
+  double *uncut = room, *after = room + s->rows;
+  censoring(s, order->by_time, times, uncut, after);
+  for (int k = 0; k < count; k++) to[k] = brier_at(s, order->by_time, share + k, stride, at[k], times, uncut, after);
 }
 
 /* ---- Kaplan-Meier, log-rank ----------------------------------------------------------------------------------------

@@ -30,6 +30,22 @@ bool cm__survival_order(CmArena *hold, const CmSurvival *s, const double *risk, 
 double cm__auc_at(const CmSurvival *s, const CmSurvivalOrder *order, const double *risk, int stride, double at,
                   const double *times, double *uncut);
 
+/* Brier scores at times at[] (Graf, Schmoor, Sauerbrei, Schumacher: Stat. Med. 18, 1999): squares of the share that was
+ * said to live past the time where the event came until then, and of what it lacks of 1 where they live longer,
+ * weighted by the inverse probability of not being censored before the event, or until the time. share: of row i past
+ * at[k] at share[i * stride + k]; room: 2 x rows. NaN where nobody was seen until the time. */
+void cm__brier(const CmSurvival *s, const CmSurvivalOrder *order, const double *share, int stride, const double *at,
+               int count, const double *times, double *room, double *to);
+
+/* Times at which survival is judged: horizons, each with a name, and then a grid from the first step to the last
+ * horizon. */
+typedef struct CmMoments {
+  int horizons, count;
+  const double *time;
+  const char *const *name;   /* horizons: "q25", or the time */
+  const char *const *metric; /* 2 x horizons + 1: names of the metrics */
+} CmMoments;
+
 typedef struct CmSurvivalStep {
   double time, survival, low, high; /* NaN limits where survival is 0 or 1 */
   int64_t at_risk, events, censored;

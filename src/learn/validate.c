@@ -19,6 +19,9 @@ static const CmParam params_table[] = {
     CM_PARAM_INT(CmValidateParams, permutations, 5, 0, 1000, "", "of each feature for permutation importance; 0: none"),
     CM_PARAM_INT(CmValidateParams, permutation_rows, 500, 10, 1000000000, "",
                  "unseen rows of a fold that it uses at most"),
+    CM_PARAM_REALS(
+        CmValidateParams, horizons, "", 0, 1e300, 0, 16, "",
+        "times, in the target's unit, at which survival is judged; otherwise the quartiles of the event times"),
     CM_PARAM_INT(CmValidateParams, calibration_bins, 10, 2, 100, "", "of equal width"),
     CM_PARAM_REAL(CmValidateParams, sensitivity, 0.9, 0, 1, "1", "that a threshold has to reach"),
     CM_PARAM_REAL(CmValidateParams, specificity, 0.9, 0, 1, "1", "that a threshold has to reach"),
@@ -124,6 +127,26 @@ static bool permute(const CmTrial *trial, CmArena *hold, const CmModel *model, U
   return true;
 }
 
+bool cm__trial_shares(CmArena *hold, const CmTrial *trial, const CmModel *model, const double *x, int64_t rows,
+                      double *numbers, CmError **err) {
+  const CmMoments *m = &trial->moments;
+  int said = trial->width - m->count;
+  if (!m->count) return true;
+  double *share = CM__NEW(hold, double, rows * m->count, err);
+  if (!share || !cm__model_survive(trial->ctx, model, x, rows, m->time, m->count, share, err)) return false;
+  for (int64_t i = rows - 1; i >= 0; i--) { /* from the end: each row moves to where nothing is left to move */
+    memmove(numbers + i * trial->width, numbers + i * said, sizeof *numbers * (size_t)said);
+    memcpy(numbers + i * trial->width + said, share + i * m->count, sizeof *share * (size_t)m->count);
+  }
+  return true;
+}
+
+bool cm__trial_numbers(CmArena *hold, const CmTrial *trial, const CmModel *model, const double *x, int64_t rows,
+                       double *to, CmError **err) {
+  return cm__model_numbers(trial->ctx, model, x, rows, to, err) &&
+         cm__trial_shares(hold, trial, model, x, rows, to, err);
+}
+
 /* Predicts and explains; to and raw (or NULL): places x the trial's width, shap: places x width or NULL. */
 static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, const Unseen *unseen, double *to,
                   double *raw, double *shap, CmError **err) {
@@ -136,6 +159,7 @@ static bool judge(const CmTrial *trial, CmArena *hold, const CmModel *model, con
   for (int64_t i = 0; raw && i < unseen->rows; i++)
     memcpy(raw + unseen->at[i] * k, numbers + i * k, sizeof(double) * (size_t)k);
   cm__recalibration_apply(&model->recalibration, numbers, unseen->rows);
+  if (!cm__trial_shares(hold, trial, model, unseen->x, unseen->rows, numbers, err)) return false;
   if (shap && !cm__model_contributions(trial->ctx, model, unseen->x, unseen->rows, phi, err)) return false;
   for (int64_t i = 0; i < unseen->rows; i++) {
     memcpy(to + unseen->at[i] * k, numbers + i * k, sizeof(double) * (size_t)k);

@@ -2,7 +2,8 @@
 
 Expected: scikit-learn's MAE, RMSE and R2, SciPy's correlation and line; lifelines' C-index, Kaplan-Meier estimate with its exponential
 Greenwood limits, and log-rank test; the C-index's jackknife by its definition (leaving each subject's pairs out, to first order), and the
-cumulative/dynamic AUC of Blanche, Dartigues and Jacqmin-Gadda (Stat. Med. 32, 2013) by its sums over pairs. Bootstrap intervals are checked
+cumulative/dynamic AUC of Blanche, Dartigues and Jacqmin-Gadda (Stat. Med. 32, 2013) by its sums over pairs; the Brier score of
+Graf et al. (Stat. Med. 18, 1999) by its sum over rows, integrated over 50 steps. Bootstrap intervals are checked
 to hold the value. Tolerance 1e-9: the same sums in another order.
 """
 import csv
@@ -170,6 +171,64 @@ def auc_at(v, at):
     return np.sum(w[:, None] * control * won) / (w.sum() * control.sum())
 
 
+def brier_at(v, share, at):
+    """Graf et al. 1999: weights 1 / P(not censored before the event), or until `at`."""
+    t, e = v["target"], v["event"] == 1
+
+    def uncensored(until):
+        g = 1.0
+        for time in np.unique(t[~e]):
+            if until(time):
+                g *= 1 - np.sum(~e & (t == time)) / np.sum((t > time) | ((t == time) & ~e))
+        return g
+    g_at = uncensored(lambda time: time <= at)
+    total = 0
+    for i in range(len(t)):
+        if t[i] > at:
+            total += (1 - share[i])**2 / g_at
+        elif e[i]:
+            total += share[i]**2 / uncensored(lambda time, i=i: time < t[i])
+    return total / len(t)
+
+
+def shares_of_folds(out, table, features, times, words, options):
+    """Survival past each time of the rows of a view, by models that `cormack train` fits to the other folds; row -> shares."""
+    shares = {}
+    with tempfile.TemporaryDirectory() as folder:
+        def write(name, rows):
+            with open(f"{folder}/{name}", "w", newline="") as file:
+                sink = csv.writer(file)
+                sink.writerow(table)
+                sink.writerows([table[c][i] for c in table] for i in rows)
+        pool = {r["row"] for r in out["predictions"] if r["model"] == "cox" and r["part"] == "cross_validation"}
+        places = {(r["repeat"], r["fold"]) for r in out["predictions"] if r["model"] == "cox"}
+        for repeat, fold in sorted(places):
+            test = [int(r["row"]) for r in out["predictions"] if (r["model"], r["repeat"], r["fold"]) == ("cox", repeat, fold)]
+            write("train.csv", [int(i) for i in sorted(pool, key=int) if int(i) not in set(test)])
+            write("test.csv", test)
+            subprocess.run([CORMACK, "train", f"{folder}/train.csv", words, *options, "-o", f"{folder}/m.json", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run([CORMACK, "predict", f"{folder}/m.json", f"{folder}/test.csv", "--survival", ",".join(repr(float(t)) for t in times), "-o", f"{folder}/p.csv",
+                            "--quiet"], check=True)
+            for i, r in zip(test, read(f"{folder}/p.csv")):
+                shares[repeat, i] = [float(r[c]) for c in r if c.startswith("survival ")]
+    return shares
+
+
+def check_follow_up(columns, options):
+    """Beyond the last time in training nothing is said: a time asked for is refused, a median is marked."""
+    with tempfile.TemporaryDirectory() as folder:
+        with open(f"{folder}/t.csv", "w", newline="") as file:
+            sink = csv.writer(file)
+            sink.writerow(columns)
+            sink.writerows(zip(*columns.values()))
+        subprocess.run([CORMACK, "train", f"{folder}/t.csv", "cox", *options, "-o", f"{folder}/m.json", "--quiet"], check=True, stdout=subprocess.DEVNULL)
+        for times, good in [("52", True), ("20,52.5", False)]:
+            done = subprocess.run([CORMACK, "predict", f"{folder}/m.json", f"{folder}/t.csv", "--survival", times, "-o", f"{folder}/p.csv"], capture_output=True, text=True)
+            assert (done.returncode == 0) == good and (good or "52.5" in done.stderr and done.returncode == 2 and "follow-up" in done.stderr), done.stderr
+        for r in read(f"{folder}/p.csv"):
+            assert (r["predicted"] == "") == (r["longer_than"] == "52"), r
+
+
 def check_curves(out, model, part, repeat, v):
     high = v["risk"] > np.median(v["risk"])
     p = logrank_test(v["target"][high], v["target"][~high], v["event"][high], v["event"][~high]).p_value
@@ -193,7 +252,11 @@ def test_survival():
     columns = {"who": [f"S{i // 2}" for i in range(len(rossi))]} | {c: rossi[c].to_numpy() for c in rossi.columns}
     out = validate(columns, ["cox", "cox alpha=20"], "repeats=2 hold_out=0.3", ["--target", "week", "--event", "arrest", "--subject", "who"],
                    ["metrics", "predictions", "survival", "summary", "comparisons"])
+    options = ["--target", "week", "--event", "arrest", "--subject", "who"]
+    check_follow_up(columns, options)
     horizons = np.quantile(rossi.week[rossi.arrest == 1], [.25, .5, .75])
+    grid = [horizons[-1] * (g + 1) / 50 for g in range(50)]
+    shares = shares_of_folds(out, columns, rossi.columns, grid, "cox", options)
     said = {r["name"]: r["value"] for r in out["summary"]}
     for q, h in zip((25, 50, 75), horizons):
         close(said[f"horizon q{q}"], h, "horizon")
@@ -202,12 +265,30 @@ def test_survival():
         expected = {"c_index": np.mean([concordance_index(v["target"], -v["risk"], v["event"]) for v in vs])}
         for q, h in zip((25, 50, 75), horizons):
             expected[f"auc_q{q}"] = np.mean([auc_at(v, h) for v in vs])
+        said = views(out, "cox", part, [f"survival q{q}" for q in (25, 50, 75)])
+        for q, h in zip((25, 50, 75), horizons):
+            expected[f"brier_q{q}"] = np.mean([brier_at(v, s[f"survival q{q}"], h) for v, s in zip(vs, said)])
+        rows = [[int(r["row"]) for r in out["predictions"] if (r["model"], r["part"], r["repeat"]) == ("cox", part, repeat)]
+                for repeat in (["1", "2"] if part == "cross_validation" else [""])]
+        each = []
+        for at, (v, row) in enumerate(zip(vs, rows)):
+            own = np.array([shares[str(at + 1) if part == "cross_validation" else "", i] for i in row])
+            curve = [0] + [brier_at(v, own[:, g], t) for g, t in enumerate(grid)]
+            each.append(np.trapezoid(curve, [0, *grid]) / grid[-1])
+        expected["integrated_brier"] = np.mean(each)
         check_values(out, "cox", part, expected, lambda name: "jackknife" if name == "c_index" else "bootstrap")
         check_c_index_difference(out, part, ["target", "event", "risk", "subject"])
         line = next(r for r in out["metrics"] if r["part"] == part and r["metric"] == "c_index")
         close(line["high"], expected["c_index"] + stats.norm.ppf(0.975) * spread_of(c_index_influence(vs)), "upper limit of the C-index")
         for at, v in enumerate(vs):
             check_curves(out, "cox", part, str(at + 1) if part == "cross_validation" else "", v)
+    out = validate(columns, ["cox"], 'folds=3 horizons=10,52', options, ["metrics", "predictions"])
+    (v,), (said,) = views(out, "cox", "cross_validation", ["target", "event", "risk"]), views(out, "cox", "cross_validation", ["survival 10", "survival 52"])
+    lines = {r["metric"]: r["value"] for r in out["metrics"]}
+    close(lines["auc_10"], auc_at(v, 10), "AUC at a given time")
+    for t in (10, 52):
+        close(lines[f"brier_{t}"], brier_at(v, said[f"survival {t}"], t), "Brier score at a given time")
+    assert lines["auc_52"] == ""  # nobody lives past the end of the study
     print("survival agrees")
 
 

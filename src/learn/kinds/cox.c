@@ -23,6 +23,7 @@ static const CmParam params_table[] = {
 typedef struct Cox {
   CmLinear *linear; /* score of the mean row: 0 */
   int64_t times;
+  double follow_up; /* the last time in training, with or without an event */
   double *time,
       *hazard; /* of each event, rising; cumulated baseline hazard (Breslow 1974) of the mean row from then on */
 } Cox;
@@ -162,6 +163,7 @@ static double cox_function(void *arg, const double *w, double *gradient, double 
 static bool make_baseline(CmArena *hold, const Cohort *c, Cox *cox, CmError **err) {
   const CmTraining *t = c->training;
   score_rows(c, cox->linear->weight);
+  cox->follow_up = t->value[c->order[0]];
   for (int64_t i = 0; i < t->rows; i++) {
     bool fresh = i == 0 || t->value[c->order[i]] != t->value[c->order[i - 1]];
     cox->times += fresh; /* times without an event are left out below */
@@ -242,6 +244,10 @@ static bool survive(const void *state, CmContext *ctx, const double *x, int64_t 
   return true;
 }
 
+static double follow_up(const void *state) {
+  return ((const Cox *)state)->follow_up;
+}
+
 static bool explain(const void *state, CmContext *ctx, const double *x, int64_t rows, double *contribution,
                     CmError **err) {
   return cm__linear_explain(((const Cox *)state)->linear, ctx, x, rows, contribution, err);
@@ -253,7 +259,9 @@ static void weights(const void *state, const double *scale, CmWeights *to) {
 
 static void write_state(const void *state, CmTextBuffer *json) {
   const Cox *cox = state;
-  cm__text_add(json, "{\"time\":");
+  cm__text_add(json, "{\"follow_up\":");
+  cm__json_reals(json, &cox->follow_up, 1);
+  cm__text_add(json, ",\"time\":");
   cm__json_reals(json, cox->time, cox->times);
   cm__text_add(json, ",\"hazard\":");
   cm__json_reals(json, cox->hazard, cox->times);
@@ -263,9 +271,10 @@ static void write_state(const void *state, CmTextBuffer *json) {
 }
 
 static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
-  const json_t *time, *hazard, *linear;
-  CmJsonMember members[] = {{"time", &time}, {"hazard", &hazard}, {"linear", &linear}};
-  if (!cm__json_members(json, "predictor", members, CM_COUNT(members), err)) return NULL;
+  const json_t *time, *hazard, *linear, *last;
+  CmJsonMember members[] = {{"time", &time}, {"hazard", &hazard}, {"linear", &linear}, {"follow_up", &last}};
+  bool says = json_object_get(json, "follow_up") != NULL; /* older files do not: it is that of the last event */
+  if (!cm__json_members(json, "predictor", members, CM_COUNT(members) - !says, err)) return NULL;
   Cox *cox = CM__NEW(hold, Cox, 1, err);
   if (!cox || !(cox->linear = cm__linear_read(hold, linear, shape, err))) return NULL;
   cox->times = (int64_t)json_array_size(time);
@@ -275,6 +284,12 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
   for (int64_t i = 0; i < cox->times; i++)
     if (!(cox->hazard[i] >= (i ? cox->hazard[i - 1] : 0)) || !(cox->time[i] > (i ? cox->time[i - 1] : 0)))
       return cm__json_refuse(err, "predictor.time"), NULL;
+  const double *end =
+      says ? cm__json_read_reals(hold, last, "predictor.follow_up", 1, false, err) : cox->time + cox->times - 1;
+  if (!end) return NULL;
+  cox->follow_up = cox->times ? *end : 0;
+  if (cox->times && cox->follow_up < cox->time[cox->times - 1])
+    return cm__json_refuse(err, "predictor.follow_up"), NULL;
   return cox;
 }
 
@@ -295,6 +310,7 @@ CM_MODEL_KIND(cox) = {
     .fit = fit,
     .predict = predict_rows,
     .survive = survive,
+    .follow_up = follow_up,
     .explain = explain,
     .weights = weights,
     .write = write_state,

@@ -5,7 +5,7 @@
 
 #include "study/report/sections.h"
 
-enum { MOST_MODELS = 16 };
+enum { MOST_MODELS = 16, MOST_METRICS = 40 };
 
 static void add_notes(CmTextBuffer *out, const CmTable *notes) {
   for (int64_t row = 0; row < cm_table_rows(notes); row++) {
@@ -39,8 +39,28 @@ typedef struct Shown {
   const char *name, *shown;
 } Shown;
 
+/* Those of survival have the times in their names. */
+static int survival_metrics(const CmReport *report, Shown to[MOST_METRICS]) {
+  static const Shown known[] = {{"c_index", "C-index"},
+                                {"auc_q25", "AUC at the first quarter of events"},
+                                {"auc_q50", "at the half"},
+                                {"auc_q75", "at three quarters"},
+                                {"brier_q25", "Brier score at the first quarter"},
+                                {"brier_q50", "at the half"},
+                                {"brier_q75", "at three quarters"},
+                                {"integrated_brier", "integrated Brier score"}};
+  const char *names[MOST_METRICS];
+  int count = cm__distinct(report->result->learn[CM_LEARN_METRICS], "metric", names, MOST_METRICS);
+  for (int i = 0; i < count; i++) {
+    to[i] = (Shown){names[i], names[i]};
+    for (int k = 0; k < CM_COUNT(known); k++)
+      if (!strcmp(names[i], known[k].name)) to[i].shown = known[k].shown;
+  }
+  return count;
+}
+
 /* The metrics of a task that a reader wants first. */
-static int shown_metrics(const CmReport *report, const Shown **shown) {
+static int shown_metrics(const CmReport *report, Shown room[MOST_METRICS], const Shown **shown) {
   static const Shown classes[] = {{"auc", "AUC"},
                                   {"accuracy", "accuracy"},
                                   {"balanced_accuracy", "balanced accuracy"},
@@ -57,18 +77,15 @@ static int shown_metrics(const CmReport *report, const Shown **shown) {
                                   {"correlation", "correlation"},
                                   {"calibration_intercept", "observed − predicted"},
                                   {"calibration_slope", "calibration slope"}};
-  static const Shown survival[] = {{"c_index", "C-index"},
-                                   {"auc_q25", "AUC at the first quarter of events"},
-                                   {"auc_q50", "at the half"},
-                                   {"auc_q75", "at three quarters"}};
   bool regression = strcmp(report->measure, "r2") == 0;
-  *shown = *report->class_name ? classes : regression ? numbers : survival;
-  return *report->class_name ? CM_COUNT(classes) : regression ? CM_COUNT(numbers) : CM_COUNT(survival);
+  *shown = *report->class_name ? classes : regression ? numbers : room;
+  return *report->class_name ? CM_COUNT(classes) : regression ? CM_COUNT(numbers) : survival_metrics(report, room);
 }
 
 static void add_metrics(CmReport *report, const char *part, const char *title) {
+  Shown room[MOST_METRICS];
   const Shown *shown;
-  int metric_count = shown_metrics(report, &shown);
+  int metric_count = shown_metrics(report, room, &shown);
   const CmTable *metrics = report->result->learn[CM_LEARN_METRICS];
   CmTextBuffer *out = &report->out;
   if (CM__FIND(metrics, 0, "part", part) < 0) return;
