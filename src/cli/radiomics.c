@@ -34,17 +34,24 @@ static const CmParam option_table[] = {
 static const CmOp own = {.name = "radiomics", CM_OP_PARAMS(RadiomicsOptions, option_table)};
 enum { SEGMENT, VOXEL };
 
-static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
-  if (count == 1) return cm__radiomics_batch(work, argv[0], err);
-  const CmRadiomicsCase one = {
-      .image = argv[0], .mask = argv[1], .region = work->regions, .label_named = work->label_named};
-  if (*work->report && !cm__radiomics_reportable(work, &one, err)) return false;
-  CmTable *table = cm__radiomics_measure(work, work->params, &one, err);
+static bool measure_one(const CmRadiomicsWork *work, const CmRadiomicsCase *one, CmError **err) {
+  if (*work->report && !cm__radiomics_reportable(work, one, err)) return false;
+  CmTable *table = cm__radiomics_measure(work, work->params, one, err);
   if (!table) return false;
   const CmValue value = cm_value_table(table);
-  const bool ok = (!*work->report || cm__radiomics_report(work, table, &one, work->report, err)) &&
+  const bool ok = (!*work->report || cm__radiomics_report(work, table, one, work->report, err)) &&
                   (!*work->out || cm__cli_write(work->cli, &value, work->out, err));
   cm_table_unref(&table);
+  return ok;
+}
+
+static bool measure(const CmRadiomicsWork *work, int count, char **argv, CmError **err) {
+  if (count == 1) return cm__radiomics_batch(work, argv[0], err);
+  char *mask = cm__radiomics_mask(work->cli->ctx, argv[1], err);
+  const CmRadiomicsCase one = {
+      .image = argv[0], .mask = mask, .region = work->regions, .label_named = work->label_named};
+  const bool ok = mask && measure_one(work, &one, err);
+  cm_free(mask);
   return ok;
 }
 

@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cormack/io.h"
+#include "study/store.h"
 
 /* What a command that measures was called with. */
 typedef struct CmRadiomicsCall {
@@ -51,6 +52,10 @@ typedef struct CmRadiomicsInputs {
 /* Paths are relative to the table; an empty cell is an empty path. Free it either way. */
 bool cm__radiomics_inputs_read(CmContext *ctx, const char *path, CmRadiomicsInputs *inputs, CmError **err);
 void cm__radiomics_inputs_free(CmRadiomicsInputs *inputs);
+/* The path of a mask: the file that a folder holds alone, a structure set say; else the path itself. */
+CM_NODISCARD char *cm__radiomics_mask(CmContext *ctx, const char *path, CmError **err);
+/* Of a file, or of all that a folder holds; *known false: there is no such thing, or nothing is kept (store NULL). */
+bool cm__radiomics_hash(CmContext *ctx, CmStore *store, const char *path, CmHash *hash, bool *known, CmError **err);
 /* CM_ERR_DATA where the row lacks its image or its mask. */
 bool cm__radiomics_input_check(const CmRadiomicsInput *input, CmError **err);
 CmRadiomicsCase cm__radiomics_case_of(const CmRadiomicsWork *work, const CmRadiomicsInput *input);

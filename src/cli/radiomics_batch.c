@@ -2,12 +2,10 @@
  * stopped carries on. */
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "cli/radiomics.h"
 #include "cormack/io.h"
 #include "cormack/parallel.h"
-#include "study/store.h"
 
 typedef struct Case {
   const CmRadiomicsInput *input;
@@ -30,13 +28,7 @@ static CmRadiomicsCase case_of(const Batch *batch, const Case *one) {
   return what;
 }
 
-static bool hash_input(const Batch *batch, const char *path, CmHash *hash, bool *known, CmError **err) {
-  struct stat is;
-  *known = batch->store && stat(path, &is) == 0 && S_ISREG(is.st_mode);
-  return !*known || cm__store_file_hash(batch->store, path, hash, err);
-}
-
-/* false with *known: an error; *known false: the case is not kept (a folder of slices). */
+/* false with *known: an error; *known false: the case is not kept. */
 static bool make_key(const Batch *batch, const Case *one, const void *params, CmHash *key, bool *known, CmError **err) {
   CmHasher hasher;
   CmHash part;
@@ -50,12 +42,13 @@ static bool make_key(const Batch *batch, const Case *one, const void *params, Cm
   cm_hash_add_text(&hasher, what.region ? what.region : "");
   cm_hash_add_text(&hasher, what.label_named ? "named" : "");
   cm_hash_add_text(&hasher, batch->work->resample ? "resample" : "");
-  if (!hash_input(batch, one->input->image, &part, known, err)) return false;
-  if (!*known) return true;
-  cm_hash_add(&hasher, &part, sizeof part);
-  if (!hash_input(batch, one->input->mask, &part, known, err)) return false;
-  if (!*known) return true;
-  cm_hash_add(&hasher, &part, sizeof part);
+  cm_hash_add_text(&hasher, batch->work->select);
+  const char *const inputs[2] = {one->input->image, one->input->mask};
+  for (int k = 0; k < 2; k++) {
+    if (!cm__radiomics_hash(batch->ctx, batch->store, inputs[k], &part, known, err)) return false;
+    if (!*known) return true;
+    cm_hash_add(&hasher, &part, sizeof part);
+  }
   cm_hash_finish(&hasher, key);
   return true;
 }

@@ -67,6 +67,17 @@ static bool read_file(const CmRadiomicsCall *call, const char *path, CmParamsFil
   return good;
 }
 
+static bool set_typed(CmRadiomicsCall *call, const char *name, const char *value, CmError **err) {
+  const bool of_maps = strcmp(name, "convention") == 0 && !cm_op_find_param(call->op, name);
+  if (!of_maps) return cm_params_set(call->op, call->params, name, value, err);
+  if (strcmp(value, "pyradiomics") == 0) return true;
+  cm_error_set(err, CM_ERR_USAGE,
+               "maps have PyRadiomics' names and definitions alone, not those of «%s»; leave --convention "
+               "or --mode voxel away",
+               value);
+  return false;
+}
+
 /* The file, then what was typed. */
 static bool read_params(const Typed *typed, CmError **err) {
   CmRadiomicsCall *call = typed->call;
@@ -75,7 +86,7 @@ static bool read_params(const Typed *typed, CmError **err) {
   if (*path->value && !read_file(call, path->value, &file, err)) return false;
   call->label_named = file.label;
   for (int k = 0; k < typed->count; k++) {
-    if (!cm_params_set(call->op, call->params, typed->names[k], typed->values[k], err)) return false;
+    if (!set_typed(call, typed->names[k], typed->values[k], err)) return false;
     call->label_named |= strcmp(typed->names[k], "label") == 0;
   }
   return true;

@@ -29,7 +29,9 @@ static bool read_rows(CmContext *ctx, CmRadiomicsInputs *inputs, const int colum
     const char *label = columns[2] < 0 ? "" : cm_table_text(inputs->table, k, columns[2]);
     if (!label) label = cm_table_cell(inputs->table, k, columns[2], cell, sizeof cell);
     one->image = read_path(ctx, inputs->table, k, columns[0], folder, err);
-    one->mask = one->image ? read_path(ctx, inputs->table, k, columns[1], folder, err) : NULL;
+    char *mask = one->image ? read_path(ctx, inputs->table, k, columns[1], folder, err) : NULL;
+    one->mask = mask ? cm__radiomics_mask(ctx, mask, err) : NULL;
+    cm_free(mask);
     one->label = one->mask ? cm_strdup(ctx, label, err) : NULL;
     if (!one->label) return false;
   }

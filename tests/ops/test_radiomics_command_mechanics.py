@@ -202,6 +202,35 @@ class Command(unittest.TestCase):
             self.assertEqual(file.read(), first)
         self.assertFalse(os.path.exists(self.at("f.csv.quarantine.csv")))
 
+    def kept(self, name):
+        with open(self.at(f"{name}.resume/.cormack/journal"), "rb") as file:
+            return file.read()
+
+    def test_folders_are_kept(self):
+        """A folder of slices as image, a folder that holds the mask alone: measured once, and anew where a slice is another."""
+        subprocess.run([CORMACK, "convert", self.at("image.mha"), self.at("ct") + "/"], check=True, capture_output=True)
+        os.mkdir(self.at("drawn"))
+        os.rename(self.at("mask.mha"), self.at("drawn/mask.mha"))
+        table = self.write("cases.csv", "Image,Mask\nct,drawn\n")
+        words = (table, "--resample_mask", "-o", self.at("f.csv"), "--quiet")
+        self.assertEqual(self.run_it(*words).returncode, 0, self.run_it(*words).stderr)
+        first, kept = self.table("f.csv"), self.kept("f.csv")
+        self.assertGreater(len(kept), 4000)
+        self.assertEqual(self.run_it(*words).returncode, 0)
+        self.assertEqual((self.table("f.csv"), self.kept("f.csv")), (first, kept))
+        slices = sorted(os.listdir(self.at("ct")))
+        os.remove(self.at(f"ct/{slices[-1]}"))
+        done = self.run_it(*words)
+        self.assertEqual(done.returncode, 0, self.table("f.csv.quarantine.csv") if done.returncode else "")
+        self.assertNotEqual(self.table("f.csv"), first)
+
+    def test_convention_of_maps(self):
+        words = (self.at("image.mha"), self.at("mask.mha"), "--mode", "voxel", "-o", self.at("maps"), "--firstorder", "Mean", "--glcm", "none", "--glrlm", "none",
+                 "--glszm", "none", "--ngtdm", "none", "--gldm", "none", "--convention")
+        self.assertIn("PyRadiomics' names", self.run_it(*words, "ibsi").stderr)
+        done = self.run_it(*words, "pyradiomics")
+        self.assertEqual(done.returncode, 0, done.stderr)
+
 
 if __name__ == "__main__":
     unittest.main()
