@@ -93,6 +93,8 @@ def _plain(value):
 
 
 def _kind(name, values):
+    if isinstance(values, np.ndarray):
+        return _REAL if values.dtype.kind == "f" else _INT
     there = [value for value in values if value is not None]
     if not all(isinstance(value, (int, float)) for value in there):
         if any(isinstance(value, (int, float)) for value in there):
@@ -101,12 +103,30 @@ def _kind(name, values):
     return _INT if there and all(isinstance(value, int) for value in there) else _REAL
 
 
+def _numbers(values):
+    """A column of NumPy numbers as float64 or int64, whole; None: its cells have to be looked at one by one."""
+    if hasattr(values, "to_numpy") and isinstance(getattr(values, "dtype", None), np.dtype):
+        values = values.to_numpy()
+    if not isinstance(values, np.ndarray) or values.ndim != 1 or not len(values):
+        return None
+    if values.dtype.kind == "f" and values.dtype.itemsize <= 8:
+        return np.ascontiguousarray(values, np.float64)
+    if values.dtype.kind in "bi" or (values.dtype.kind == "u" and values.dtype.itemsize < 8):
+        return np.ascontiguousarray(values, np.int64)
+    return None
+
+
+def _cells(values):
+    found = _numbers(values)
+    return [_plain(value) for value in values] if found is None else found
+
+
 def from_table(context, table):
     """A Handle on a CmTable from a DataFrame, Columns or any {name: values}. Values are copied."""
     units = getattr(table, "units", None) or getattr(table, "attrs", {}).get("units") or {}
     if not hasattr(table, "keys"):
         raise TypeError(f"{type(table).__name__} is no table; give a DataFrame or a dictionary of columns")
-    columns = {str(name): [_plain(value) for value in table[name]] for name in table.keys()}
+    columns = {str(name): _cells(table[name]) for name in table.keys()}
     lengths = {len(values) for values in columns.values()}
     if len(lengths) > 1:
         raise ValueError(f"columns of unlike length: {', '.join(f'{name} {len(values)}' for name, values in columns.items())}")
@@ -122,6 +142,13 @@ def from_table(context, table):
 
 
 def _fill(pointer, at, kind, values):
+    if isinstance(values, np.ndarray):
+        if kind == _REAL:
+            lib.cm_table_set_reals(pointer, at, values.ctypes.data)
+        else:
+            present = np.ones(len(values), np.bool_)
+            lib.cm_table_set_ints(pointer, at, values.ctypes.data, present.ctypes.data)
+        return
     if kind == _TEXT:
         for row, value in enumerate(values):
             if value is not None:

@@ -20,7 +20,6 @@ typedef struct Problem {
   double *bend;    /* of each row: its second derivative by the margin */
   double *partial; /* chunks x (features + 2): sums of the unknowns' derivatives, and of the loss */
   const double *at;
-  bool with_gradient;
 } Problem;
 
 static double margin(const Problem *p, const double *w, const double *x) {
@@ -44,9 +43,8 @@ static bool evaluate_rows(void *arg, CmRange range, CmError **err) {
     bool is = p->training->y[i] == p->positive;
     const double *x = p->training->x + i * d;
     double weight = p->options->weight[is], m = is ? margin(p, p->at, x) : -margin(p, p->at, x);
-    double wrong = 1 / (1 + exp(m)); /* 0 where exp overflows */
-    sum[d + 1] += weight * (m > 0 ? log1p(exp(-m)) : log1p(exp(m)) - m);
-    if (!p->with_gradient) continue;
+    double small = exp(-fabs(m)), wrong = (m > 0 ? small : 1) / (1 + small);
+    sum[d + 1] += weight * (log1p(small) - (m > 0 ? 0 : m));
     p->bend[i] = weight * wrong * (1 - wrong);
     add_row(p, is ? -weight * wrong : weight * wrong, x, sum);
   }
@@ -79,10 +77,8 @@ static bool sum_rows(Problem *p, const double *at, CmRangeFn rows, double *to, i
 static bool evaluate(void *arg, const double *w, double *value, double *gradient, CmError **err) {
   Problem *p = arg;
   int64_t size = p->training->features + 1;
-  p->with_gradient = gradient != NULL;
   *value = 0.5 * cm__lanes_dot(w, w, size);
   if (!sum_rows(p, w, evaluate_rows, value, size, 1, err)) return false;
-  if (!gradient) return true;
   memcpy(gradient, w, sizeof *w * (size_t)size);
   for (int64_t c = 0; c < p->chunks; c++) cm__lanes_add(gradient, 1, p->partial + c * (size + 1), size);
   return true;

@@ -33,7 +33,7 @@ static double weight_of(const Problem *problem, int64_t row) {
   return problem->class_weight[problem->training->y[row]];
 }
 
-/* The function at w; the probabilities are kept, and the gradient goes to `gradient` where that is wanted. */
+/* The function and its gradient at w; the probabilities are kept. */
 static bool evaluate(void *arg, const double *w, double *to, double *gradient, CmError **err) {
   (void)err;
   Problem *problem = arg;
@@ -42,10 +42,8 @@ static bool evaluate(void *arg, const double *w, double *to, double *gradient, C
   double value = 0;
   for (int c = 0; c < k; c++)
     for (int j = 0; j < d; j++) value += 0.5 * w[c * problem->width + j] * w[c * problem->width + j];
-  if (gradient) {
-    memcpy(gradient, w, sizeof *w * (size_t)problem->size);
-    for (int c = 0; c < k; c++) gradient[c * problem->width + d] = 0;
-  }
+  memcpy(gradient, w, sizeof *w * (size_t)problem->size);
+  for (int c = 0; c < k; c++) gradient[c * problem->width + d] = 0;
   for (int64_t i = 0; i < t->rows; i++) {
     double *p = problem->p + i * k, most, total = 0;
     score_row(w, t->x + i * d, k, d, p);
@@ -55,7 +53,6 @@ static bool evaluate(void *arg, const double *w, double *to, double *gradient, C
     for (int c = 0; c < k; c++) total += p[c] = exp(p[c] - most);
     for (int c = 0; c < k; c++) p[c] /= total;
     value += weight_of(problem, i) * (log(total) - own);
-    if (!gradient) continue;
     for (int c = 0; c < k; c++) problem->score[c] = weight_of(problem, i) * (p[c] - (c == t->y[i]));
     add_row(t->x + i * d, problem->score, k, d, gradient);
   }

@@ -10,7 +10,7 @@ enum { MOST_STEPS = 200, MOST_HALVINGS = 40 };
 
 typedef struct Newton {
   const CmSmooth *smooth;
-  double *w, *gradient, *step, *residual, *direction, *product, *trial;
+  double *w, *gradient, *step, *residual, *direction, *product, *trial, *there;
   double first; /* length of the first gradient */
 } Newton;
 
@@ -40,8 +40,9 @@ static bool find_step(Newton *n, CmError **err) {
   return true;
 }
 
-/* Halves the step until the function falls enough. *last: the fall is below what doubles can tell; the step is taken
- * whole, as steps of Newton this near double the digits. */
+/* Halves the step until the function falls enough; the gradient comes in the same reading of the rows, since the whole
+ * step is nearly always taken. *last: the fall is below what doubles can tell; the step is taken whole, as steps of
+ * Newton this near double the digits. */
 static bool take_step(Newton *n, double *value, bool *last, CmError **err) {
   int64_t size = n->smooth->size;
   double slope = cm__lanes_dot(n->gradient, n->step, size), share = 1;
@@ -50,9 +51,10 @@ static bool take_step(Newton *n, double *value, bool *last, CmError **err) {
   for (int halving = 0; !*last && halving < MOST_HALVINGS; halving++, share /= 2) {
     double there;
     for (int64_t i = 0; i < size; i++) n->trial[i] = n->w[i] + share * n->step[i];
-    if (!n->smooth->evaluate(n->smooth->arg, n->trial, &there, NULL, err)) return false;
+    if (!n->smooth->evaluate(n->smooth->arg, n->trial, &there, n->there, err)) return false;
     if (!(there <= *value + 1e-4 * share * slope)) continue;
     memcpy(n->w, n->trial, sizeof *n->w * (size_t)size);
+    memcpy(n->gradient, n->there, sizeof *n->w * (size_t)size);
     *value = there;
     return true;
   }
@@ -75,7 +77,6 @@ static bool minimise(Newton *n, double tolerance, CmContext *ctx, CmError **err)
     if (length_of(n, n->gradient) <= tolerance * n->first) return true;
     if (!find_step(n, err) || !take_step(n, &value, &last, err)) return false;
     if (last) return true;
-    if (!smooth->evaluate(smooth->arg, n->w, &value, n->gradient, err)) return false;
   }
   cm_error_set(err, CM_ERR_DATA, "no minimum was found in %d steps; use a smaller C, or scale=zscore", MOST_STEPS);
   return false;
@@ -84,7 +85,7 @@ static bool minimise(Newton *n, double tolerance, CmContext *ctx, CmError **err)
 bool cm__truncated_newton(CmContext *ctx, const CmSmooth *smooth, double tolerance, double *w, CmError **err) {
   CmArena scratch = {.ctx = ctx};
   Newton n = {.smooth = smooth, .w = w};
-  double **vectors[] = {&n.gradient, &n.step, &n.residual, &n.direction, &n.product, &n.trial};
+  double **vectors[] = {&n.gradient, &n.step, &n.residual, &n.direction, &n.product, &n.trial, &n.there};
   double *room = CM__NEW(&scratch, double, CM_COUNT(vectors) * smooth->size, err);
   for (int v = 0; v < CM_COUNT(vectors); v++) *vectors[v] = room + v * smooth->size;
   bool ok = room && minimise(&n, tolerance, ctx, err);

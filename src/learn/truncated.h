@@ -7,9 +7,9 @@
 /* A convex function. Both may fail, with *err. */
 typedef struct CmSmooth {
   int64_t size;
-  /* The value at w, and the gradient unless that is NULL. */
+  /* The value and the gradient at w. */
   bool (*evaluate)(void *arg, const double *w, double *value, double *gradient, CmError **err);
-  /* to = second derivatives, where a gradient was asked for last, times v. */
+  /* to = second derivatives, where it was evaluated last, times v. */
   bool (*multiply)(void *arg, const double *v, double *to, CmError **err);
   void *arg;
 } CmSmooth;
