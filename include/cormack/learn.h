@@ -184,6 +184,9 @@ typedef struct CmLearnColumns {
    * `target`, one of them. None of them is a feature. */
   const char *const *labels;
   int label_count;
+  /* survival with covariates that change: each row holds from `start` to the target's time, and a subject has several;
+   * rows of one subject must not overlap. cm_model_fit() alone; NULL: all rows start at 0 */
+  const char *start;
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------

@@ -118,6 +118,7 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->task = given(&options->task);
   c->event = given(&options->event);
   c->allow = given(&options->allow);
+  c->start = given(&options->start);
   if (!split_names(cli, options->features.value, &result->text[0], result->names[0], &c->feature_count, err) ||
       !split_names(cli, options->ignore.value, &result->text[1], result->names[1], &c->ignore_count, err) ||
       !split_names(cli, options->order.value, &result->text[2], result->names[2], &c->order_count, err) ||

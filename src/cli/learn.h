@@ -10,7 +10,7 @@
 
 typedef struct CmLearnOptions {
   CmText output, target, positive, subject, time, hold_out_column, group, features, ignore, task, event, order,
-      subgroups, allow;
+      subgroups, allow, start;
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */

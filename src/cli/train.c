@@ -13,6 +13,10 @@ static const CmParam option_table[] = {
                      "where the model goes; of several targets the folder for a model each"),
     CM__LEARN_OPTION(TrainOptions, hold_out_column, "", "column that marks with 1 or «test» rows not to train on"),
     CM__LEARN_OPTION(TrainOptions, allow, "", "leaks to let pass, by name, with commas between; each is then a note"),
+    CM__LEARN_OPTION(
+        TrainOptions, start, "",
+        "survival: column of the time from which a row holds, where a subject has several (covariates that "
+        "change)"),
     CM__LEARN_OPTIONS(TrainOptions),
 };
 

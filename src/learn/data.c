@@ -185,7 +185,7 @@ static bool same(const char *a, const char *b) {
 static bool has_role(const CmLearnData *data, const CmLearnColumns *columns, const char *name) {
   if (same(name, data->batch_column) || same(name, columns->target) || same(name, columns->subject) ||
       same(name, columns->time) || same(name, columns->hold_out) || same(name, columns->event) ||
-      same(name, columns->group))
+      same(name, columns->start) || same(name, columns->group))
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
@@ -340,8 +340,9 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   if ((columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
   if (!cm__rows_plan(data, columns, ability, err) || !name_features(data, columns, err) ||
       !cm__target_read(data, columns, ability, err) || !cm__data_subjects(data, columns->subject, err) ||
-      !cm__data_times(data, columns->time, err) || !read_held(data, columns->hold_out, err) ||
-      !read_features(data, err) || !cm__rows_batch(data, err) || !cm__rows_along_time(data, err))
+      !cm__data_times(data, columns->time, err) || !cm__data_starts(data, columns->start, err) ||
+      !read_held(data, columns->hold_out, err) || !read_features(data, err) || !cm__rows_batch(data, err) ||
+      !cm__rows_along_time(data, err))
     return false;
   return !data->rows_without_target ||
          cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are %s.",

@@ -36,6 +36,7 @@ typedef struct CmLearnData {
   int *y;                  /* NULL without classes */
   double *value;           /* regression: the target; survival: the time; else NULL */
   uint8_t *event;          /* survival: 1 where the event came */
+  double *start;           /* survival: when the row comes under observation; NULL: at 0 */
   int64_t subjects;        /* that have a labelled row; those of unlabelled rows alone are numbered behind */
   int64_t *subject;        /* 0..subjects-1, by first appearance */
   const char **subject_name;
@@ -64,6 +65,8 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
 /* Subjects of the rows; without a name each is its own, and a note says so. Times; NULL: none. */
 bool cm__data_subjects(CmLearnData *data, const char *name, CmError **err);
 bool cm__data_times(CmLearnData *data, const char *name, CmError **err);
+/* Starts of the rows of survival; NULL: none. Refuses rows of a subject that overlap. */
+bool cm__data_starts(CmLearnData *data, const char *name, CmError **err);
 /* Task, rows and target. */
 bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err);
 /* A column by its name; -1 and CM_ERR_MISSING with the nearest known name. */

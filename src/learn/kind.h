@@ -18,6 +18,7 @@ typedef struct CmTraining {
   const int *y;                    /* 0..classes-1; of kinds that take unlabelled rows -1 for these, which come last */
   const double *value;             /* regression: the target; survival: the time */
   const uint8_t *event;            /* survival: 1 where the event came */
+  const double *start;             /* survival: at risk after it; NULL: from 0 on */
   const int64_t *subject;          /* any numbers; equal for rows of one subject */
   const char *const *subject_name; /* at these numbers; NULL: nobody named the subjects */
   const char *const *name;         /* of the features */

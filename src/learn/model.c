@@ -224,13 +224,17 @@ static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at,
   double *value = data->value ? CM__NEW(scratch, double, count, err) : NULL;
   int *y = data->y ? CM__NEW(scratch, int, count, err) : NULL;
   uint8_t *event = data->event ? CM__NEW(scratch, uint8_t, count, err) : NULL;
+  double *start = data->start ? CM__NEW(scratch, double, count, err) : NULL;
   int64_t *subject = CM__NEW(scratch, int64_t, count, err);
-  if (!x || !subject || (data->y && !y) || (data->value && !value) || (data->event && !event)) return false;
+  if ((data->start && !start) || !x || !subject || (data->y && !y) || (data->value && !value) ||
+      (data->event && !event))
+    return false;
   for (int64_t i = 0; i < count; i++) {
     subject[i] = data->subject[at[i]];
     if (y) y[i] = i < labelled ? data->y[at[i]] : -1;
     if (value) value[i] = data->value[at[i]];
     if (event) event[i] = data->event[at[i]];
+    if (start) start[i] = data->start[at[i]];
   }
   *raw = (CmTraining){.task = data->task,
                       .x = x,
@@ -240,6 +244,7 @@ static bool gather(CmArena *scratch, const CmLearnData *data, const int64_t *at,
                       .y = y,
                       .value = value,
                       .event = event,
+                      .start = start,
                       .subject = subject,
                       .subject_name = data->subject_column ? data->subject_name : NULL};
   return true;
@@ -325,11 +330,21 @@ error:
   return NULL;
 }
 
+/* Tests, ranks and scores by inner folds take all rows as at risk from 0 on. */
+static bool check_starts(const CmLearner *learner, const CmLearnColumns *columns, CmError **err) {
+  const CmPrepareParams *p = learner->prepare;
+  if (!columns->start || (!learner->search && !(p && (p->alpha > 0 || p->k_best > 0)))) return true;
+  cm_error_set(
+      err, CM_ERR_UNSUPPORTED,
+      "start: neither the choice of parameters nor alpha and k_best know rows that start later; leave them out");
+  return false;
+}
+
 CmModel *cm_model_fit(CmContext *ctx, const CmLearner *learner, const CmTable *table, const CmLearnColumns *columns,
                       CmError **err) {
   CmLearnData data;
   CmModel *model = NULL;
-  if (!cm__learner_check(learner, err)) return NULL;
+  if (!cm__learner_check(learner, err) || !check_starts(learner, columns, err)) return NULL;
   if (!cm__data_read(ctx, table, columns, cm__ability(learner, 1), &data, err) ||
       !cm__leak_check(&data, columns, columns->allow ? columns->allow : "", err))
     goto done;

@@ -293,6 +293,13 @@ done:
 CmLearnResult *cm_learn_validate(CmContext *ctx, const CmLearner *learners, int count, const CmTable *table,
                                  const CmLearnColumns *columns, const CmValidateParams *params, CmError **err) {
   if (!check_learners(learners, count, err)) return NULL;
+  if (columns->start) {
+    cm_error_set(
+        err, CM_ERR_UNSUPPORTED,
+        "start: validation judges rows that are all at risk from 0 on; train without folds, or validate a row a "
+        "subject");
+    return NULL;
+  }
   void *defaults = params ? NULL : cm_params_create(ctx, &about, err);
   if (!params && !(params = defaults)) return NULL;
   CmLearnResult *result = columns->label_count

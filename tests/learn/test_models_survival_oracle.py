@@ -2,6 +2,7 @@
 
 Tolerances were measured and are stated at each check.
 """
+import json
 import math
 import sys
 import warnings
@@ -9,9 +10,9 @@ import warnings
 try:
     import numpy as np
     import pandas
-    from lifelines import CoxPHFitter
-    from lifelines.datasets import load_lung, load_rossi
-    from peers import agree, fitted, predict, probabilities
+    from lifelines import CoxPHFitter, CoxTimeVaryingFitter
+    from lifelines.datasets import load_lung, load_rossi, load_stanford_heart_transplants
+    from peers import agree, fitted, folder, predict, probabilities, run, train, write
     from sklearn import datasets
     from sklearn.preprocessing import StandardScaler
     from statsmodels.miscmodels.ordinal_model import OrderedModel
@@ -55,6 +56,65 @@ for _ in range(200):
 model, _ = fitted("cox", np.array([[0.0], [1], [0], [1]]), [1, 2, 3, 4], np.array([[0.0]]), "--event", "event", prepare="prepare scale=none",
                   event=[1, 1, 1, 0])
 agree(model["predictor"]["linear"]["weight"], [w], 1e-9, "Cox, four rows: root of the score equation")
+
+# ---- covariates that change: lifelines' Newton steps end at 1e-10; its table of heart transplants, with ties ----------------------
+def spans(table, features, subject, target, event, more=(), name="train"):
+    write(f"{folder}/{name}.csv", table[features].to_numpy(float), {"start": table.start.to_numpy(float), "target": table[target].to_numpy(float),
+                                                                   "event": table[event].to_numpy(int), "patient": table[subject].to_numpy()})
+    run("train", f"{folder}/{name}.csv", "cox", "prepare scale=none", "--target", "target", "--event", "event", "--subject", "patient", "--start", "start",
+        "-o", f"{folder}/model.json", *more)
+    with open(f"{folder}/model.json") as file:
+        return json.load(file)["predictor"]
+
+
+def split(table, time, event, pieces, seed):
+    """The same patients in pieces of time, each with a covariate of its own."""
+    rng, rows = np.random.default_rng(seed), []
+    for at, row in table.iterrows():
+        ends = sorted({*rng.choice(np.arange(1, max(2, int(row[time]))), pieces).tolist(), row[time]} - {0})
+        for start, end in zip([0, *ends[:-1]], ends):
+            if start < end:
+                rows.append({**row, "id": at, "start": start, "stop": end, "came": row[event] * (end == row[time]), "changing": rng.normal()})
+    return pandas.DataFrame(rows)
+
+
+heart = load_stanford_heart_transplants()
+rossi = load_rossi()
+pieces = split(rossi, "week", "arrest", 4, 3)
+static = [c for c in rossi.columns if c not in ("week", "arrest")]
+for title, table, features, end, event in [("heart transplants", heart, ["age", "year", "surgery", "transplant"], "stop", "event"),
+                                           ("rossi in pieces", pieces, [*static, "changing"], "stop", "came")]:
+    table = table[table.start < table[end]].reset_index(drop=True)
+    judge = CoxTimeVaryingFitter().fit(table[["id", "start", end, event, *features]], event, "start", end, id_col="id", fit_options={"precision": 1e-12})
+    model = spans(table, features, "id", end, event)
+    agree(model["linear"]["weight"], judge.params_[features], 1e-8, f"{title}: coefficients over time")
+    agree(model["linear"]["standard_error"], judge.standard_errors_[features], 1e-7, f"{title}: standard errors over time")
+    agree(model["log_likelihood"], judge.log_likelihood_, 1e-7, f"{title}: log-likelihood over time")
+    risk = table[features].to_numpy(float) @ np.array(model["linear"]["weight"])
+    risk -= table[features].to_numpy(float).mean(axis=0) @ np.array(model["linear"]["weight"])
+    times = np.unique(table[end][table[event] == 1])
+    steps = [(table[event] * (table[end] == t)).sum() / np.exp(risk[(table.start < t) & (t <= table[end])]).sum() for t in times]
+    agree(model["hazard"], np.cumsum(steps), 1e-9, f"{title}: cumulated baseline hazard, by its formula")
+whole = train("cox", rossi[static].to_numpy(float), rossi.week.to_numpy(), "--event", "event", prepare="prepare scale=none", event=rossi.arrest.to_numpy())["predictor"]
+parts = spans(pieces, static, "id", "stop", "came")
+agree(parts["linear"]["weight"], whole["linear"]["weight"], 1e-9, "rossi in pieces without the changing covariate: as whole")
+agree(parts["log_likelihood"], whole["log_likelihood"], 1e-9, "rossi in pieces: its likelihood as whole")
+agree(whole["linear"]["standard_error"], CoxPHFitter().fit(rossi, "week", "arrest", fit_options={"precision": 1e-12}).standard_errors_[static], 1e-8,
+      "rossi: standard errors")
+for what, change in [("overlap in time", {"start": 0.0}), ("is not a time from 0", {"start": 60.0}), ("is not a time from 0", {"start": -1.0})]:
+    odd = pieces.copy()
+    odd.loc[odd.index[(odd.id == odd.id.iloc[-1]) & (odd.start > 0)][:1], list(change)] = list(change.values())
+    try:
+        spans(odd, static, "id", "stop", "came")
+        raise SystemExit(f"not refused: {what}")
+    except AssertionError as refusal:
+        assert what in str(refusal), refusal
+for more, what in ((["prepare k_best=2"], "neither the choice"), (["--subject", ""], "name event and subject")):
+    try:
+        spans(pieces, static, "id", "stop", "came", more)
+        raise SystemExit(f"not refused: {what}")
+    except AssertionError as refusal:
+        assert what in str(refusal), refusal
 
 # ---- proportional odds: diabetes' target in four steps, and wine's cultivars as if they were ordered ------------------------
 diabetes, wine = datasets.load_diabetes(), datasets.load_wine()

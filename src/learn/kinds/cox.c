@@ -3,9 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "learn/dense.h"
 #include "learn/json.h"
 #include "learn/linear.h"
 #include "learn/newton.h"
+
+#define MOST_ERRORS 500 /* features */
 
 enum { TIES_EFRON, TIES_BRESLOW };
 
@@ -23,7 +26,8 @@ static const CmParam params_table[] = {
 typedef struct Cox {
   CmLinear *linear; /* score of the mean row: 0 */
   int64_t times;
-  double follow_up; /* the last time in training, with or without an event */
+  double follow_up;      /* the last time in training, with or without an event */
+  double log_likelihood; /* partial, without the penalty; NaN: by an older version */
   double *time,
       *hazard; /* of each event, rising; cumulated baseline hazard (Breslow 1974) of the mean row from then on */
 } Cox;
@@ -37,6 +41,7 @@ typedef struct Cohort {
   double alpha;
   int ties;
   int64_t *order;             /* rows by falling time */
+  int64_t *leaving;           /* places in `order` by falling start; NULL: all start at 0 */
   double *score;              /* rows, of the ordered ones */
   double *first, *second;     /* sums over those at risk: features; features x features, lower triangle */
   double *tied, *tied_second; /* of those whose event is at this time */
@@ -52,6 +57,17 @@ static int later_first(const void *a, const void *b) {
   const Moment *p = a, *q = b;
   if (p->time != q->time) return p->time > q->time ? -1 : 1;
   return p->row < q->row ? -1 : p->row > q->row;
+}
+
+/* Going back in time rows leave where they start. */
+static bool order_starts(CmArena *scratch, const CmTraining *t, Moment *moment, Cohort *c, CmError **err) {
+  if (!t->start) return true;
+  c->leaving = CM__NEW(scratch, int64_t, t->rows, err);
+  if (!c->leaving) return false;
+  for (int64_t i = 0; i < t->rows; i++) moment[i] = (Moment){t->start[c->order[i]], i};
+  qsort(moment, (size_t)t->rows, sizeof *moment, later_first);
+  for (int64_t i = 0; i < t->rows; i++) c->leaving[i] = moment[i].row;
+  return true;
 }
 
 static bool make_cohort(CmArena *scratch, const CmTraining *t, Cohort *c, CmError **err) {
@@ -71,7 +87,7 @@ static bool make_cohort(CmArena *scratch, const CmTraining *t, Cohort *c, CmErro
   for (int64_t i = 0; i < t->rows; i++) moment[i] = (Moment){t->value[i], i};
   qsort(moment, (size_t)t->rows, sizeof *moment, later_first);
   for (int64_t i = 0; i < t->rows; i++) c->order[i] = moment[i].row;
-  return true;
+  return order_starts(scratch, t, moment, c, err);
 }
 
 static void centre(const Cohort *c, int64_t row) {
@@ -120,12 +136,36 @@ static double score_rows(const Cohort *c, const double *w) {
   return most;
 }
 
+/* Those at risk, going back in time: they come in at their times and leave at their starts. */
+typedef struct AtRisk {
+  int64_t came, left;
+  double weight; /* the sum of theirs */
+} AtRisk;
+
+/* Lets go who is not yet at risk at `time`. most: weights are relative to it; sums: theirs are taken back as well. */
+static void let_go(const Cohort *c, double time, double most, bool sums, AtRisk *risk) {
+  const CmTraining *t = c->training;
+  while (c->leaving && risk->left < t->rows && t->start[c->order[c->leaving[risk->left]]] >= time) {
+    const int64_t place = c->leaving[risk->left++];
+    const double weight = exp(c->score[place] - most);
+    risk->weight -= weight;
+    if (!sums) continue;
+    centre(c, c->order[place]);
+    add_sums(c, -weight, c->first, c->second);
+  }
+  if (risk->left < risk->came) return;
+  risk->weight = 0; /* nobody is left, nor is rounding to be */
+  if (sums) memset(c->first, 0, sizeof(double) * (size_t)t->features);
+  if (sums) memset(c->second, 0, sizeof(double) * (size_t)t->features * (size_t)t->features);
+}
+
 /* Negative partial log-likelihood and penalty. Weights are relative to the largest, so that none overflows. */
 static double cox_function(void *arg, const double *w, double *gradient, double *hessian) {
   const Cohort *c = arg;
   const CmTraining *t = c->training;
   int64_t d = t->features;
-  double most = score_rows(c, w), risk = 0, value = 0;
+  double most = score_rows(c, w), value = 0;
+  AtRisk risk = {0};
   for (int64_t j = 0; j < d; j++) value += 0.5 * c->alpha * w[j] * w[j];
   for (int64_t j = 0; gradient && j < d; j++) {
     gradient[j] += c->alpha * w[j];
@@ -138,11 +178,13 @@ static double cox_function(void *arg, const double *w, double *gradient, double 
     int64_t deaths = 0;
     memset(c->tied, 0, sizeof(double) * (size_t)d);
     memset(c->tied_second, 0, sizeof(double) * (size_t)(d * d));
+    let_go(c, time, most, gradient != NULL, &risk);
     for (; i < t->rows && t->value[c->order[i]] == time; i++) {
       double weight = exp(c->score[i] - most);
       bool event = t->event[c->order[i]];
       if (gradient) centre(c, c->order[i]);
-      risk += weight;
+      risk.weight += weight;
+      risk.came++;
       if (gradient) add_sums(c, weight, c->first, c->second);
       if (!event) continue;
       deaths++;
@@ -151,7 +193,7 @@ static double cox_function(void *arg, const double *w, double *gradient, double 
       if (gradient) add_sums(c, weight, c->tied, c->tied_second);
       for (int64_t j = 0; gradient && j < d; j++) gradient[j] -= c->x[j];
     }
-    value += add_events(c, deaths, risk, tied, gradient, hessian);
+    value += add_events(c, deaths, risk.weight, tied, gradient, hessian);
   }
   return value;
 }
@@ -172,17 +214,19 @@ static bool make_baseline(CmArena *hold, const Cohort *c, Cox *cox, CmError **er
   cox->hazard = CM__NEW(hold, double, cox->times, err);
   if (!cox->time || !cox->hazard) return false;
   int64_t kept = 0;
-  double risk = 0;
+  AtRisk risk = {0};
   for (int64_t i = 0; i < t->rows;) {
     double time = t->value[c->order[i]];
     int64_t deaths = 0;
+    let_go(c, time, 0, false, &risk);
     for (; i < t->rows && t->value[c->order[i]] == time; i++) {
-      risk += exp(c->score[i]);
+      risk.weight += exp(c->score[i]);
+      risk.came++;
       deaths += t->event[c->order[i]];
     }
     if (!deaths) continue;
     cox->time[kept] = time;
-    cox->hazard[kept++] = (double)deaths / risk;
+    cox->hazard[kept++] = (double)deaths / risk.weight;
   }
   cox->times = kept;
   for (int64_t i = 0, j = kept - 1; i < j; i++, j--) {
@@ -196,6 +240,27 @@ static bool make_baseline(CmArena *hold, const Cohort *c, Cox *cox, CmError **er
   return true;
 }
 
+/* The log-likelihood and, without a penalty, the standard errors: the inverse of the second derivatives. */
+static bool find_errors(CmArena *hold, CmArena *scratch, Cohort *c, Cox *cox, CmError **err) {
+  int64_t d = c->training->features;
+  double *gradient = CM__NEW(scratch, double, d, err), *hessian = CM__NEW(scratch, double, d *d, err);
+  if (!gradient || !hessian) return false;
+  const double *w = cox->linear->weight;
+  cox->log_likelihood = -cox_function(c, w, gradient, hessian);
+  for (int64_t j = 0; j < d; j++) cox->log_likelihood += 0.5 * c->alpha * w[j] * w[j];
+  if (c->alpha > 0 || d > MOST_ERRORS || !cm__cholesky(hessian, (int)d)) return true;
+  cox->linear->standard_error = CM__NEW(hold, double, d, err);
+  for (int64_t j = 0; cox->linear->standard_error && j < d; j++) {
+    double square = 0;
+    memset(gradient, 0, sizeof *gradient * (size_t)d);
+    gradient[j] = 1;
+    cm__cholesky_forward(hessian, (int)d, gradient);
+    for (int64_t k = j; k < d; k++) square += gradient[k] * gradient[k];
+    cox->linear->standard_error[j] = sqrt(square);
+  }
+  return cox->linear->standard_error != NULL;
+}
+
 static void *fit(CmArena *hold, const CmTraining *training, const void *params, CmError **err) {
   const CoxParams *p = params;
   CmArena scratch = {.ctx = hold->ctx};
@@ -207,7 +272,9 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   if (!cm__newton(hold->ctx, cox_function, &cohort, training->features, cox->linear->weight, err)) goto done;
   for (int j = 0; j < training->features; j++)
     cox->linear->intercept[0] -= cox->linear->weight[j] * cox->linear->mean[j];
-  if (cm__linear_finite(cox->linear, err) && make_baseline(hold, &cohort, cox, err)) result = cox;
+  if (cm__linear_finite(cox->linear, err) && find_errors(hold, &scratch, &cohort, cox, err) &&
+      make_baseline(hold, &cohort, cox, err))
+    result = cox;
 done:
   cm__arena_free(&scratch);
   return result;
@@ -267,16 +334,27 @@ static void write_state(const void *state, CmTextBuffer *json) {
   cm__json_reals(json, cox->hazard, cox->times);
   cm__text_add(json, ",\"linear\":");
   cm__linear_write(cox->linear, json);
+  if (isfinite(cox->log_likelihood)) {
+    cm__text_add(json, ",\"log_likelihood\":");
+    cm__json_real(json, cox->log_likelihood);
+  }
   cm__text_add(json, "}");
 }
 
 static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *shape, CmError **err) {
-  const json_t *time, *hazard, *linear, *last;
-  CmJsonMember members[] = {{"time", &time}, {"hazard", &hazard}, {"linear", &linear}, {"follow_up", &last}};
-  bool says = json_object_get(json, "follow_up") != NULL; /* older files do not: it is that of the last event */
-  if (!cm__json_members(json, "predictor", members, CM_COUNT(members) - !says, err)) return NULL;
+  const json_t *time, *hazard, *linear, *last = NULL, *likelihood = NULL;
+  CmJsonMember members[5] = {{"time", &time}, {"hazard", &hazard}, {"linear", &linear}};
+  int count = 3; /* and two that older files do not have; follow-up is then that of the last event */
+  bool says = json_object_get(json, "follow_up") != NULL;
+  if (says) members[count++] = (CmJsonMember){"follow_up", &last};
+  if (json_object_get(json, "log_likelihood")) members[count++] = (CmJsonMember){"log_likelihood", &likelihood};
+  if (!cm__json_members(json, "predictor", members, count, err)) return NULL;
   Cox *cox = CM__NEW(hold, Cox, 1, err);
-  if (!cox || !(cox->linear = cm__linear_read(hold, linear, shape, err))) return NULL;
+  if (!cox) return NULL;
+  cox->log_likelihood = NAN;
+  if (likelihood && !cm__json_read_real(likelihood, "predictor.log_likelihood", -INFINITY, &cox->log_likelihood, err))
+    return NULL;
+  if (!(cox->linear = cm__linear_read(hold, linear, shape, err))) return NULL;
   cox->times = (int64_t)json_array_size(time);
   cox->time = cm__json_read_reals(hold, time, "predictor.time", cox->times, false, err);
   cox->hazard = cox->time ? cm__json_read_reals(hold, hazard, "predictor.hazard", cox->times, false, err) : NULL;
@@ -294,19 +372,23 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
 }
 
 CM_MODEL_KIND(cox) = {
-    .kind = {.about = {.name = "cox",
-                       .family = "model",
-                       .since = "0.1",
-                       .summary = "Cox proportional hazards.",
-                       .details = "Partial likelihood by Newton's method, ties after Efron or Breslow; baseline hazard "
-                                  "after Breslow, of the mean row. Contributions are to the logarithm of the hazard. "
-                                  "The median time is the first event time at which half survive.",
-                       CM_OP_PARAMS(CoxParams, params_table),
-                       .cite = "Cox: Regression models and life-tables, J. R. Stat. Soc. B 34, 1972; Efron, JASA 72, "
-                               "1977; Breslow, Biometrics 30, 1974"},
-             .tasks = 1u << CM_TASK_SURVIVAL,
-             .wants_scaling = true,
-             .explains_rows = true},
+    .kind =
+        {.about = {.name = "cox",
+                   .family = "model",
+                   .since = "0.1",
+                   .summary = "Cox proportional hazards.",
+                   .details =
+                       "Partial likelihood by Newton's method, ties after Efron or Breslow; baseline hazard "
+                       "after Breslow, of the mean row. Contributions are to the logarithm of the hazard. "
+                       "The median time is the first event time at which half survive. With a column `start` a row is "
+                       "at risk from there (not at it) to its time, so that covariates may change: several "
+                       "rows a subject; what is predicted of a row holds while its covariates stay.",
+                   CM_OP_PARAMS(CoxParams, params_table),
+                   .cite = "Cox: Regression models and life-tables, J. R. Stat. Soc. B 34, 1972; Efron, JASA 72, "
+                           "1977; Breslow, Biometrics 30, 1974"},
+         .tasks = 1u << CM_TASK_SURVIVAL,
+         .wants_scaling = true,
+         .explains_rows = true},
     .fit = fit,
     .predict = predict_rows,
     .survive = survive,
