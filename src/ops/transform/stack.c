@@ -3,6 +3,7 @@
 
 #include "cormack/parallel.h"
 #include "ops/lines.h"
+#include "ops/simd.h"
 
 typedef struct StackParams {
   int32_t type;
@@ -51,28 +52,71 @@ static void scatter(const char *from, size_t bytes, size_t step, int64_t n, char
     for (int64_t x = 0; x < n; x++) memcpy(to + (size_t)x * step, from + (size_t)x * bytes, bytes);
 }
 
+/* Two to four rows of one component each, whose number the compiler knows. */
+#define WEAVE(name, E)                                                                                                 \
+  static inline                                                                                                        \
+      __attribute__((always_inline)) void name##_some(const void *const *rows, int count, int64_t n, E *restrict to) { \
+    const E *from[4];                                                                                                  \
+    for (int k = 0; k < count; k++) from[k] = rows[k];                                                                 \
+    CM_INDEPENDENT                                                                                                     \
+    for (int64_t x = 0; x < n; x++)                                                                                    \
+      for (int k = 0; k < count; k++) to[x * count + k] = from[k][x];                                                  \
+  }                                                                                                                    \
+  CM_SIMD static void name(const void *const *rows, int count, int64_t n, void *to) {                                  \
+    if (count == 2)                                                                                                    \
+      name##_some(rows, 2, n, to);                                                                                     \
+    else if (count == 3)                                                                                               \
+      name##_some(rows, 3, n, to);                                                                                     \
+    else                                                                                                               \
+      name##_some(rows, 4, n, to);                                                                                     \
+  }
+WEAVE(weave_8, uint8_t)
+WEAVE(weave_16, uint16_t)
+WEAVE(weave_32, uint32_t)
+WEAVE(weave_64, uint64_t)
+#undef WEAVE
+/* By the size of a component. */
+static void (*const weave[9])(const void *const *, int, int64_t, void *) = {
+    [1] = weave_8, [2] = weave_16, [4] = weave_32, [8] = weave_64};
+
+/* A row of each image in the type of the result; how many images. line: room for all. */
+static int gather_rows(const Job *job, int64_t row, double *wide, double *line, const void **rows,
+                       int64_t *components) {
+  const CmType type = cm_image_type(job->out);
+  int count = 0;
+  for (int k = 0; k < CM_MAX_PORTS; k++) {
+    if (job->in[k].kind == CM_KIND_NONE) continue;
+    const CmImage *image = job->in[k].image;
+    const CmGrid grid = cm__grid(image);
+    rows[count] = cm__row(image, &grid, row);
+    if (cm_image_type(image) != type) {
+      cm__line_to_f64(cm_image_type(image), rows[count], grid.row, wide);
+      cm__line_from_f64(type, wide, grid.row, line);
+      rows[count] = line;
+      line += grid.row;
+    }
+    components[count++] = grid.components;
+  }
+  return count;
+}
+
 static bool stack_rows(void *arg, CmRange range, CmError **err) {
   const Job *job = arg;
-  const CmType type = cm_image_type(job->out);
+  const size_t size = job->grid.size, step = (size_t)job->grid.components * size;
   double *wide = cm_alloc_array(job->ctx, (size_t)job->grid.row, sizeof(double), err);
-  char *line = cm_alloc_array(job->ctx, (size_t)job->grid.row, sizeof(double), err);
+  double *line = cm_alloc_array(job->ctx, (size_t)job->grid.row, sizeof(double), err);
   const bool ok = wide && line;
   for (int64_t row = range.begin; ok && row < range.end; row++) {
+    const void *rows[CM_MAX_PORTS];
+    int64_t components[CM_MAX_PORTS];
     char *to = cm__row_mut(job->out, &job->grid, row);
-    for (int k = 0; k < CM_MAX_PORTS; k++) {
-      if (job->in[k].kind == CM_KIND_NONE) continue;
-      const CmImage *image = job->in[k].image;
-      const CmGrid grid = cm__grid(image);
-      const void *from = cm__row(image, &grid, row);
-      if (cm_image_type(image) != type) {
-        cm__line_to_f64(cm_image_type(image), from, grid.row, wide);
-        cm__line_from_f64(type, wide, grid.row, line);
-        from = line;
-      }
-      scatter(from, (size_t)grid.components * job->grid.size, (size_t)job->grid.components * job->grid.size, grid.nx,
-              to);
-      to += (size_t)grid.components * job->grid.size;
+    const int count = gather_rows(job, row, wide, line, rows, components);
+    if (count > 1 && count <= 4 && count == job->grid.components) {
+      weave[size](rows, count, job->grid.nx, to);
+      continue;
     }
+    for (int k = 0; k < count; to += (size_t)components[k++] * size)
+      scatter(rows[k], (size_t)components[k] * size, step, job->grid.nx, to);
   }
   cm_free(wide);
   cm_free(line);
