@@ -149,16 +149,31 @@ static bool fill_row(Stretch *job, bool wide, CmError **err) {
   return true;
 }
 
-/* Whole voxels of one row to their places. */
-static void pick_voxels(const char *from, const int64_t *at, int64_t n, size_t bytes, char *to) {
+/* Whole voxels of one row to their places, eight together. Their components may be smaller, and lie anywhere. */
+typedef uint16_t Two __attribute__((aligned(1), may_alias));
+typedef uint32_t Four __attribute__((aligned(1), may_alias));
+#define PICK(name, E)                                                                               \
+  static void name(const E *restrict from, const int64_t *restrict at, int64_t n, E *restrict to) { \
+    int64_t i = 0;                                                                                  \
+    for (; i + 8 <= n; i += 8)                                                                      \
+      for (int k = 0; k < 8; k++) to[i + k] = from[at[i + k]];                                      \
+    for (; i < n; i++) to[i] = from[at[i]];                                                         \
+  }
+PICK(pick_8, uint8_t)
+PICK(pick_16, Two)
+PICK(pick_32, Four)
+#undef PICK
+
+static void pick_voxels(const void *from, const int64_t *at, int64_t n, size_t bytes, void *to) {
   if (bytes == 1)
-    for (int64_t i = 0; i < n; i++) to[i] = from[at[i]];
+    pick_8(from, at, n, to);
   else if (bytes == 2)
-    for (int64_t i = 0; i < n; i++) memcpy(to + 2 * i, from + 2 * at[i], 2);
+    pick_16(from, at, n, to);
   else if (bytes == 4)
-    for (int64_t i = 0; i < n; i++) memcpy(to + 4 * i, from + 4 * at[i], 4);
+    pick_32(from, at, n, to);
   else
-    for (int64_t i = 0; i < n; i++) memcpy(to + (size_t)i * bytes, from + (size_t)at[i] * bytes, bytes);
+    for (int64_t i = 0; i < n; i++)
+      memcpy((char *)to + (size_t)i * bytes, (const char *)from + (size_t)at[i] * bytes, bytes);
 }
 
 typedef struct Span {
@@ -178,8 +193,8 @@ static void nearest_row(const Stretch *job, int64_t row, const char *outside, ch
   const Span span = span_of(job, row);
   const int64_t begin = span.begin, end = span.end;
   const size_t bytes = (size_t)grid->components * grid->size;
-  for (int64_t i = 0; i < out->nx; i++)
-    if (i < begin || i >= end) memcpy(to + (size_t)i * bytes, outside, bytes);
+  for (int64_t i = 0; i < begin; i++) memcpy(to + (size_t)i * bytes, outside, bytes);
+  for (int64_t i = end; i < out->nx; i++) memcpy(to + (size_t)i * bytes, outside, bytes);
   if (begin >= end) return;
   const int64_t from = (t * grid->nz + job->axis[2].low[z]) * grid->ny + job->axis[1].low[y];
   pick_voxels(cm__row(job->warp->image, grid, from), ax->low + begin, end - begin, bytes, to + (size_t)begin * bytes);
