@@ -104,9 +104,9 @@ CM_SIMD static double robust_deviation_of(const double *v, int64_t n, double p10
   const int64_t whole = n / LANES * LANES;
   for (int64_t i = 0; i < whole; i += LANES)
     for (int k = 0; k < LANES; k++) {
-      const bool inside = v[i + k] >= p10 && v[i + k] <= p90;
-      count[k] += inside ? 1.0 : 0.0;
-      part[k] += inside ? v[i + k] : 0.0;
+      const double inside = (v[i + k] >= p10 ? 1.0 : 0.0) * (v[i + k] <= p90 ? 1.0 : 0.0);
+      count[k] += inside;
+      part[k] += inside * v[i + k];
     }
   for (int64_t i = whole; i < n; i++)
     if (v[i] >= p10 && v[i] <= p90) {
@@ -115,7 +115,8 @@ CM_SIMD static double robust_deviation_of(const double *v, int64_t n, double p10
     }
   const double kept = add_up(count), mean = add_up(part) / kept;
   for (int64_t i = 0; i < whole; i += LANES)
-    for (int k = 0; k < LANES; k++) apart[k] += v[i + k] >= p10 && v[i + k] <= p90 ? fabs(v[i + k] - mean) : 0.0;
+    for (int k = 0; k < LANES; k++)
+      apart[k] += (v[i + k] >= p10 ? 1.0 : 0.0) * (v[i + k] <= p90 ? 1.0 : 0.0) * fabs(v[i + k] - mean);
   for (int64_t i = whole; i < n; i++) apart[0] += v[i] >= p10 && v[i] <= p90 ? fabs(v[i] - mean) : 0.0;
   return add_up(apart) / kept;
 }

@@ -120,15 +120,13 @@ static void walk_row(Zones *z, const uint16_t *level, const uint32_t *const *fro
   for (int64_t x = 0; x < n; x++) {
     const unsigned set = z->same[x] & all;
     if (level[x] == 0) continue;
-    if (set == 0) {
-      const uint32_t fresh = (uint32_t)z->count++;
-      zone[fresh] = (Zone){.parent = fresh, .size = 1, .level = level[x]};
-      to[x] = fresh;
-      continue;
-    }
     const uint8_t *side = z->sides[set];
     if (side[0] == UNKNOWN) find_sides(z, set);
-    uint32_t own = from[side[0]][x];
+    /* whether a zone begins nobody can guess: it is made, and kept where it does */
+    const uint32_t fresh = (uint32_t)z->count, old = from[side[0]][x];
+    zone[fresh] = (Zone){.parent = fresh, .level = level[x]};
+    z->count += set == 0;
+    uint32_t own = set == 0 ? fresh : old;
     for (int k = 1; k < SIDES && side[k] != NONE; k++)
       if (from[side[k]][x] != own) own = unite(zone, own, from[side[k]][x]);
     zone[own].size++;
@@ -148,7 +146,7 @@ static bool walk(Zones *z, CmError **err) {
         const int *step = z->angles.step[d];
         from[d] = z->place + (k + step[2]) % 2 * plane + at - step[0] - step[1] * roi->step[1];
       }
-      if (!more_room(z, (size_t)n, err)) return false;
+      if (!more_room(z, (size_t)n + 1, err)) return false;
       walk_row(z, roi->level + k * plane + at, from, z->place + k % 2 * plane + at, n);
     }
   return true;
@@ -187,6 +185,8 @@ static bool make_room(Zones *z, CmError **err) {
       !(z->small = cm_calloc(roi->ctx, (size_t)z->view->present * SMALL, sizeof(*z->small), err)))
     return false;
   memset(z->sides, UNKNOWN, sets * sizeof(*z->sides));
+  memset(z->sides[0], NONE, sizeof(*z->sides));
+  z->sides[0][0] = 0; /* any: it is not used */
   return true;
 }
 
