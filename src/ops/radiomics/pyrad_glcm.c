@@ -49,6 +49,21 @@ CM_SIMD static void place_row(const uint16_t *own, const uint16_t *before, uint3
   for (int64_t x = 0; x < n; x++) to[x] = start + before[x] * levels + own[x];
 }
 
+/* Adds 1 to a place of the table for each direction of each voxel of a row that is inside. places: a row of `wide` of
+ * each direction. */
+static void count_row(const uint16_t *level, int64_t n, int64_t wide, const uint32_t *places, int directions,
+                      uint32_t *table) {
+  if (directions == CM__PYRAD_ABREAST) { /* the usual number, for the compiler to unroll */
+    for (int64_t x = 0; x < n; x++)
+      if (level[x])
+        for (int d = 0; d < CM__PYRAD_ABREAST; d++) table[places[d * wide + x]]++;
+    return;
+  }
+  for (int64_t x = 0; x < n; x++)
+    if (level[x])
+      for (int d = 0; d < directions; d++) table[places[d * wide + x]]++;
+}
+
 /* The pairs of directions first .. first + abreast. */
 static void walk(const Job *job, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &job->view->roi;
@@ -63,7 +78,7 @@ static void walk(const Job *job, const CmPyradAngles *angles, int first) {
         place_row(row, row - cm__roi_at(roi, step[0], step[1], step[2]), (uint32_t)((size_t)d * table_of(job) - 1),
                   (uint32_t)job->n, n, job->places + d * wide);
       }
-      cm__pyrad_count_row(row, n, wide, job->places, job->abreast, job->pairs);
+      count_row(row, n, wide, job->places, job->abreast, job->pairs);
     }
 }
 

@@ -5,14 +5,22 @@
 #include "ops/radiomics/pyrad_sizes.h"
 #include "ops/simd.h"
 
+#if defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define HAS_X86 1
+#else
+#define HAS_X86 0
+#endif
+
 typedef struct Runs {
   const CmPyradView *view;
   int64_t levels, longest; /* most voxels of a run */
   int abreast;             /* directions of one walk */
   uint16_t *length;        /* direction, two planes: how long the run is at each voxel so far */
-  uint32_t *places;        /* of a row, for each direction */
+  uint16_t *longer;        /* of a row: levels of the voxels that are not the first of a run, and their lengths */
   uint32_t *matrix;        /* direction, length, level: voxels that are the so manieth of a run */
   double *sum;             /* length, level: runs, weighted */
+  int64_t reached;         /* longest run in the sums */
 } Runs;
 
 /* Is there a second voxel of the region anywhere on the line of this one? Where no line has two, the direction does not
@@ -52,29 +60,82 @@ static void follow_along(const uint16_t *level, uint16_t *now, int64_t n) {
   for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)(length = (length & now[x]) + 1);
 }
 
-/* before: lengths at the voxels before. Whole blocks, as all of place_row(). */
+/* before: lengths at the voxels before. Whole blocks. */
 CM_SIMD static void follow_across(const uint16_t *level, const uint16_t *other, const uint16_t *restrict before,
                                   uint16_t *restrict now, int64_t n) {
   n = cm__pyrad_wide(n);
   for (int64_t x = 0; x < n; x++) now[x] = (uint16_t)((level[x] == other[x] ? before[x] : 0) + 1);
 }
 
-CM_SIMD static void place_row(const uint16_t *level, const uint16_t *length, uint32_t start, uint32_t levels, int64_t n,
-                              uint32_t *restrict to) {
-  n = cm__pyrad_wide(n);
-  for (int64_t x = 0; x < n; x++) to[x] = start + length[x] * levels + level[x];
+/* The levels and lengths of voxels inside that go on with a run, one behind the other; how many. The lists have room
+ * for a block more. */
+static int64_t list_longer_plain(const uint16_t *level, const uint16_t *length, int64_t n, uint16_t *levels,
+                                 uint16_t *lengths) {
+  int64_t count = 0;
+  for (int64_t x = 0; x < n; x++) {
+    levels[count] = level[x];
+    lengths[count] = length[x];
+    count += (level[x] != 0) & (length[x] > 1);
+  }
+  return count;
+}
+
+#if HAS_X86
+__attribute__((target("avx512f,avx512bw,avx512vbmi2,popcnt"))) static int64_t list_longer_wide(
+    const uint16_t *level, const uint16_t *length, int64_t n, uint16_t *levels, uint16_t *lengths) {
+  int64_t count = 0;
+  for (int64_t x = 0; x < n; x += CM__PYRAD_WIDE) {
+    const __mmask32 row = n - x < CM__PYRAD_WIDE ? (1u << (n - x)) - 1 : UINT32_MAX;
+    const __m512i own = _mm512_loadu_si512(level + x), now = _mm512_loadu_si512(length + x);
+    const __mmask32 inside = _mm512_mask_test_epi16_mask(row, own, own);
+    const __mmask32 kept = _mm512_mask_cmpgt_epu16_mask(inside, now, _mm512_set1_epi16(1));
+    _mm512_storeu_si512(levels + count, _mm512_maskz_compress_epi16(kept, own));
+    _mm512_storeu_si512(lengths + count, _mm512_maskz_compress_epi16(kept, now));
+    count += __builtin_popcount(kept);
+  }
+  return count;
+}
+#endif
+
+static int64_t list_longer(const uint16_t *level, const uint16_t *length, int64_t n, uint16_t *levels,
+                           uint16_t *lengths) {
+#if HAS_X86
+  if (__builtin_cpu_supports("avx512vbmi2")) return list_longer_wide(level, length, n, levels, lengths);
+#endif
+  return list_longer_plain(level, length, n, levels, lengths);
+}
+
+/* Of a row. */
+static void count_longer(const Runs *runs, const uint16_t *level, const uint16_t *length, int64_t n, uint32_t *matrix) {
+  uint16_t *levels = runs->longer, *lengths = levels + cm__pyrad_wide(n) + CM__PYRAD_WIDE;
+  const int64_t count = list_longer(level, length, n, levels, lengths);
+  for (int64_t k = 0; k < count; k++) matrix[(lengths[k] - 1) * runs->levels + levels[k] - 1]++;
+}
+
+/* What does not go on with a run is the first of one. */
+static void count_first(const Runs *runs, uint32_t *matrix) {
+  const int64_t levels = runs->levels;
+  for (int64_t i = 0; i < levels; i++) matrix[i] = (uint32_t)runs->view->level_count[i];
+  for (int64_t j = 1; j < runs->longest; j++) {
+    uint32_t any = 0;
+    for (int64_t i = 0; i < levels; i++) {
+      matrix[i] -= matrix[j * levels + i];
+      any |= matrix[j * levels + i];
+    }
+    if (!any) break;
+  }
 }
 
 /* Directions first .. first + abreast. */
 static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &runs->view->roi;
-  const size_t table = (size_t)(runs->levels * runs->longest);
+  const int64_t table = runs->levels * runs->longest;
   const int64_t plane = roi->step[2], room = plane + CM__PYRAD_WIDE;
-  memset(runs->matrix, 0, (size_t)runs->abreast * table * sizeof(*runs->matrix));
+  memset(runs->matrix, 0, (size_t)(runs->abreast * table) * sizeof(*runs->matrix));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const CmSpan span = cm__pyrad_span(runs->view, y, z);
-      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin, wide = cm__pyrad_wide(n);
+      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
       const uint16_t *level = roi->level + z * plane + at;
       for (int d = 0; d < runs->abreast; d++) {
         const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
@@ -84,15 +145,14 @@ static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
           follow_along(level, now, n);
         else
           follow_across(level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
-        place_row(level, now, (uint32_t)((size_t)d * table - (size_t)runs->levels - 1), (uint32_t)runs->levels, n,
-                  runs->places + d * wide);
+        count_longer(runs, level, now, n, runs->matrix + d * table);
       }
-      cm__pyrad_count_row(level, n, wide, runs->places, runs->abreast, runs->matrix);
     }
+  for (int d = 0; d < runs->abreast; d++) count_first(runs, runs->matrix + d * table);
 }
 
 /* Runs of each length: voxels that are their last. */
-static void add_runs(const Runs *runs, const uint32_t *matrix, double weight) {
+static void add_runs(Runs *runs, const uint32_t *matrix, double weight) {
   const int64_t levels = runs->levels;
   for (int64_t j = 0; j < runs->longest; j++) {
     const uint32_t *here = matrix + j * levels;
@@ -103,14 +163,15 @@ static void add_runs(const Runs *runs, const uint32_t *matrix, double weight) {
       runs->sum[j * levels + i] += weight * (double)(here[i] - longer);
     }
     if (!any) break;
+    if (j >= runs->reached) runs->reached = j + 1;
   }
 }
 
 /* The sums as entries; they are cleared. */
-static bool take(const Runs *runs, CmEntries *entries, double *voxels, CmError **err) {
+static bool take(Runs *runs, CmEntries *entries, double *voxels, CmError **err) {
   entries->count = 0;
   *voxels = 0.0;
-  for (int64_t j = 0; j < runs->longest; j++)
+  for (int64_t j = 0; j < runs->reached; j++)
     for (int64_t i = 0; i < runs->levels; i++) {
       const double count = runs->sum[j * runs->levels + i];
       if (count == 0.0) continue;
@@ -118,10 +179,11 @@ static bool take(const Runs *runs, CmEntries *entries, double *voxels, CmError *
       *voxels += count * (double)(j + 1);
       runs->sum[j * runs->levels + i] = 0.0;
     }
+  runs->reached = 0;
   return true;
 }
 
-static bool by_angle(const Runs *runs, const CmPyradAngles *angles, CmFeatureMean *mean, CmError **err) {
+static bool by_angle(Runs *runs, const CmPyradAngles *angles, CmFeatureMean *mean, CmError **err) {
   const int32_t norm = runs->view->p->weightingNorm;
   const bool together = norm != CM__PYRAD_NONE, alike = !together || norm == CM__PYRAD_NO_WEIGHTING;
   CmEntries entries = {.ctx = runs->view->roi.ctx};
@@ -157,9 +219,8 @@ static bool make_room(Runs *runs, int directions, CmError **err) {
          (runs->matrix = cm_alloc_array(roi->ctx, all, sizeof(*runs->matrix), err)) &&
          (runs->length = cm_calloc(roi->ctx, 2 * (size_t)(roi->step[2] + CM__PYRAD_WIDE) * (size_t)runs->abreast,
                                    sizeof(*runs->length), err)) &&
-         (runs->places =
-              cm_alloc_array(roi->ctx, (size_t)cm__pyrad_wide(roi->hi[0] - roi->lo[0]) * (size_t)runs->abreast,
-                             sizeof(*runs->places), err)) &&
+         (runs->longer = cm_alloc_array(roi->ctx, (size_t)(cm__pyrad_wide(roi->hi[0] - roi->lo[0]) + CM__PYRAD_WIDE),
+                                        2 * sizeof(*runs->longer), err)) &&
          (runs->sum = cm_calloc(roi->ctx, table, sizeof(*runs->sum), err));
 }
 
@@ -179,7 +240,7 @@ bool cm__pyrad_glrlm(const CmPyradView *view, double out[CM__PYRAD_MOST], CmErro
   }
   cm_free(runs.matrix);
   cm_free(runs.length);
-  cm_free(runs.places);
+  cm_free(runs.longer);
   cm_free(runs.sum);
   cm_free(angles.step);
   return ok;

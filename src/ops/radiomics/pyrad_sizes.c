@@ -78,16 +78,3 @@ int cm__pyrad_abreast(size_t table, int directions) {
   const int room = fit < CM__PYRAD_ABREAST ? (int)fit : CM__PYRAD_ABREAST;
   return room < directions ? room : directions > 0 ? directions : 1;
 }
-
-void cm__pyrad_count_row(const uint16_t *level, int64_t n, int64_t wide, const uint32_t *places, int directions,
-                         uint32_t *table) {
-  if (directions == CM__PYRAD_ABREAST) { /* the usual number, for the compiler to unroll */
-    for (int64_t x = 0; x < n; x++)
-      if (level[x])
-        for (int d = 0; d < CM__PYRAD_ABREAST; d++) table[places[d * wide + x]]++;
-    return;
-  }
-  for (int64_t x = 0; x < n; x++)
-    if (level[x])
-      for (int d = 0; d < directions; d++) table[places[d * wide + x]]++;
-}

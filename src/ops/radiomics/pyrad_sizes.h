@@ -20,9 +20,5 @@ double cm__pyrad_entropy(const double *shares, int64_t count);
 /* Directions that one walk counts. Their tables hold `table` numbers each; few of them are made at a time where they
  * are large. */
 int cm__pyrad_abreast(size_t table, int directions);
-/* Adds 1 to a place of the table for each direction of each voxel of a row that is inside. places: a row of `wide` of
- * each direction. */
-void cm__pyrad_count_row(const uint16_t *level, int64_t n, int64_t wide, const uint32_t *places, int directions,
-                         uint32_t *table);
 
 #endif
