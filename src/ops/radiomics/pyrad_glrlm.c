@@ -17,7 +17,7 @@ typedef struct Runs {
   int64_t levels, longest; /* most voxels of a run */
   int abreast;             /* directions of one walk */
   uint16_t *length;        /* direction, two planes: how long the run is at each voxel so far */
-  uint16_t *longer;        /* of a row: levels of the voxels that are not the first of a run, and their lengths */
+  uint16_t *longer;        /* of a plane: levels of the voxels that are not the first of a run, and their lengths */
   uint32_t *matrix;        /* direction, length, level: voxels that are the so manieth of a run */
   double *sum;             /* length, level: runs, weighted */
   int64_t reached;         /* longest run in the sums */
@@ -105,13 +105,6 @@ static int64_t list_longer(const uint16_t *level, const uint16_t *length, int64_
   return list_longer_plain(level, length, n, levels, lengths);
 }
 
-/* Of a row. */
-static void count_longer(const Runs *runs, const uint16_t *level, const uint16_t *length, int64_t n, uint32_t *matrix) {
-  uint16_t *levels = runs->longer, *lengths = levels + cm__pyrad_wide(n) + CM__PYRAD_WIDE;
-  const int64_t count = list_longer(level, length, n, levels, lengths);
-  for (int64_t k = 0; k < count; k++) matrix[(lengths[k] - 1) * runs->levels + levels[k] - 1]++;
-}
-
 /* What does not go on with a run is the first of one. */
 static void count_first(const Runs *runs, uint32_t *matrix) {
   const int64_t levels = runs->levels;
@@ -126,28 +119,35 @@ static void count_first(const Runs *runs, uint32_t *matrix) {
   }
 }
 
+/* One direction in one plane. */
+static void walk_plane(const Runs *runs, const int step[3], int64_t z, uint16_t *planes, uint32_t *matrix) {
+  const CmRoi *roi = &runs->view->roi;
+  const int64_t plane = roi->step[2], room = plane + CM__PYRAD_WIDE;
+  uint16_t *levels = runs->longer, *lengths = levels + room;
+  int64_t count = 0;
+  for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
+    const CmSpan span = cm__pyrad_span(runs->view, y, z);
+    const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
+    const uint16_t *level = roi->level + z * plane + at;
+    uint16_t *now = planes + z % 2 * room + at;
+    const uint16_t *before = planes + (z + step[2]) % 2 * room + at - step[0] - step[1] * roi->step[1];
+    if (step[1] == 0 && step[2] == 0)
+      follow_along(level, now, n);
+    else
+      follow_across(level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
+    count += list_longer(level, now, n, levels + count, lengths + count);
+  }
+  for (int64_t k = 0; k < count; k++) matrix[(lengths[k] - 1) * runs->levels + levels[k] - 1]++;
+}
+
 /* Directions first .. first + abreast. */
 static void walk(const Runs *runs, const CmPyradAngles *angles, int first) {
   const CmRoi *roi = &runs->view->roi;
-  const int64_t table = runs->levels * runs->longest;
-  const int64_t plane = roi->step[2], room = plane + CM__PYRAD_WIDE;
+  const int64_t table = runs->levels * runs->longest, room = roi->step[2] + CM__PYRAD_WIDE;
   memset(runs->matrix, 0, (size_t)(runs->abreast * table) * sizeof(*runs->matrix));
   for (int64_t z = roi->lo[2]; z < roi->hi[2]; z++)
-    for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
-      const CmSpan span = cm__pyrad_span(runs->view, y, z);
-      const int64_t at = y * roi->step[1] + span.begin, n = span.end - span.begin;
-      const uint16_t *level = roi->level + z * plane + at;
-      for (int d = 0; d < runs->abreast; d++) {
-        const int *step = angles->step[first + d < angles->count ? first + d : angles->count - 1];
-        uint16_t *lengths = runs->length + 2 * d * room + at, *now = lengths + z % 2 * room;
-        const uint16_t *before = lengths + (z + step[2]) % 2 * room - step[0] - step[1] * roi->step[1];
-        if (step[1] == 0 && step[2] == 0)
-          follow_along(level, now, n);
-        else
-          follow_across(level, level - cm__roi_at(roi, step[0], step[1], step[2]), before, now, n);
-        count_longer(runs, level, now, n, runs->matrix + d * table);
-      }
-    }
+    for (int d = 0; d < runs->abreast && first + d < angles->count; d++)
+      walk_plane(runs, angles->step[first + d], z, runs->length + 2 * d * room, runs->matrix + d * table);
   for (int d = 0; d < runs->abreast; d++) count_first(runs, runs->matrix + d * table);
 }
 
@@ -219,8 +219,8 @@ static bool make_room(Runs *runs, int directions, CmError **err) {
          (runs->matrix = cm_alloc_array(roi->ctx, all, sizeof(*runs->matrix), err)) &&
          (runs->length = cm_calloc(roi->ctx, 2 * (size_t)(roi->step[2] + CM__PYRAD_WIDE) * (size_t)runs->abreast,
                                    sizeof(*runs->length), err)) &&
-         (runs->longer = cm_alloc_array(roi->ctx, (size_t)(cm__pyrad_wide(roi->hi[0] - roi->lo[0]) + CM__PYRAD_WIDE),
-                                        2 * sizeof(*runs->longer), err)) &&
+         (runs->longer =
+              cm_alloc_array(roi->ctx, (size_t)(roi->step[2] + CM__PYRAD_WIDE), 2 * sizeof(*runs->longer), err)) &&
          (runs->sum = cm_calloc(roi->ctx, table, sizeof(*runs->sum), err));
 }
 
