@@ -212,7 +212,7 @@ bool cm__pyrad_laplace(const CmPyradSource *source, double sigma, float *to, CmE
   for (; ok && job.first < source->size[1]; job.first += band) {
     job.rows = least(band, source->size[1] - job.first);
     job.padded = whole_lanes(job.rows);
-    ok = cm_parallel_for(source->ctx, NULL, slices, 1 + slices / 32, filter_slices, &job, err) &&
+    ok = cm_parallel_for(source->ctx, NULL, slices, 4 + slices / 32, filter_slices, &job, err) &&
          cm_parallel_for(source->ctx, NULL, job.rows, 1 + job.rows / 32, filter_rows, &job, err);
   }
   cm_free(job.parts[0]);
