@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define KEPT_BYTES ((int64_t)512 << 20)
+#define KEPT_BYTES ((int64_t)1 << 30)
 #define HELD_BYTES ((int64_t)32 << 20)
 enum { TOGETHER = 64 }; /* numbers in double precision on their way */
 
