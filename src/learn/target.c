@@ -32,57 +32,58 @@ int cm__named_column(const CmTable *table, const char *name, const char *role, C
 
 typedef struct CmTargetValue {
   int64_t number;
-  const char *text;
-  int64_t row; /* place in data->row */
+  const char *text; /* NULL: a number */
+  int at;           /* in the order of appearance */
 } CmTargetValue;
 
-static int by_number(const void *a, const void *b) {
-  const CmTargetValue *p = a, *q = b;
-  if (p->number != q->number) return p->number < q->number ? -1 : 1;
-  return p->row < q->row ? -1 : p->row > q->row;
-}
-
-static int by_text(const void *a, const void *b) {
-  const CmTargetValue *p = a, *q = b;
-  int order = strcmp(p->text, q->text);
-  return order ? order : p->row < q->row ? -1 : p->row > q->row;
+static bool is_same(const CmTargetValue *a, const CmTargetValue *b) {
+  return a->text ? !strcmp(a->text, b->text) : a->number == b->number;
 }
 
 /* Integers by value, text by bytes. */
+static int by_value(const void *a, const void *b) {
+  const CmTargetValue *p = a, *q = b;
+  return p->text ? strcmp(p->text, q->text) : p->number < q->number ? -1 : p->number > q->number;
+}
+
+/* The values of the target as they appear; data->y: which of them a row has. How many there are; -1: too many. */
+static int find_values(CmLearnData *data, int target, CmTargetValue *found, CmError **err) {
+  bool text = cm_table_column_type(data->table, target) == CM_COLUMN_TEXT;
+  int count = 0;
+  for (int64_t i = 0; i < data->rows; i++) {
+    CmTargetValue value = {.at = count};
+    if (text)
+      value.text = cm_table_text(data->table, data->row[i], target);
+    else
+      value.number = cm_table_int(data->table, data->row[i], target);
+    int k = 0;
+    while (k < count && !is_same(&value, &found[k])) k++;
+    if (k == MOST_CLASSES) {
+      cm_error_set(err, CM_ERR_DATA,
+                   "target: \"%s\" has more than %d values; a target names classes: group its values first",
+                   data->target, MOST_CLASSES);
+      return -1;
+    }
+    if (k == count) found[count++] = value;
+    data->y[i] = k;
+  }
+  return count;
+}
+
 static bool read_classes(CmLearnData *data, int target, CmError **err) {
-  const CmTable *table = data->table;
-  bool text = cm_table_column_type(table, target) == CM_COLUMN_TEXT;
-  CmTargetValue *label = CM__NEW(&data->hold, CmTargetValue, data->rows, err);
+  CmTargetValue found[MOST_CLASSES];
+  int place[MOST_CLASSES];
   data->y = CM__NEW(&data->hold, int, data->rows, err);
   data->class_name = CM__NEW(&data->hold, const char *, MOST_CLASSES, err);
-  if (!label || !data->y || !data->class_name) return false;
-  for (int64_t i = 0; i < data->rows; i++) {
-    label[i].row = i;
-    if (text)
-      label[i].text = cm_table_text(table, data->row[i], target);
-    else
-      label[i].number = cm_table_int(table, data->row[i], target);
+  if (!data->y || !data->class_name || (data->classes = find_values(data, target, found, err)) < 0) return false;
+  qsort(found, (size_t)data->classes, sizeof *found, by_value);
+  for (int c = 0; c < data->classes; c++) {
+    char cell[32];
+    snprintf(cell, sizeof cell, "%lld", (long long)found[c].number);
+    place[found[c].at] = c;
+    if (!(data->class_name[c] = cm__arena_strdup(&data->hold, found[c].text ? found[c].text : cell, err))) return false;
   }
-  int (*compare)(const void *, const void *) = text ? by_text : by_number;
-  qsort(label, (size_t)data->rows, sizeof *label, compare);
-  for (int64_t i = 0; i < data->rows; i++) {
-    bool fresh =
-        i == 0 || (text ? strcmp(label[i].text, label[i - 1].text) != 0 : label[i].number != label[i - 1].number);
-    if (fresh) {
-      if (data->classes == MOST_CLASSES) {
-        cm_error_set(err, CM_ERR_DATA,
-                     "target: \"%s\" has more than %d values; a target names classes: group its values first",
-                     data->target, MOST_CLASSES);
-        return false;
-      }
-      char cell[32];
-      snprintf(cell, sizeof cell, "%lld", (long long)label[i].number);
-      const char *name = cm__arena_strdup(&data->hold, text ? label[i].text : cell, err);
-      if (!name) return false;
-      data->class_name[data->classes++] = name;
-    }
-    data->y[label[i].row] = data->classes - 1;
-  }
+  for (int64_t i = 0; i < data->rows; i++) data->y[i] = place[data->y[i]];
   if (data->classes >= 2) return true;
   cm_error_set(err, CM_ERR_DATA, "target: \"%s\" has %s; at least two classes are needed", data->target,
                data->classes ? "one value only" : "no value at all");
