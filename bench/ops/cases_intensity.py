@@ -98,7 +98,7 @@ def rows_filled(i):
 
 
 FLAT = ("xray8", "xray", "xrayf")
-IN_F64 = "reals in f64, 16 bits as f64 would round them; OpenCV multiplies in f32"
+IN_F64 = "rounded as f64 would: 16 bits checked against a table, reals again near halves; OpenCV multiplies in f32"
 CASES = [
     Case("n4", {}, "mr", {"SimpleITK": n4_itk}, lambda i: {"image": i.image, "mask": i.of("mr_mask").image}, must=4),
     Case("n4", {"shrink": 1, "iterations": 2, "convergence": 0}, "mr_part", {"SimpleITK": n4_itk_part},

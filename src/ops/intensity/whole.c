@@ -47,8 +47,45 @@ bool cm__straight_rounds_to(CmType to_type) {
   return to_type == CM_U8 || to_type == CM_U16;
 }
 
+/* How far float may be from what double gives where bytes come out; a hundredth or more: not to be used. Roundings of
+ * the map's numbers and of each step, of what is at most as large as these. */
+static double error_of(const CmStraight *map) {
+  const double factor = fabs(map->factor), start = fabs(map->from);
+  if (!(factor > 1e-30 && factor < 1e30 && start < 1e30)) return 1.0;
+  return 0x1p-21 * (start * factor + fabs(map->to) + 512.0);
+}
+
+/* Bytes in float. true: a value is so near to a half that double may round it the other way. */
+CM_SIMD static bool nearly_u8(const float *restrict v, int64_t n, const CmStraight *map, float error,
+                              uint8_t *restrict out) {
+  const float start = (float)map->from, factor = (float)map->factor, shift = (float)map->to;
+  const float low = fminf(fmaxf((float)map->low, 0.0F), 255.0F), high = fminf(fmaxf((float)map->high, 0.0F), 255.0F);
+  int near = 0;
+  for (int64_t i = 0; i < n; i++) {
+    float y = (v[i] - start) * factor + shift;
+    y = y > low ? y : low;
+    y = y < high ? y : high;
+    const float whole = rintf(y);
+    near |= fabsf(y - whole) > 0.5F - error;
+    out[i] = v[i] == v[i] ? (uint8_t)(int32_t)whole : 0;
+  }
+  return near;
+}
+
+/* In pieces, those again in double that float does not decide. */
+static void bytes_of_reals(const float *v, int64_t n, const CmStraight *map, uint8_t *out) {
+  const double error = error_of(map);
+  for (int64_t i = 0; i < n; i += PART) {
+    const int64_t m = n - i < PART ? n - i : PART;
+    if (error > 0.01 || nearly_u8(v + i, m, map, (float)error, out + i)) rounded_u8(v + i, m, map, out + i);
+  }
+}
+
 void cm__straight_rounded(const void *from, int64_t n, const CmStraight *map, CmType to_type, void *to) {
-  (to_type == CM_U8 ? rounded_u8 : rounded_u16)(from, n, map, to);
+  if (to_type == CM_U8)
+    bytes_of_reals(from, n, map, to);
+  else
+    rounded_u16(from, n, map, to);
 }
 
 /* Puts down where n values beginning with `first` differ; false: in more places than there is room. */
