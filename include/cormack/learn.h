@@ -187,6 +187,8 @@ typedef struct CmLearnColumns {
   /* survival with covariates that change: each row holds from `start` to the target's time, and a subject has several;
    * rows of one subject must not overlap. cm_model_fit() alone; NULL: all rows start at 0 */
   const char *start;
+  const char *outcome_time; /* column that says when the outcome was known, written like `time`; no row may have been
+                             * seen later. Never a feature; NULL: none */
 } CmLearnColumns;
 
 /* ---- models ---------------------------------------------------------------------------------------------------------
@@ -353,6 +355,7 @@ CM_API const CmOp *cm_validate_about(void); /* name: "validate" */
   X(ALIAS, "subject_alias", "two subjects differ only by case, blanks or leading zeros")                     \
   X(DUPLICATE, "duplicate_rows", "rows of different subjects have the same features")                        \
   X(BATCH, "batch_is_target", "the batch that is harmonised tells the class")                                \
+  X(AFTER, "after_outcome", "a row was seen after its outcome was known")                                    \
   X(TIME, "time_order", "a training row is later than a held-out row")
 
 /* Cross-validates the learners on the same folds; with a hold-out, on the rest, and judges each model on the hold-out

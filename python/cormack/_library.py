@@ -73,7 +73,7 @@ class LearnColumns(C.Structure):
                 ("features", C.POINTER(TEXT)), ("feature_count", I), ("ignore", C.POINTER(TEXT)), ("ignore_count", I),
                 ("task", TEXT), ("event", TEXT), ("order", C.POINTER(TEXT)), ("order_count", I),
                 ("subgroups", C.POINTER(TEXT)), ("subgroup_count", I), ("group", TEXT), ("allow", TEXT),
-                ("labels", C.POINTER(TEXT)), ("label_count", I), ("start", TEXT)]
+                ("labels", C.POINTER(TEXT)), ("label_count", I), ("start", TEXT), ("outcome_time", TEXT)]
 
 
 # Functions that cannot fail: name, result, arguments.

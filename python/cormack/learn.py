@@ -42,12 +42,12 @@ def describe(name, *, context=None):
     return described(current(context), _about(name))
 
 
-def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=(), group=None, allow=None, start=None):
+def _columns(target, positive, subject, time, hold_out, features, ignore, task, event, order, subgroups=(), group=None, allow=None, outcome_time=None, start=None):
     columns = _library.LearnColumns()
     if isinstance(target, (list, tuple)):
         columns.labels, columns.label_count, target = texts(target), len(target), None
     for name, value in (("target", target), ("positive", positive), ("subject", subject), ("time", time), ("hold_out", hold_out),
-                        ("task", task), ("event", event), ("group", group), ("allow", allow), ("start", start)):
+                        ("task", task), ("event", event), ("group", group), ("allow", allow), ("outcome_time", outcome_time), ("start", start)):
         setattr(columns, name, data(value))
     if features is not None:
         columns.features, columns.feature_count = texts(features), len(features)
@@ -195,14 +195,14 @@ def load_model(path, *, context=None):
 
 
 def train(table, learner="logistic", *, target=None, positive=None, subject=None, time=None, features=None, ignore=(), task=None,
-          event=None, order=None, hold_out_column=None, allow=None, start=None, context=None):
+          event=None, order=None, hold_out_column=None, allow=None, outcome_time=None, start=None, context=None):
     """Fits a learner (a Learner or the name of a kind) to all rows, but those that `hold_out_column` marks. Leaks are refused as
     LeakageError, by name; allow: names, with commas between, to let pass.
 
     task: "regression", "survival" (target: the time, event: the column of events), "ordinal" (order: the classes, lowest first) …;
     None: by the columns and the kind. start: of survival, the column of the time from which a row holds. Without a target: kinds of clustering, embedding and outliers."""
     context = current(context)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, allow=allow, start=start)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, allow=allow, outcome_time=outcome_time, start=start)
     with _learners(context, [learner]) as learners:
         return context.run(lambda: Model(context.own(call("cm_model_fit", context.pointer, learners, rows.pointer, C.byref(columns)),
                                                      lib.cm_model_unref), context))
@@ -217,13 +217,13 @@ class Validation:
 
 
 def validate(table, learners=("logistic",), *, target, positive=None, subject=None, time=None, hold_out_column=None, features=None,
-             ignore=(), task=None, event=None, order=None, subgroups=(), group=None, context=None, **params):
+             ignore=(), task=None, event=None, order=None, subgroups=(), group=None, outcome_time=None, context=None, **params):
     """Judges learners on rows that they have not seen, by subject, and among the values of the columns `subgroups`.
     target: a column; or several of 0 and 1, each of which gets models of its own (named "logistic-effusion" …) and which are also judged together.
     group: a column, e.g. of sites, each of whose values is left out once, instead of folds by subject. Further arguments (folds=5, repeats=4, …): describe("validate")."""
     context = current(context)
     learners = [learners] if isinstance(learners, (str, Learner)) else list(learners)
-    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, subgroups, group)
+    rows, columns = from_table(context, table), _columns(target, positive, subject, time, hold_out_column, features, ignore, task, event, order, subgroups, group, outcome_time=outcome_time)
     with _learners(context, learners) as array, filled(context, lib.cm_validate_about(), params) as settings:
         result = context.run(lambda: context.own(call("cm_learn_validate", context.pointer, array, len(learners), rows.pointer,
                                                       C.byref(columns), settings), lib.cm_learn_result_unref))

@@ -113,6 +113,7 @@ bool cm__learn_words(CmCli *cli, const CmLearnOptions *options, int count, char 
   c->positive = given(&options->positive);
   c->subject = given(&options->subject);
   c->time = given(&options->time);
+  c->outcome_time = given(&options->outcome_time);
   c->hold_out = given(&options->hold_out_column);
   c->group = given(&options->group);
   c->task = given(&options->task);

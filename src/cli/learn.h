@@ -10,7 +10,7 @@
 
 typedef struct CmLearnOptions {
   CmText output, target, positive, subject, time, hold_out_column, group, features, ignore, task, event, order,
-      subgroups, allow, start;
+      subgroups, allow, outcome_time, start;
 } CmLearnOptions;
 
 /* Rows of a table of options whose struct S has a CmLearnOptions named `common`. */
@@ -26,6 +26,8 @@ typedef struct CmLearnOptions {
       CM__LEARN_OPTION(S, positive, "", "class that counts as positive; otherwise the last one"),                  \
       CM__LEARN_OPTION(S, subject, "", "column that names the subject; its rows stay together"),                   \
       CM__LEARN_OPTION(S, time, "", "column that says when a row was seen"),                                       \
+      CM__LEARN_OPTION(S, outcome_time, "",                                                                        \
+                       "column that says when the outcome was known; rows seen later are refused"),                \
       CM__LEARN_OPTION(S, features, "", "columns to learn from, with commas between; otherwise all numeric ones"), \
       CM__LEARN_OPTION(S, ignore, "", "columns never to learn from, with commas between"),                         \
       CM__LEARN_OPTION(S, task, "",                                                                                \

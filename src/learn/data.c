@@ -125,24 +125,35 @@ bool cm__data_subjects(CmLearnData *data, const char *name, CmError **err) {
 /* ---- time and hold-out ----------------------------------------------------------------------------------------------
  */
 
-bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
+static bool read_times(CmLearnData *data, const char *name, const char *role, double **to, CmError **err) {
   if (!name) return true;
-  int column = cm__named_column(data->table, name, "time", err);
-  data->when = CM__NEW(&data->hold, double, data->rows, err);
-  if (column < 0 || !data->when) return false;
+  int column = cm__named_column(data->table, name, role, err);
+  double *when = *to = CM__NEW(&data->hold, double, data->rows, err);
+  if (column < 0 || !when) return false;
   for (int64_t i = 0; i < data->rows; i++) {
     int64_t row = data->row[i];
     if (cm_table_is_missing(data->table, row, column))
-      data->when[i] = NAN;
+      when[i] = NAN;
     else if (cm_table_column_type(data->table, column) != CM_COLUMN_TEXT)
-      data->when[i] = cm__table_number(data->table, row, column);
-    else if (!cm__parse_time(cm_table_text(data->table, row, column), &data->when[i])) {
-      cm_error_set(err, CM_ERR_DATA, "time: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531",
+      when[i] = cm__table_number(data->table, row, column);
+    else if (!cm__parse_time(cm_table_text(data->table, row, column), &when[i])) {
+      cm_error_set(err, CM_ERR_DATA, "%s: row %lld of \"%s\" holds \"%s\"; write dates as 2024-05-31 or 20240531", role,
                    (long long)row + 1, name, cm_table_text(data->table, row, column));
       return false;
     }
   }
   return true;
+}
+
+bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
+  return read_times(data, name, "time", &data->when, err);
+}
+
+static bool read_outcome_times(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
+  if (!columns->outcome_time || columns->time)
+    return read_times(data, columns->outcome_time, "outcome_time", &data->known, err);
+  cm_error_set(err, CM_ERR_USAGE, "outcome_time: it is set against when a row was seen; name that column as time");
+  return false;
 }
 
 static bool read_held(CmLearnData *data, const char *name, CmError **err) {
@@ -185,7 +196,7 @@ static bool same(const char *a, const char *b) {
 static bool has_role(const CmLearnData *data, const CmLearnColumns *columns, const char *name) {
   if (same(name, data->batch_column) || same(name, columns->target) || same(name, columns->subject) ||
       same(name, columns->time) || same(name, columns->hold_out) || same(name, columns->event) ||
-      same(name, columns->start) || same(name, columns->group))
+      same(name, columns->start) || same(name, columns->group) || same(name, columns->outcome_time))
     return true;
   for (int i = 0; i < columns->ignore_count; i++)
     if (same(name, columns->ignore[i])) return true;
@@ -340,9 +351,9 @@ bool cm__data_read(CmContext *ctx, const CmTable *table, const CmLearnColumns *c
   if ((columns->subject && !data->subject_column) || (columns->time && !data->time_column)) return false;
   if (!cm__rows_plan(data, columns, ability, err) || !name_features(data, columns, err) ||
       !cm__target_read(data, columns, ability, err) || !cm__data_subjects(data, columns->subject, err) ||
-      !cm__data_times(data, columns->time, err) || !cm__data_starts(data, columns->start, err) ||
-      !read_held(data, columns->hold_out, err) || !read_features(data, err) || !cm__rows_batch(data, err) ||
-      !cm__rows_along_time(data, err))
+      !cm__data_times(data, columns->time, err) || !read_outcome_times(data, columns, err) ||
+      !cm__data_starts(data, columns->start, err) || !read_held(data, columns->hold_out, err) ||
+      !read_features(data, err) || !cm__rows_batch(data, err) || !cm__rows_along_time(data, err))
     return false;
   return !data->rows_without_target ||
          cm__data_note(data, err, "note", "rows_without_target", "%lld rows have no %s and are %s.",

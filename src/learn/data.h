@@ -41,6 +41,7 @@ typedef struct CmLearnData {
   int64_t *subject;        /* 0..subjects-1, by first appearance */
   const char **subject_name;
   double *when;  /* NULL without a time column; NaN where missing */
+  double *known; /* when the outcome was known; as when */
   uint8_t *held; /* NULL without a hold-out column */
   int labels;    /* targets that are learned each by itself and judged together; 0: one target */
   const char **label;

@@ -247,6 +247,21 @@ static bool check_batch(CmLearnData *data, const char *allow, CmError **err) {
               data->batch_column, data->target));
 }
 
+/* What was measured when the outcome was known already may tell of it. */
+static bool check_after(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
+  int64_t late = 0, first = 0;
+  for (int64_t i = data->known ? data->rows - 1 : -1; i >= 0; i--) {
+    if (!(data->when[i] > data->known[i])) continue;
+    late++;
+    first = i;
+  }
+  return !late ||
+         cm__leak_found(data, allow, LEAK_AFTER, err,
+                        "%lld rows were seen (\"%s\") after their outcome was known (\"%s\"), the first is row "
+                        "%lld; take earlier measurements",
+                        (long long)late, columns->time, columns->outcome_time, (long long)data->row[first] + 1);
+}
+
 bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char *allow, CmError **err) {
   CmArena hold = {.ctx = data->hold.ctx};
   bool ok = false;
@@ -255,7 +270,7 @@ bool cm__leak_check(CmLearnData *data, const CmLearnColumns *columns, const char
     goto done;
   for (int j = 0; j < data->features; j++)
     if (j != data->batch && !check_values(data, j, &facts[j], allow, err)) goto done;
-  ok = check_batch(data, allow, err) && check_aliases(data, allow, err) &&
+  ok = check_after(data, columns, allow, err) && check_batch(data, allow, err) && check_aliases(data, allow, err) &&
        (!data->target || check_duplicates(data, facts, allow, err)); /* without a target nothing is told apart */
 done:
   cm__arena_free(&hold);

@@ -29,8 +29,8 @@ static double *prepared(CmContext *ctx, const CmModel *model, const double *x, i
   if (model->body->kind.takes_missing) return to;
   for (size_t i = 0; i < cells; i++) {
     if (!isnan(to[i])) continue;
-    cm_error_set(err, CM_ERR_DATA, "row %zu has no \"%s\", and the model was trained with impute=none; fill it",
-                 i / (size_t)width + 1, model->feature[model->prepare.keep[i % (size_t)width]]);
+    cm_error_set(err, CM_ERR_DATA, "a row has no \"%s\", and the model was trained with impute=none; fill it",
+                 model->feature[model->prepare.keep[i % (size_t)width]]);
     goto error;
   }
   return to;
@@ -169,6 +169,21 @@ static bool apply_chunk(void *arg, CmRange range, CmError **err) {
                   err);
 }
 
+/* Here rows are the table's, and can be named. */
+static bool check_whole(const CmModel *model, const double *x, int64_t rows, CmError **err) {
+  const CmPrepare *p = &model->prepare;
+  for (int k = 0; k < p->kept && !p->imputer && !model->body->kind.takes_missing; k++) {
+    if (!isnan(p->fill[p->place[k]])) continue;
+    for (int64_t i = 0; i < rows; i++) {
+      if (!isnan(x[i * model->features + p->keep[k]])) continue;
+      cm_error_set(err, CM_ERR_DATA, "row %lld has no \"%s\", and the model was trained with impute=none; fill it",
+                   (long long)i + 1, model->feature[p->keep[k]]);
+      return false;
+    }
+  }
+  return true;
+}
+
 double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err) {
   size_t cells;
   int *column = CM__NEW(hold, int, model->features, err);
@@ -185,7 +200,7 @@ double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *tabl
     return NULL;
   bool ok =
       !harmony || cm__harmony_encode(harmony, table, column[harmony->batch], x + harmony->batch, model->features, err);
-  return ok ? x : NULL;
+  return ok && check_whole(model, x, cm_table_rows(table), err) ? x : NULL;
 }
 
 /* Numbers of all rows of a table, in `hold`: rows x width. */

@@ -57,6 +57,14 @@ t = sound()
 got = run(t, validate(""), "--time", "seen")
 assert got.returncode == 0, got.stderr
 
+t["diagnosed"] = ["2030-01-01"] * ROWS
+got = run(t, validate(""), "--time", "seen", "--outcome_time", "diagnosed")
+assert got.returncode == 0, got.stderr
+t["diagnosed"][50] = "2001-01-01"
+refused("after_outcome", t, "--time", "seen", "--outcome_time", "diagnosed")
+got = run(t, validate(""), "--outcome_time", "diagnosed")
+assert got.returncode == 2 and "name that column as time" in got.stderr, got.stderr
+
 t = sound()
 refused("target_in_features", t, "--features", "size,target", allow=False)
 

@@ -95,4 +95,13 @@ with open(f"{folder}/out/predictions.csv") as file:
 validate("prepare choose=stability subsamples=10 penalty=0.3", "--threads", "4")
 with open(f"{folder}/out/predictions.csv") as file:
     assert one == file.read()
+# a missing value is named by its row in the table, also far behind the first
+rng = random.Random(3)
+many = [[rng.random(), rng.random()] for _ in range(700)]
+for hole in (None, 601):
+    with open(f"{folder}/many.csv", "w") as file:
+        file.write("a,b,y\n" + "".join(f"{'' if i == hole else a},{b},{int(a + b + rng.gauss(0, 0.3) > 1)}\n" for i, (a, b) in enumerate(many)))
+    if hole is None:
+        run("train", f"{folder}/many.csv", "logistic", "prepare impute=none", "--target", "y", "-o", f"{folder}/many.json")
+assert "row 602 has no \"a\"" in run("predict", f"{folder}/many.json", f"{folder}/many.csv", code=2)
 print("ok")
