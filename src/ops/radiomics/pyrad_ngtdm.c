@@ -38,9 +38,10 @@ static void load_plane(const Tones *t, int64_t z) {
   const CmRoi *roi = &t->view->roi;
   const int64_t size = roi->step[2], row = roi->step[1];
   const uint16_t *level = roi->level + z * size;
-  uint64_t *to = plane_of(t, z), *along = t->sums + 3 * size;
+  uint64_t *to = plane_of(t, z);
   for (int64_t k = 0; k < size; k++) to[k] = t->number[level[k]];
   if (!t->cube) return;
+  uint64_t *along = t->sums + 3 * size;
   add_three(to + 1, 1, along + 1, size - 2);
   add_three(along + row, row, sums_of(t, z) + row, size - 2 * row);
 }
