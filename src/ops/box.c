@@ -96,7 +96,7 @@ static void sum_plane(const Tile *tile, int64_t k, const Room *room, double *con
   }
 }
 
-static void sum_tile(const Tile *tile) {
+static bool sum_tile(const Tile *tile, CmError **err) {
   const Plan *plan = tile->plan;
   const int64_t *r = plan->job->radius, n = tile->n, plane = tile->rows * n, wide = n + 2 * r[0],
                 deep = (tile->planes + 2 * r[2]) * plane;
@@ -110,8 +110,10 @@ static void sum_tile(const Tile *tile) {
     at = s < sets - 1 ? sum[s] + tile->planes * plane : at;
   }
   room.tall = sum[1] + tile->planes * plane;
-  for (int64_t k = 0; k < tile->planes + 2 * r[2]; k++)
+  for (int64_t k = 0; k < tile->planes + 2 * r[2]; k++) {
+    if (cm_context_cancelled(plan->ctx, err)) return false; /* large boxes take long */
     sum_plane(tile, k, &room, (double *const[2]){planes[0] + k * plane, planes[1] + k * plane});
+  }
   for (int s = 0; s < sets && r[2]; s++) sums(planes[s], plane, 2 * r[2] + 1, sum[s], tile->planes * plane);
   for (int64_t k = 0; k < tile->planes * tile->rows; k++) {
     CmBoxPiece piece = {
@@ -123,6 +125,7 @@ static void sum_tile(const Tile *tile) {
         .squares = plan->job->squares ? sum[1] + k * n : NULL};
     plan->job->piece(plan->job->arg, &piece);
   }
+  return true;
 }
 
 /* Tiles that are not much smaller than what lies around them, and that stay in the cache where boxes are small. */
@@ -162,8 +165,7 @@ static bool do_tile(void *arg, CmRange range, CmError **err) {
                        tile.planes * plane + tile.rows * wide;
   tile.room = cm_alloc_array(plan->ctx, (size_t)room, sizeof(double), err);
   tile.loaded = cm_alloc_array(plan->ctx, (size_t)(wide * (1 + grid->components)), sizeof(double), err);
-  const bool ok = tile.room && tile.loaded;
-  if (ok) sum_tile(&tile);
+  const bool ok = tile.room && tile.loaded && sum_tile(&tile, err);
   cm_free(tile.room);
   cm_free(tile.loaded);
   return ok;

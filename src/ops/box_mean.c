@@ -102,7 +102,7 @@ static Divisor divisor(const CmBoxMean *job) {
   return by;
 }
 
-static void (*band_of(const CmBoxMean *job))(const Band *) {
+static bool (*band_of(const CmBoxMean *job))(const Band *, CmError **) {
   switch (cm_image_type(job->image)) {
     case CM_U8:
       return narrow(job) ? band_u8 : band_wide_u8;
@@ -125,8 +125,7 @@ static bool do_band(void *arg, CmRange range, CmError **err) {
                tall = job->radius[2] ? (size_t)(band.y1 - band.y0 + 2 * job->radius[1]) : 0;
   band.lines = cm_alloc_array(walk->ctx, 2 * wide, sizeof(int32_t), err);
   band.planes = cm_alloc_array(walk->ctx, tall * (size_t)grid->row, sizeof(int32_t), err);
-  const bool ok = band.lines && band.planes;
-  if (ok) band_of(job)(&band);
+  const bool ok = band.lines && band.planes && band_of(job)(&band, err);
   cm_free(band.lines);
   cm_free(band.planes);
   return ok;

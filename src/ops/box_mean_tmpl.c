@@ -111,7 +111,7 @@ static const T *X(source)(const Band *band, int64_t y, int64_t z) {
 }
 
 /* Sums over the planes around z of row y, k-th of the band with what lies around it; plane after plane. */
-static void X(sum_planes)(const Band *band, int64_t z) {
+static bool X(sum_planes)(const Band *band, int64_t z, CmError **err) {
   const int64_t *r = band->walk->job->radius, n = band->walk->grid.row;
   for (int64_t y = band->y0 - r[1], k = 0; y < band->y1 + r[1]; y++, k++) {
     S *sums = (S *)band->planes + k * n;
@@ -119,9 +119,11 @@ static void X(sum_planes)(const Band *band, int64_t z) {
       X(slide)(X(source)(band, y, z + r[2]), X(source)(band, y, z - r[2] - 1), sums, n);
       continue;
     }
+    if (cm_context_cancelled(band->walk->ctx, err)) return false; /* wide boxes take long */
     memset(sums, 0, (size_t)n * sizeof(S));
     for (int64_t d = -r[2]; d <= r[2]; d++) X(enter)(X(source)(band, y, d), sums, n);
   }
+  return true;
 }
 
 /* Sums over the rows around y, row after row. */
@@ -142,7 +144,7 @@ static void X(sum_rows)(const Band *band, int64_t y, int64_t z, S *columns) {
   }
 }
 
-static void X(band)(const Band *band) {
+static bool X(band)(const Band *band, CmError **err) {
   const Walk *walk = band->walk;
   const CmBoxMean *job = walk->job;
   const CmGrid *grid = &walk->grid;
@@ -150,7 +152,8 @@ static void X(band)(const Band *band) {
   const int64_t part = 2 * width * c > PART ? 2 * width * c : PART; /* their sums stay in the first-level cache */
   S *columns = band->lines, *line = columns + n + 2 * r * c, *sum = line + part + 2 * r * c;
   for (int64_t z = 0; z < grid->nz; z++) {
-    if (job->radius[2]) X(sum_planes)(band, z);
+    if (cm_context_cancelled(walk->ctx, err)) return false;
+    if (job->radius[2] && !X(sum_planes)(band, z, err)) return false;
     for (int64_t y = band->y0; y < band->y1; y++) {
       const int64_t row = (band->t * grid->nz + z) * grid->ny + y;
       T *to = job->out ? cm__row_mut(job->out, grid, row) : (T *)(sum + part);
@@ -164,4 +167,5 @@ static void X(band)(const Band *band) {
       if (job->row) job->row(job->arg, row, to);
     }
   }
+  return true;
 }

@@ -131,8 +131,8 @@ typedef int64_t Key_f64;
 
 #define CM_TEMPLATE "ops/filter/median_tmpl.c"
 #include "ops/each_type.h"
-static void (*const do_tile[CM_TYPE_COUNT])(const Median *, const Tile *, void *, void *, double *,
-                                            const Ranks *) = CM_TYPE_TABLE(do_tile);
+static bool (*const do_tile[CM_TYPE_COUNT])(const Median *, const Tile *, void *, void *, double *, const Ranks *,
+                                            CmError **) = CM_TYPE_TABLE(do_tile);
 
 static void tile_at(const Median *job, int64_t at, Tile *tile) {
   const int64_t size[3] = {job->grid.nx, job->grid.ny, job->grid.nz};
@@ -190,8 +190,8 @@ static bool work(void *arg, CmRange range, CmError **err) {
   bool ok = keys && line && scratch && ranks.items && ranks.spare && ranks.rank && ranks.bits && ranks.median;
   if (ok) {
     memset((char *)keys + values * job->grid.size, 0, SPARE * job->grid.size);
-    do_tile[cm_image_type(job->image)](job, &tile, keys, line, scratch, &ranks);
-    ok = !job->mask->image || restore(job, &tile, err);
+    ok = do_tile[cm_image_type(job->image)](job, &tile, keys, line, scratch, &ranks, err) &&
+         (!job->mask->image || restore(job, &tile, err));
   }
   cm_free(keys);
   cm_free(line);

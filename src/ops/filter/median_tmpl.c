@@ -463,8 +463,8 @@ static void X(by_bisection)(const Median *job, const Tile *tile, const K *keys, 
 }
 
 /* Large windows: every value of the tile by its rank, a window as a set of ranks. */
-static void X(by_rank)(const Median *job, const Tile *tile, const K *keys, K *line, double *scratch,
-                       const Ranks *ranks) {
+static bool X(by_rank)(const Median *job, const Tile *tile, const K *keys, K *line, double *scratch, const Ranks *ranks,
+                       CmError **err) {
   const int64_t c = job->grid.components, n = tile->size[0];
   const int64_t total = tile_values(job, tile->size);
   /* signed keys sort like unsigned ones with the top bit turned */
@@ -476,23 +476,25 @@ static void X(by_rank)(const Median *job, const Tile *tile, const K *keys, K *li
   for (int64_t z = 0; z < tile->size[2]; z++)
     for (int64_t y = 0; y < tile->size[1]; y++) {
       for (int64_t k = 0; k < c; k++) {
+        if (cm_context_cancelled(job->ctx, err)) return false; /* large windows take long */
         slide_window(job, tile, ranks, y, z, k);
         for (int64_t x = 0; x < n; x++) line[x * c + k] = keys[ranks->items[ranks->median[x]].at];
       }
       X(store)(job, tile, X(row_at)(job, tile, y, z), line, scratch);
     }
+  return true;
 }
 
-static void X(do_tile)(const Median *job, const Tile *tile, void *keys, void *line, double *scratch,
-                       const Ranks *ranks) {
+static bool X(do_tile)(const Median *job, const Tile *tile, void *keys, void *line, double *scratch, const Ranks *ranks,
+                       CmError **err) {
   if (job->way != BY_COLUMNS || T_FLOAT) X(load_tile)(job, tile, keys);
+  if (job->way == BY_RANK) return X(by_rank)(job, tile, keys, line, scratch, ranks, err);
   if (job->way == BY_COLUMNS)
     X(by_columns)(job, tile, keys, line, scratch);
   else if (job->way == BY_NETWORK)
     X(by_network)(job, tile, keys, line, scratch);
-  else if (job->way == BY_BISECTION)
-    X(by_bisection)(job, tile, keys, line, scratch);
   else
-    X(by_rank)(job, tile, keys, line, scratch, ranks);
+    X(by_bisection)(job, tile, keys, line, scratch);
+  return true;
 }
 #undef K
