@@ -194,10 +194,11 @@ static void weigh_survival(const void *arg, const double *times, double *room, d
 
 static bool make_survival(CmArena *hold, const CmLearnData *data, Weighed *w, CmError **err) {
   const CmScores *s = w->scores;
-  w->metrics = 2 * s->moments->horizons + 1;
-  w->names = s->moments->metric;
+  const CmMoments *m = s->moments;
+  w->metrics = m ? 2 * m->horizons + 1 : 0;
+  w->names = m ? m->metric : NULL;
   w->weigh = weigh_survival;
-  w->scratch = 2 * s->rows + s->moments->count;
+  w->scratch = 2 * s->rows + (m ? m->count : 0);
   w->order = CM__NEW(hold, CmSurvivalOrder, s->repeats, err);
   if (!w->order || !cm__survival_rows(hold, data, s, &w->survival, err)) return false;
   for (int r = 0; r < s->repeats; r++)
@@ -245,7 +246,7 @@ bool cm__number_metrics(CmArena *hold, const CmLearnData *data, const CmScores *
   if (!list->metric || !point) goto done;
   if (survival && !add_concordance(&w, confidence, list, err)) goto done;
   const CmBootstrap drawing = {w.weigh, &w, scores->subjects, w.scratch, w.metrics, resamples, seed};
-  if (!cm__bootstrap(&own, &drawing, point, &drawn, err)) goto done;
+  if (w.metrics && !cm__bootstrap(&own, &drawing, point, &drawn, err)) goto done;
   for (int m = 0; m < w.metrics; m++) {
     CmMetric *metric = &list->metric[list->count++];
     *metric = (CmMetric){CM__CLASS_ALL, w.names[m], "", point[m], NAN, NAN};

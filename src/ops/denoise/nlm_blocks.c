@@ -95,7 +95,13 @@ static void scatter(const Blocks *blocks, const int64_t at[3], int64_t n, const 
   } while (next_offset(job->patch, k));
 }
 
-static void do_row(const Blocks *blocks, int64_t y, int64_t z) {
+/* Large blocks and wide searches take long: asked before each line of offsets, or each offset of a large block. */
+static bool told_to_stop(const Blocks *blocks, const int64_t offset[3], CmError **err) {
+  const bool due = blocks->voxels > 256 || offset[0] == -blocks->job->search[0];
+  return due && cm_context_cancelled(blocks->job->ctx, err);
+}
+
+static bool do_row(const Blocks *blocks, int64_t y, int64_t z, CmError **err) {
   const CmNlm *job = blocks->job;
   for (int64_t from = 0; from < blocks->count[0]; from += SIDE_BY_SIDE) {
     const int64_t left = blocks->count[0] - from, n = left < SIDE_BY_SIDE ? left : SIDE_BY_SIDE;
@@ -104,10 +110,12 @@ static void do_row(const Blocks *blocks, int64_t y, int64_t z) {
     int64_t o[3] = {-job->search[0], -job->search[1], -job->search[2]};
     memset(blocks->estimates, 0, (size_t)blocks->voxels * SIDE_BY_SIDE * sizeof(float));
     do {
+      if (told_to_stop(blocks, o, err)) return false;
       if (o[0] || o[1] || o[2]) do_offset(blocks, at, o, n, total);
     } while (next_offset(job->search, o));
     scatter(blocks, at, n, total);
   }
+  return true;
 }
 
 static int64_t floor_div(int64_t a, int64_t b) {
@@ -131,6 +139,7 @@ bool cm__nlm_blocks(const CmNlm *job, const CmBlock *block, float *result, CmErr
   Blocks blocks = {.job = job, .tile = block, .padded = &padded, .voxels = 1, .sums = result};
   int64_t halo[3];
   float *squared = NULL, *phases = NULL;
+  bool ok = false;
   for (int axis = 0; axis < 3; axis++) {
     halo[axis] = job->search[axis] + 2 * job->patch[axis];
     blocks.voxels *= 2 * job->patch[axis] + 1;
@@ -152,9 +161,10 @@ bool cm__nlm_blocks(const CmNlm *job, const CmBlock *block, float *result, CmErr
     blocks.val = phases + whole;
     blocks.estimates = phases + 2 * whole;
     memset(result, 0, (size_t)(size[0] * size[1] * size[2]) * sizeof(float));
-    for (int64_t z = 0; z < blocks.count[2]; z++)
-      for (int64_t y = 0; y < blocks.count[1]; y++)
-        do_row(&blocks, blocks.first[1] + y * job->step[1], blocks.first[2] + z * job->step[2]);
+    ok = true;
+    for (int64_t k = 0; k < blocks.count[2] * blocks.count[1] && ok; k++)
+      ok = do_row(&blocks, blocks.first[1] + k % blocks.count[1] * job->step[1],
+                  blocks.first[2] + k / blocks.count[1] * job->step[2], err);
     for (int64_t i = 0; i < size[0] * size[1] * size[2]; i++)
       result[i] /= (float)(cover(job, 0, block->start[0] + i % size[0]) *
                            cover(job, 1, block->start[1] + i / size[0] % size[1]) *
@@ -163,5 +173,5 @@ bool cm__nlm_blocks(const CmNlm *job, const CmBlock *block, float *result, CmErr
   }
   cm_free(phases);
   cm_free(values);
-  return phases != NULL;
+  return ok;
 }

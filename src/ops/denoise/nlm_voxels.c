@@ -125,11 +125,12 @@ static void do_offset(const Pairs *pairs) {
   }
 }
 
-static void do_offsets(Pairs *pairs) {
+static bool do_offsets(Pairs *pairs, CmError **err) {
   const int64_t *s = pairs->job->search;
   for (int64_t dz = 0; dz <= s[2]; dz++)
     for (int64_t dy = dz ? -s[1] : 0; dy <= s[1]; dy++)
       for (int64_t dx = dz || dy ? -s[0] : 1; dx <= s[0]; dx++) {
+        if (cm_context_cancelled(pairs->job->ctx, err)) return false; /* wide searches take long */
         const int64_t o[3] = {dx, dy, dz};
         for (int axis = 0; axis < 3; axis++) {
           pairs->offset[axis] = o[axis];
@@ -138,12 +139,14 @@ static void do_offsets(Pairs *pairs) {
         }
         do_offset(pairs);
       }
+  return true;
 }
 
 bool cm__nlm_voxels(const CmNlm *job, const CmBlock *block, float *result, CmError **err) {
   int64_t halo[3];
   CmBlock padded;
   float *values, *squared = NULL;
+  bool ok = false;
   for (int axis = 0; axis < 3; axis++) halo[axis] = job->search[axis] + job->patch[axis];
   Pairs pairs = {.job = job, .size = block->size};
   const int64_t *size = block->size, n = size[0] * size[1] * size[2];
@@ -165,15 +168,15 @@ bool cm__nlm_voxels(const CmNlm *job, const CmBlock *block, float *result, CmErr
     float **const lines[] = {&pairs.difference, &pairs.distance, &pairs.weight, &pairs.weighted, &pairs.lines};
     for (int k = 0; k < CM_COUNT(lines); k++) *lines[k] = room + k * pairs.wide;
     pairs.planes = pairs.lines + tall * pairs.wide;
-    do_offsets(&pairs);
-    for (int64_t i = 0; i < n; i++) {
+    ok = do_offsets(&pairs, err);
+    for (int64_t i = 0; i < n && ok; i++) {
       const int64_t x = i % size[0], y = i / size[0] % size[1], z = i / size[0] / size[1];
       result[i] = pairs.val[z * pairs.plane + y * pairs.row + x] + sums[i] / (1.0f + pairs.weights[i]);
     }
-    cm__nlm_finish(job, result, n);
+    if (ok) cm__nlm_finish(job, result, n);
   }
   cm_free(room);
   cm_free(sums);
   cm_free(values);
-  return room != NULL;
+  return ok;
 }
