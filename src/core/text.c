@@ -198,8 +198,9 @@ bool cm__parse_time(const char *text, double *seconds) {
     if (sscanf(text + 1, "%2d:%2d%n", &hour, &minute, &used) != 2 || !used || hour > 24 || minute > 59) return false;
     text += 1 + used;
     if (*text == ':') {
+      const size_t length = strspn(text + 1, "0123456789."); /* no sign, exponent or nan */
       used = 0;
-      if (sscanf(text + 1, "%6lf%n", &second, &used) != 1 || second < 0 || second > 61) return false;
+      if (sscanf(text + 1, "%20lf%n", &second, &used) != 1 || (size_t)used != length || second > 61) return false;
       text += 1 + used;
     }
     if (*text == 'Z') text++;

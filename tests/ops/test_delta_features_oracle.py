@@ -107,6 +107,15 @@ class Delta(unittest.TestCase):
         odd = frame.astype({"months": object})
         odd.loc[:, "months"] = "soon"
         self.refused(odd, "that can be read", *words)
+        for wrong in (20241331, "2024-05-31T10:00:nan"):  # a month 13; no number of seconds
+            odd = pd.DataFrame({"subject": [1, 1], "time": [20240131 if isinstance(wrong, int) else "2024-01-31", wrong], "volume": [4.0, 3.0]})
+            self.refused(odd, "row 2 has no time")
+
+    def test_fractions_of_seconds(self):
+        """As Python's isoformat() writes them: 6.4 hours and a bit."""
+        frame = pd.DataFrame({"subject": [1, 1], "time": ["2024-05-31T10:00:00.5", "2024-05-31T16:24:00.500864"], "volume": [4.0, 3.0]})
+        row = next(csv.DictReader(io.StringIO(self.call(frame).stdout)))
+        self.assertAlmostEqual(float(row["span [d]"]), (6.4 * 3600 + 0.000864) / 86400, delta=1e-11)
 
 
 unittest.main()

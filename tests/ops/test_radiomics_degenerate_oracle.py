@@ -157,6 +157,11 @@ class Degenerate(unittest.TestCase):
             row = self.ops.table(self.ops.run("radiomics", [self.ops.image(image, (spacing,) * 3), self.ops.image(mask, (spacing,) * 3)])[0])[0]
             self.expect(row, {"loc_peak_loc": expected, "loc_peak_glob": expected})
 
+    def test_no_direction(self):
+        """A line across the slices that force2D keeps apart: every voxel is a zone of its own, so no zone is larger than 1."""
+        row = self.rows(IMAGE, box(SHAPE, slice(1, 4), 3, 3), "pyradiomics", force2D=True, force2Ddimension=0, minimumROIDimensions=1)[0]
+        self.expect(row, {"original_glszm_LargeAreaEmphasis": 1, "original_glszm_SmallAreaEmphasis": 1, "original_glszm_ZonePercentage": 1})
+
     def test_nothing_finite(self):
         nothing = np.full(SHAPE, np.nan, np.float32)
         self.expect(self.rows(nothing, box(SHAPE, 2), "ibsi")[0], {"morph_vol_approx": 56 * 3, "stat_mean": None, "cm_contrast_3D_avg": None})

@@ -68,12 +68,13 @@ CM_SIMD static void products(double *lines, int64_t n) {
   }
 }
 
-static void filter_plane(const Band *band, int64_t z, double *to) {
+static bool filter_plane(const Band *band, int64_t z, double *to, CmError **err) {
   const CmSsim *job = band->job;
   const int64_t nx = band->grid.nx, rx = job->taps[0].radius, ry = job->taps[1].radius, wide = nx + 2 * rx;
   for (int64_t i = 0; i < band->rows + 2 * ry; i++) {
     const int64_t y = cm__border_index(job->border, band->y - ry + i, band->grid.ny);
     const int64_t row = (band->t * band->grid.nz + z) * band->grid.ny + y;
+    if (cm_context_cancelled(job->ctx, err)) return false; /* wide windows take long */
     load_row(band, job->pairs->image, job->shift[0], row, band->padded);
     load_row(band, job->pairs->reference, job->shift[1], row, band->padded + wide);
     products(band->padded, wide);
@@ -87,6 +88,7 @@ static void filter_plane(const Band *band, int64_t z, double *to) {
       for (int64_t k = 0; k <= 2 * ry; k++) band->from[k] = band->across + ((i + k) * KINDS + kind) * nx;
       mix(band->from, &job->taps[1], nx, to + (i * KINDS + kind) * nx);
     }
+  return true;
 }
 
 CM_SIMD static void compare(const CmSsim *job, const double *lines, int64_t n, double *to) {
@@ -164,9 +166,9 @@ static bool walk(void *arg, CmRange range, CmError **err) {
   ok = band.inside != NULL;
   for (int64_t z = -2 * rz; ok && z < grid->nz; z++) { /* plane z + rz comes into the ring, plane z is finished */
     const int64_t plane = z + rz;
-    filter_plane(&band, cm__border_index(job->border, plane, grid->nz),
-                 band.ring + (z + 2 * rz) % (2 * rz + 1) * band.rows * KINDS * nx);
-    if (z < 0) continue;
+    ok = filter_plane(&band, cm__border_index(job->border, plane, grid->nz),
+                      band.ring + (z + 2 * rz) % (2 * rz + 1) * band.rows * KINDS * nx, err);
+    if (z < 0 || !ok) continue;
     double *to =
         work->partial + 2 * (((band.t * grid->nz + z) * grid->components + band.component) * work->bands + which);
     to[0] = to[1] = 0.0;

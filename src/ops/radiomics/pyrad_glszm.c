@@ -137,7 +137,7 @@ static void walk_row(Zones *z, const uint16_t *level, const uint32_t *const *fro
 static bool walk(Zones *z, CmError **err) {
   const CmRoi *roi = &z->view->roi;
   const int64_t plane = roi->step[2];
-  const uint32_t *from[CM__PYRAD_ABREAST];
+  const uint32_t *from[CM__PYRAD_ABREAST] = {z->place}; /* read, but not used, where there is no direction */
   for (int64_t k = roi->lo[2]; k < roi->hi[2]; k++)
     for (int64_t y = roi->lo[1]; y < roi->hi[1]; y++) {
       const CmSpan span = cm__pyrad_span(z->view, y, k);

@@ -177,7 +177,8 @@ static bool refuse_levels(const CmPyradView *view, CmError **err) {
 /* The bin of each value, from 0 on. */
 static void find_bins(const CmPyradView *view, const Bins *bins, double least, double most, int32_t *bin) {
   const double *v = view->values, reach = fmax(fabs(bins->low), fmax(fabs(least), fabs(most))) / bins->step;
-  if (reach < (bins->single ? 1048576.0 : 1099511627776.0)) /* edges lie apart */
+  /* edges lie apart, and a step has an inverse */
+  if (reach < (bins->single ? 1048576.0 : 1099511627776.0) && isfinite(1.0 / bins->step))
     (bins->single ? bin_row_single : bin_row)(bins, view->highest - 1, v, bin, view->roi.voxels);
   else
     for (int64_t k = 0; k < view->roi.voxels; k++) bin[k] = (int32_t)fmin(bin_of(bins, v[k]), view->highest) - 1;
