@@ -38,9 +38,11 @@ static void print_metrics(const CmCli *cli, const char *out) {
       metric = table ? cm_table_find_column(table, "metric") : -1;
   for (int64_t row = 0; table && row < cm_table_rows(table); row++)
     for (int i = 0; i < CM_COUNT(told); i++) {
-      if (strcmp(cm_table_text(table, row, metric), told[i]) != 0) continue;
+      char cell[CM_TEXT_MAX]; /* a part may be named by a number */
+      if (strcmp(cm_table_cell(table, row, metric, cell, sizeof cell), told[i]) != 0) continue;
       int value = metric + 1;
-      printf("%s: %s %.3f", cm_table_text(table, row, part), told[i], cm_table_real(table, row, value));
+      printf("%s: %s %.3f", cm_table_cell(table, row, part, cell, sizeof cell), told[i],
+             cm_table_real(table, row, value));
       if (!cm_table_is_missing(table, row, value + 1))
         printf(" (%.3f to %.3f)", cm_table_real(table, row, value + 1), cm_table_real(table, row, value + 2));
       printf(", %lld rows\n", (long long)cm_table_int(table, row, cm_table_find_column(table, "rows")));

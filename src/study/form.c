@@ -12,7 +12,8 @@ void cm__form_of(const CmImage *image, CmForm *form) {
   form->placed = memcmp(has->spacing, plain.spacing, sizeof plain.spacing) != 0 ||
                  memcmp(has->origin, plain.origin, sizeof plain.origin) != 0 ||
                  memcmp(has->direction, plain.direction, sizeof plain.direction) != 0;
-  snprintf(form->unit, sizeof form->unit, "%s", cm_image_unit(image));
+  const char *unit = cm_image_unit(image);
+  if (strlen(unit) < sizeof form->unit) snprintf(form->unit, sizeof form->unit, "%s", unit); /* cut it would fit none */
 }
 
 void cm__form_put(CmBytes *bytes, const CmForm *form) {

@@ -22,10 +22,13 @@ static json_t *plain_text(CmContext *ctx, const char *text, CmError **err) {
   return json;
 }
 
-static bool put(json_t *group, const char *key, json_t *value, CmError **err) {
-  if (value && json_object_set_new(group, key, value) == 0) return true;
-  if (value) cm_error_set(err, CM_ERR_MEMORY, "no memory for the study of the model");
+static bool no_memory(CmError **err) {
+  cm_error_set(err, CM_ERR_MEMORY, "no memory for the study of the model");
   return false;
+}
+
+static bool put(json_t *group, const char *key, json_t *value, CmError **err) {
+  return value && (json_object_set_new(group, key, value) == 0 || no_memory(err));
 }
 
 /* The input that a place names, and what is left of the place. */
@@ -56,7 +59,8 @@ static bool put_places(CmContext *ctx, json_t *inputs, const CmStudyNew *what, C
     if (!(input = input_of(inputs, &place, err))) return false;
     if (!json_object_get(input, "path") && !put(input, "path", json_array(), err)) return false;
     json_t *text = plain_text(ctx, place, err);
-    if (!text || json_array_append_new(json_object_get(input, "path"), text)) return false;
+    if (!text) return false;
+    if (json_array_append_new(json_object_get(input, "path"), text)) return no_memory(err);
     if (what->select && !put(input, "select", plain_text(ctx, what->select, err), err)) return false;
   }
   json_object_foreach(inputs, name, input) {
@@ -78,11 +82,28 @@ static bool put_labels(CmContext *ctx, json_t *root, const char *target, const C
   return put(labels, "file", plain_text(ctx, what->labels, err), err);
 }
 
+static bool has_any(const json_t *group, const char *const *keys, int count) {
+  bool any = false;
+  for (int k = 0; k < count; k++) any = any || json_object_get(group, keys[k]);
+  return any;
+}
+
+/* As cm__recipe_write() makes it: steps without places, so that none is read or written but those given now. */
+static bool is_recipe(json_t *root) {
+  static const char *const never[] = {"catalog", "outputs", "learn"}, *const places[] = {"path", "catalog", "query"};
+  json_t *inputs = json_object_get(root, "inputs"), *input;
+  const char *name;
+  bool good = json_object_size(inputs) && json_is_object(json_object_get(root, "predict")) &&
+              json_is_object(json_object_get(root, "labels")) && !has_any(root, never, CM_COUNT(never));
+  json_object_foreach(inputs, name, input) good =
+      good && json_is_object(input) && !has_any(input, places, CM_COUNT(places));
+  return good;
+}
+
 static bool fill(CmContext *ctx, json_t *root, const char *path, const CmModel *model, const CmStudyNew *what,
                  CmError **err) {
   json_t *inputs = json_object_get(root, "inputs"), *predict = json_object_get(root, "predict");
-  if (!json_is_object(inputs) || !json_object_size(inputs) || !json_is_object(predict) ||
-      !json_is_object(json_object_get(root, "labels"))) {
+  if (!is_recipe(root)) {
     cm_error_set(err, CM_ERR_FORMAT, "the study in it is damaged; make the model again with «cormack run»");
     return false;
   }
@@ -105,7 +126,7 @@ CmStudy *cm_study_of_model(CmContext *ctx, const char *path, const CmStudyNew *w
     if (text)
       study = cm_study_parse(ctx, text, strlen(text), path, "", err);
     else
-      cm_error_set(err, CM_ERR_MEMORY, "no memory for the study of the model");
+      no_memory(err);
     free(text);
   }
   if (!study) cm_error_context(err, "%s", path);

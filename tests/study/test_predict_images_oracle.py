@@ -145,6 +145,12 @@ def test_others_are_refused(work, model):
             other["study"] = other["study"].replace('"of": "greyx"', '"of": "grey"')
         json.dump(other, open(f"{work}/wrong.json", "w"))
         assert told in predict(f"{work}/wrong.json", f"{work}/mixed/good.npz", "-o", f"{work}/wrong", check=2), wrong
+    # a model carries no places of its own, neither to read nor to write
+    study = json.load(open(model))["study"]
+    for key, more in (("inputs", {"xray": {"path": "x"}}), ("inputs", {"xray": {"catalog": "x"}}), ("inputs", {"xray": 1}), ("outputs", "x"), ("catalog", "x")):
+        other["study"] = json.dumps(json.loads(study) | {key: more})
+        json.dump(other, open(f"{work}/wrong.json", "w"))
+        assert "the study in it is damaged" in predict(f"{work}/wrong.json", f"{work}/mixed/good.npz", "-o", f"{work}/wrong", check=2), (key, more)
     assert "it was trained on a table" in predict(plain(work), f"{work}/mixed/good.npz", "-o", f"{work}/none", check=2)
     assert "add -o FOLDER" in predict(model, f"{work}/mixed/good.npz", check=2)
 
