@@ -3,6 +3,7 @@
 
 #include "cli/learn.h"
 #include "cormack/file.h"
+#include "study/plan.h"
 
 typedef struct TrainOptions {
   CmLearnOptions common;
@@ -45,7 +46,9 @@ static bool train_labels(CmCli *cli, CmLearnWords *words, const CmTable *table, 
   bool good = cm_make_folder(folder, err);
   for (int l = 0; good && l < words->columns.label_count; l++) {
     words->columns.target = words->columns.labels[l];
-    char *path = cm_sprintf(cli->ctx, err, "%s/%s.model.json", folder, words->columns.target);
+    char word[200];
+    cm__path_word(words->columns.target, word, sizeof word);
+    char *path = cm_sprintf(cli->ctx, err, "%s/%s.model.json", folder, word);
     good = path && train(cli, words, table, path, err);
     if (!good) cm_error_context(err, "target \"%s\"", words->columns.target);
     cm_free(path);

@@ -315,6 +315,17 @@ static bool read_without(CmLearnData *data, CmAbility ability, CmError **err) {
   return check_task(data, ability.tasks, err) && choose_rows(data, -1, false, err);
 }
 
+/* Labels are marks, of which each is learned as a class. */
+static bool check_labels(const CmLearnData *data, CmError **err) {
+  if (!data->labels || data->task == CM_TASK_BINARY) return true;
+  cm_error_set(
+      err, CM_ERR_UNSUPPORTED,
+      "target: several columns are of 0 and 1, each learned as two classes, and not by %s; name one target, or "
+      "a kind of model that does classes",
+      cm_learn_task_name(data->task));
+  return false;
+}
+
 bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility ability, CmError **err) {
   const char *name = columns->target && *columns->target ? columns->target : NULL;
   int target = name ? cm__named_column(data->table, name, "target", err) : -1;
@@ -335,5 +346,5 @@ bool cm__target_read(CmLearnData *data, const CmLearnColumns *columns, CmAbility
     ok = read_values(data, target, err) && read_events(data, columns->event, err);
   else
     ok = read_class_target(data, columns, target, type, err);
-  return ok && cm__labels_read(data, err) && check_task(data, ability.tasks, err);
+  return ok && cm__labels_read(data, err) && check_labels(data, err) && check_task(data, ability.tasks, err);
 }

@@ -134,4 +134,7 @@ for target, more, word in [("round,even,round", [], "twice"), ("round,p0", [], "
                            ("round,even", ["--positive", "1"], "positive"), ("round,even", ["--features", "p1,p2,even"], "target_in_features")]:
     code, _, said = run("validate", f"{folder}/t.csv", "logistic", "--target", target, "--subject", "patient", *more)
     assert code and word in said, (target, more, code, said)
+for words in (["ridge"], ["random_forest", "--task", "regression"]):
+    code, _, said = run("validate", f"{folder}/t.csv", *words, "--target", "round,even", "--subject", "patient")
+    assert code == 2 and "learned as two classes" in said, (words, code, said)
 print("patients whole, labels even; models as one against the rest; wrong targets refused")
