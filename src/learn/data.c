@@ -149,10 +149,22 @@ bool cm__data_times(CmLearnData *data, const char *name, CmError **err) {
   return read_times(data, name, "time", &data->when, err);
 }
 
+static bool holds_text(const CmTable *table, const char *name) {
+  return cm_table_column_type(table, cm_table_find_column(table, name)) == CM_COLUMN_TEXT;
+}
+
 static bool read_outcome_times(CmLearnData *data, const CmLearnColumns *columns, CmError **err) {
-  if (!columns->outcome_time || columns->time)
-    return read_times(data, columns->outcome_time, "outcome_time", &data->known, err);
-  cm_error_set(err, CM_ERR_USAGE, "outcome_time: it is set against when a row was seen; name that column as time");
+  const char *time = columns->time, *known = columns->outcome_time;
+  if (known && !time) {
+    cm_error_set(err, CM_ERR_USAGE, "outcome_time: it is set against when a row was seen; name that column as time");
+    return false;
+  }
+  if (!read_times(data, known, "outcome_time", &data->known, err)) return false;
+  if (!known || holds_text(data->table, time) == holds_text(data->table, known)) return true;
+  cm_error_set(err, CM_ERR_DATA,
+               "outcome_time: of \"%s\" and \"%s\" one holds dates and the other numbers; write both as 2024-05-31, or "
+               "both as numbers",
+               known, time);
   return false;
 }
 

@@ -64,6 +64,9 @@ t["diagnosed"][50] = "2001-01-01"
 refused("after_outcome", t, "--time", "seen", "--outcome_time", "diagnosed")
 got = run(t, validate(""), "--outcome_time", "diagnosed")
 assert got.returncode == 2 and "name that column as time" in got.stderr, got.stderr
+t["diagnosed"] = [20300101] * ROWS  # days and dates cannot be told apart
+got = run(t, validate(""), "--time", "seen", "--outcome_time", "diagnosed")
+assert got.returncode == 2 and "one holds dates and the other numbers" in got.stderr, got.stderr
 
 t = sound()
 refused("target_in_features", t, "--features", "size,target", allow=False)

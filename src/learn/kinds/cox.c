@@ -362,12 +362,11 @@ static void *read_state(CmArena *hold, const json_t *json, const CmModelShape *s
   for (int64_t i = 0; i < cox->times; i++)
     if (!(cox->hazard[i] >= (i ? cox->hazard[i - 1] : 0)) || !(cox->time[i] > (i ? cox->time[i - 1] : 0)))
       return cm__json_refuse(err, "predictor.time"), NULL;
-  const double *end =
-      says ? cm__json_read_reals(hold, last, "predictor.follow_up", 1, false, err) : cox->time + cox->times - 1;
-  if (!end) return NULL;
-  cox->follow_up = cox->times ? *end : 0;
-  if (cox->times && cox->follow_up < cox->time[cox->times - 1])
-    return cm__json_refuse(err, "predictor.follow_up"), NULL;
+  const double end = cox->times ? cox->time[cox->times - 1] : 0;
+  const double *said = says ? cm__json_read_reals(hold, last, "predictor.follow_up", 1, false, err) : &end;
+  if (!said) return NULL;
+  cox->follow_up = *said;
+  if (cox->follow_up < end) return cm__json_refuse(err, "predictor.follow_up"), NULL;
   return cox;
 }
 
