@@ -461,8 +461,8 @@ CM_API const CmTable *cm_learn_result_table(const CmLearnResult *result, CmLearn
 /* How good the predictions are for the rows of a table whose outcome is known; rows without are left out. As the table
  * «metrics» of a validation, with the value of columns->group for «part»: each is judged by itself ("new" where there
  * is none). Of `columns` target and event (NULL: the model's), subject and group are used; of `params` (NULL: defaults)
- * resamples, confidence and seed. CM_ERR_DATA: an outcome that the model does not know. CM_ERR_UNSUPPORTED: the model
- * predicts no target. */
+ * resamples, confidence, seed and horizons. CM_ERR_DATA: an outcome that the model does not know. CM_ERR_UNSUPPORTED:
+ * the model predicts no target. */
 CM_API CM_NODISCARD CmTable *cm_model_judge(CmContext *ctx, const CmModel *model, const CmTable *table,
                                             const CmLearnColumns *columns, const CmValidateParams *params,
                                             CmError **err);

@@ -12,7 +12,9 @@ typedef struct Judge {
   const CmModel *model;
   const CmTable *table;
   const CmLearnColumns *columns;
-  const double *numbers; /* rows of the table x cm__width() */
+  const double *x;       /* rows of the table x features; survival only */
+  const double *numbers; /* rows of the table x stride */
+  int stride;
   int target, event, group;
   CmTrial trial; /* of one group: its data and parameters are used */
   CmArena hold;
@@ -82,19 +84,42 @@ static bool take_group(Judge *j, const char *group, CmLearnData *data, CmError *
   return !data->rows || cm__data_subjects(data, j->columns->subject, err);
 }
 
+/* What the model says of the group's rows, and behind that of survival the shares at the moments. */
+static double *gather(Judge *j, CmError **err) {
+  CmLearnData *data = &j->trial.data;
+  const CmModel *model = j->model;
+  const int64_t said = cm__width(model->task, model->classes), d = model->features;
+  double *p = CM__NEW(&data->hold, double, data->rows * j->trial.width, err);
+  double *x = p && j->x ? CM__NEW(&data->hold, double, data->rows *d, err) : NULL;
+  if (!p || (j->x && !x)) return NULL;
+  for (int64_t i = 0; i < data->rows; i++) {
+    memcpy(p + i * said, j->numbers + data->row[i] * j->stride, sizeof *p * (size_t)said);
+    if (x) memcpy(x + i * d, j->x + data->row[i] * d, sizeof *x * (size_t)d);
+  }
+  return cm__trial_shares(&data->hold, &j->trial, model, x, data->rows, p, err) ? p : NULL;
+}
+
+static bool find_moments(Judge *j, CmError **err) {
+  CmLearnData *data = &j->trial.data;
+  CmMoments *moments = &j->trial.moments;
+  *moments = (CmMoments){0};
+  if (data->event && data->rows && !cm__survival_moments(&data->hold, data, &j->trial.params.horizons, moments, err))
+    return false;
+  j->trial.width = cm__width(j->model->task, j->model->classes) + moments->count;
+  return true;
+}
+
 static bool judge_group(Judge *j, const char *group, CmTableWriter *w, CmError **err) {
   CmLearnData *data = &j->trial.data;
-  int width = cm__width(j->model->task, j->model->classes);
+  const CmMoments *moments = &j->trial.moments;
   CmMetricList list = {0};
-  bool ok = take_group(j, group, data, err);
-  double *p = ok ? CM__NEW(&data->hold, double, data->rows *width, err) : NULL;
+  bool ok = take_group(j, group, data, err) && find_moments(j, err);
+  const double *p = ok ? gather(j, err) : NULL;
   int64_t *place = p ? CM__NEW(&data->hold, int64_t, data->rows, err) : NULL;
   ok = place != NULL;
-  for (int64_t i = 0; ok && i < data->rows; i++) {
-    place[i] = i;
-    memcpy(p + i * width, j->numbers + data->row[i] * width, sizeof *p * (size_t)width);
-  }
-  const CmScores scores = {data->rows, data->subjects, width, 1, data->y, data->subject, p, place};
+  for (int64_t i = 0; ok && i < data->rows; i++) place[i] = i;
+  const CmScores scores = {
+      data->rows, data->subjects, j->trial.width, 1, data->y, data->subject, p, place, moments->count ? moments : NULL};
   ok = ok && (!data->rows || cm__judge(&data->hold, &j->trial, &scores, j->trial.params.resamples, &list, err));
   for (int m = 0; ok && m < list.count; m++) {
     cm__rows_next(w);
@@ -142,18 +167,16 @@ CmTable *cm_model_judge(CmContext *ctx, const CmModel *model, const CmTable *tab
   bool ok = false;
   CmValidateParams *defaults = params ? NULL : cm_params_create(ctx, cm_validate_about(), err);
   if (!params && !defaults) return NULL;
-  j.trial =
-      (CmTrial){.ctx = ctx, .params = params ? *params : *defaults, .width = cm__width(model->task, model->classes)};
+  j.trial = (CmTrial){.ctx = ctx, .params = params ? *params : *defaults};
   cm_free(defaults);
   if (!find_columns(&j, err) || !cm__rows_start(&w, ctx, err)) goto done;
   cm__rows_columns(
       &w,
       (const char *const[]){"model", "part", "class", "metric", "value", "low", "high", "interval", "rows", "subjects"},
       "ttttrrrtii");
-  const double *x = cm__model_table(&j.hold, model, table, err);
-  double *numbers = x ? CM__NEW(&j.hold, double, cm_table_rows(table) * j.trial.width, err) : NULL;
-  j.numbers = numbers;
-  ok = numbers && cm__model_numbers(ctx, model, x, cm_table_rows(table), numbers, err) && judge_groups(&j, &w, err);
+  j.numbers = cm__model_said(&j.hold, model, table, &j.stride, err);
+  if (j.numbers && model->task == CM_TASK_SURVIVAL) j.x = cm__model_table(&j.hold, model, table, err);
+  ok = j.numbers && (j.x || model->task != CM_TASK_SURVIVAL) && judge_groups(&j, &w, err);
 done:
   cm__arena_free(&j.hold);
   return cm__rows_end(&w, ok);

@@ -44,6 +44,9 @@ bool cm__model_rows(CmContext *ctx, const CmModel *model, const CmLearnData *dat
 bool cm__model_raw(CmContext *ctx, const CmModel *model, const double *x, int64_t rows, double *to, CmError **err);
 /* The model's features of all rows of a table, rows x features; refuses a table that differs. */
 double *cm__model_table(CmArena *hold, const CmModel *model, const CmTable *table, CmError **err);
+/* What is handed out of all rows of a table: rows x *width, at least cm__width() of them; of subjects that the model
+ * knows by what is known of them. */
+double *cm__model_said(CmArena *hold, const CmModel *model, const CmTable *table, int *width, CmError **err);
 /* Class of an output of contributions and weights; NULL where outputs belong to no class. */
 const char *cm__output_name(const CmModel *model, int output);
 /* Names the clusters or components "1", "2" … */

@@ -323,18 +323,22 @@ done:
   return cm__rows_finish(&writer);
 }
 
+double *cm__model_said(CmArena *hold, const CmModel *model, const CmTable *table, int *width, CmError **err) {
+  CmApply apply = {.model = model, .width = cm__width(model->task, model->classes), .apply = apply_numbers};
+  if (!find_known(hold, model, table, &apply.known, err)) return NULL;
+  if (apply.known) {
+    apply.apply = apply_forecast;
+    apply.width = CM__FORECAST_WIDTH;
+  }
+  *width = (int)apply.width;
+  return apply_model(hold, apply, table, err);
+}
+
 CmTable *cm_model_predict(CmContext *ctx, const CmModel *model, const CmTable *table, CmError **err) {
   CmArena hold = {.ctx = ctx};
   CmTableWriter writer = {0};
-  int width = cm__width(model->task, model->classes);
-  CmApply apply = {.model = model, .width = width, .apply = apply_numbers};
-  double *p = NULL;
-  if (!find_known(&hold, model, table, &apply.known, err)) goto done;
-  if (apply.known) {
-    apply.apply = apply_forecast;
-    apply.width = width = CM__FORECAST_WIDTH;
-  }
-  p = apply_model(&hold, apply, table, err);
+  int width;
+  const double *p = cm__model_said(&hold, model, table, &width, err);
   if (!p || !cm__rows_start(&writer, ctx, err)) goto done;
   int subject = cm__start_rows(&writer, model, table);
   number_columns(&writer, model);

@@ -117,6 +117,28 @@ def test_without_labels(work, model):
     assert "no class of the model" in predict(model, f"{work}/strange.npz", "-o", f"{work}/strange", check=2)
 
 
+def test_survival(work):
+    """Judged at the quartiles of the times as well; with all times known the Brier score is a mean square."""
+    x, y = images(80, 7)
+    np.savez(f"{work}/times.npz", t_images=x)
+    months = np.random.default_rng(8).exponential(10, 80) + 5 * y[:, 0] + 1
+    for name, died in (("all", 1), ("none", 0)):
+        lib.write(f"{work}/{name}.csv", "who,months,died\n" + "".join(f"t-{i:07d},{t!r},{died}\n" for i, t in enumerate(months.tolist())))
+    lib.write(f"{work}/times.yaml", STEPS.replace("PATH", "times.npz") + LEARN.replace("of: xray, target: bright", "file: all.csv, subject: who, target: months")
+              .replace("learn: {", "learn: {event: died, ").replace("logistic, C: 0.1", "cox, alpha: 1"))
+    lib.run(f"{work}/times.yaml", f"{work}/times", check=0)
+    model = f"{work}/times/models/cox.json"
+    predict(model, f"{work}/times.npz", "-o", f"{work}/timed", "--labels", f"{work}/all.csv", "--subject", "who")
+    told = {row["metric"]: float(row["value"]) for row in rows(f"{work}/timed/tables/predictions_metrics.csv")}
+    middle = np.quantile(months, 0.5)
+    predict(model, f"{work}/timed/tables/predictions_features.csv", "--survival", repr(middle.item()), "-o", f"{work}/lives.csv")
+    share = np.array([float(list(row.values())[-1]) for row in rows(f"{work}/lives.csv")])
+    assert abs(told["brier_q50"] - np.mean((share - (months > middle)) ** 2)) < 1e-12, told
+    assert 0.5 < told["c_index"] < told["auc_q50"] < 1 and 0 < told["integrated_brier"] < 0.25, told
+    predict(model, f"{work}/times.npz", "-o", f"{work}/untimed", "--labels", f"{work}/none.csv", "--subject", "who")
+    assert all(row["value"] == "" for row in rows(f"{work}/untimed/tables/predictions_metrics.csv"))
+
+
 def test_others_are_refused(work, model):
     """Another shape, another number of axes, a broken file: quarantine, and the rest is done."""
     x, y = images(6, 5)
@@ -189,6 +211,7 @@ with tempfile.TemporaryDirectory() as work:
     test_metrics(work, *test_as_by_hand(work, model))
     test_parts_and_threads(work, model)
     test_without_labels(work, model)
+    test_survival(work)
     test_others_are_refused(work, model)
 def test_two_inputs(work):
     for i in range(6):
