@@ -1,5 +1,6 @@
 #include "learn/smo.h"
 
+#include <float.h>
 #include <math.h>
 
 #include "core/simd.h"
@@ -232,6 +233,13 @@ bool cm__smo_make(CmArena *scratch, int64_t count, double tolerance, CmSmo *p, C
   return p->row && p->linear && p->low && p->high && p->b;
 }
 
+static bool too_large(CmError **err) {
+  cm_error_set(err, CM_ERR_DATA,
+               "the kernel's values are too large for numbers; scale the features (prepare scale=zscore), or use a "
+               "smaller gamma or degree");
+  return false;
+}
+
 bool cm__smo(CmArena *scratch, CmGramView *view, CmSmo *p, CmError **err) {
   Solver s = {.p = p, .view = view};
   s.slope = CM__NEW(scratch, double, p->count, err);
@@ -242,6 +250,7 @@ bool cm__smo(CmArena *scratch, CmGramView *view, CmSmo *p, CmError **err) {
   for (int i = 0; i < p->count; i++) {
     s.slope[i] = p->linear[i];
     s.curve[i] = cm__gram_diagonal(view->gram, p->row[i]);
+    if (!(s.curve[i] <= FLT_MAX)) return too_large(err); /* its row is in single precision */
   }
   for (int i = 0; i < p->count; i++) {
     if (p->b[i] == 0) continue;
@@ -252,5 +261,5 @@ bool cm__smo(CmArena *scratch, CmGramView *view, CmSmo *p, CmError **err) {
   s.active = p->count;
   if (!solve(&s, err)) return false;
   p->rho = find_rho(&s);
-  return true;
+  return isfinite(p->rho) || too_large(err);
 }

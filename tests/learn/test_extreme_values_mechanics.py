@@ -34,6 +34,14 @@ marked[3, 1] = 1e160
 write(f"{folder}/t.csv", marked, {"target": y})
 refused("too large", "train", f"{folder}/t.csv", "logistic", "prepare scale=none", "--target", "target", "--task", "binary", "-o", f"{folder}/m.json")
 
+# nor are kernels beyond single precision, nor trees of such targets
+marked[3, 1] = 1e20
+write(f"{folder}/t.csv", marked, {"target": y})
+refused("too large for numbers", "train", f"{folder}/t.csv", "svm kernel=linear", "prepare scale=none", "--target", "target", "--task", "binary", "-o",
+        f"{folder}/m.json")
+write(f"{folder}/t.csv", x, {"target": marked[:, 1] * 1e20})
+refused("too large for boosted trees", "train", f"{folder}/t.csv", "gradient_boosting", "--target", "target", "-o", f"{folder}/m.json")
+
 # nor is a line through predictions beyond it
 train("ridge", x * 1e-3, x @ [1, 2, 3], "--task", "regression")
 marked = x[:2].copy()

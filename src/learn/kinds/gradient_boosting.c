@@ -1,4 +1,5 @@
 /* Gradient-boosted trees: on histograms by the library's own code, exactly by XGBoost. */
+#include <float.h>
 #include <math.h>
 
 #include "learn/boost.h"
@@ -37,6 +38,18 @@ static const CmParam params_table[] = {
                   "whether each class weighs the same whatever its number of rows"),
     CM_PARAM_INT(BoostingParams, seed, 0, 0, 2147483647, "", "of the sampling"),
 };
+
+/* Trees are grown in single precision, differences of two targets as well. */
+static bool fill_target(const CmTraining *training, float *target, CmError **err) {
+  for (int64_t i = 0; i < training->rows; i++) {
+    target[i] = training->y ? (float)training->y[i] : (float)training->value[i];
+    if (training->y || fabs(training->value[i]) < FLT_MAX / 2) continue;
+    cm_error_set(err, CM_ERR_DATA, "a target of %g is too large for boosted trees, which go to %g; scale it",
+                 training->value[i], FLT_MAX / 2);
+    return false;
+  }
+  return true;
+}
 
 static double mean_of(const CmTraining *training) {
   double sum = 0;
@@ -109,9 +122,7 @@ static void *fit(CmArena *hold, const CmTraining *training, const void *params, 
   CmArena scratch = {.ctx = hold->ctx};
   CmTrees *trees = CM__NEW(hold, CmTrees, 1, err), *result = NULL;
   Job job = {p, training, CM__NEW(&scratch, float, training->rows, err), NULL, training->y ? 0.5 : mean_of(training)};
-  if (!trees || !job.target) goto done;
-  for (int64_t i = 0; i < training->rows; i++)
-    job.target[i] = training->y ? (float)training->y[i] : (float)training->value[i];
+  if (!trees || !job.target || !fill_target(training, job.target, err)) goto done;
   if (training->y && p->class_weight == CLASS_WEIGHT_BALANCED &&
       !(job.weight = cm__grow_balance(&scratch, training, err)))
     goto done;
