@@ -143,11 +143,28 @@ static bool fold_groups(CmTrial *trial, CmError **err) {
   return false;
 }
 
-/* What the folds have their share of: pool_y, but for several targets. */
-static const int *fold_parts(CmTrial *trial, CmError **err) {
+/* Those that fewer subjects than folds have are joined as the last part, until it has enough. */
+static bool join_few(const CmTrial *trial, int *part, int *parts, CmError **err) {
+  while (*parts > 1) {
+    int few;
+    int64_t have;
+    if (!cm__fewest_subjects(trial->ctx, part, *parts, trial->pool_subject, trial->pool_subjects, trial->pool_rows,
+                             &few, &have, err))
+      return false;
+    if (have >= trial->params.folds) return true;
+    const int last = --*parts;
+    for (int64_t i = 0; i < trial->pool_rows; i++)
+      part[i] = part[i] == few || part[i] == last ? last - 1 : part[i] == last - 1 && few != last ? few : part[i];
+  }
+  return true;
+}
+
+/* What the folds have their share of: pool_y, but for several targets, whose combinations are those of all rows. */
+static const int *fold_parts(CmTrial *trial, int *parts, CmError **err) {
   int *part = CM__NEW(&trial->data.hold, int, trial->pool_rows, err);
+  *parts = trial->strata;
   for (int64_t i = 0; part && i < trial->pool_rows; i++) part[i] = trial->stratum[trial->pool[i]];
-  return part;
+  return part && (!trial->data.labels || join_few(trial, part, parts, err)) ? part : NULL;
 }
 
 static bool plan(CmTrial *trial, CmError **err) {
@@ -165,12 +182,13 @@ static bool plan(CmTrial *trial, CmError **err) {
   if (trial->columns->group) return fold_groups(trial, err);
   if (!p->folds) return true;
   size_t cells;
-  const int *part = fold_parts(trial, err);
+  int parts;
+  const int *part = fold_parts(trial, &parts, err);
   if (!part || !cm_size_multiply((size_t)p->repeats, (size_t)trial->pool_rows, &cells, err) ||
       !(trial->fold = CM__NEW(&data->hold, int, cells, err)))
     return false;
   for (int64_t r = 0; r < p->repeats; r++)
-    if (!cm__split_folds(trial->ctx, part, trial->strata, trial->pool_subject, trial->pool_subjects, trial->pool_rows,
+    if (!cm__split_folds(trial->ctx, part, parts, trial->pool_subject, trial->pool_subjects, trial->pool_rows,
                          (int)p->folds, cm__stream((uint64_t)p->seed, CM__STREAM_FOLDS, (uint64_t)r),
                          trial->fold + r * trial->pool_rows, err))
       return false;

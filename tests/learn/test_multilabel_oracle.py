@@ -129,6 +129,15 @@ for k, n in enumerate(NAMES[:3]):
     assert worst < 1e-5, f"{n}: probabilities differ by {worst}"
 assert list(got[0])[:2] == ["row", "patient"]
 
+# ---- combinations that the rows left for the folds lack ----------------------------------------------------------------------
+with open(f"{folder}/held.csv", "w", newline="") as file:
+    out = csv.writer(file)
+    out.writerow(["p0", "p1", "one", "two", "held"])
+    out.writerows([*rng.normal(size=2), i % 2, int(i % 4 > 1 if i < 60 else i % 4 == 3), int(i < 60 and i % 4 > 1)] for i in range(120))
+code, _, said = run("validate", f"{folder}/held.csv", "logistic", "validate folds=5 resamples=0", "--target", "one,two", "--hold_out_column", "held", "-o",
+                    f"{folder}/held")
+assert code == 0, said
+
 # ---- refused ---------------------------------------------------------------------------------------------------------------
 for target, more, word in [("round,even,round", [], "twice"), ("round,p0", [], "whole numbers"), ("round,patient", [], "whole numbers"), ("round,", [], "2 to 64"),
                            ("round,even", ["--positive", "1"], "positive"), ("round,even", ["--features", "p1,p2,even"], "target_in_features")]:
