@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define KEPT_BYTES ((int64_t)1 << 30)
+#define KEPT_BYTES ((int64_t)1 << 30) /* of all machines that threads train at once */
 #define HELD_BYTES ((int64_t)32 << 20)
 enum { TOGETHER = 64 }; /* numbers in double precision on their way */
 
@@ -13,7 +13,7 @@ bool cm__gram_open(CmArena *hold, const CmKernel *kernel, const CmTraining *trai
     return false;
   }
   gram->rows = (int)training->rows;
-  gram->most = (int)(KEPT_BYTES / ((int64_t)sizeof(float) * gram->rows));
+  gram->most = (int)(KEPT_BYTES / cm_context_threads(hold->ctx) / ((int64_t)sizeof(float) * gram->rows));
   gram->row = CM__NEW(hold, _Atomic(float *), gram->rows, err);
   return gram->row != NULL;
 }
