@@ -9,6 +9,7 @@
 #include "learn/newton.h"
 
 #define MOST_ERRORS 500 /* features */
+#define LEAST_LEFT 1e-6 /* of a sum from which parts are taken */
 
 enum { TIES_EFRON, TIES_BRESLOW };
 
@@ -140,23 +141,36 @@ static double score_rows(const Cohort *c, const double *w) {
 typedef struct AtRisk {
   int64_t came, left;
   double weight; /* the sum of theirs */
+  double most;   /* that it has been since it was summed anew */
 } AtRisk;
 
-/* Lets go who is not yet at risk at `time`. most: weights are relative to it; sums: theirs are taken back as well. */
-static void let_go(const Cohort *c, double time, double most, bool sums, AtRisk *risk) {
+/* The row at `place` of the order comes in (sign 1) or leaves (-1). sums: not its weight alone. */
+static void move_row(const Cohort *c, int64_t place, double sign, double most, bool sums, AtRisk *risk) {
+  const double weight = sign * exp(c->score[place] - most);
+  risk->weight += weight;
+  if (!sums) return;
+  centre(c, c->order[place]);
+  add_sums(c, weight, c->first, c->second);
+}
+
+static void sum_anew(const Cohort *c, double time, double most, bool sums, AtRisk *risk) {
   const CmTraining *t = c->training;
-  while (c->leaving && risk->left < t->rows && t->start[c->order[c->leaving[risk->left]]] >= time) {
-    const int64_t place = c->leaving[risk->left++];
-    const double weight = exp(c->score[place] - most);
-    risk->weight -= weight;
-    if (!sums) continue;
-    centre(c, c->order[place]);
-    add_sums(c, -weight, c->first, c->second);
-  }
-  if (risk->left < risk->came) return;
-  risk->weight = 0; /* nobody is left, nor is rounding to be */
+  risk->weight = 0;
   if (sums) memset(c->first, 0, sizeof(double) * (size_t)t->features);
   if (sums) memset(c->second, 0, sizeof(double) * (size_t)t->features * (size_t)t->features);
+  for (int64_t place = 0; place < risk->came; place++)
+    if (t->start[c->order[place]] < time) move_row(c, place, 1, most, sums, risk);
+  risk->most = risk->weight;
+}
+
+/* Lets go who is not yet at risk at `time`. most: weights are relative to it; sums: theirs are taken back as well. Of
+ * sums that were much larger little but rounding is left. */
+static void let_go(const Cohort *c, double time, double most, bool sums, AtRisk *risk) {
+  const CmTraining *t = c->training;
+  risk->most = fmax(risk->most, risk->weight);
+  while (c->leaving && risk->left < t->rows && t->start[c->order[c->leaving[risk->left]]] >= time)
+    move_row(c, c->leaving[risk->left++], -1, most, sums, risk);
+  if (risk->weight < LEAST_LEFT * risk->most) sum_anew(c, time, most, sums, risk);
 }
 
 /* Negative partial log-likelihood and penalty. Weights are relative to the largest, so that none overflows. */
@@ -182,10 +196,8 @@ static double cox_function(void *arg, const double *w, double *gradient, double 
     for (; i < t->rows && t->value[c->order[i]] == time; i++) {
       double weight = exp(c->score[i] - most);
       bool event = t->event[c->order[i]];
-      if (gradient) centre(c, c->order[i]);
-      risk.weight += weight;
+      move_row(c, i, 1, most, gradient != NULL, &risk);
       risk.came++;
-      if (gradient) add_sums(c, weight, c->first, c->second);
       if (!event) continue;
       deaths++;
       tied += weight;
@@ -220,7 +232,7 @@ static bool make_baseline(CmArena *hold, const Cohort *c, Cox *cox, CmError **er
     int64_t deaths = 0;
     let_go(c, time, 0, false, &risk);
     for (; i < t->rows && t->value[c->order[i]] == time; i++) {
-      risk.weight += exp(c->score[i]);
+      move_row(c, i, 1, 0, false, &risk);
       risk.came++;
       deaths += t->event[c->order[i]];
     }
