@@ -62,9 +62,13 @@ static void swap(int *a, int *b) {
   *b = t;
 }
 
-/* Fisher and Yates's shuffle, which splits one draw into the places of two. */
+/* Fisher and Yates's shuffle, which splits one draw into the places of two while their product fits into it. */
 static void shuffle(CmTwister *twister, int *items, int count) {
   int at = 1;
+  if (count > UINT16_MAX) {
+    for (; at < count; at++) swap(&items[at], &items[draw_below(twister, (uint32_t)at + 1)]);
+    return;
+  }
   if (count % 2 == 0 && count > 1) {
     swap(&items[at], &items[draw_below(twister, 2)]);
     at++;
