@@ -90,11 +90,11 @@ def in_turn(ours, peer):
     return times
 
 
-def tell(name, case, times, peer):
+def tell(name, case, times, peer, remark=""):
     middle = {who: [statistics.median(part) for part in zip(*parts)] for who, parts in times.items()}
     print(f"{name:34} " + "   ".join(f"{who} " + " ".join(f"{seconds(part):>8}" for part in parts) for who, parts in middle.items())
           + f"   ratio {sum(middle['peer']) / sum(middle['ours']):.2f}", flush=True)
-    note(f"{name}, {case}", [sum(parts) for parts in times["ours"]], {peer: [sum(parts) for parts in times["peer"]]}, THREADS, must=1)
+    note(f"{name}, {case}", [sum(parts) for parts in times["ours"]], {peer: [sum(parts) for parts in times["peer"]]}, THREADS, must=1, remark=remark)
 
 
 def apply(context, model, new, what):
@@ -113,7 +113,8 @@ def bench_fit(context, x, y, name, words, rows, few, peer):
         fit, judge = timed(lambda: peer.fit(x, y))
         return fit, timed(lambda: judge.predict_proba(some))[0]
 
-    tell(name, f"fit and predict {len(some)} of {len(x)} x {x.shape[1]}", in_turn(ours, theirs), type(peer).__module__.split(".")[0])
+    tell(name, f"fit and predict {len(some)} of {len(x)} x {x.shape[1]}", in_turn(ours, theirs), type(peer).__module__.split(".")[0],
+         "the table's fingerprint, the search for leaks and the scaling are in our time")
 
 
 def bench_explain(context, x, y, name, words, rows, few, peer):
