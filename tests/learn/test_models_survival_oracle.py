@@ -95,6 +95,18 @@ for title, table, features, end, event in [("heart transplants", heart, ["age", 
     times = np.unique(table[end][table[event] == 1])
     steps = [(table[event] * (table[end] == t)).sum() / np.exp(risk[(table.start < t) & (t <= table[end])]).sum() for t in times]
     agree(model["hazard"], np.cumsum(steps), 1e-9, f"{title}: cumulated baseline hazard, by its formula")
+
+# a row whose weight is far above all others' leaves no mark on the times before it came under observation
+rng = np.random.default_rng(4)
+x = np.append(rng.normal(size=120), 60)
+late = pandas.DataFrame({"x": x, "id": np.arange(121), "start": 0.0, "stop": np.append(rng.exponential(np.exp(-x[:-1])), 0), "came": 1})
+late.loc[120, ["start", "stop"]] = late.stop[:-1].quantile(0.9) + np.array([0, 1e-6])
+model = spans(late, ["x"], "id", "stop", "came")
+risk = (x - x.mean()) * model["linear"]["weight"][0]
+times = np.unique(late.stop)
+steps = [1 / np.exp(risk[(late.start < t) & (t <= late.stop)]).sum() for t in times]
+assert risk.max() - np.median(risk) > 37, risk.max()
+agree(model["hazard"], np.cumsum(steps), 1e-9, "a large weight that leaves: cumulated baseline hazard, by its formula")
 whole = train("cox", rossi[static].to_numpy(float), rossi.week.to_numpy(), "--event", "event", prepare="prepare scale=none", event=rossi.arrest.to_numpy())["predictor"]
 parts = spans(pieces, static, "id", "stop", "came")
 agree(parts["linear"]["weight"], whole["linear"]["weight"], 1e-9, "rossi in pieces without the changing covariate: as whole")
