@@ -158,6 +158,28 @@ static void models_are_data(void **state) {
   assert_int_equal(cm_context_destroy(&ctx), 0);
 }
 
+/* Of known subjects the prediction is another than of new ones. */
+static void what_is_handed_out_is_judged(void **state) {
+  (void)state;
+  CmContext *ctx = make_context(1);
+  CmError *err = NULL;
+  CmTable *table = make_table(ctx, 2, "mm");
+  CmModel *model = fit(ctx, "mixed", table);
+  const CmLearnColumns own = {.subject = "patient"};
+  CmTable *p = cm_model_predict(ctx, model, table, &err), *judged = cm_model_judge(ctx, model, table, &own, NULL, &err);
+  assert_true(p && judged);
+  double sum = 0;
+  const int number = cm_table_find_column(table, "number");
+  for (int64_t i = 0; i < ROWS; i++) sum += fabs(cm_table_real(p, i, 2) - cm_table_real(table, i, number)) / ROWS;
+  assert_string_equal(cm_table_text(judged, 0, 3), "mae");
+  assert_true(fabs(cm_table_real(judged, 0, 4) - sum) < 1e-12);
+  cm_table_unref(&p);
+  cm_table_unref(&judged);
+  cm_table_unref(&table);
+  cm_model_unref(&model);
+  assert_int_equal(cm_context_destroy(&ctx), 0);
+}
+
 static void other_tables_are_refused(void **state) {
   (void)state;
   CmContext *ctx = make_context(1);
@@ -455,7 +477,7 @@ int main(void) {
       cmocka_unit_test(other_tables_are_refused),      cmocka_unit_test(spoilt_models_are_refused),
       cmocka_unit_test(threads_do_not_matter),         cmocka_unit_test(threads_do_not_matter_to_other_kinds),
       cmocka_unit_test(failing_memory_in_other_kinds), cmocka_unit_test(failing_memory_leaks_nothing),
-      cmocka_unit_test(unusable_plans_are_refused),
+      cmocka_unit_test(unusable_plans_are_refused),    cmocka_unit_test(what_is_handed_out_is_judged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
