@@ -46,7 +46,8 @@ def hysteresis(slopes):
     return skimage.filters.apply_hysteresis_threshold(slopes, *np.percentile(slopes, [90, 95]))
 
 
-NOTES = {"inpaint": "the front is one chain, each voxel waits for the one before: one thread"}
+NOTES = {"adaptive_threshold": "the Gaussian of bytes in float, where OpenCV takes 16 bits",
+         "inpaint": "the front is one chain, each voxel waits for the one before: one thread"}
 CASES = [
     *[Case("hessian_eigenvalues", {"sigma": 2, "units": "voxel"}, name, {"scikit-image": lambda i: skimage.feature.hessian_matrix_eigvals(
         skimage.feature.hessian_matrix(i.f32, 2, use_gaussian_derivatives=True))}) for name in ("mr_part", "xrayf_part")],

@@ -55,6 +55,8 @@ def slope_itk(i):
 
 
 NOTES = {"gaussian": "weights in float; OpenCV's of bytes are whole numbers of 8 and 16 bits",
+         "mean": "memory, and sums in double where OpenCV's are floats",
+         "convolve_separable": "reals and bytes summed in float in the order of the weights; OpenCV multiplies and adds in one step",
          "median": "forgetful selection: as many comparisons as OpenCV's network has, with more moves between registers and the cache",
          **dict.fromkeys(("sobel", "scharr", "prewitt", "gradient_magnitude"), "memory; slopes gathered in float, then a root")}
 CASES = [
