@@ -198,3 +198,8 @@ int64_t cm__border_index(CmBorder border, int64_t i, int64_t n) {
   }
   return -1;
 }
+
+int64_t cm__border_slot(CmBorder border, int64_t i, int64_t n) {
+  const int64_t inside = cm__border_index(border, i, n);
+  return inside < 0 ? n : inside;
+}

@@ -97,5 +97,7 @@ typedef enum CmBorder {
 bool cm__box_reach(const CmReals *radius, int32_t units, int32_t border, const CmImage *image, int64_t reach[3]);
 /* The index in 0..n-1 that stands for i, or -1 (constant). */
 int64_t cm__border_index(CmBorder border, int64_t i, int64_t n);
+/* The same where all are kept and what lies beyond has a place of its own behind them: 0..n. */
+int64_t cm__border_slot(CmBorder border, int64_t i, int64_t n);
 
 #endif

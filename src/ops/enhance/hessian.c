@@ -62,15 +62,13 @@ static void finish(const Tile *tile, int64_t y, int64_t z) {
 static int64_t row_slot(const Tile *tile, int64_t y) {
   const Plan *plan = tile->plan;
   if (!plan->all_rows) return y - tile->y0 + plan->radius[1];
-  const int64_t at = cm__border_index(plan->job->border, y, plan->grid.ny);
-  return at < 0 ? plan->grid.ny : at;
+  return cm__border_slot(plan->job->border, y, plan->grid.ny);
 }
 
 static int64_t plane_slot(const Tile *tile, int64_t z) {
   const Plan *plan = tile->plan;
   if (!plan->all_planes) return (z - tile->z0 + plan->radius[2]) % tile->planes;
-  const int64_t at = cm__border_index(plan->job->border, z, plan->grid.nz);
-  return at < 0 ? plan->grid.nz : at;
+  return cm__border_slot(plan->job->border, z, plan->grid.nz);
 }
 
 #define R float

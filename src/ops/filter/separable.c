@@ -28,11 +28,6 @@ static bool kept_whole(int64_t radius, int64_t n) {
   return 2 * radius > n;
 }
 
-static int64_t kept_at(CmBorder border, int64_t at, int64_t n) {
-  const int64_t inside = cm__border_index(border, at, n);
-  return inside < 0 ? n : inside;
-}
-
 /* Rows of a plane that are kept while a tile is filtered along y, planes while it is filtered along z. */
 static int64_t band_rows(const CmSeparable *job, const CmGrid *grid, int64_t rows) {
   const int64_t radius = job->taps[1].radius;

@@ -173,7 +173,8 @@ static void X(plane)(const Tile *tile, int64_t z, R *line, R *band, R *to) {
   for (int64_t x = 0; x < n; x += part)
     for (int64_t y = 0; y < rows; y++) {
       for (int64_t k = -taps->radius; k <= taps->radius; k++)
-        near[k] = band + (whole ? kept_at(tile->job->border, tile->y0 + y + k, ny) : y + taps->radius + k) * pitch + x;
+        near[k] = band +
+                  (whole ? cm__border_slot(tile->job->border, tile->y0 + y + k, ny) : y + taps->radius + k) * pitch + x;
       X(fir)(near, tile->half[1], taps->radius, taps->parity, to + y * n + x, n - x < part ? n - x : part);
     }
 }
@@ -197,7 +198,7 @@ static void X(store)(const Tile *tile, int64_t row, R *line) {
 /* The slot of plane z, which may lie beyond the border. */
 static int64_t X(slot_of)(const Tile *tile, int64_t z) {
   const int64_t radius = tile->job->taps[2].radius, nz = tile->grid.nz;
-  return kept_whole(radius, nz) ? kept_at(tile->job->border, z, nz) : (z + radius) % (2 * radius + 1);
+  return kept_whole(radius, nz) ? cm__border_slot(tile->job->border, z, nz) : (z + radius) % (2 * radius + 1);
 }
 
 static bool X(tile)(const Tile *tile, CmError **err) {
